@@ -24,6 +24,7 @@ var budgets = map[string]budget{
 	"dequantizefp":       {6460, 145},
 	"dequantizefpBF16":   {7000, 164},
 	"dequantizefpF16":    {6130, 138},
+	"dispatch":           {170, 10},
 	"errors":             {6600, 170},
 	"fakequantize":       {11000, 270},
 	"fakequantizeBF16":   {9900, 250},

@@ -105,17 +105,7 @@ func families() []*family {
 func dispatchFile(arch string) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(header)
-	var isas []isa
-	for _, t := range targets {
-		if t.arch != arch {
-			continue
-		}
-		own := map[string]*ir.Kernel{}
-		for _, k := range t.kernels() {
-			own[k.Name] = k
-		}
-		isas = append(isas, isa{t.open().Name(), own, t.others})
-	}
+	isas := isasOf(arch)
 	if arch == "" {
 		b.WriteString("//go:build purego || !(amd64 || arm64)\n\n")
 	} else {
@@ -128,9 +118,25 @@ func dispatchFile(arch string) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-// isa is an implementation with its own kernels by name, and that which has the others.
+// isasOf are the implementations for an architecture.
+func isasOf(arch string) (isas []isa) {
+	for i, t := range targets {
+		if t.arch != arch {
+			continue
+		}
+		own := map[string]*ir.Kernel{}
+		for _, k := range t.kernels() {
+			own[k.Name] = k
+		}
+		isas = append(isas, isa{t.open().Name(), i + 1, own, t.others})
+	}
+	return isas
+}
+
+// isa is an implementation with its number, its own kernels by name, and that which has the others.
 type isa struct {
 	name   string
+	number int
 	own    map[string]*ir.Kernel
 	others string
 }
@@ -154,7 +160,7 @@ func (f *family) elements() (all, narrow []*ir.Kernel) {
 func (f *family) write(b *bytes.Buffer, isas []isa) {
 	params := []string{"isa ISA"}
 	for _, v := range f.members[0].Variants {
-		params = append(params, kindName(v)+" "+v.Kind.Type)
+		params = append(params, kindName(v.Kind)+" "+v.Kind.Type)
 	}
 	for _, a := range f.args {
 		params = append(params, a.Name+" "+a.Type)
@@ -164,29 +170,49 @@ func (f *family) write(b *bytes.Buffer, isas []isa) {
 	if narrow != nil {
 		types = "[T Float]"
 	}
+	jumps := newJumps(f, isas)
+	choose := func() {
+		if jumps != nil {
+			jumps.call(b)
+		} else {
+			f.choose(b, isas, all)
+		}
+	}
 	fmt.Fprintf(b, "\n// %s %s\n", f.name, strings.ReplaceAll(f.members[0].Doc, "\n", "\n// "))
 	fmt.Fprintf(b, "func %s%s(%s) {\n", f.name, types, strings.Join(params, ", "))
 	if slices.ContainsFunc(isas, func(i isa) bool { return i.own[f.members[0].Name] != nil }) {
 		if narrow == nil {
-			f.choose(b, isas, all)
+			choose()
 		} else {
 			b.WriteString("if unsafe.Sizeof(*new(T)) == 4 {\n")
-			f.choose(b, isas, all)
-			b.WriteString("} else {\n")
+			choose()
+			if jumps != nil {
+				b.WriteString("return\n}\n")
+			} else {
+				b.WriteString("} else {\n")
+			}
 			f.choose(b, isas, narrow)
-			b.WriteString("}\n")
+			if jumps == nil {
+				b.WriteString("}\n")
+			}
 		}
 	}
-	b.WriteString("panic(\"asm: no such implementation of " + f.name + "\")\n}\n")
+	if jumps == nil || narrow != nil {
+		b.WriteString("panic(\"asm: no such implementation of " + f.name + "\")\n")
+	}
+	b.WriteString("}\n")
+	if jumps != nil {
+		jumps.declare(b)
+	}
 }
 
-func kindName(v ir.Variant) string { return strings.ToLower(v.Kind.Type) + "Kind" }
+func kindName(k *ir.Kind) string { return strings.ToLower(k.Type) + "Kind" }
 
 // choose calls one of some members.
 func (f *family) choose(b *bytes.Buffer, isas []isa, members []*ir.Kernel) {
 	key := []string{"int(isa)<<16"}
 	for i, v := range f.members[0].Variants {
-		key = append(key, fmt.Sprintf("int(%s)<<%d", kindName(v), 4*i))
+		key = append(key, fmt.Sprintf("int(%s)<<%d", kindName(v.Kind), 4*i))
 	}
 	fmt.Fprintf(b, "switch %s {\n", strings.Join(key, "|"))
 	for _, isa := range isas {

@@ -90,5 +90,6 @@ func Generate() (map[string][]byte, error) {
 		}
 		out[file] = text
 	}
+	out["dispatch_amd64.s"] = jumpFile("amd64")
 	return out, nil
 }

@@ -15,7 +15,12 @@ import (
 // Groups is not.
 func MinMax[T Float](min, max []T, src []T, g Grid) {
 	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(min) == 1 && len(max) == 1 && apart(min, max) && apart(min, src) && apart(max, src) {
-		asm.MinMax[T](impl, elemOf[T](), unsafe.Pointer(unsafe.SliceData(src)), unsafe.Pointer(&min[0]), unsafe.Pointer(&max[0]), 1, len(src))
+		x, least, most, elem := unsafe.Pointer(unsafe.SliceData(src)), unsafe.Pointer(&min[0]), unsafe.Pointer(&max[0]), elemOf[T]()
+		if elem == asm.F32 {
+			asm.MinMaxF32(x, least, most, 1, len(src), impl)
+		} else {
+			asm.MinMax[T](impl, elem, x, least, most, 1, len(src))
+		}
 		return
 	}
 	minMaxLong(min, max, src, g)

@@ -60,7 +60,7 @@ func Listed() []*ir.Kernel {
 
 // Kinds of variants.
 var (
-	codeNames = []string{"Int8", "Uint8", "Float8", "Float8FNUZ", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0", "Packed4", "Packed2"}
+	codeNames = []string{"Int8", "Uint8", "Packed4", "Packed2", "Float8", "Float8FNUZ", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0"}
 
 	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a quantizer writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.",
 		Choices: codeNames, Names: codeNames}

@@ -166,6 +166,7 @@ func dequantize(t tensor, codes []storedCode) []*ir.Kernel {
 	for _, c := range codes {
 		add := func(family, doc string, formula func(k *ir.Kernel, q, s *ir.Node) *ir.Node) {
 			k := ir.New("dequantize"+t.name, family, doc+c.doc, Codes.Of(c.name), Elems.Of(t.name))
+			k.Word("sign", ir.MemI32) // all of a family take the same
 			k.Store("y", t.mem, formula(k, c.q(k), k.Param("scale", ir.MemF32)))
 			ks = append(ks, k)
 		}

@@ -54,6 +54,8 @@ type Code uint8
 const (
 	Int8 Code = iota
 	Uint8
+	Packed4
+	Packed2
 	Float8
 	Float8FNUZ
 	E4M3
@@ -63,8 +65,6 @@ const (
 	E4M3FNUZ
 	E5M2FNUZ
 	E8M0
-	Packed4
-	Packed2
 )
 
 // Mask is how a kernel says what was clipped; the word kind of a kernel that has any is one of these.

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8BF16AVX2(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+// func DequantizeInt8BF16AVX2(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeInt8BF16AVX2(SB), $272-48
+TEXT ·DequantizeInt8BF16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale
@@ -16,8 +16,8 @@ TEXT ·DequantizeInt8BF16AVX2(SB), $272-48
 	MOVQ         scale+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -35,7 +35,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -225,7 +225,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -353,7 +353,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -522,9 +522,9 @@ lanestage:
 	LEAQ 96(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointInt8BF16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8BF16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $400-56
+TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $400-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
@@ -535,8 +535,8 @@ TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $400-56
 	MOVQ         zeroPoint+24(FP), R8
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
@@ -556,7 +556,7 @@ groupbegin:
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -760,7 +760,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -911,7 +911,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1103,9 +1103,9 @@ lanestage:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-// func DequantizeUint8BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeUint8BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeUint8BF16AVX2(SB), $272-48
+TEXT ·DequantizeUint8BF16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale
@@ -1115,8 +1115,8 @@ TEXT ·DequantizeUint8BF16AVX2(SB), $272-48
 	MOVQ         scale+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -1134,7 +1134,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1324,7 +1324,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1452,7 +1452,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1621,9 +1621,9 @@ lanestage:
 	LEAQ 96(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointUint8BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointUint8BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $400-56
+TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $400-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
@@ -1634,8 +1634,8 @@ TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $400-56
 	MOVQ         zeroPoint+24(FP), R8
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
@@ -1655,7 +1655,7 @@ groupbegin:
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1859,7 +1859,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -2010,7 +2010,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

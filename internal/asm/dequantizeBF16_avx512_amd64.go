@@ -11,7 +11,7 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointInt8BF16AVX512 sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -20,7 +20,7 @@ func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, groups int, le
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizeUint8BF16AVX512 sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -29,7 +29,7 @@ func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroP
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointUint8BF16AVX512 sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -38,7 +38,7 @@ func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, 
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizePacked4BF16AVX512 sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.

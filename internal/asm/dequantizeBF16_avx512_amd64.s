@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+// func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeInt8BF16AVX512(SB), $496-48
+TEXT ·DequantizeInt8BF16AVX512(SB), $496-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale
@@ -19,8 +19,8 @@ TEXT ·DequantizeInt8BF16AVX512(SB), $496-48
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VMOVUPS      constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -40,7 +40,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z10
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -230,7 +230,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -274,7 +274,7 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -377,7 +377,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -555,9 +555,9 @@ lanestage:
 	LEAQ 192(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), $752-56
+TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), $752-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
@@ -571,8 +571,8 @@ TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), $752-56
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VMOVUPS      constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+32
@@ -594,7 +594,7 @@ groupbegin:
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -802,7 +802,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -855,7 +855,7 @@ short2loop:
 short4:
 	CMPQ R9, $+4
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -985,7 +985,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1199,9 +1199,9 @@ lanestage:
 	LEAQ 448(SP), R8
 	JMP  laneloop
 
-// func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeUint8BF16AVX512(SB), $496-48
+TEXT ·DequantizeUint8BF16AVX512(SB), $496-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale
@@ -1214,8 +1214,8 @@ TEXT ·DequantizeUint8BF16AVX512(SB), $496-48
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VMOVUPS      constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -1235,7 +1235,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z10
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1425,7 +1425,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1469,7 +1469,7 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -1572,7 +1572,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1750,9 +1750,9 @@ lanestage:
 	LEAQ 192(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), $752-56
+TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), $752-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
@@ -1766,8 +1766,8 @@ TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), $752-56
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VMOVUPS      constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+32
@@ -1789,7 +1789,7 @@ groupbegin:
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1997,7 +1997,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -2050,7 +2050,7 @@ short2loop:
 short4:
 	CMPQ R9, $+4
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -2180,7 +2180,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

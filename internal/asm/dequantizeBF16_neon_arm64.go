@@ -9,28 +9,28 @@ package asm
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointInt8BF16NEON sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizeUint8BF16NEON sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointUint8BF16NEON sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizePacked4BF16NEON sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.

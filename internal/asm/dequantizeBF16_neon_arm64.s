@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+// func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
 	// per group: V10 scale
@@ -25,8 +25,8 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $168-48
 	VDUP R16, V12.S4
 	MOVD $32767, R16
 	VDUP R16, V11.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -320,9 +320,9 @@ lanestage:
 	ADD $64, RSP, R3
 	B laneloop
 
-// func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $232-56
+TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V0 zeroPoint, V9 ToFloat
@@ -342,8 +342,8 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $232-56
 	VDUP R16, V12.S4
 	MOVD $32767, R16
 	VDUP R16, V11.S4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
@@ -680,9 +680,9 @@ lanestage:
 	ADD $128, RSP, R4
 	B laneloop
 
-// func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// per group: V11 scale
@@ -699,8 +699,8 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $168-48
 	VDUP R16, V13.S4
 	MOVD $32767, R16
 	VDUP R16, V12.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -991,9 +991,9 @@ lanestage:
 	ADD $64, RSP, R3
 	B laneloop
 
-// func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $232-56
+TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
@@ -1011,8 +1011,8 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $232-56
 	VDUP R16, V13.S4
 	MOVD $32767, R16
 	VDUP R16, V12.S4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:

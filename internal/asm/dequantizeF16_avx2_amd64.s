@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16AVX2(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+// func DequantizeInt8F16AVX2(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeInt8F16AVX2(SB), $272-48
+TEXT ·DequantizeInt8F16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
@@ -15,8 +15,8 @@ TEXT ·DequantizeInt8F16AVX2(SB), $272-48
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
+	MOVQ   groups+32(FP), R8
+	MOVQ   length+40(FP), R9
 	CMPQ   R9, $+1
 	JEQ    lanes
 	CMPQ   R9, $+16
@@ -34,7 +34,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -188,7 +188,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -280,7 +280,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -413,9 +413,9 @@ lanestage:
 	LEAQ 96(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointInt8F16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8F16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $400-56
+TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $400-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -425,8 +425,8 @@ TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $400-56
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R9
-	MOVQ   length+40(FP), R10
+	MOVQ   groups+40(FP), R9
+	MOVQ   length+48(FP), R10
 	CMPQ   R10, $+1
 	JEQ    lanes
 	CMPQ   R10, $+16
@@ -446,7 +446,7 @@ groupbegin:
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -614,7 +614,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -729,7 +729,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -885,9 +885,9 @@ lanestage:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-// func DequantizeUint8F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeUint8F16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeUint8F16AVX2(SB), $272-48
+TEXT ·DequantizeUint8F16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
@@ -896,8 +896,8 @@ TEXT ·DequantizeUint8F16AVX2(SB), $272-48
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
+	MOVQ   groups+32(FP), R8
+	MOVQ   length+40(FP), R9
 	CMPQ   R9, $+1
 	JEQ    lanes
 	CMPQ   R9, $+16
@@ -915,7 +915,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1069,7 +1069,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1161,7 +1161,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1294,9 +1294,9 @@ lanestage:
 	LEAQ 96(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointUint8F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointUint8F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $400-56
+TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $400-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -1306,8 +1306,8 @@ TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $400-56
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R9
-	MOVQ   length+40(FP), R10
+	MOVQ   groups+40(FP), R9
+	MOVQ   length+48(FP), R10
 	CMPQ   R10, $+1
 	JEQ    lanes
 	CMPQ   R10, $+16
@@ -1327,7 +1327,7 @@ groupbegin:
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1495,7 +1495,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1610,7 +1610,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

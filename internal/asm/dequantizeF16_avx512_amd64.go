@@ -11,7 +11,7 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointInt8F16AVX512 sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -20,7 +20,7 @@ func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, groups int, len
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizeUint8F16AVX512 sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -29,7 +29,7 @@ func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPo
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointUint8F16AVX512 sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -38,7 +38,7 @@ func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, groups int, l
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizePacked4F16AVX512 sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.

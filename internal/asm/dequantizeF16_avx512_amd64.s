@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+// func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeInt8F16AVX512(SB), $496-48
+TEXT ·DequantizeInt8F16AVX512(SB), $496-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
@@ -15,8 +15,8 @@ TEXT ·DequantizeInt8F16AVX512(SB), $496-48
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
+	MOVQ   groups+32(FP), R8
+	MOVQ   length+40(FP), R9
 	CMPQ   R9, $+1
 	JEQ    lanes
 	CMPQ   R9, $+32
@@ -36,7 +36,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -206,7 +206,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -244,7 +244,7 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -335,7 +335,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -495,9 +495,9 @@ lanestage:
 	LEAQ 192(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointInt8F16AVX512(SB), $752-56
+TEXT ·DequantizeZeroPointInt8F16AVX512(SB), $752-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
@@ -507,8 +507,8 @@ TEXT ·DequantizeZeroPointInt8F16AVX512(SB), $752-56
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R9
-	MOVQ   length+40(FP), R10
+	MOVQ   groups+40(FP), R9
+	MOVQ   length+48(FP), R10
 	CMPQ   R10, $+1
 	JEQ    lanes
 	CMPQ   R10, $+32
@@ -530,7 +530,7 @@ groupbegin:
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -718,7 +718,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -765,7 +765,7 @@ short2loop:
 short4:
 	CMPQ R9, $+4
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -883,7 +883,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1079,9 +1079,9 @@ lanestage:
 	LEAQ 448(SP), R8
 	JMP  laneloop
 
-// func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeUint8F16AVX512(SB), $496-48
+TEXT ·DequantizeUint8F16AVX512(SB), $496-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
@@ -1090,8 +1090,8 @@ TEXT ·DequantizeUint8F16AVX512(SB), $496-48
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
+	MOVQ   groups+32(FP), R8
+	MOVQ   length+40(FP), R9
 	CMPQ   R9, $+1
 	JEQ    lanes
 	CMPQ   R9, $+32
@@ -1111,7 +1111,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1281,7 +1281,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1319,7 +1319,7 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -1410,7 +1410,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1570,9 +1570,9 @@ lanestage:
 	LEAQ 192(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointUint8F16AVX512(SB), $752-56
+TEXT ·DequantizeZeroPointUint8F16AVX512(SB), $752-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
@@ -1582,8 +1582,8 @@ TEXT ·DequantizeZeroPointUint8F16AVX512(SB), $752-56
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R9
-	MOVQ   length+40(FP), R10
+	MOVQ   groups+40(FP), R9
+	MOVQ   length+48(FP), R10
 	CMPQ   R10, $+1
 	JEQ    lanes
 	CMPQ   R10, $+32
@@ -1605,7 +1605,7 @@ groupbegin:
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1793,7 +1793,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1840,7 +1840,7 @@ short2loop:
 short4:
 	CMPQ R9, $+4
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -1958,7 +1958,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

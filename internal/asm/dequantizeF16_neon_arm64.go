@@ -9,28 +9,28 @@ package asm
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointInt8F16NEON sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeZeroPointInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizeUint8F16NEON sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointUint8F16NEON sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeZeroPointUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizePacked4F16NEON sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.

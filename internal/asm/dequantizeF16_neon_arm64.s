@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+// func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale
@@ -21,8 +21,8 @@ TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $168-48
 	VDUP R16, V14.S4
 	MOVD $2155905152, R16
 	VDUP R16, V13.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -292,9 +292,9 @@ lanestage:
 	ADD $64, RSP, R3
 	B laneloop
 
-// func DequantizeZeroPointInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $232-56
+TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
@@ -310,8 +310,8 @@ TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $232-56
 	VDUP R16, V14.S4
 	MOVD $2155905152, R16
 	VDUP R16, V13.S4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
@@ -624,9 +624,9 @@ lanestage:
 	ADD $128, RSP, R4
 	B laneloop
 
-// func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale
@@ -639,8 +639,8 @@ TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $168-48
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
 	VDUP R16, V14.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -907,9 +907,9 @@ lanestage:
 	ADD $64, RSP, R3
 	B laneloop
 
-// func DequantizeZeroPointUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $232-56
+TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
@@ -923,8 +923,8 @@ TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $232-56
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
 	VDUP R16, V14.S4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:

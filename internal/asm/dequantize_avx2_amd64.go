@@ -11,7 +11,7 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
+func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointInt8AVX2 sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -20,7 +20,7 @@ func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, groups int, length 
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizeMinvalInt8AVX2 sets y = (q - least)*scale + minval.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -29,7 +29,7 @@ func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint 
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
 // DequantizeUint8AVX2 sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -38,7 +38,7 @@ func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
 // DequantizeZeroPointUint8AVX2 sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -47,7 +47,7 @@ func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, groups int, lengt
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
 // DequantizeMinvalUint8AVX2 sets y = (q - least)*scale + minval.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -56,7 +56,7 @@ func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoin
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
 // DequantizePacked4AVX2 sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.

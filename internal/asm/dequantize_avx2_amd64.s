@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
+// func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeInt8AVX2(SB), $336-48
+TEXT ·DequantizeInt8AVX2(SB), $336-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
@@ -15,8 +15,8 @@ TEXT ·DequantizeInt8AVX2(SB), $336-48
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
+	MOVQ   groups+32(FP), R8
+	MOVQ   length+40(FP), R9
 	CMPQ   R9, $+1
 	JEQ    lanes
 	CMPQ   R9, $+16
@@ -34,7 +34,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -181,7 +181,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -266,7 +266,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -391,9 +391,9 @@ lanestage:
 	LEAQ 160(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8AVX2(SB), $464-56
+TEXT ·DequantizeZeroPointInt8AVX2(SB), $464-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -403,8 +403,8 @@ TEXT ·DequantizeZeroPointInt8AVX2(SB), $464-56
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R9
-	MOVQ   length+40(FP), R10
+	MOVQ   groups+40(FP), R9
+	MOVQ   length+48(FP), R10
 	CMPQ   R10, $+1
 	JEQ    lanes
 	CMPQ   R10, $+16
@@ -424,7 +424,7 @@ groupbegin:
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -585,7 +585,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -693,7 +693,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -841,7 +841,7 @@ lanestage:
 	LEAQ 288(SP), R8
 	JMP  laneloop
 
-// func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeMinvalInt8AVX2(SB), $464-64
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
@@ -852,7 +852,7 @@ TEXT ·DequantizeMinvalInt8AVX2(SB), $464-64
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         minval+24(FP), R8
-	VBROADCASTSS least+32(FP), Y0
+	VBROADCASTSS least+36(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
@@ -1304,9 +1304,9 @@ lanestage:
 	LEAQ 288(SP), R8
 	JMP  laneloop
 
-// func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeUint8AVX2(SB), $336-48
+TEXT ·DequantizeUint8AVX2(SB), $336-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
@@ -1315,8 +1315,8 @@ TEXT ·DequantizeUint8AVX2(SB), $336-48
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
+	MOVQ   groups+32(FP), R8
+	MOVQ   length+40(FP), R9
 	CMPQ   R9, $+1
 	JEQ    lanes
 	CMPQ   R9, $+16
@@ -1334,7 +1334,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1481,7 +1481,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1566,7 +1566,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1691,9 +1691,9 @@ lanestage:
 	LEAQ 160(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8AVX2(SB), $464-56
+TEXT ·DequantizeZeroPointUint8AVX2(SB), $464-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -1703,8 +1703,8 @@ TEXT ·DequantizeZeroPointUint8AVX2(SB), $464-56
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R9
-	MOVQ   length+40(FP), R10
+	MOVQ   groups+40(FP), R9
+	MOVQ   length+48(FP), R10
 	CMPQ   R10, $+1
 	JEQ    lanes
 	CMPQ   R10, $+16
@@ -1724,7 +1724,7 @@ groupbegin:
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1885,7 +1885,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1993,7 +1993,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2141,7 +2141,7 @@ lanestage:
 	LEAQ 288(SP), R8
 	JMP  laneloop
 
-// func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeMinvalUint8AVX2(SB), $464-64
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
@@ -2152,7 +2152,7 @@ TEXT ·DequantizeMinvalUint8AVX2(SB), $464-64
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         minval+24(FP), R8
-	VBROADCASTSS least+32(FP), Y0
+	VBROADCASTSS least+36(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10

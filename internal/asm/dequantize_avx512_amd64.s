@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
+// func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeInt8AVX512(SB), $624-48
+TEXT ·DequantizeInt8AVX512(SB), $624-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
@@ -15,8 +15,8 @@ TEXT ·DequantizeInt8AVX512(SB), $624-48
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
+	MOVQ   groups+32(FP), R8
+	MOVQ   length+40(FP), R9
 	CMPQ   R9, $+1
 	JEQ    lanes
 	CMPQ   R9, $+32
@@ -36,7 +36,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -196,7 +196,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -232,7 +232,7 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -317,7 +317,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -465,9 +465,9 @@ lanestage:
 	LEAQ 320(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointInt8AVX512(SB), $880-56
+TEXT ·DequantizeZeroPointInt8AVX512(SB), $880-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
@@ -477,8 +477,8 @@ TEXT ·DequantizeZeroPointInt8AVX512(SB), $880-56
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R9
-	MOVQ   length+40(FP), R10
+	MOVQ   groups+40(FP), R9
+	MOVQ   length+48(FP), R10
 	CMPQ   R10, $+1
 	JEQ    lanes
 	CMPQ   R10, $+32
@@ -500,7 +500,7 @@ groupbegin:
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -678,7 +678,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -723,7 +723,7 @@ short2loop:
 short4:
 	CMPQ R9, $+4
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -835,7 +835,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1019,7 +1019,7 @@ lanestage:
 	LEAQ 576(SP), R8
 	JMP  laneloop
 
-// func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeMinvalInt8AVX512(SB), $880-64
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
@@ -1030,7 +1030,7 @@ TEXT ·DequantizeMinvalInt8AVX512(SB), $880-64
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         minval+24(FP), R8
-	VBROADCASTSS least+32(FP), Z0
+	VBROADCASTSS least+36(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
@@ -1577,9 +1577,9 @@ lanestage:
 	LEAQ 576(SP), R8
 	JMP  laneloop
 
-// func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeUint8AVX512(SB), $624-48
+TEXT ·DequantizeUint8AVX512(SB), $624-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
@@ -1588,8 +1588,8 @@ TEXT ·DequantizeUint8AVX512(SB), $624-48
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+24(FP), R8
-	MOVQ   length+32(FP), R9
+	MOVQ   groups+32(FP), R8
+	MOVQ   length+40(FP), R9
 	CMPQ   R9, $+1
 	JEQ    lanes
 	CMPQ   R9, $+32
@@ -1609,7 +1609,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1769,7 +1769,7 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1805,7 +1805,7 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -1890,7 +1890,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2038,9 +2038,9 @@ lanestage:
 	LEAQ 320(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointUint8AVX512(SB), $880-56
+TEXT ·DequantizeZeroPointUint8AVX512(SB), $880-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
@@ -2050,8 +2050,8 @@ TEXT ·DequantizeZeroPointUint8AVX512(SB), $880-56
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R9
-	MOVQ   length+40(FP), R10
+	MOVQ   groups+40(FP), R9
+	MOVQ   length+48(FP), R10
 	CMPQ   R10, $+1
 	JEQ    lanes
 	CMPQ   R10, $+32
@@ -2073,7 +2073,7 @@ groupbegin:
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
 	SUBQ         R9, DI
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -2251,7 +2251,7 @@ groupmore:
 short2:
 	CMPQ R9, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -2296,7 +2296,7 @@ short2loop:
 short4:
 	CMPQ R9, $+4
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
@@ -2408,7 +2408,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2592,7 +2592,7 @@ lanestage:
 	LEAQ 576(SP), R8
 	JMP  laneloop
 
-// func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeMinvalUint8AVX512(SB), $880-64
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
@@ -2603,7 +2603,7 @@ TEXT ·DequantizeMinvalUint8AVX512(SB), $880-64
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         minval+24(FP), R8
-	VBROADCASTSS least+32(FP), Z0
+	VBROADCASTSS least+36(FP), Z0
 	VCVTDQ2PS    Z0, Z15
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10

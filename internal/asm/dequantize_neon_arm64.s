@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8NEON(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
+// func DequantizeInt8NEON(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $200-48
+TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $200-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale
@@ -21,8 +21,8 @@ TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $200-48
 	VDUP R16, V14.S4
 	MOVD $2155905152, R16
 	VDUP R16, V13.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -286,9 +286,9 @@ lanestage:
 	ADD $96, RSP, R3
 	B laneloop
 
-// func DequantizeZeroPointInt8NEON(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8NEON(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $264-56
+TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
@@ -304,8 +304,8 @@ TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $264-56
 	VDUP R16, V14.S4
 	MOVD $2155905152, R16
 	VDUP R16, V13.S4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
@@ -612,7 +612,7 @@ lanestage:
 	ADD $160, RSP, R4
 	B laneloop
 
-// func DequantizeMinvalInt8NEON(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalInt8NEON(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
 TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
@@ -623,7 +623,7 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $264-64
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVD minval+24(FP), R4
-	FMOVS least+32(FP), F0
+	FMOVS least+36(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	MOVD $1258310400, R16
@@ -932,9 +932,9 @@ lanestage:
 	ADD $160, RSP, R4
 	B laneloop
 
-// func DequantizeUint8NEON(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeUint8NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $200-48
+TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $200-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale
@@ -947,8 +947,8 @@ TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $200-48
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
 	VDUP R16, V14.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -1209,9 +1209,9 @@ lanestage:
 	ADD $96, RSP, R3
 	B laneloop
 
-// func DequantizeZeroPointUint8NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointUint8NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $264-56
+TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
@@ -1225,8 +1225,8 @@ TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $264-56
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
 	VDUP R16, V14.S4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
@@ -1530,7 +1530,7 @@ lanestage:
 	ADD $160, RSP, R4
 	B laneloop
 
-// func DequantizeMinvalUint8NEON(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalUint8NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
 TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
@@ -1541,7 +1541,7 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $264-64
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVD minval+24(FP), R4
-	FMOVS least+32(FP), F0
+	FMOVS least+36(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	MOVD $1258310400, R16

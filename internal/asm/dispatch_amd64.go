@@ -11,64 +11,60 @@ import "unsafe"
 // recip is Prepare's. In place (y == x) is allowed.
 func FakeQuantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F32)<<0:
-			FakeQuantizeAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, kind, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-			FakeQuantizeAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, kind, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F16)<<0:
-			FakeQuantizeF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BF16)<<0:
-			FakeQuantizeBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-			FakeQuantizeF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-			FakeQuantizeBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
-			return
-		}
+		FakeQuantizeF32(y, mask, x, scale, recip, least, most, kind, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0:
+		FakeQuantizeF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		FakeQuantizeBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		FakeQuantizeF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		FakeQuantizeBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of FakeQuantize")
 }
+
+// FakeQuantizeF32 is FakeQuantize for float32.
+//
+//go:noescape
+func FakeQuantizeF32(y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int, isa ISA)
 
 // FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 func FakeQuantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F32)<<0:
-			FakeQuantizeZeroPointAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-			FakeQuantizeZeroPointAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F16)<<0:
-			FakeQuantizeZeroPointF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BF16)<<0:
-			FakeQuantizeZeroPointBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-			FakeQuantizeZeroPointF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-			FakeQuantizeZeroPointBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-			return
-		}
+		FakeQuantizeZeroPointF32(y, mask, x, scale, recip, zeroPoint, least, most, kind, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0:
+		FakeQuantizeZeroPointF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		FakeQuantizeZeroPointBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		FakeQuantizeZeroPointF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		FakeQuantizeZeroPointBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
 }
+
+// FakeQuantizeZeroPointF32 is FakeQuantizeZeroPoint for float32.
+//
+//go:noescape
+func FakeQuantizeZeroPointF32(y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int, isa ISA)
 
 // FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, of the kind that a word says, to whether it did not clip.
@@ -89,202 +85,160 @@ func FakeQuantizeMinval(isa ISA, elemKind Elem, y *float32, mask *uint8, x *floa
 // recip is Prepare's.
 func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeWholeInt8AVX2(q, (*float32)(x), scale, recip, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeWholeInt8AVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeWholeInt8F16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeWholeInt8BF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeWholeInt8F16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeWholeInt8BF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
-			return
-		}
+		QuantizeWholeF32(q, x, scale, recip, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeWholeInt8F16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeWholeInt8BF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeWholeInt8F16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeWholeInt8BF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of QuantizeWhole")
 }
+
+// QuantizeWholeF32 is QuantizeWhole for float32.
+//
+//go:noescape
+func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA)
 
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 func Quantize[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeInt8AVX2((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			QuantizeUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			QuantizePacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			QuantizePacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			QuantizePacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			QuantizePacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			QuantizePacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			QuantizePacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			QuantizePacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			QuantizePacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			QuantizePacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			QuantizePacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			QuantizePacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			QuantizePacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		}
+		QuantizeF32(q, x, scale, recip, least, most, groups, length, ahead, isa, codeKind)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizePacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizePacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizePacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizePacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizePacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizePacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizePacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizePacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of Quantize")
 }
+
+// QuantizeF32 is Quantize for float32.
+//
+//go:noescape
+func QuantizeF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code)
 
 // QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
 func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeZeroPointInt8AVX2((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			QuantizeZeroPointUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			QuantizeZeroPointPacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			QuantizeZeroPointPacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeZeroPointInt8AVX512((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			QuantizeZeroPointUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			QuantizeZeroPointPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			QuantizeZeroPointPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeZeroPointInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			QuantizeZeroPointUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			QuantizeZeroPointPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			QuantizeZeroPointPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeZeroPointInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			QuantizeZeroPointUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			QuantizeZeroPointPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			QuantizeZeroPointPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			QuantizeZeroPointPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			QuantizeZeroPointPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			QuantizeZeroPointPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			QuantizeZeroPointPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		}
+		QuantizeZeroPointF32(q, x, scale, recip, zeroPoint, least, most, groups, length, ahead, isa, codeKind)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeZeroPointInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeZeroPointUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeZeroPointInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeZeroPointUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
 }
+
+// QuantizeZeroPointF32 is QuantizeZeroPoint for float32.
+//
+//go:noescape
+func QuantizeZeroPointF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code)
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
@@ -321,185 +275,139 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *
 // Dequantize sets y = q*scale.
 func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-			DequantizeInt8AVX2((*float32)(y), (*int8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			DequantizeUint8AVX2((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizePacked4AVX2((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			DequantizePacked2AVX2((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-			DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizePacked4AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			DequantizePacked2AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizePacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-			DequantizeInt8F16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			DequantizeUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			DequantizePacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			DequantizePacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			DequantizeInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			DequantizeUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			DequantizePacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			DequantizePacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-			DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			DequantizePacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			DequantizePacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			DequantizePacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			DequantizePacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		}
+		DequantizeF32(y, q, scale, sign, groups, length, ahead, isa, codeKind)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeInt8F16AVX2((*uint16)(y), (*int8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizePacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizePacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizePacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizePacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizePacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizePacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizePacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizePacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of Dequantize")
 }
 
+// DequantizeF32 is Dequantize for float32.
+//
+//go:noescape
+func DequantizeF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code)
+
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
 func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-			DequantizeZeroPointInt8AVX2((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			DequantizeZeroPointUint8AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizeZeroPointPacked4AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			DequantizeZeroPointPacked2AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-			DequantizeZeroPointInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			DequantizeZeroPointUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizeZeroPointPacked4AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			DequantizeZeroPointPacked2AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizeZeroPointPacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-			DequantizeZeroPointInt8F16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			DequantizeZeroPointUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			DequantizeZeroPointPacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			DequantizeZeroPointPacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			DequantizeZeroPointInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			DequantizeZeroPointUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			DequantizeZeroPointPacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			DequantizeZeroPointPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-			DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			DequantizeZeroPointPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			DequantizeZeroPointPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			DequantizeZeroPointPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			DequantizeZeroPointPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		}
+		DequantizeZeroPointF32(y, q, scale, zeroPoint, sign, groups, length, ahead, isa, codeKind)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeZeroPointInt8F16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeZeroPointUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
+
+// DequantizeZeroPointF32 is DequantizeZeroPoint for float32.
+//
+//go:noescape
+func DequantizeZeroPointF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code)
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
 func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y *float32, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8AVX2(y, (*int8)(q), scale, minval, least, groups, length, ahead)
+		DequantizeMinvalInt8AVX2(y, (*int8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8AVX2(y, (*uint8)(q), scale, minval, least, groups, length, ahead)
+		DequantizeMinvalUint8AVX2(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		DequantizeMinvalPacked4AVX2(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
@@ -508,10 +416,10 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y *float32, q unsaf
 		DequantizeMinvalPacked2AVX2(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8AVX512(y, (*int8)(q), scale, minval, least, groups, length, ahead)
+		DequantizeMinvalInt8AVX512(y, (*int8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8AVX512(y, (*uint8)(q), scale, minval, least, groups, length, ahead)
+		DequantizeMinvalUint8AVX512(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		DequantizeMinvalPacked4AVX512(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
@@ -861,41 +769,23 @@ func Product(isa ISA, y *float32, x *float32, factor *float32, zero float32, nan
 
 // Encode sets y to x rounded to the 16-bit type.
 func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int, ahead int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F16)<<0:
-		EncodeF16AVX2(y, x, n, ahead)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		EncodeBF16AVX2(y, x, n, ahead)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		EncodeF16AVX512(y, x, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		EncodeBF16AVX512(y, x, n, ahead)
-		return
-	}
-	panic("asm: no such implementation of Encode")
+	jumpEncode(y, x, n, ahead, isa, elemKind)
 }
+
+// jumpEncode is Encode.
+//
+//go:noescape
+func jumpEncode(y *uint16, x *float32, n int, ahead int, isa ISA, elemKind Elem)
 
 // Decode sets y to the values of x.
 func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int, ahead int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F16)<<0:
-		DecodeF16AVX2(y, x, n, ahead)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		DecodeBF16AVX2(y, x, n, ahead)
-		return
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		DecodeF16AVX512(y, x, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		DecodeBF16AVX512(y, x, n, ahead)
-		return
-	}
-	panic("asm: no such implementation of Decode")
+	jumpDecode(y, x, n, ahead, isa, elemKind)
 }
+
+// jumpDecode is Decode.
+//
+//go:noescape
+func jumpDecode(y *float32, x *uint16, n int, ahead int, isa ISA, elemKind Elem)
 
 // DecodeFp sets y to the values of the codes x.
 func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead int) {
@@ -1079,32 +969,30 @@ func UnpackSixes(isa ISA, y *uint8, x *uint8, sign int32, keep int32, n int) {
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
 func MinMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F32)<<0:
-			MinMaxAVX2((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
-			return
-		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-			MinMaxAVX512((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F16)<<0:
-			MinMaxF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-			return
-		case int(AVX2)<<16 | int(BF16)<<0:
-			MinMaxBF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-			return
-		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-			MinMaxF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-			return
-		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-			MinMaxBF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-			return
-		}
+		MinMaxF32(x, min, max, groups, length, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0:
+		MinMaxF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		MinMaxBF16AVX2((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+		return
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		MinMaxF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		MinMaxBF16AVX512((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+		return
 	}
 	panic("asm: no such implementation of MinMax")
 }
+
+// MinMaxF32 is MinMax for float32.
+//
+//go:noescape
+func MinMaxF32(x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int, isa ISA)
 
 // AbsMax sets most of each group to the largest |x|, NaN if one is among it.
 func AbsMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, groups int, length int) {

@@ -11,20 +11,27 @@ import "unsafe"
 // recip is Prepare's. In place (y == x) is allowed.
 func FakeQuantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F32)<<0:
-			FakeQuantizeNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, most, kind, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F16)<<0:
-			FakeQuantizeF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BF16)<<0:
-			FakeQuantizeBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
-			return
-		}
+		FakeQuantizeF32(y, mask, x, scale, recip, least, most, kind, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		FakeQuantizeF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		FakeQuantizeBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of FakeQuantize")
+}
+
+// FakeQuantizeF32 is FakeQuantize for float32.
+func FakeQuantizeF32(y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int, isa ISA) {
+	const elemKind = F32
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		FakeQuantizeNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, most, kind, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of FakeQuantize")
 }
@@ -34,20 +41,27 @@ func FakeQuantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8
 // recip is Prepare's. In place (y == x) is allowed.
 func FakeQuantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F32)<<0:
-			FakeQuantizeZeroPointNEON((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F16)<<0:
-			FakeQuantizeZeroPointF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BF16)<<0:
-			FakeQuantizeZeroPointBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-			return
-		}
+		FakeQuantizeZeroPointF32(y, mask, x, scale, recip, zeroPoint, least, most, kind, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		FakeQuantizeZeroPointF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		FakeQuantizeZeroPointBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of FakeQuantizeZeroPoint")
+}
+
+// FakeQuantizeZeroPointF32 is FakeQuantizeZeroPoint for float32.
+func FakeQuantizeZeroPointF32(y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int, isa ISA) {
+	const elemKind = F32
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		FakeQuantizeZeroPointNEON((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
 }
@@ -68,20 +82,28 @@ func FakeQuantizeMinval(isa ISA, elemKind Elem, y *float32, mask *uint8, x *floa
 // recip is Prepare's.
 func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeWholeInt8NEON(q, (*float32)(x), scale, recip, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeWholeInt8F16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeWholeInt8BF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
-			return
-		}
+		QuantizeWholeF32(q, x, scale, recip, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeWholeInt8F16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeWholeInt8BF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeWhole")
+}
+
+// QuantizeWholeF32 is QuantizeWhole for float32.
+func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
+	const codeKind = Int8
+	const elemKind = F32
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeWholeInt8NEON(q, (*float32)(x), scale, recip, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of QuantizeWhole")
 }
@@ -90,47 +112,54 @@ func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x un
 // recip is Prepare's.
 func Quantize[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeInt8NEON((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			QuantizeUint8NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			QuantizePacked4NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			QuantizePacked2NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			QuantizeUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			QuantizePacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			QuantizePacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			QuantizeUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			QuantizePacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			QuantizePacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		}
+		QuantizeF32(q, x, scale, recip, least, most, groups, length, ahead, isa, codeKind)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizePacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizePacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizePacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizePacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of Quantize")
+}
+
+// QuantizeF32 is Quantize for float32.
+func QuantizeF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+	const elemKind = F32
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeInt8NEON((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeUint8NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizePacked4NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizePacked2NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of Quantize")
 }
@@ -139,47 +168,54 @@ func Quantize[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, 
 // recip is Prepare's.
 func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeZeroPointInt8NEON((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			QuantizeZeroPointUint8NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			QuantizeZeroPointPacked4NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			QuantizeZeroPointPacked2NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeZeroPointInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			QuantizeZeroPointUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			QuantizeZeroPointPacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			QuantizeZeroPointPacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeZeroPointInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			QuantizeZeroPointUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			QuantizeZeroPointPacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			QuantizeZeroPointPacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		}
+		QuantizeZeroPointF32(q, x, scale, recip, zeroPoint, least, most, groups, length, ahead, isa, codeKind)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		QuantizeZeroPointInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		QuantizeZeroPointUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		QuantizeZeroPointInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		QuantizeZeroPointUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeZeroPoint")
+}
+
+// QuantizeZeroPointF32 is QuantizeZeroPoint for float32.
+func QuantizeZeroPointF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+	const elemKind = F32
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeZeroPointInt8NEON((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeZeroPointUint8NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeZeroPointPacked4NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeZeroPointPacked2NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
 }
@@ -207,47 +243,54 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *
 // Dequantize sets y = q*scale.
 func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-			DequantizeInt8NEON((*float32)(y), (*int8)(q), scale, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			DequantizeUint8NEON((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizePacked4NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			DequantizePacked2NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-			DequantizeInt8F16NEON((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			DequantizeUint8F16NEON((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			DequantizePacked4F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			DequantizePacked2F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			DequantizeInt8BF16NEON((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			DequantizeUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			DequantizePacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			DequantizePacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-			return
-		}
+		DequantizeF32(y, q, scale, sign, groups, length, ahead, isa, codeKind)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeInt8F16NEON((*uint16)(y), (*int8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeUint8F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizePacked4F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizePacked2F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeInt8BF16NEON((*uint16)(y), (*int8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizePacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizePacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of Dequantize")
+}
+
+// DequantizeF32 is Dequantize for float32.
+func DequantizeF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+	const elemKind = F32
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		DequantizeInt8NEON((*float32)(y), (*int8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		DequantizeUint8NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizePacked4NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizePacked2NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of Dequantize")
 }
@@ -255,47 +298,54 @@ func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
 func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-			DequantizeZeroPointInt8NEON((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			DequantizeZeroPointUint8NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizeZeroPointPacked4NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			DequantizeZeroPointPacked2NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-			DequantizeZeroPointInt8F16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			DequantizeZeroPointUint8F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			DequantizeZeroPointPacked4F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			DequantizeZeroPointPacked2F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			DequantizeZeroPointInt8BF16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			DequantizeZeroPointUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			DequantizeZeroPointPacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			DequantizeZeroPointPacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-			return
-		}
+		DequantizeZeroPointF32(y, q, scale, zeroPoint, sign, groups, length, ahead, isa, codeKind)
+		return
+	}
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
+		DequantizeZeroPointInt8F16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
+		DequantizeZeroPointUint8F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked4F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked2F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointInt8BF16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of DequantizeZeroPoint")
+}
+
+// DequantizeZeroPointF32 is DequantizeZeroPoint for float32.
+func DequantizeZeroPointF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+	const elemKind = F32
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		DequantizeZeroPointInt8NEON((*float32)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		DequantizeZeroPointUint8NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeZeroPointPacked4NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeZeroPointPacked2NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
@@ -304,10 +354,10 @@ func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsaf
 func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y *float32, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8NEON(y, (*int8)(q), scale, minval, least, groups, length, ahead)
+		DequantizeMinvalInt8NEON(y, (*int8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8NEON(y, (*uint8)(q), scale, minval, least, groups, length, ahead)
+		DequantizeMinvalUint8NEON(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
 		DequantizeMinvalPacked4NEON(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
@@ -668,20 +718,27 @@ func UnpackSixes(isa ISA, y *uint8, x *uint8, sign int32, keep int32, n int) {
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
 func MinMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F32)<<0:
-			MinMaxNEON((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F16)<<0:
-			MinMaxF16NEON((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-			return
-		case int(NEON)<<16 | int(BF16)<<0:
-			MinMaxBF16NEON((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-			return
-		}
+		MinMaxF32(x, min, max, groups, length, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		MinMaxF16NEON((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		MinMaxBF16NEON((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+		return
+	}
+	panic("asm: no such implementation of MinMax")
+}
+
+// MinMaxF32 is MinMax for float32.
+func MinMaxF32(x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int, isa ISA) {
+	const elemKind = F32
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		MinMaxNEON((*float32)(x), (*float32)(min), (*float32)(max), groups, length)
+		return
 	}
 	panic("asm: no such implementation of MinMax")
 }

@@ -13,10 +13,20 @@ func FakeQuantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8
 	panic("asm: no such implementation of FakeQuantize")
 }
 
+// FakeQuantizeF32 is FakeQuantize for float32.
+func FakeQuantizeF32(y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int, isa ISA) {
+	panic("asm: no such implementation of FakeQuantize")
+}
+
 // FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 func FakeQuantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of FakeQuantizeZeroPoint")
+}
+
+// FakeQuantizeZeroPointF32 is FakeQuantizeZeroPoint for float32.
+func FakeQuantizeZeroPointF32(y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int, isa ISA) {
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
 }
 
@@ -33,15 +43,30 @@ func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x un
 	panic("asm: no such implementation of QuantizeWhole")
 }
 
+// QuantizeWholeF32 is QuantizeWhole for float32.
+func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
+	panic("asm: no such implementation of QuantizeWhole")
+}
+
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 func Quantize[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of Quantize")
 }
 
+// QuantizeF32 is Quantize for float32.
+func QuantizeF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+	panic("asm: no such implementation of Quantize")
+}
+
 // QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
 func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of QuantizeZeroPoint")
+}
+
+// QuantizeZeroPointF32 is QuantizeZeroPoint for float32.
+func QuantizeZeroPointF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
 	panic("asm: no such implementation of QuantizeZeroPoint")
 }
 
@@ -56,8 +81,18 @@ func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 	panic("asm: no such implementation of Dequantize")
 }
 
+// DequantizeF32 is Dequantize for float32.
+func DequantizeF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+	panic("asm: no such implementation of Dequantize")
+}
+
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
 func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of DequantizeZeroPoint")
+}
+
+// DequantizeZeroPointF32 is DequantizeZeroPoint for float32.
+func DequantizeZeroPointF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
@@ -176,6 +211,11 @@ func UnpackSixes(isa ISA, y *uint8, x *uint8, sign int32, keep int32, n int) {
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
 func MinMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
+	panic("asm: no such implementation of MinMax")
+}
+
+// MinMaxF32 is MinMax for float32.
+func MinMaxF32(x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int, isa ISA) {
 	panic("asm: no such implementation of MinMax")
 }
 
