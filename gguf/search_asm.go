@@ -93,13 +93,16 @@ func (b *lanes) add(try [4]float32) {
 
 // searchRangedBatches is search for all groups of a piece.
 func (f *fits) searchRangedBatches(impl asm.ISA, s *rangedSearch, x []float32, length int) {
-	b, at, choice := &f.lanes, &f.lanes.ranged, 0
-	if s.absolute {
+	b, at, choice, lowest := &f.lanes, &f.lanes.ranged, 0, float32(-3.9e6)
+	switch {
+	case s.absolute:
 		choice = 1
+	case s.n == 15:
+		choice, lowest = 2, -15
 	}
-	b.begin([4]float32{s.n, s.n, 1})
+	b.begin([4]float32{s.n, s.n, 1, lowest})
 	for k := range s.steps + 1 {
-		b.add([4]float32{s.from + float32(s.step*float32(k)) + s.n, s.n})
+		b.add([4]float32{s.from + float32(s.step*float32(k)) + s.n, s.n, 0, lowest})
 	}
 	batches(x, length, func(x []float32, g int) {
 		groups := len(x) / length
@@ -176,7 +179,7 @@ func (b *lanes) searchScale(impl asm.ISA, f *fits, x []float32, g, length, choic
 	b.weigh(impl, &f.weighing, x, g, length)
 	at := &b.signed
 	at[asm.SignedMost], at[asm.SignedBest] = row{}, minusInfinities
-	asm.ScaleSearch(impl, &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, length, 4*(len(x)/length), choice)
+	asm.ScaleSearch(impl, &b.l[0][0], &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, length, 4*(len(x)/length), choice)
 }
 
 // searchQuickBatches is searchQuick for the groups of sixteen of Q3_K; it leaves their codes in f.

@@ -58,6 +58,7 @@ var (
 	signedScale   = number(SignedNumbers, "SignedScale")   // the best
 	signedFitted  = number(SignedNumbers, "SignedFitted")  // its inverse
 	signedInverse = number(SignedNumbers, "SignedInverse") // of the try
+	signedNinth   = number(SignedNumbers, "SignedNinth")   // its ninth part
 	signedA       = number(SignedNumbers, "SignedA")
 	signedB       = number(SignedNumbers, "SignedB")
 	_             = number(SignedNumbers, "SignedAll") // how many there are
@@ -131,8 +132,9 @@ func weights() []*ir.Kernel {
 // rangedSearch fits levels from 0 to n.
 func rangedSearch() *ir.Kernel {
 	k, s := ir.NewSearch("search", "RangedSearch", `finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.
-The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, and, of the first
-one, 1, that its scale is the inverse of this. Those of one more try are read.`+ofGroups)
+The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, of the first
+one, 1, that its scale is the inverse of this, and below what a group with (x-least)*inverse is not usual: -3.9e6, or -15 for choice 2, which is n = 15 with at most
+sixteen levels. Those of one more try are read.`+ofGroups)
 	stage := s.Stage(false)
 	b := block{stage.Rows()}
 	x, w := b.Row("x"), b.Row("w")
@@ -159,14 +161,26 @@ one, 1, that its scale is the inverse of this. Those of one more try are read.`+
 	b.StoreLane(rangedFitScale, inverse.Under(1))
 
 	stage = s.Stage(true)
-	b = block{stage.Rows()}
-	x = b.Row("x")
-	l := b.unit(x.Sub(b.Lane(rangedLeast)).Mul(b.Lane(rangedInverse))).Max(b.Each(0)).Min(b.Try(1))
-	b.StoreRow("l", l)
-	wl := b.Row("w").Mul(l)
-	b.Sum(rangedL, wl)
-	b.Sum(rangedL2, wl.Mul(l))
-	b.Sum(rangedXL, wl.Mul(x))
+	clipped, looked := stage.Either(2)
+	looked.Tabled = true
+	for _, b := range []block{{clipped}, {looked}} {
+		x := b.Row("x")
+		l := x.Sub(b.Lane(rangedLeast)).Mul(b.Lane(rangedInverse))
+		if b.Tabled {
+			var table [32]float32
+			for i := range table[:17] {
+				table[i] = min(float32(i), 15)
+			}
+			l = b.Table(l.Add(b.Each(12582912)), table)
+		} else {
+			l = b.unit(l).Max(b.Each(0)).Min(b.Try(1))
+		}
+		b.StoreRow("l", l)
+		wl := b.Row("w").Mul(l)
+		b.Sum(rangedL, wl)
+		b.Sum(rangedL2, wl.Mul(l))
+		b.Sum(rangedXL, wl.Mul(x))
+	}
 
 	b = block{stage.Numbers()}
 	sl, sl2, sxl := b.Lane(rangedL), b.Lane(rangedL2), b.Lane(rangedXL)
@@ -179,7 +193,7 @@ one, 1, that its scale is the inverse of this. Those of one more try are read.`+
 	b.StoreLane(rangedLimit, first(b.Lane(rangedBest), b.positive(d, b.Lane(rangedBest), b.Each(float32(math.Inf(-1))))))
 
 	stage = s.Stage(true)
-	squared, absolute := stage.Either()
+	squared, absolute := stage.Either(1)
 	for _, b := range []*ir.Block{squared, absolute} {
 		e := b.Row("l").Mul(b.Lane(rangedScale)).Add(b.Lane(rangedOffset)).Sub(b.Row("x"))
 		if b == squared {
@@ -206,7 +220,7 @@ one, 1, that its scale is the inverse of this. Those of one more try are read.`+
 	none = b.Each(0)
 	usual = b.finite(best, b.Lane(rangedUsual), none) // the first error
 	usual = b.positive(width, b.finite(inverse, usual, none), none)
-	b.StoreLane(rangedUsual, lowest.Where(b.Each(-3.9e6), usual, none)) // it is to be rounded
+	b.StoreLane(rangedUsual, lowest.Where(b.Try(3), usual, none)) // it is to be rounded
 	return k
 }
 
@@ -218,36 +232,36 @@ func scaleSearch() *ir.Kernel {
 	k, s := ir.NewSearch("search", "ScaleSearch", `finds the scale of the least sum w*(scale*v - x)^2, v = min(max(round(x*inverse), least), most) or, by choice, the value of IQ4_NL that is nearest to x*inverse.
 The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, and most and least. The first try must be taken. Those
 of one more are read.`+ofGroups)
-	inverse := func(b block, try int) *ir.BlockNode {
+	invert := func(b block, try int) {
 		most, divisor := b.Lane(signedMost), b.Try(try+1)
-		return b.positive(divisor, most.Div(divisor).Under(1), b.Try(try).Div(most))
+		inverse := b.positive(divisor, most.Div(divisor).Under(1), b.Try(try).Div(most))
+		b.StoreLane(signedInverse, inverse)
+		b.StoreLane(signedNinth, inverse.Mul(b.Each(1./9)))
 	}
 	stage := s.Stage(false)
 	b := block{stage.Rows()}
 	x := b.Row("x")
 	largest := b.Carry(signedMost)
 	largest.Carried(unsigned(x).WhereAbove(unsigned(largest), x, largest))
-	b.Sum(signedW, b.Row("w"))
+	w := b.Row("w")
+	b.Sum(signedW, w)
+	b.StoreRow("wx", w.Mul(x))
 
 	b = block{stage.Numbers()}
 	none, most := b.Each(0), b.Lane(signedMost)
 	b.StoreLane(signedUsual, unsigned(most).Where(b.Each(tiny), b.finite(most, b.Each(1), none), none))
-	b.StoreLane(signedInverse, inverse(b, 0))
+	invert(b, 0)
 
 	stage = s.Stage(true)
-	levels, values := stage.Either()
+	levels, values := stage.Either(1)
 	b = block{levels}
-	x, w := b.Row("x"), b.Row("w")
-	l := b.unit(x.Mul(b.Lane(signedInverse))).Min(b.Try(2)).Max(b.Try(3))
-	b.Sum(signedA, w.Mul(x).Mul(l))
-	b.Sum(signedB, w.Mul(l).Mul(l))
+	l := b.unit(b.Row("x").Mul(b.Lane(signedInverse))).Min(b.Try(2)).Max(b.Try(3))
+	b.Sum(signedA, b.Row("wx").Mul(l))
+	b.Sum(signedB, b.Row("w").Mul(l).Mul(l))
 
 	b = block{values}
 	x = b.Row("x")
-	scaled, v := x.Mul(b.Lane(signedInverse)), b.Each(float32(iq4[0]))
-	for i, above := range iq4[1:] { // what is just between two values takes the upper one
-		v = scaled.Where(b.Each((float32(iq4[i])+float32(above))/2), b.Each(float32(above)), v)
-	}
+	v := b.iq4(x, b.Lane(signedInverse), b.Lane(signedNinth))
 	wv := b.Row("w").Mul(v)
 	b.Sum(signedA, wv.Mul(x))
 	b.Sum(signedB, wv.Mul(v))
@@ -262,8 +276,34 @@ of one more are read.`+ofGroups)
 	b.StoreLane(signedFitted, taken(b.Lane(signedInverse), b.Lane(signedFitted)))
 	b.StoreLane(signedBest, best)
 	b.StoreLane(signedUsual, best.WhereAbove(b.Each(float32(math.Inf(-1))), b.Lane(signedUsual), b.Each(0))) // the first is taken
-	b.StoreLane(signedInverse, inverse(b, ir.TryNumbers))
+	invert(b, ir.TryNumbers)
 	return k
+}
+
+// iq4 is the value of IQ4_NL that is nearest to x*inverse, which is from -134.1 to 134.1; what is just between two takes the upper one. A machine
+// with tables looks for the value in the ninth part of x*inverse, rounded: of numbers that round alike, or nearly so, all are on one side of all
+// places between values but one at most, as those are 11.5 apart or more. That is its one comparison.
+func (b block) iq4(x, inverse, ninth *ir.BlockNode) *ir.BlockNode {
+	scaled := x.Mul(inverse)
+	v := b.Each(float32(iq4[0]))
+	var between, below, above [32]float32
+	for i := range between {
+		between[i], below[i], above[i] = float32(math.Inf(1)), float32(iq4[0]), float32(iq4[0])
+	}
+	for i, next := range iq4[1:] {
+		place := (float32(iq4[i]) + float32(next)) / 2
+		v = scaled.Where(b.Each(place), b.Each(float32(next)), v)
+		for bucket := -15; bucket <= 15; bucket++ {
+			switch at := bucket & 31; {
+			case place < 9*float32(bucket)-4.75:
+				below[at], above[at] = float32(next), float32(next)
+			case place < 9*float32(bucket)+4.75:
+				between[at], above[at] = place, float32(next)
+			}
+		}
+	}
+	at := x.MulAdd(ninth, b.Each(12582912))
+	return scaled.Where(b.Table(at, between), b.Table(at, above), b.Table(at, below)).Tabled(v)
 }
 
 // codeSearch changes one code after the other.

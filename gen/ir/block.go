@@ -13,6 +13,8 @@ type Block struct {
 	Groups     int    // if it is for rows of groups, how many there are
 	Rows       bool   // of a search: it runs over rows, and not once
 	Other      *Block // which is done instead of it, if the call says so
+	Choice     int    // what the call says then
+	Tabled     bool   // it is for machines that have tables only
 	Writes     bool   // it writes blocks
 
 	k     *Kernel
@@ -109,6 +111,8 @@ const (
 	BlockPutBytes                 // stores sixteen bytes in a stream
 	BlockAbove                    // c where a > b, else d
 	BlockSqrt                     // the square root
+	BlockTable                    // of two tables of sixteen the number that the low five bits say
+	BlockTabled                   // a on machines that have such tables, b on others
 	BlockCarry                    // numbers as the rows before have left them
 	BlockCarried                  // sets those of a to b for the rows behind
 	BlockFinite                   // leaves +0 or -0 in the call's check if a number is finite, and makes it a NaN if it is not
@@ -255,10 +259,12 @@ func (n *BlockNode) Negated() *BlockNode {
 	return n.b.add(BlockNode{Op: BlockNegate, Type: BlockNumber, Args: []*BlockNode{n}})
 }
 
-// MulAdd is n*c + a; the product has to be exact, so that machines may round once or twice.
+// MulAdd is n*c + a; the product has to be exact, or the result one of several that do, so that machines may round once or twice.
 func (n *BlockNode) MulAdd(c, a *BlockNode) *BlockNode {
 	n.want("MulAdd", BlockFloats)
-	c.want("MulAdd", BlockNumber)
+	if c.Type != BlockFloats {
+		c.want("MulAdd", BlockNumber)
+	}
 	a.want("MulAdd", BlockNumber)
 	return n.b.add(BlockNode{Op: BlockMulAdd, Type: BlockFloats, Args: []*BlockNode{n, c, a}})
 }

@@ -1,5 +1,10 @@
 package ir
 
+import (
+	"encoding/binary"
+	"math"
+)
+
 // SearchGroups is how many groups a search has side by side in memory: all rows fit the first cache, even half of it. A machine does as many at a time as two of its
 // registers hold, a strip.
 const SearchGroups = 32
@@ -53,11 +58,31 @@ func (s *Search) block(rows bool) *Block {
 func (g *Stage) Rows() *Block    { return g.step(true) }
 func (g *Stage) Numbers() *Block { return g.step(false) }
 
-// Either adds two steps over the rows: one is done where the argument choice is 0, and the other elsewhere.
-func (g *Stage) Either() (one, other *Block) {
+// Either adds two steps over the rows: the other is done where the argument choice is a number, and one elsewhere.
+func (g *Stage) Either(choice int) (one, other *Block) {
 	one, other = g.Rows(), g.s.block(true)
-	one.Other, g.s.Choice = other, true
+	one.Other, one.Choice, g.s.Choice = other, choice, true
 	return one, other
+}
+
+// Table is the number of a table that the low five bits of v say, for machines that have such tables.
+func (b *Block) Table(v *BlockNode, table [32]float32) *BlockNode {
+	v.want("Table", BlockFloats)
+	var halves [2]*BlockNode
+	for i := range halves {
+		var bytes []byte
+		for _, f := range table[16*i:][:16] {
+			bytes = binary.LittleEndian.AppendUint32(bytes, math.Float32bits(f))
+		}
+		halves[i] = b.add(BlockNode{Op: BlockConst, Type: BlockFloats, Bytes: string(bytes)})
+	}
+	return b.add(BlockNode{Op: BlockTable, Type: BlockFloats, Args: []*BlockNode{v, halves[0], halves[1]}})
+}
+
+// Tabled is n, of tables, where a machine has those, and otherwise what gives the same.
+func (n *BlockNode) Tabled(otherwise *BlockNode) *BlockNode {
+	n.want("Tabled", BlockFloats)
+	return n.b.add(BlockNode{Op: BlockTabled, Type: BlockFloats, Args: []*BlockNode{n, otherwise}})
 }
 
 // Try is number i of the try.

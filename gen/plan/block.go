@@ -24,6 +24,7 @@ type BlockMachine interface {
 	LowerBlock(s *Seg, n *ir.BlockNode, part int, args []V, at, table Addr) V
 	StoreCheck(p GPR, check int)          // stores the first number of a register
 	BlockConstant(n *ir.BlockNode) string // bytes of a register that a node has as its last operand, none if there are none
+	BlockTables() bool                    // it has instructions for a BlockTable
 	BlockFolds(n *ir.BlockNode) int       // the most operands, from the last one on, of which one may be at an address, so that args lacks it
 }
 
@@ -59,10 +60,12 @@ type blocks struct {
 	registers         int // that a value of float32 takes
 	call, body, after *Seg
 	check, zero       V
-	uses              map[int]int    // of each node
-	rare              int            // uses of a constant that has no register
-	abreast           bool           // the registers of a row go side by side
-	at                map[string]GPR // the arguments
+	roots             []*ir.BlockNode
+	wanted            map[*ir.BlockNode]bool // what they are computed from
+	uses              map[int]int            // of each node
+	rare              int                    // uses of a constant that has no register
+	abreast           bool                   // the registers of a row go side by side
+	at                map[string]GPR         // the arguments
 }
 
 // OnceOf is what f emitted when it was first asked for this part of a node, which several registers share.
@@ -119,12 +122,38 @@ func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
 
 func newBlocks(k *ir.Kernel, block *ir.Block, m BlockMachine, registers int) *blocks {
 	b := &blocks{planner: &planner{k: k, m: m}, m: m, block: block, registers: registers, uses: map[int]int{}, at: map[string]GPR{}}
-	for _, node := range block.Nodes {
-		for _, a := range node.Args {
+	b.roots = slices.DeleteFunc(slices.Clone(block.Nodes), func(n *ir.BlockNode) bool { return !n.Root() })
+	b.wanted = map[*ir.BlockNode]bool{}
+	for _, n := range b.roots {
+		b.want(n)
+	}
+	for n := range b.wanted {
+		for _, a := range b.args(n) {
 			b.uses[a.ID]++
 		}
 	}
 	return b
+}
+
+// want notes a node and what it is computed from.
+func (b *blocks) want(n *ir.BlockNode) {
+	if !b.wanted[n] {
+		b.wanted[n] = true
+		for _, a := range b.args(n) {
+			b.want(a)
+		}
+	}
+}
+
+// args are the operands of a node that the machine needs.
+func (b *blocks) args(n *ir.BlockNode) []*ir.BlockNode {
+	switch {
+	case n.Op != ir.BlockTabled:
+		return n.Args
+	case b.m.BlockTables():
+		return n.Args[:1]
+	}
+	return n.Args[1:]
 }
 
 // allocate gives all values registers; what is used least is loaded where it is used, if there are too few.
@@ -176,12 +205,11 @@ func (b *blocks) build() {
 	if b.checks() {
 		b.check, b.zero = b.m.Zero(b.call), b.m.Zero(b.call)
 	}
-	roots := slices.DeleteFunc(slices.Clone(b.block.Nodes), func(n *ir.BlockNode) bool { return !n.Root() })
 	if b.block.Groups > 0 {
-		b.row(roots)
+		b.row()
 		return
 	}
-	for _, n := range roots {
+	for _, n := range b.roots {
 		for part := range b.parts(n) {
 			b.demand(n, part)
 		}
@@ -190,7 +218,7 @@ func (b *blocks) build() {
 
 // row emits what a row needs. Its parts go side by side, so that none waits for itself, or where there are too few registers for that, one all the
 // way before the next. What is carried is computed before any of it is set.
-func (b *blocks) row(roots []*ir.BlockNode) {
+func (b *blocks) row() {
 	parts := [][2]int{{0, b.registers}}
 	if !b.abreast {
 		parts = nil
@@ -205,42 +233,23 @@ func (b *blocks) row(roots []*ir.BlockNode) {
 			}
 		}
 		if b.abreast {
-			wanted := reached(roots)
 			for _, n := range b.block.Nodes {
-				if wanted[n] && n.Op != ir.BlockCarried && n.Op != ir.BlockRow && n.Op != ir.BlockCarry && !constant(n) && n.Op != ir.BlockElement {
+				if b.wanted[n] && n.Op != ir.BlockCarried && n.Op != ir.BlockRow && n.Op != ir.BlockCarry && !constant(n) && n.Op != ir.BlockElement {
 					each(n)
 				}
 			}
 		}
-		for _, n := range roots {
+		for _, n := range b.roots {
 			if n.Op == ir.BlockCarried {
 				each(n.Args[1])
 			}
 		}
-		for _, n := range roots {
+		for _, n := range b.roots {
 			if !b.abreast || n.Op == ir.BlockCarried {
 				each(n)
 			}
 		}
 	}
-}
-
-// reached are nodes and what they are computed from.
-func reached(roots []*ir.BlockNode) map[*ir.BlockNode]bool {
-	wanted := map[*ir.BlockNode]bool{}
-	var want func(n *ir.BlockNode)
-	want = func(n *ir.BlockNode) {
-		if !wanted[n] {
-			wanted[n] = true
-			for _, a := range n.Args {
-				want(a)
-			}
-		}
-	}
-	for _, n := range roots {
-		want(n)
-	}
-	return wanted
 }
 
 // parts is the number of registers that a node's value takes; a root has as many to do.
@@ -281,6 +290,9 @@ func constant(n *ir.BlockNode) bool {
 
 // demand returns the register of a part of a node, emitting what is not there yet.
 func (b *blocks) demand(n *ir.BlockNode, part int) V {
+	if n.Op == ir.BlockTabled {
+		return b.demand(b.args(n)[0], part)
+	}
 	part = min(part, b.parts(n)-1)
 	s, key := b.body, [2]int{n.ID, part}
 	anew := false

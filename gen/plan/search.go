@@ -33,7 +33,7 @@ func GenerateSearch(k *ir.Kernel, m BlockMachine) error {
 	g.offset = m.GPRs()[len(args)]
 	for _, stage := range k.Search.Stages {
 		for _, step := range stage.Steps {
-			for ; step != nil; step = step.Other {
+			for ; step != nil; step = g.other(step) {
 				if err := g.fit(step); err != nil {
 					return err
 				}
@@ -92,6 +92,14 @@ func (g *searchCode) fit(step *ir.Block) error {
 	}
 }
 
+// other is what the call may ask for instead of a step.
+func (g *searchCode) other(step *ir.Block) *ir.Block {
+	if step.Other != nil && step.Other.Tabled && !g.m.BlockTables() {
+		return nil
+	}
+	return step.Other
+}
+
 // stage prints the loop over the strips of a stage.
 func (g *searchCode) stage(number int, stage *ir.Stage) {
 	m, strip := g.m, fmt.Sprintf("strip%d", number)
@@ -99,15 +107,16 @@ func (g *searchCode) stage(number int, stage *ir.Stage) {
 	m.LoopHead(strip)
 	for i, step := range stage.Steps {
 		name := fmt.Sprintf("%d%d", number, i)
-		if step.Other == nil {
+		other := g.other(step)
+		if other == nil {
 			g.step(name, step)
 			continue
 		}
-		m.Branch(g.at["choice"], NotEqual, 0, "other"+name)
+		m.Branch(g.at["choice"], Equal, step.Choice, "other"+name)
 		g.step(name, step)
 		m.Jump("end" + name)
 		m.Label("other" + name)
-		g.step("other"+name, step.Other)
+		g.step("other"+name, other)
 		m.Label("end" + name)
 	}
 	m.AddImm(g.offset, 4*m.Width()*stripRegisters)

@@ -42,6 +42,9 @@ func (m *Machine) BlockFolds(n *ir.BlockNode) int {
 	return 0
 }
 
+// BlockTables says whether there are tables of 32.
+func (m *Machine) BlockTables() bool { return m.wide }
+
 // ofType is a register for a value of a type.
 func (m *Machine) ofType(t ir.BlockType, r int) reg.VecPhysical {
 	if t == ir.BlockBytes {
@@ -136,6 +139,13 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 				m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
 			}
 			m.i("VFMADD213PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
+		}, args...)
+	case ir.BlockTable:
+		return s.OpTied(plan.Vec, func(d int, u []int) {
+			if d != u[0] {
+				m.i("VMOVAPS", m.vec(u[0]), m.vec(d))
+			}
+			m.i("VPERMI2PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
 		}, args...)
 	case ir.BlockPick, ir.BlockElement:
 		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })

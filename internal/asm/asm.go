@@ -175,6 +175,7 @@ const (
 	SignedScale
 	SignedFitted
 	SignedInverse
+	SignedNinth
 	SignedA
 	SignedB
 	SignedAll

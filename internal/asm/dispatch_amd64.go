@@ -1617,8 +1617,9 @@ func Turn(isa ISA, turnedKind Turned, rows *float32, x *float32, n int) {
 }
 
 // RangedSearch finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.
-// The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, and, of the first
-// one, 1, that its scale is the inverse of this. Those of one more try are read.
+// The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, of the first
+// one, 1, that its scale is the inverse of this, and below what a group with (x-least)*inverse is not usual: -3.9e6, or -15 for choice 2, which is n = 15 with at most
+// sixteen levels. Those of one more try are read.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 func RangedSearch(isa ISA, l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int) {
 	switch int(isa) << 16 {
@@ -1636,13 +1637,13 @@ func RangedSearch(isa ISA, l *float32, x *float32, w *float32, params *float32, 
 // The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, and most and least. The first try must be taken. Those
 // of one more are read.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
-func ScaleSearch(isa ISA, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int) {
+func ScaleSearch(isa ISA, wx *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int) {
 	switch int(isa) << 16 {
 	case int(AVX2) << 16:
-		ScaleSearchAVX2(x, w, params, tries, count, n, groups, choice)
+		ScaleSearchAVX2(wx, x, w, params, tries, count, n, groups, choice)
 		return
 	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		ScaleSearchAVX512(x, w, params, tries, count, n, groups, choice)
+		ScaleSearchAVX512(wx, x, w, params, tries, count, n, groups, choice)
 		return
 	}
 	panic("asm: no such implementation of ScaleSearch")

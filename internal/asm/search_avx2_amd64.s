@@ -486,8 +486,8 @@ number11:
 	SUBQ         R13, R13
 
 strip2:
-	TESTQ   R12, R12
-	JNE     other20
+	CMPQ    R12, $+1
+	JEQ     other20
 	MOVQ    params+24(FP), BX
 	ADDQ    R13, BX
 	MOVQ    l+0(FP), DI
@@ -613,21 +613,21 @@ number21:
 	VMOVUPS      (BX), Y4
 	VSUBPS       Y2, Y4, Y4
 	VMULPS       Y4, Y0, Y4
-	VPAND        Y12, Y0, Y2
-	VPOR         Y11, Y2, Y2
+	VBROADCASTSS 12(R8), Y2
+	VPAND        Y12, Y0, Y5
+	VPOR         Y11, Y5, Y5
 	VPAND        Y12, Y1, Y0
 	VPOR         Y11, Y0, Y0
 	VMOVUPS      384(BX), Y1
-	VCMPPS       $0x1d, Y0, Y10, Y5
-	VBLENDVPS    Y5, Y1, Y11, Y5
-	VCMPPS       $0x1d, Y2, Y10, Y0
-	VBLENDVPS    Y0, Y5, Y11, Y0
+	VCMPPS       $0x1d, Y0, Y10, Y6
+	VBLENDVPS    Y6, Y1, Y11, Y6
+	VCMPPS       $0x1d, Y5, Y10, Y0
+	VBLENDVPS    Y0, Y6, Y11, Y0
 	VCMPPS       $0x1e, Y11, Y3, Y1
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VCMPPS       $0x1d, Y0, Y4, Y2
-	VBLENDVPS    Y2, Y1, Y11, Y2
-	VMOVUPS      Y2, 384(BX)
+	VCMPPS       $0x1d, Y2, Y4, Y0
+	VBLENDVPS    Y0, Y1, Y11, Y0
+	VMOVUPS      Y0, 384(BX)
 	ADDQ         $+32, BX
 	SUBQ         $+1, R10
 	TESTQ        R10, R10
@@ -642,36 +642,38 @@ number21:
 	VZEROUPPER
 	RET
 
-// func ScaleSearchAVX2(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
+// func ScaleSearchAVX2(wx *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 // Requires: AVX, AVX2
-TEXT ·ScaleSearchAVX2(SB), NOSPLIT, $0-64
-	// DI x, SI w, DX params, BX tries, R8 count, R9 n, R10 groups, R11 choice, R12 the strip
-	MOVQ tries+24(FP), BX
-	MOVQ count+32(FP), R8
-	MOVQ groups+48(FP), R10
-	MOVQ choice+56(FP), R11
-	SUBQ R12, R12
+TEXT ·ScaleSearchAVX2(SB), NOSPLIT, $0-72
+	// DI wx, SI x, DX w, BX params, R8 tries, R9 count, R10 n, R11 groups, R12 choice, R13 the strip
+	MOVQ tries+32(FP), R8
+	MOVQ count+40(FP), R9
+	MOVQ groups+56(FP), R11
+	MOVQ choice+64(FP), R12
+	SUBQ R13, R13
 
 strip0:
-	MOVQ         params+16(FP), DX
-	ADDQ         R12, DX
-	MOVQ         x+0(FP), DI
-	ADDQ         R12, DI
-	MOVQ         w+8(FP), SI
-	ADDQ         R12, SI
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         wx+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VMOVUPS      (DX), Y13
-	VMOVUPS      32(DX), Y12
+	VMOVUPS      (BX), Y13
+	VMOVUPS      32(BX), Y12
 	VXORPS       Y11, Y11, Y11
 	VXORPS       Y10, Y10, Y10
-	MOVQ         n+40(FP), R9
+	MOVQ         n+48(FP), R10
 
 row00:
-	VMOVUPS   (DI), Y0
+	VMOVUPS   (SI), Y0
 	VPAND     Y15, Y0, Y1
 	VPOR      Y14, Y1, Y1
-	VMOVUPS   32(DI), Y2
+	VMOVUPS   32(SI), Y2
 	VPAND     Y15, Y2, Y3
 	VPOR      Y14, Y3, Y3
 	VPAND     Y15, Y13, Y4
@@ -680,135 +682,140 @@ row00:
 	VPOR      Y14, Y5, Y5
 	VCMPPS    $0x1e, Y4, Y1, Y6
 	VBLENDVPS Y6, Y0, Y13, Y6
-	VCMPPS    $0x1e, Y5, Y3, Y0
-	VBLENDVPS Y0, Y2, Y12, Y0
-	VMOVUPS   (SI), Y1
-	VADDPS    Y1, Y11, Y11
-	VMOVUPS   32(SI), Y1
-	VADDPS    Y1, Y10, Y10
+	VCMPPS    $0x1e, Y5, Y3, Y1
+	VBLENDVPS Y1, Y2, Y12, Y1
+	VMOVUPS   (DX), Y3
+	VADDPS    Y3, Y11, Y11
+	VMOVUPS   32(DX), Y4
+	VADDPS    Y4, Y10, Y10
+	VMULPS    Y0, Y3, Y3
+	VMULPS    Y2, Y4, Y4
+	VMOVUPS   Y3, (DI)
+	VMOVUPS   Y4, 32(DI)
 	VMOVAPS   Y6, Y13
-	VMOVAPS   Y0, Y12
+	VMOVAPS   Y1, Y12
 	ADDQ      $+128, DI
 	ADDQ      $+128, SI
-	SUBQ      $+1, R9
-	TESTQ     R9, R9
+	ADDQ      $+128, DX
+	SUBQ      $+1, R10
+	TESTQ     R10, R10
 	JNE       row00
-	VMOVUPS   Y11, 384(DX)
-	VMOVUPS   Y10, 416(DX)
-	VMOVUPS   Y13, (DX)
-	VMOVUPS   Y12, 32(DX)
-	MOVQ      params+16(FP), DX
-	ADDQ      R12, DX
-	SUBQ      R9, R9
-	ADDQ      $+2, R9
+	VMOVUPS   Y11, 384(BX)
+	VMOVUPS   Y10, 416(BX)
+	VMOVUPS   Y13, (BX)
+	VMOVUPS   Y12, 32(BX)
+	MOVQ      params+24(FP), BX
+	ADDQ      R13, BX
+	SUBQ      R10, R10
+	ADDQ      $+2, R10
 
 number01:
-	VMOVUPS      (DX), Y15
+	VMOVUPS      (BX), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (BX), Y8
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS 4(R8), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS constantsAVX2<>+28(SB), Y7
 	VPAND        Y14, Y15, Y0
 	VPOR         Y13, Y0, Y0
 	VCMPPS       $0x1d, Y0, Y12, Y1
 	VBLENDVPS    Y1, Y11, Y13, Y1
 	VCMPPS       $0x1d, Y10, Y0, Y2
 	VBLENDVPS    Y2, Y1, Y13, Y2
-	VMOVUPS      Y2, 256(DX)
+	VMOVUPS      Y2, 256(BX)
 	VDIVPS       Y9, Y15, Y0
 	VDIVPS       Y0, Y11, Y0
 	VDIVPS       Y15, Y8, Y1
 	VCMPPS       $0x1e, Y13, Y9, Y2
 	VBLENDVPS    Y2, Y0, Y1, Y2
-	VMOVUPS      Y2, 768(DX)
-	ADDQ         $+32, DX
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	VMOVUPS      Y2, 768(BX)
+	VMULPS       Y7, Y2, Y2
+	VMOVUPS      Y2, 896(BX)
+	ADDQ         $+32, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
 	JNE          number01
-	ADDQ         $+64, R12
-	CMPQ         R12, R10
+	ADDQ         $+64, R13
+	CMPQ         R13, R11
 	JLT          strip0
 
 try:
-	SUBQ R12, R12
+	SUBQ R13, R13
 
 strip1:
-	TESTQ        R11, R11
-	JNE          other10
-	MOVQ         params+16(FP), DX
-	ADDQ         R12, DX
-	MOVQ         x+0(FP), DI
-	ADDQ         R12, DI
-	MOVQ         w+8(FP), SI
-	ADDQ         R12, SI
-	VMOVUPS      768(DX), Y15
-	VMOVUPS      800(DX), Y14
+	CMPQ         R12, $+1
+	JEQ          other10
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         wx+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      768(BX), Y15
+	VMOVUPS      800(BX), Y14
 	VBROADCASTSS constantsAVX2<>+16(SB), Y13
-	VBROADCASTSS 8(BX), Y12
-	VBROADCASTSS 12(BX), Y11
+	VBROADCASTSS 8(R8), Y12
+	VBROADCASTSS 12(R8), Y11
 	VXORPS       Y10, Y10, Y10
 	VXORPS       Y9, Y9, Y9
 	VXORPS       Y8, Y8, Y8
 	VXORPS       Y7, Y7, Y7
-	MOVQ         n+40(FP), R9
+	MOVQ         n+48(FP), R10
 
 row10:
-	VMOVUPS (DI), Y0
-	VMULPS  Y15, Y0, Y1
-	VMOVUPS 32(DI), Y2
-	VMULPS  Y14, Y2, Y3
+	VMULPS  (SI), Y15, Y0
+	VMULPS  32(SI), Y14, Y1
+	VADDPS  Y13, Y0, Y0
 	VADDPS  Y13, Y1, Y1
-	VADDPS  Y13, Y3, Y3
+	VSUBPS  Y13, Y0, Y0
 	VSUBPS  Y13, Y1, Y1
-	VSUBPS  Y13, Y3, Y3
+	VMINPS  Y12, Y0, Y0
 	VMINPS  Y12, Y1, Y1
-	VMINPS  Y12, Y3, Y3
+	VMAXPS  Y11, Y0, Y0
 	VMAXPS  Y11, Y1, Y1
-	VMAXPS  Y11, Y3, Y3
-	VMOVUPS (SI), Y4
-	VMULPS  Y0, Y4, Y0
-	VMOVUPS 32(SI), Y5
-	VMULPS  Y2, Y5, Y2
-	VMULPS  Y1, Y0, Y0
-	VMULPS  Y3, Y2, Y2
-	VADDPS  Y0, Y10, Y10
-	VADDPS  Y2, Y9, Y9
-	VMULPS  Y1, Y4, Y4
-	VMULPS  Y3, Y5, Y5
-	VMULPS  Y1, Y4, Y4
-	VMULPS  Y3, Y5, Y5
-	VADDPS  Y4, Y8, Y8
-	VADDPS  Y5, Y7, Y7
+	VMULPS  (DI), Y0, Y2
+	VMULPS  32(DI), Y1, Y3
+	VADDPS  Y2, Y10, Y10
+	VADDPS  Y3, Y9, Y9
+	VMULPS  (DX), Y0, Y2
+	VMULPS  32(DX), Y1, Y3
+	VMULPS  Y0, Y2, Y2
+	VMULPS  Y1, Y3, Y3
+	VADDPS  Y2, Y8, Y8
+	VADDPS  Y3, Y7, Y7
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
+	ADDQ    $+128, DX
+	SUBQ    $+1, R10
+	TESTQ   R10, R10
 	JNE     row10
-	VMOVUPS Y10, 896(DX)
-	VMOVUPS Y9, 928(DX)
-	VMOVUPS Y8, 1024(DX)
-	VMOVUPS Y7, 1056(DX)
+	VMOVUPS Y10, 1024(BX)
+	VMOVUPS Y9, 1056(BX)
+	VMOVUPS Y8, 1152(BX)
+	VMOVUPS Y7, 1184(BX)
 	JMP     end10
 
 other10:
-	MOVQ   params+16(FP), DX
-	ADDQ   R12, DX
-	MOVQ   x+0(FP), DI
-	ADDQ   R12, DI
-	MOVQ   w+8(FP), SI
-	ADDQ   R12, SI
+	MOVQ   params+24(FP), BX
+	ADDQ   R13, BX
+	MOVQ   x+8(FP), SI
+	ADDQ   R13, SI
+	MOVQ   w+16(FP), DX
+	ADDQ   R13, DX
 	VXORPS Y15, Y15, Y15
 	VXORPS Y14, Y14, Y14
 	VXORPS Y13, Y13, Y13
 	VXORPS Y12, Y12, Y12
-	MOVQ   n+40(FP), R9
+	MOVQ   n+48(FP), R10
 
 rowother10:
-	VMOVUPS      (DI), Y0
-	VMOVUPS      768(DX), Y1
+	VMOVUPS      (SI), Y0
+	VMOVUPS      768(BX), Y1
 	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBROADCASTSS constantsAVX2<>+36(SB), Y3
@@ -871,13 +878,13 @@ rowother10:
 	VBROADCASTSS constantsAVX2<>+148(SB), Y3
 	VCMPPS       $0x1d, Y2, Y1, Y5
 	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMULPS       (SI), Y5, Y1
+	VMULPS       (DX), Y5, Y1
 	VMULPS       Y0, Y1, Y0
 	VADDPS       Y0, Y15, Y15
 	VMULPS       Y5, Y1, Y1
 	VADDPS       Y1, Y14, Y14
-	VMOVUPS      32(DI), Y0
-	VMOVUPS      800(DX), Y1
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      800(BX), Y1
 	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBROADCASTSS constantsAVX2<>+36(SB), Y3
@@ -940,76 +947,79 @@ rowother10:
 	VBROADCASTSS constantsAVX2<>+148(SB), Y3
 	VCMPPS       $0x1d, Y2, Y1, Y5
 	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMULPS       32(SI), Y5, Y1
+	VMULPS       32(DX), Y5, Y1
 	VMULPS       Y0, Y1, Y0
 	VADDPS       Y0, Y13, Y13
 	VMULPS       Y5, Y1, Y1
 	VADDPS       Y1, Y12, Y12
-	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	ADDQ         $+128, DX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
 	JNE          rowother10
-	VMOVUPS      Y15, 896(DX)
-	VMOVUPS      Y14, 1024(DX)
-	VMOVUPS      Y13, 928(DX)
-	VMOVUPS      Y12, 1056(DX)
+	VMOVUPS      Y15, 1024(BX)
+	VMOVUPS      Y14, 1152(BX)
+	VMOVUPS      Y13, 1056(BX)
+	VMOVUPS      Y12, 1184(BX)
 
 end10:
-	MOVQ params+16(FP), DX
-	ADDQ R12, DX
-	SUBQ R9, R9
-	ADDQ $+2, R9
+	MOVQ params+24(FP), BX
+	ADDQ R13, BX
+	SUBQ R10, R10
+	ADDQ $+2, R10
 
 number11:
-	VMOVUPS      896(DX), Y15
-	VMOVUPS      128(DX), Y14
-	VMOVUPS      1024(DX), Y13
+	VMOVUPS      1024(BX), Y15
+	VMOVUPS      128(BX), Y14
+	VMOVUPS      1152(BX), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS 20(BX), Y11
-	VMOVUPS      (DX), Y10
+	VBROADCASTSS 20(R8), Y11
+	VMOVUPS      (BX), Y10
 	VMULPS       Y15, Y15, Y0
 	VMULPS       Y13, Y14, Y1
 	VBROADCASTSS constantsAVX2<>+152(SB), Y2
 	VCMPPS       $0x1e, Y12, Y13, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
 	VDIVPS       Y13, Y15, Y1
-	VMOVUPS      512(DX), Y2
+	VMOVUPS      512(BX), Y2
 	VCMPPS       $0x1e, Y3, Y0, Y4
 	VBLENDVPS    Y4, Y1, Y2, Y4
-	VMOVUPS      Y4, 512(DX)
-	VMOVUPS      768(DX), Y2
-	VMOVUPS      640(DX), Y4
+	VMOVUPS      Y4, 512(BX)
+	VMOVUPS      768(BX), Y2
+	VMOVUPS      640(BX), Y4
 	VCMPPS       $0x1e, Y3, Y0, Y5
 	VBLENDVPS    Y5, Y2, Y4, Y5
-	VMOVUPS      Y5, 640(DX)
+	VMOVUPS      Y5, 640(BX)
 	VMULPS       Y15, Y1, Y1
 	VCMPPS       $0x1e, Y3, Y0, Y2
 	VBLENDVPS    Y2, Y1, Y14, Y2
-	VMOVUPS      Y2, 128(DX)
+	VMOVUPS      Y2, 128(BX)
 	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VMOVUPS      256(DX), Y1
+	VMOVUPS      256(BX), Y1
 	VCMPPS       $0x1e, Y0, Y2, Y3
 	VBLENDVPS    Y3, Y1, Y12, Y3
-	VMOVUPS      Y3, 256(DX)
+	VMOVUPS      Y3, 256(BX)
 	VDIVPS       Y11, Y10, Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VDIVPS       Y0, Y1, Y1
-	VBROADCASTSS 16(BX), Y0
+	VBROADCASTSS 16(R8), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x1e, Y12, Y11, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMOVUPS      Y2, 768(DX)
-	ADDQ         $+32, DX
+	VMOVUPS      Y2, 768(BX)
+	VBROADCASTSS constantsAVX2<>+28(SB), Y0
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 896(BX)
+	ADDQ         $+32, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
+	JNE          number11
+	ADDQ         $+64, R13
+	CMPQ         R13, R11
+	JLT          strip1
+	ADDQ         $+16, R8
 	SUBQ         $+1, R9
 	TESTQ        R9, R9
-	JNE          number11
-	ADDQ         $+64, R12
-	CMPQ         R12, R10
-	JLT          strip1
-	ADDQ         $+16, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
 	JNE          try
 	VZEROUPPER
 	RET
@@ -1068,7 +1078,7 @@ number01:
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
 	VBROADCASTSS constantsAVX2<>+156(SB), Y9
 	VPAND        Y14, Y15, Y0
 	VPOR         Y13, Y0, Y0
@@ -1134,17 +1144,17 @@ row02:
 	SUBQ    $+1, R9
 	TESTQ   R9, R9
 	JNE     row02
-	VMOVUPS Y10, 896(DX)
-	VMOVUPS Y9, 928(DX)
-	VMOVUPS Y8, 1024(DX)
-	VMOVUPS Y7, 1056(DX)
+	VMOVUPS Y10, 1024(DX)
+	VMOVUPS Y9, 1056(DX)
+	VMOVUPS Y8, 1152(DX)
+	VMOVUPS Y7, 1184(DX)
 	MOVQ    params+16(FP), DX
 	ADDQ    R11, DX
 	SUBQ    R9, R9
 	ADDQ    $+2, R9
 
 number03:
-	VMOVUPS      1024(DX), Y15
+	VMOVUPS      1152(DX), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
@@ -1172,8 +1182,8 @@ strip1:
 	ADDQ         R11, DI
 	MOVQ         x+8(FP), SI
 	ADDQ         R11, SI
-	VMOVUPS      896(DX), Y15
-	VMOVUPS      1024(DX), Y14
+	VMOVUPS      1024(DX), Y15
+	VMOVUPS      1152(DX), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	VMOVUPS      256(DX), Y11
@@ -1240,8 +1250,8 @@ row10:
 	TESTQ        R9, R9
 	JNE          row10
 	VMOVUPS      Y11, 256(DX)
-	VMOVUPS      Y15, 896(DX)
-	VMOVUPS      Y14, 1024(DX)
+	VMOVUPS      Y15, 1024(DX)
+	VMOVUPS      Y14, 1152(DX)
 	MOVQ         params+16(FP), DX
 	ADDQ         R11, DX
 	ADDQ         $+32, DX
@@ -1251,8 +1261,8 @@ row10:
 	MOVQ         x+8(FP), SI
 	ADDQ         R11, SI
 	ADDQ         $+32, SI
-	VMOVUPS      896(DX), Y15
-	VMOVUPS      1024(DX), Y14
+	VMOVUPS      1024(DX), Y15
+	VMOVUPS      1152(DX), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	VMOVUPS      256(DX), Y11
@@ -1319,8 +1329,8 @@ row10more:
 	TESTQ        R9, R9
 	JNE          row10more
 	VMOVUPS      Y11, 256(DX)
-	VMOVUPS      Y15, 896(DX)
-	VMOVUPS      Y14, 1024(DX)
+	VMOVUPS      Y15, 1024(DX)
+	VMOVUPS      Y14, 1152(DX)
 	ADDQ         $+64, R11
 	CMPQ         R11, R10
 	JLT          strip1
@@ -1337,8 +1347,8 @@ DATA constantsAVX2<>+8(SB)/4, $0x7f7fffff
 DATA constantsAVX2<>+12(SB)/4, $0x3f800000
 DATA constantsAVX2<>+16(SB)/4, $0x4b400000
 DATA constantsAVX2<>+20(SB)/4, $0xff800000
-DATA constantsAVX2<>+24(SB)/4, $0xca6e0980
-DATA constantsAVX2<>+28(SB)/4, $0x26901d7d
+DATA constantsAVX2<>+24(SB)/4, $0x26901d7d
+DATA constantsAVX2<>+28(SB)/4, $0x3de38e39
 DATA constantsAVX2<>+32(SB)/4, $0xc2e70000
 DATA constantsAVX2<>+36(SB)/4, $0xc2d00000
 DATA constantsAVX2<>+40(SB)/4, $0xc2fe0000

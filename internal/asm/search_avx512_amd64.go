@@ -39,8 +39,9 @@ func Turn16AVX512(rows *float32, x *float32, n int)
 func Turn32AVX512(rows *float32, x *float32, n int)
 
 // RangedSearchAVX512 finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.
-// The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, and, of the first
-// one, 1, that its scale is the inverse of this. Those of one more try are read.
+// The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, of the first
+// one, 1, that its scale is the inverse of this, and below what a group with (x-least)*inverse is not usual: -3.9e6, or -15 for choice 2, which is n = 15 with at most
+// sixteen levels. Those of one more try are read.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape
@@ -52,7 +53,7 @@ func RangedSearchAVX512(l *float32, x *float32, w *float32, params *float32, tri
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape
-func ScaleSearchAVX512(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
+func ScaleSearchAVX512(wx *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 
 // CodeSearchAVX512 sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try, each of them to what makes
 // sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2.

@@ -366,6 +366,8 @@ try:
 	SUBQ R13, R13
 
 strip1:
+	CMPQ         R12, $+2
+	JEQ          other10
 	MOVQ         params+24(FP), BX
 	ADDQ         R13, BX
 	MOVQ         l+0(FP), DI
@@ -430,10 +432,75 @@ row10:
 	VMOVUPS Z5, 1600(BX)
 	VMOVUPS Z4, 1664(BX)
 	VMOVUPS Z3, 1728(BX)
-	MOVQ    params+24(FP), BX
-	ADDQ    R13, BX
-	SUBQ    R10, R10
-	ADDQ    $+2, R10
+	JMP     end10
+
+other10:
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         l+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      768(BX), Z15
+	VMOVUPS      832(BX), Z14
+	VMOVUPS      1280(BX), Z13
+	VMOVUPS      1344(BX), Z12
+	VBROADCASTSS constantsAVX512<>+16(SB), Z11
+	VMOVUPS      constantsAVX512<>+20(SB), Z10
+	VMOVUPS      constantsAVX512<>+84(SB), Z9
+	VPXORD       Z8, Z8, Z8
+	VPXORD       Z7, Z7, Z7
+	VPXORD       Z6, Z6, Z6
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z3, Z3, Z3
+	MOVQ         n+48(FP), R10
+
+rowother10:
+	VMOVUPS   (SI), Z0
+	VSUBPS    Z15, Z0, Z1
+	VMOVUPS   64(SI), Z2
+	VSUBPS    Z14, Z2, Z16
+	VMULPS    Z13, Z1, Z1
+	VMULPS    Z12, Z16, Z16
+	VADDPS    Z11, Z1, Z1
+	VADDPS    Z11, Z16, Z16
+	VPERMI2PS Z9, Z10, Z1
+	VPERMI2PS Z9, Z10, Z16
+	VMOVUPS   Z1, (DI)
+	VMOVUPS   Z16, 64(DI)
+	VMULPS    (DX), Z1, Z17
+	VMULPS    64(DX), Z16, Z18
+	VADDPS    Z17, Z8, Z8
+	VADDPS    Z18, Z7, Z7
+	VMULPS    Z1, Z17, Z1
+	VMULPS    Z16, Z18, Z16
+	VADDPS    Z1, Z6, Z6
+	VADDPS    Z16, Z5, Z5
+	VMULPS    Z0, Z17, Z17
+	VMULPS    Z2, Z18, Z18
+	VADDPS    Z17, Z4, Z4
+	VADDPS    Z18, Z3, Z3
+	ADDQ      $+128, DI
+	ADDQ      $+128, SI
+	ADDQ      $+128, DX
+	SUBQ      $+1, R10
+	TESTQ     R10, R10
+	JNE       rowother10
+	VMOVUPS   Z8, 1408(BX)
+	VMOVUPS   Z7, 1472(BX)
+	VMOVUPS   Z6, 1536(BX)
+	VMOVUPS   Z5, 1600(BX)
+	VMOVUPS   Z4, 1664(BX)
+	VMOVUPS   Z3, 1728(BX)
+
+end10:
+	MOVQ params+24(FP), BX
+	ADDQ R13, BX
+	SUBQ R10, R10
+	ADDQ $+2, R10
 
 number11:
 	VBROADCASTSS 8(R8), Z15
@@ -446,7 +513,7 @@ number11:
 	VMOVUPS      896(BX), Z8
 	VMOVUPS      768(BX), Z7
 	VMOVUPS      256(BX), Z6
-	VBROADCASTSS constantsAVX512<>+20(SB), Z5
+	VBROADCASTSS constantsAVX512<>+148(SB), Z5
 	VMULPS       Z13, Z14, Z0
 	VMULPS       Z11, Z12, Z1
 	VSUBPS       Z1, Z0, Z0
@@ -484,8 +551,8 @@ number11:
 	SUBQ         R13, R13
 
 strip2:
-	TESTQ   R12, R12
-	JNE     other20
+	CMPQ    R12, $+1
+	JEQ     other20
 	MOVQ    params+24(FP), BX
 	ADDQ    R13, BX
 	MOVQ    l+0(FP), DI
@@ -586,11 +653,11 @@ number21:
 	VBROADCASTSS 16(R8), Z5
 	VMOVUPS      128(BX), Z4
 	VMOVUPS      (BX), Z3
-	VBROADCASTSS constantsAVX512<>+0(SB), Z2
-	VBROADCASTSS constantsAVX512<>+4(SB), Z16
-	VBROADCASTSS constantsAVX512<>+8(SB), Z17
-	VMOVUPS      384(BX), Z18
-	VBROADCASTSS constantsAVX512<>+24(SB), Z19
+	VBROADCASTSS 12(R8), Z2
+	VBROADCASTSS constantsAVX512<>+0(SB), Z16
+	VBROADCASTSS constantsAVX512<>+4(SB), Z17
+	VBROADCASTSS constantsAVX512<>+8(SB), Z18
+	VMOVUPS      384(BX), Z19
 	VCMPPS       $0x1e, Z14, Z15, K1
 	VBLENDMPS    Z13, Z12, K1, Z0
 	VMOVUPS      Z0, 896(BX)
@@ -611,16 +678,16 @@ number21:
 	VMOVUPS      Z21, 1280(BX)
 	VSUBPS       Z1, Z3, Z1
 	VMULPS       Z1, Z21, Z1
-	VPTERNLOGD   $0xea, Z16, Z2, Z21
-	VPTERNLOGD   $0xea, Z16, Z2, Z0
-	VCMPPS       $0x1d, Z0, Z17, K1
-	VBLENDMPS    Z18, Z16, K1, Z0
-	VCMPPS       $0x1d, Z21, Z17, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VCMPPS       $0x1e, Z16, Z20, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VCMPPS       $0x1d, Z19, Z1, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
+	VPTERNLOGD   $0xea, Z17, Z16, Z21
+	VPTERNLOGD   $0xea, Z17, Z16, Z0
+	VCMPPS       $0x1d, Z0, Z18, K1
+	VBLENDMPS    Z19, Z17, K1, Z0
+	VCMPPS       $0x1d, Z21, Z18, K1
+	VBLENDMPS    Z0, Z17, K1, Z0
+	VCMPPS       $0x1e, Z17, Z20, K1
+	VBLENDMPS    Z0, Z17, K1, Z0
+	VCMPPS       $0x1d, Z2, Z1, K1
+	VBLENDMPS    Z0, Z17, K1, Z0
 	VMOVUPS      Z0, 384(BX)
 	ADDQ         $+64, BX
 	SUBQ         $+1, R10
@@ -636,36 +703,38 @@ number21:
 	VZEROUPPER
 	RET
 
-// func ScaleSearchAVX512(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
+// func ScaleSearchAVX512(wx *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 // Requires: AVX, AVX512F
-TEXT ·ScaleSearchAVX512(SB), NOSPLIT, $0-64
-	// DI x, SI w, DX params, BX tries, R8 count, R9 n, R10 groups, R11 choice, R12 the strip
-	MOVQ tries+24(FP), BX
-	MOVQ count+32(FP), R8
-	MOVQ groups+48(FP), R10
-	MOVQ choice+56(FP), R11
-	SUBQ R12, R12
+TEXT ·ScaleSearchAVX512(SB), NOSPLIT, $0-72
+	// DI wx, SI x, DX w, BX params, R8 tries, R9 count, R10 n, R11 groups, R12 choice, R13 the strip
+	MOVQ tries+32(FP), R8
+	MOVQ count+40(FP), R9
+	MOVQ groups+56(FP), R11
+	MOVQ choice+64(FP), R12
+	SUBQ R13, R13
 
 strip0:
-	MOVQ         params+16(FP), DX
-	ADDQ         R12, DX
-	MOVQ         x+0(FP), DI
-	ADDQ         R12, DI
-	MOVQ         w+8(FP), SI
-	ADDQ         R12, SI
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         wx+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VMOVUPS      (DX), Z13
-	VMOVUPS      64(DX), Z12
+	VMOVUPS      (BX), Z13
+	VMOVUPS      64(BX), Z12
 	VPXORD       Z11, Z11, Z11
 	VPXORD       Z10, Z10, Z10
-	MOVQ         n+40(FP), R9
+	MOVQ         n+48(FP), R10
 
 row00:
-	VMOVUPS    (DI), Z0
+	VMOVUPS    (SI), Z0
 	VMOVUPS    Z0, Z1
 	VPTERNLOGD $0xea, Z14, Z15, Z1
-	VMOVUPS    64(DI), Z2
+	VMOVUPS    64(SI), Z2
 	VMOVUPS    Z2, Z3
 	VPTERNLOGD $0xea, Z14, Z15, Z3
 	VMOVUPS    Z13, Z4
@@ -673,337 +742,250 @@ row00:
 	VMOVUPS    Z12, Z5
 	VPTERNLOGD $0xea, Z14, Z15, Z5
 	VCMPPS     $0x1e, Z4, Z1, K1
-	VBLENDMPS  Z0, Z13, K1, Z0
+	VBLENDMPS  Z0, Z13, K1, Z1
 	VCMPPS     $0x1e, Z5, Z3, K1
-	VBLENDMPS  Z2, Z12, K1, Z2
-	VMOVUPS    (SI), Z1
-	VADDPS     Z1, Z11, Z11
-	VMOVUPS    64(SI), Z1
-	VADDPS     Z1, Z10, Z10
-	VMOVAPS    Z0, Z13
-	VMOVAPS    Z2, Z12
+	VBLENDMPS  Z2, Z12, K1, Z3
+	VMOVUPS    (DX), Z4
+	VADDPS     Z4, Z11, Z11
+	VMOVUPS    64(DX), Z5
+	VADDPS     Z5, Z10, Z10
+	VMULPS     Z0, Z4, Z4
+	VMULPS     Z2, Z5, Z5
+	VMOVUPS    Z4, (DI)
+	VMOVUPS    Z5, 64(DI)
+	VMOVAPS    Z1, Z13
+	VMOVAPS    Z3, Z12
 	ADDQ       $+128, DI
 	ADDQ       $+128, SI
-	SUBQ       $+1, R9
-	TESTQ      R9, R9
+	ADDQ       $+128, DX
+	SUBQ       $+1, R10
+	TESTQ      R10, R10
 	JNE        row00
-	VMOVUPS    Z11, 384(DX)
-	VMOVUPS    Z10, 448(DX)
-	VMOVUPS    Z13, (DX)
-	VMOVUPS    Z12, 64(DX)
-	MOVQ       params+16(FP), DX
-	ADDQ       R12, DX
-	SUBQ       R9, R9
-	ADDQ       $+2, R9
+	VMOVUPS    Z11, 384(BX)
+	VMOVUPS    Z10, 448(BX)
+	VMOVUPS    Z13, (BX)
+	VMOVUPS    Z12, 64(BX)
+	MOVQ       params+24(FP), BX
+	ADDQ       R13, BX
+	SUBQ       R10, R10
+	ADDQ       $+2, R10
 
 number01:
-	VMOVUPS      (DX), Z15
+	VMOVUPS      (BX), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
-	VBROADCASTSS constantsAVX512<>+28(SB), Z10
-	VBROADCASTSS 4(BX), Z9
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS constantsAVX512<>+152(SB), Z10
+	VBROADCASTSS 4(R8), Z9
+	VBROADCASTSS (R8), Z8
+	VBROADCASTSS constantsAVX512<>+156(SB), Z7
 	VMOVUPS      Z15, Z0
 	VPTERNLOGD   $0xea, Z13, Z14, Z0
 	VCMPPS       $0x1d, Z0, Z12, K1
 	VBLENDMPS    Z11, Z13, K1, Z1
 	VCMPPS       $0x1d, Z10, Z0, K1
 	VBLENDMPS    Z1, Z13, K1, Z1
-	VMOVUPS      Z1, 256(DX)
+	VMOVUPS      Z1, 256(BX)
 	VDIVPS       Z9, Z15, Z0
 	VDIVPS       Z0, Z11, Z0
 	VDIVPS       Z15, Z8, Z1
 	VCMPPS       $0x1e, Z13, Z9, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 768(DX)
-	ADDQ         $+64, DX
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	VMOVUPS      Z0, 768(BX)
+	VMULPS       Z7, Z0, Z0
+	VMOVUPS      Z0, 896(BX)
+	ADDQ         $+64, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
 	JNE          number01
-	ADDQ         $+128, R12
-	CMPQ         R12, R10
+	ADDQ         $+128, R13
+	CMPQ         R13, R11
 	JLT          strip0
 
 try:
-	SUBQ R12, R12
+	SUBQ R13, R13
 
 strip1:
-	TESTQ        R11, R11
-	JNE          other10
-	MOVQ         params+16(FP), DX
-	ADDQ         R12, DX
-	MOVQ         x+0(FP), DI
-	ADDQ         R12, DI
-	MOVQ         w+8(FP), SI
-	ADDQ         R12, SI
-	VMOVUPS      768(DX), Z15
-	VMOVUPS      832(DX), Z14
+	CMPQ         R12, $+1
+	JEQ          other10
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         wx+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      768(BX), Z15
+	VMOVUPS      832(BX), Z14
 	VBROADCASTSS constantsAVX512<>+16(SB), Z13
-	VBROADCASTSS 8(BX), Z12
-	VBROADCASTSS 12(BX), Z11
+	VBROADCASTSS 8(R8), Z12
+	VBROADCASTSS 12(R8), Z11
 	VPXORD       Z10, Z10, Z10
 	VPXORD       Z9, Z9, Z9
 	VPXORD       Z8, Z8, Z8
 	VPXORD       Z7, Z7, Z7
-	MOVQ         n+40(FP), R9
+	MOVQ         n+48(FP), R10
 
 row10:
-	VMOVUPS (DI), Z0
-	VMULPS  Z15, Z0, Z1
-	VMOVUPS 64(DI), Z2
-	VMULPS  Z14, Z2, Z3
+	VMULPS  (SI), Z15, Z0
+	VMULPS  64(SI), Z14, Z1
+	VADDPS  Z13, Z0, Z0
 	VADDPS  Z13, Z1, Z1
-	VADDPS  Z13, Z3, Z3
+	VSUBPS  Z13, Z0, Z0
 	VSUBPS  Z13, Z1, Z1
-	VSUBPS  Z13, Z3, Z3
+	VMINPS  Z12, Z0, Z0
 	VMINPS  Z12, Z1, Z1
-	VMINPS  Z12, Z3, Z3
+	VMAXPS  Z11, Z0, Z0
 	VMAXPS  Z11, Z1, Z1
-	VMAXPS  Z11, Z3, Z3
-	VMOVUPS (SI), Z4
-	VMULPS  Z0, Z4, Z0
-	VMOVUPS 64(SI), Z5
-	VMULPS  Z2, Z5, Z2
-	VMULPS  Z1, Z0, Z0
-	VMULPS  Z3, Z2, Z2
-	VADDPS  Z0, Z10, Z10
-	VADDPS  Z2, Z9, Z9
-	VMULPS  Z1, Z4, Z4
-	VMULPS  Z3, Z5, Z5
-	VMULPS  Z1, Z4, Z4
-	VMULPS  Z3, Z5, Z5
-	VADDPS  Z4, Z8, Z8
-	VADDPS  Z5, Z7, Z7
+	VMULPS  (DI), Z0, Z2
+	VMULPS  64(DI), Z1, Z3
+	VADDPS  Z2, Z10, Z10
+	VADDPS  Z3, Z9, Z9
+	VMULPS  (DX), Z0, Z2
+	VMULPS  64(DX), Z1, Z3
+	VMULPS  Z0, Z2, Z2
+	VMULPS  Z1, Z3, Z3
+	VADDPS  Z2, Z8, Z8
+	VADDPS  Z3, Z7, Z7
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
+	ADDQ    $+128, DX
+	SUBQ    $+1, R10
+	TESTQ   R10, R10
 	JNE     row10
-	VMOVUPS Z10, 896(DX)
-	VMOVUPS Z9, 960(DX)
-	VMOVUPS Z8, 1024(DX)
-	VMOVUPS Z7, 1088(DX)
+	VMOVUPS Z10, 1024(BX)
+	VMOVUPS Z9, 1088(BX)
+	VMOVUPS Z8, 1152(BX)
+	VMOVUPS Z7, 1216(BX)
 	JMP     end10
 
 other10:
-	MOVQ   params+16(FP), DX
-	ADDQ   R12, DX
-	MOVQ   x+0(FP), DI
-	ADDQ   R12, DI
-	MOVQ   w+8(FP), SI
-	ADDQ   R12, SI
-	VPXORD Z15, Z15, Z15
-	VPXORD Z14, Z14, Z14
-	VPXORD Z13, Z13, Z13
-	VPXORD Z12, Z12, Z12
-	MOVQ   n+40(FP), R9
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      768(BX), Z15
+	VMOVUPS      832(BX), Z14
+	VMOVUPS      896(BX), Z13
+	VBROADCASTSS constantsAVX512<>+16(SB), Z12
+	VMOVUPS      960(BX), Z11
+	VMOVUPS      constantsAVX512<>+160(SB), Z10
+	VMOVUPS      constantsAVX512<>+224(SB), Z9
+	VMOVUPS      constantsAVX512<>+288(SB), Z8
+	VMOVUPS      constantsAVX512<>+352(SB), Z7
+	VMOVUPS      constantsAVX512<>+416(SB), Z6
+	VMOVUPS      constantsAVX512<>+480(SB), Z5
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z16, Z16, Z16
+	MOVQ         n+48(FP), R10
 
 rowother10:
-	VMOVUPS      (DI), Z0
-	VMOVUPS      768(DX), Z1
-	VMULPS       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+32(SB), Z2
-	VBROADCASTSS constantsAVX512<>+36(SB), Z3
-	VBROADCASTSS constantsAVX512<>+40(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+44(SB), Z2
-	VBROADCASTSS constantsAVX512<>+48(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+52(SB), Z2
-	VBROADCASTSS constantsAVX512<>+56(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+60(SB), Z2
-	VBROADCASTSS constantsAVX512<>+64(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
-	VBROADCASTSS constantsAVX512<>+72(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+76(SB), Z2
-	VBROADCASTSS constantsAVX512<>+80(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+92(SB), Z2
-	VBROADCASTSS constantsAVX512<>+12(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+96(SB), Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+104(SB), Z2
-	VBROADCASTSS constantsAVX512<>+108(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+112(SB), Z2
-	VBROADCASTSS constantsAVX512<>+116(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+120(SB), Z2
-	VBROADCASTSS constantsAVX512<>+124(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+128(SB), Z2
-	VBROADCASTSS constantsAVX512<>+132(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+136(SB), Z2
-	VBROADCASTSS constantsAVX512<>+140(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+144(SB), Z2
-	VBROADCASTSS constantsAVX512<>+148(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VMULPS       (SI), Z3, Z1
-	VMULPS       Z0, Z1, Z0
-	VADDPS       Z0, Z15, Z15
-	VMULPS       Z3, Z1, Z1
-	VADDPS       Z1, Z14, Z14
-	VMOVUPS      64(DI), Z0
-	VMOVUPS      832(DX), Z1
-	VMULPS       Z1, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+32(SB), Z2
-	VBROADCASTSS constantsAVX512<>+36(SB), Z3
-	VBROADCASTSS constantsAVX512<>+40(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+44(SB), Z2
-	VBROADCASTSS constantsAVX512<>+48(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+52(SB), Z2
-	VBROADCASTSS constantsAVX512<>+56(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+60(SB), Z2
-	VBROADCASTSS constantsAVX512<>+64(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
-	VBROADCASTSS constantsAVX512<>+72(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+76(SB), Z2
-	VBROADCASTSS constantsAVX512<>+80(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+92(SB), Z2
-	VBROADCASTSS constantsAVX512<>+12(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+96(SB), Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+104(SB), Z2
-	VBROADCASTSS constantsAVX512<>+108(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+112(SB), Z2
-	VBROADCASTSS constantsAVX512<>+116(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+120(SB), Z2
-	VBROADCASTSS constantsAVX512<>+124(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+128(SB), Z2
-	VBROADCASTSS constantsAVX512<>+132(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VBROADCASTSS constantsAVX512<>+136(SB), Z2
-	VBROADCASTSS constantsAVX512<>+140(SB), Z4
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z4, Z3, K1, Z4
-	VBROADCASTSS constantsAVX512<>+144(SB), Z2
-	VBROADCASTSS constantsAVX512<>+148(SB), Z3
-	VCMPPS       $0x1d, Z2, Z1, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	VMULPS       64(SI), Z3, Z1
-	VMULPS       Z0, Z1, Z0
-	VADDPS       Z0, Z13, Z13
-	VMULPS       Z3, Z1, Z1
-	VADDPS       Z1, Z12, Z12
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
-	JNE          rowother10
-	VMOVUPS      Z15, 896(DX)
-	VMOVUPS      Z14, 1024(DX)
-	VMOVUPS      Z13, 960(DX)
-	VMOVUPS      Z12, 1088(DX)
+	VMOVUPS     (SI), Z0
+	VMULPS      Z15, Z0, Z1
+	VMOVUPS     64(SI), Z17
+	VMULPS      Z14, Z17, Z18
+	VMOVUPS     Z0, Z19
+	VFMADD213PS Z12, Z13, Z19
+	VMOVUPS     Z17, Z20
+	VFMADD213PS Z12, Z11, Z20
+	VMOVAPS     Z19, Z21
+	VPERMI2PS   Z9, Z10, Z21
+	VMOVAPS     Z20, Z22
+	VPERMI2PS   Z9, Z10, Z22
+	VMOVAPS     Z19, Z23
+	VPERMI2PS   Z7, Z8, Z23
+	VMOVAPS     Z20, Z24
+	VPERMI2PS   Z7, Z8, Z24
+	VPERMI2PS   Z5, Z6, Z19
+	VPERMI2PS   Z5, Z6, Z20
+	VCMPPS      $0x1d, Z21, Z1, K1
+	VBLENDMPS   Z23, Z19, K1, Z23
+	VCMPPS      $0x1d, Z22, Z18, K1
+	VBLENDMPS   Z24, Z20, K1, Z24
+	VMULPS      (DX), Z23, Z1
+	VMULPS      64(DX), Z24, Z18
+	VMULPS      Z0, Z1, Z0
+	VMULPS      Z17, Z18, Z17
+	VADDPS      Z0, Z4, Z4
+	VADDPS      Z17, Z3, Z3
+	VMULPS      Z23, Z1, Z1
+	VMULPS      Z24, Z18, Z18
+	VADDPS      Z1, Z2, Z2
+	VADDPS      Z18, Z16, Z16
+	ADDQ        $+128, SI
+	ADDQ        $+128, DX
+	SUBQ        $+1, R10
+	TESTQ       R10, R10
+	JNE         rowother10
+	VMOVUPS     Z4, 1024(BX)
+	VMOVUPS     Z3, 1088(BX)
+	VMOVUPS     Z2, 1152(BX)
+	VMOVUPS     Z16, 1216(BX)
 
 end10:
-	MOVQ params+16(FP), DX
-	ADDQ R12, DX
-	SUBQ R9, R9
-	ADDQ $+2, R9
+	MOVQ params+24(FP), BX
+	ADDQ R13, BX
+	SUBQ R10, R10
+	ADDQ $+2, R10
 
 number11:
-	VMOVUPS      896(DX), Z15
-	VMOVUPS      128(DX), Z14
-	VMOVUPS      1024(DX), Z13
+	VMOVUPS      1024(BX), Z15
+	VMOVUPS      128(BX), Z14
+	VMOVUPS      1152(BX), Z13
 	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+152(SB), Z11
-	VMOVUPS      512(DX), Z10
-	VMOVUPS      768(DX), Z9
-	VMOVUPS      640(DX), Z8
-	VBROADCASTSS constantsAVX512<>+20(SB), Z7
-	VMOVUPS      256(DX), Z6
-	VBROADCASTSS 20(BX), Z5
-	VMOVUPS      (DX), Z4
+	VBROADCASTSS constantsAVX512<>+544(SB), Z11
+	VMOVUPS      512(BX), Z10
+	VMOVUPS      768(BX), Z9
+	VMOVUPS      640(BX), Z8
+	VBROADCASTSS constantsAVX512<>+148(SB), Z7
+	VMOVUPS      256(BX), Z6
+	VBROADCASTSS 20(R8), Z5
+	VMOVUPS      (BX), Z4
 	VBROADCASTSS constantsAVX512<>+12(SB), Z3
-	VBROADCASTSS 16(BX), Z2
+	VBROADCASTSS 16(R8), Z2
+	VBROADCASTSS constantsAVX512<>+156(SB), Z16
 	VMULPS       Z15, Z15, Z0
 	VMULPS       Z13, Z14, Z1
 	VCMPPS       $0x1e, Z12, Z13, K1
 	VBLENDMPS    Z1, Z11, K1, Z1
-	VDIVPS       Z13, Z15, Z16
+	VDIVPS       Z13, Z15, Z17
 	VCMPPS       $0x1e, Z1, Z0, K1
-	VBLENDMPS    Z16, Z10, K1, Z17
-	VMOVUPS      Z17, 512(DX)
+	VBLENDMPS    Z17, Z10, K1, Z18
+	VMOVUPS      Z18, 512(BX)
 	VCMPPS       $0x1e, Z1, Z0, K1
-	VBLENDMPS    Z9, Z8, K1, Z17
-	VMOVUPS      Z17, 640(DX)
-	VMULPS       Z15, Z16, Z16
+	VBLENDMPS    Z9, Z8, K1, Z18
+	VMOVUPS      Z18, 640(BX)
+	VMULPS       Z15, Z17, Z17
 	VCMPPS       $0x1e, Z1, Z0, K1
-	VBLENDMPS    Z16, Z14, K1, Z16
-	VMOVUPS      Z16, 128(DX)
-	VCMPPS       $0x1e, Z7, Z16, K1
+	VBLENDMPS    Z17, Z14, K1, Z17
+	VMOVUPS      Z17, 128(BX)
+	VCMPPS       $0x1e, Z7, Z17, K1
 	VBLENDMPS    Z6, Z12, K1, Z0
-	VMOVUPS      Z0, 256(DX)
+	VMOVUPS      Z0, 256(BX)
 	VDIVPS       Z5, Z4, Z0
 	VDIVPS       Z0, Z3, Z0
 	VDIVPS       Z4, Z2, Z1
 	VCMPPS       $0x1e, Z12, Z5, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 768(DX)
-	ADDQ         $+64, DX
+	VMOVUPS      Z0, 768(BX)
+	VMULPS       Z16, Z0, Z0
+	VMOVUPS      Z0, 896(BX)
+	ADDQ         $+64, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
+	JNE          number11
+	ADDQ         $+128, R13
+	CMPQ         R13, R11
+	JLT          strip1
+	ADDQ         $+16, R8
 	SUBQ         $+1, R9
 	TESTQ        R9, R9
-	JNE          number11
-	ADDQ         $+128, R12
-	CMPQ         R12, R10
-	JLT          strip1
-	ADDQ         $+16, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
 	JNE          try
 	VZEROUPPER
 	RET
@@ -1062,8 +1044,8 @@ number01:
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
-	VBROADCASTSS constantsAVX512<>+28(SB), Z10
-	VBROADCASTSS constantsAVX512<>+156(SB), Z9
+	VBROADCASTSS constantsAVX512<>+152(SB), Z10
+	VBROADCASTSS constantsAVX512<>+548(SB), Z9
 	VMOVUPS      Z15, Z0
 	VPTERNLOGD   $0xea, Z13, Z14, Z0
 	VCMPPS       $0x1d, Z0, Z12, K1
@@ -1086,8 +1068,8 @@ number01:
 	VMOVUPS      768(DX), Z15
 	VMOVUPS      832(DX), Z14
 	VBROADCASTSS constantsAVX512<>+16(SB), Z13
-	VBROADCASTSS constantsAVX512<>+160(SB), Z12
-	VBROADCASTSS constantsAVX512<>+156(SB), Z11
+	VBROADCASTSS constantsAVX512<>+552(SB), Z12
+	VBROADCASTSS constantsAVX512<>+548(SB), Z11
 	VPXORD       Z10, Z10, Z10
 	VPXORD       Z9, Z9, Z9
 	VPXORD       Z8, Z8, Z8
@@ -1128,17 +1110,17 @@ row02:
 	SUBQ    $+1, R9
 	TESTQ   R9, R9
 	JNE     row02
-	VMOVUPS Z10, 896(DX)
-	VMOVUPS Z9, 960(DX)
-	VMOVUPS Z8, 1024(DX)
-	VMOVUPS Z7, 1088(DX)
+	VMOVUPS Z10, 1024(DX)
+	VMOVUPS Z9, 1088(DX)
+	VMOVUPS Z8, 1152(DX)
+	VMOVUPS Z7, 1216(DX)
 	MOVQ    params+16(FP), DX
 	ADDQ    R11, DX
 	SUBQ    R9, R9
 	ADDQ    $+2, R9
 
 number03:
-	VMOVUPS      1024(DX), Z15
+	VMOVUPS      1152(DX), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
@@ -1166,19 +1148,19 @@ strip1:
 	ADDQ         R11, DI
 	MOVQ         x+8(FP), SI
 	ADDQ         R11, SI
-	VMOVUPS      896(DX), Z15
-	VMOVUPS      960(DX), Z14
-	VMOVUPS      1024(DX), Z13
-	VMOVUPS      1088(DX), Z12
+	VMOVUPS      1024(DX), Z15
+	VMOVUPS      1088(DX), Z14
+	VMOVUPS      1152(DX), Z13
+	VMOVUPS      1216(DX), Z12
 	VBROADCASTSS constantsAVX512<>+0(SB), Z11
 	VBROADCASTSS constantsAVX512<>+4(SB), Z10
 	VMOVUPS      256(DX), Z9
-	VBROADCASTSS constantsAVX512<>+164(SB), Z8
+	VBROADCASTSS constantsAVX512<>+556(SB), Z8
 	VMOVUPS      320(DX), Z7
 	VBROADCASTSS constantsAVX512<>+16(SB), Z6
-	VBROADCASTSS constantsAVX512<>+160(SB), Z5
-	VBROADCASTSS constantsAVX512<>+156(SB), Z4
-	VBROADCASTSS constantsAVX512<>+20(SB), Z3
+	VBROADCASTSS constantsAVX512<>+552(SB), Z5
+	VBROADCASTSS constantsAVX512<>+548(SB), Z4
+	VBROADCASTSS constantsAVX512<>+148(SB), Z3
 	MOVQ         n+40(FP), R9
 
 row10:
@@ -1285,10 +1267,10 @@ row10:
 	JNE        row10
 	VMOVUPS    Z9, 256(DX)
 	VMOVUPS    Z7, 320(DX)
-	VMOVUPS    Z15, 896(DX)
-	VMOVUPS    Z14, 960(DX)
-	VMOVUPS    Z13, 1024(DX)
-	VMOVUPS    Z12, 1088(DX)
+	VMOVUPS    Z15, 1024(DX)
+	VMOVUPS    Z14, 1088(DX)
+	VMOVUPS    Z13, 1152(DX)
+	VMOVUPS    Z12, 1216(DX)
 	ADDQ       $+128, R11
 	CMPQ       R11, R10
 	JLT        strip1
@@ -1304,41 +1286,139 @@ DATA constantsAVX512<>+4(SB)/4, $0x00000000
 DATA constantsAVX512<>+8(SB)/4, $0x7f7fffff
 DATA constantsAVX512<>+12(SB)/4, $0x3f800000
 DATA constantsAVX512<>+16(SB)/4, $0x4b400000
-DATA constantsAVX512<>+20(SB)/4, $0xff800000
-DATA constantsAVX512<>+24(SB)/4, $0xca6e0980
-DATA constantsAVX512<>+28(SB)/4, $0x26901d7d
-DATA constantsAVX512<>+32(SB)/4, $0xc2e70000
-DATA constantsAVX512<>+36(SB)/4, $0xc2d00000
-DATA constantsAVX512<>+40(SB)/4, $0xc2fe0000
-DATA constantsAVX512<>+44(SB)/4, $0xc2bb0000
-DATA constantsAVX512<>+48(SB)/4, $0xc2a60000
-DATA constantsAVX512<>+52(SB)/4, $0xc2940000
-DATA constantsAVX512<>+56(SB)/4, $0xc2820000
-DATA constantsAVX512<>+60(SB)/4, $0xc2640000
-DATA constantsAVX512<>+64(SB)/4, $0xc2440000
-DATA constantsAVX512<>+68(SB)/4, $0xc2280000
-DATA constantsAVX512<>+72(SB)/4, $0xc20c0000
-DATA constantsAVX512<>+76(SB)/4, $0xc1e40000
-DATA constantsAVX512<>+80(SB)/4, $0xc1b00000
-DATA constantsAVX512<>+84(SB)/4, $0xc1800000
-DATA constantsAVX512<>+88(SB)/4, $0xc1200000
-DATA constantsAVX512<>+92(SB)/4, $0xc0900000
-DATA constantsAVX512<>+96(SB)/4, $0x40e00000
-DATA constantsAVX512<>+100(SB)/4, $0x41500000
-DATA constantsAVX512<>+104(SB)/4, $0x41980000
-DATA constantsAVX512<>+108(SB)/4, $0x41c80000
-DATA constantsAVX512<>+112(SB)/4, $0x41fc0000
-DATA constantsAVX512<>+116(SB)/4, $0x42180000
-DATA constantsAVX512<>+120(SB)/4, $0x42360000
-DATA constantsAVX512<>+124(SB)/4, $0x42540000
-DATA constantsAVX512<>+128(SB)/4, $0x42740000
-DATA constantsAVX512<>+132(SB)/4, $0x428a0000
-DATA constantsAVX512<>+136(SB)/4, $0x429e0000
-DATA constantsAVX512<>+140(SB)/4, $0x42b20000
-DATA constantsAVX512<>+144(SB)/4, $0x42ca0000
-DATA constantsAVX512<>+148(SB)/4, $0x42e20000
-DATA constantsAVX512<>+152(SB)/4, $0x7f800000
-DATA constantsAVX512<>+156(SB)/4, $0xc0800000
-DATA constantsAVX512<>+160(SB)/4, $0x40400000
-DATA constantsAVX512<>+164(SB)/4, $0x4a742400
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $168
+DATA constantsAVX512<>+20(SB)/4, $0x00000000
+DATA constantsAVX512<>+24(SB)/4, $0x3f800000
+DATA constantsAVX512<>+28(SB)/4, $0x40000000
+DATA constantsAVX512<>+32(SB)/4, $0x40400000
+DATA constantsAVX512<>+36(SB)/4, $0x40800000
+DATA constantsAVX512<>+40(SB)/4, $0x40a00000
+DATA constantsAVX512<>+44(SB)/4, $0x40c00000
+DATA constantsAVX512<>+48(SB)/4, $0x40e00000
+DATA constantsAVX512<>+52(SB)/4, $0x41000000
+DATA constantsAVX512<>+56(SB)/4, $0x41100000
+DATA constantsAVX512<>+60(SB)/4, $0x41200000
+DATA constantsAVX512<>+64(SB)/4, $0x41300000
+DATA constantsAVX512<>+68(SB)/4, $0x41400000
+DATA constantsAVX512<>+72(SB)/4, $0x41500000
+DATA constantsAVX512<>+76(SB)/4, $0x41600000
+DATA constantsAVX512<>+80(SB)/4, $0x41700000
+DATA constantsAVX512<>+84(SB)/4, $0x41700000
+DATA constantsAVX512<>+88(SB)/4, $0x00000000
+DATA constantsAVX512<>+92(SB)/4, $0x00000000
+DATA constantsAVX512<>+96(SB)/4, $0x00000000
+DATA constantsAVX512<>+100(SB)/4, $0x00000000
+DATA constantsAVX512<>+104(SB)/4, $0x00000000
+DATA constantsAVX512<>+108(SB)/4, $0x00000000
+DATA constantsAVX512<>+112(SB)/4, $0x00000000
+DATA constantsAVX512<>+116(SB)/4, $0x00000000
+DATA constantsAVX512<>+120(SB)/4, $0x00000000
+DATA constantsAVX512<>+124(SB)/4, $0x00000000
+DATA constantsAVX512<>+128(SB)/4, $0x00000000
+DATA constantsAVX512<>+132(SB)/4, $0x00000000
+DATA constantsAVX512<>+136(SB)/4, $0x00000000
+DATA constantsAVX512<>+140(SB)/4, $0x00000000
+DATA constantsAVX512<>+144(SB)/4, $0x00000000
+DATA constantsAVX512<>+148(SB)/4, $0xff800000
+DATA constantsAVX512<>+152(SB)/4, $0x26901d7d
+DATA constantsAVX512<>+156(SB)/4, $0x3de38e39
+DATA constantsAVX512<>+160(SB)/4, $0xc0900000
+DATA constantsAVX512<>+164(SB)/4, $0x40e00000
+DATA constantsAVX512<>+168(SB)/4, $0x41980000
+DATA constantsAVX512<>+172(SB)/4, $0x41fc0000
+DATA constantsAVX512<>+176(SB)/4, $0x41fc0000
+DATA constantsAVX512<>+180(SB)/4, $0x42360000
+DATA constantsAVX512<>+184(SB)/4, $0x7f800000
+DATA constantsAVX512<>+188(SB)/4, $0x42740000
+DATA constantsAVX512<>+192(SB)/4, $0x7f800000
+DATA constantsAVX512<>+196(SB)/4, $0x429e0000
+DATA constantsAVX512<>+200(SB)/4, $0x7f800000
+DATA constantsAVX512<>+204(SB)/4, $0x42ca0000
+DATA constantsAVX512<>+208(SB)/4, $0x7f800000
+DATA constantsAVX512<>+212(SB)/4, $0x7f800000
+DATA constantsAVX512<>+216(SB)/4, $0x7f800000
+DATA constantsAVX512<>+220(SB)/4, $0x7f800000
+DATA constantsAVX512<>+224(SB)/4, $0x7f800000
+DATA constantsAVX512<>+228(SB)/4, $0x7f800000
+DATA constantsAVX512<>+232(SB)/4, $0x7f800000
+DATA constantsAVX512<>+236(SB)/4, $0xc2e70000
+DATA constantsAVX512<>+240(SB)/4, $0x7f800000
+DATA constantsAVX512<>+244(SB)/4, $0x7f800000
+DATA constantsAVX512<>+248(SB)/4, $0xc2bb0000
+DATA constantsAVX512<>+252(SB)/4, $0x7f800000
+DATA constantsAVX512<>+256(SB)/4, $0xc2940000
+DATA constantsAVX512<>+260(SB)/4, $0x7f800000
+DATA constantsAVX512<>+264(SB)/4, $0xc2640000
+DATA constantsAVX512<>+268(SB)/4, $0xc2280000
+DATA constantsAVX512<>+272(SB)/4, $0x7f800000
+DATA constantsAVX512<>+276(SB)/4, $0xc1e40000
+DATA constantsAVX512<>+280(SB)/4, $0xc1800000
+DATA constantsAVX512<>+284(SB)/4, $0xc0900000
+DATA constantsAVX512<>+288(SB)/4, $0x3f800000
+DATA constantsAVX512<>+292(SB)/4, $0x41500000
+DATA constantsAVX512<>+296(SB)/4, $0x41c80000
+DATA constantsAVX512<>+300(SB)/4, $0x42180000
+DATA constantsAVX512<>+304(SB)/4, $0x42180000
+DATA constantsAVX512<>+308(SB)/4, $0x42540000
+DATA constantsAVX512<>+312(SB)/4, $0x42540000
+DATA constantsAVX512<>+316(SB)/4, $0x428a0000
+DATA constantsAVX512<>+320(SB)/4, $0x428a0000
+DATA constantsAVX512<>+324(SB)/4, $0x42b20000
+DATA constantsAVX512<>+328(SB)/4, $0x42b20000
+DATA constantsAVX512<>+332(SB)/4, $0x42e20000
+DATA constantsAVX512<>+336(SB)/4, $0x42e20000
+DATA constantsAVX512<>+340(SB)/4, $0x42e20000
+DATA constantsAVX512<>+344(SB)/4, $0x42e20000
+DATA constantsAVX512<>+348(SB)/4, $0x42e20000
+DATA constantsAVX512<>+352(SB)/4, $0xc2fe0000
+DATA constantsAVX512<>+356(SB)/4, $0xc2fe0000
+DATA constantsAVX512<>+360(SB)/4, $0xc2fe0000
+DATA constantsAVX512<>+364(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+368(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+372(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+376(SB)/4, $0xc2a60000
+DATA constantsAVX512<>+380(SB)/4, $0xc2a60000
+DATA constantsAVX512<>+384(SB)/4, $0xc2820000
+DATA constantsAVX512<>+388(SB)/4, $0xc2820000
+DATA constantsAVX512<>+392(SB)/4, $0xc2440000
+DATA constantsAVX512<>+396(SB)/4, $0xc20c0000
+DATA constantsAVX512<>+400(SB)/4, $0xc20c0000
+DATA constantsAVX512<>+404(SB)/4, $0xc1b00000
+DATA constantsAVX512<>+408(SB)/4, $0xc1200000
+DATA constantsAVX512<>+412(SB)/4, $0x3f800000
+DATA constantsAVX512<>+416(SB)/4, $0xc1200000
+DATA constantsAVX512<>+420(SB)/4, $0x3f800000
+DATA constantsAVX512<>+424(SB)/4, $0x41500000
+DATA constantsAVX512<>+428(SB)/4, $0x41c80000
+DATA constantsAVX512<>+432(SB)/4, $0x41c80000
+DATA constantsAVX512<>+436(SB)/4, $0x42180000
+DATA constantsAVX512<>+440(SB)/4, $0x42540000
+DATA constantsAVX512<>+444(SB)/4, $0x42540000
+DATA constantsAVX512<>+448(SB)/4, $0x428a0000
+DATA constantsAVX512<>+452(SB)/4, $0x428a0000
+DATA constantsAVX512<>+456(SB)/4, $0x42b20000
+DATA constantsAVX512<>+460(SB)/4, $0x42b20000
+DATA constantsAVX512<>+464(SB)/4, $0x42e20000
+DATA constantsAVX512<>+468(SB)/4, $0x42e20000
+DATA constantsAVX512<>+472(SB)/4, $0x42e20000
+DATA constantsAVX512<>+476(SB)/4, $0x42e20000
+DATA constantsAVX512<>+480(SB)/4, $0xc2fe0000
+DATA constantsAVX512<>+484(SB)/4, $0xc2fe0000
+DATA constantsAVX512<>+488(SB)/4, $0xc2fe0000
+DATA constantsAVX512<>+492(SB)/4, $0xc2fe0000
+DATA constantsAVX512<>+496(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+500(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+504(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+508(SB)/4, $0xc2a60000
+DATA constantsAVX512<>+512(SB)/4, $0xc2a60000
+DATA constantsAVX512<>+516(SB)/4, $0xc2820000
+DATA constantsAVX512<>+520(SB)/4, $0xc2820000
+DATA constantsAVX512<>+524(SB)/4, $0xc2440000
+DATA constantsAVX512<>+528(SB)/4, $0xc20c0000
+DATA constantsAVX512<>+532(SB)/4, $0xc20c0000
+DATA constantsAVX512<>+536(SB)/4, $0xc1b00000
+DATA constantsAVX512<>+540(SB)/4, $0xc1200000
+DATA constantsAVX512<>+544(SB)/4, $0x7f800000
+DATA constantsAVX512<>+548(SB)/4, $0xc0800000
+DATA constantsAVX512<>+552(SB)/4, $0x40400000
+DATA constantsAVX512<>+556(SB)/4, $0x4a742400
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $560

@@ -468,7 +468,8 @@ number11:
 	BLT strip1
 	SUB R9, R9, R9
 strip2:
-	CBNZ R8, other20
+	CMP $1, R8
+	BEQ other20
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
 	MOVD l+0(FP), R0
@@ -579,15 +580,15 @@ number21:
 	VDUP V5.S[0], V5.S4
 	FMOVQ 128(R3), F4
 	FMOVQ (R3), F3
+	FMOVS 12(R4), F2
+	VDUP V2.S[0], V2.S4
 	MOVD $2147483647, R16
-	VDUP R16, V2.S4
-	MOVD $0, R16
 	VDUP R16, V16.S4
-	MOVD $2139095039, R16
+	MOVD $0, R16
 	VDUP R16, V17.S4
-	FMOVQ 384(R3), F18
-	MOVD $3396209024, R16
-	VDUP R16, V19.S4
+	MOVD $2139095039, R16
+	VDUP R16, V18.S4
+	FMOVQ 384(R3), F19
 	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
 	VBSL V12.B16, V13.B16, V0.B16
 	FMOVQ F0, 896(R3)
@@ -608,18 +609,18 @@ number21:
 	FMOVQ F21, 1280(R3)
 	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
 	WORD $0x6e21dea1 // fmul v1.4s, v21.4s, v1.4s
-	VAND V2.B16, V21.B16, V21.B16
-	VORR V16.B16, V21.B16, V21.B16
-	VAND V2.B16, V0.B16, V0.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e20e620 // fcmge v0.4s, v17.4s, v0.4s
-	VBSL V16.B16, V18.B16, V0.B16
-	WORD $0x6e35e635 // fcmge v21.4s, v17.4s, v21.4s
-	VBSL V16.B16, V0.B16, V21.B16
-	WORD $0x6eb0e694 // fcmgt v20.4s, v20.4s, v16.4s
-	VBSL V16.B16, V21.B16, V20.B16
-	WORD $0x6e33e421 // fcmge v1.4s, v1.4s, v19.4s
-	VBSL V16.B16, V20.B16, V1.B16
+	VAND V16.B16, V21.B16, V21.B16
+	VORR V17.B16, V21.B16, V21.B16
+	VAND V16.B16, V0.B16, V0.B16
+	VORR V17.B16, V0.B16, V0.B16
+	WORD $0x6e20e640 // fcmge v0.4s, v18.4s, v0.4s
+	VBSL V17.B16, V19.B16, V0.B16
+	WORD $0x6e35e655 // fcmge v21.4s, v18.4s, v21.4s
+	VBSL V17.B16, V0.B16, V21.B16
+	WORD $0x6eb1e694 // fcmgt v20.4s, v20.4s, v17.4s
+	VBSL V17.B16, V21.B16, V20.B16
+	WORD $0x6e22e421 // fcmge v1.4s, v1.4s, v2.4s
+	VBSL V17.B16, V20.B16, V1.B16
 	FMOVQ F1, 384(R3)
 	ADD $16, R3, R3
 	SUB $1, R6, R6
@@ -632,36 +633,38 @@ number21:
 	CBNZ R5, try
 	RET
 
-// func ScaleSearchNEON(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
+// func ScaleSearchNEON(wx *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 
-TEXT ·ScaleSearchNEON(SB), NOSPLIT, $0-64
-	// R0 x, R1 w, R2 params, R3 tries, R4 count, R5 n, R6 groups, R7 choice, R8 the strip
-	MOVD tries+24(FP), R3
-	MOVD count+32(FP), R4
-	MOVD groups+48(FP), R6
-	MOVD choice+56(FP), R7
-	SUB R8, R8, R8
+TEXT ·ScaleSearchNEON(SB), NOSPLIT, $0-72
+	// R0 wx, R1 x, R2 w, R3 params, R4 tries, R5 count, R6 n, R7 groups, R8 choice, R9 the strip
+	MOVD tries+32(FP), R4
+	MOVD count+40(FP), R5
+	MOVD groups+56(FP), R7
+	MOVD choice+64(FP), R8
+	SUB R9, R9, R9
 strip0:
-	MOVD params+16(FP), R2
-	ADD R8, R2, R2
-	MOVD x+0(FP), R0
-	ADD R8, R0, R0
-	MOVD w+8(FP), R1
-	ADD R8, R1, R1
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	MOVD wx+0(FP), R0
+	ADD R9, R0, R0
+	MOVD x+8(FP), R1
+	ADD R9, R1, R1
+	MOVD w+16(FP), R2
+	ADD R9, R2, R2
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
 	MOVD $0, R16
 	VDUP R16, V14.S4
-	FMOVQ (R2), F13
-	FMOVQ 16(R2), F12
+	FMOVQ (R3), F13
+	FMOVQ 16(R3), F12
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	MOVD n+40(FP), R5
+	MOVD n+48(FP), R6
 row00:
-	FMOVQ (R0), F0
+	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V1.B16
 	VORR V14.B16, V1.B16, V1.B16
-	FMOVQ 16(R0), F2
+	FMOVQ 16(R1), F2
 	VAND V15.B16, V2.B16, V3.B16
 	VORR V14.B16, V3.B16, V3.B16
 	VAND V15.B16, V13.B16, V4.B16
@@ -672,26 +675,31 @@ row00:
 	VBSL V13.B16, V0.B16, V1.B16
 	WORD $0x6ea5e463 // fcmgt v3.4s, v3.4s, v5.4s
 	VBSL V12.B16, V2.B16, V3.B16
-	FMOVQ (R1), F0
-	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	FMOVQ (R2), F4
+	WORD $0x4e24d56b // fadd v11.4s, v11.4s, v4.4s
+	FMOVQ 16(R2), F5
+	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	FMOVQ F4, (R0)
+	FMOVQ F5, 16(R0)
 	VMOV V1.B16, V13.B16
 	VMOV V3.B16, V12.B16
 	ADD $128, R0, R0
 	ADD $128, R1, R1
-	SUB $1, R5, R5
-	CBNZ R5, row00
-	FMOVQ F11, 384(R2)
-	FMOVQ F10, 400(R2)
-	FMOVQ F13, (R2)
-	FMOVQ F12, 16(R2)
-	MOVD params+16(FP), R2
-	ADD R8, R2, R2
-	SUB R5, R5, R5
-	ADD $2, R5, R5
+	ADD $128, R2, R2
+	SUB $1, R6, R6
+	CBNZ R6, row00
+	FMOVQ F11, 384(R3)
+	FMOVQ F10, 400(R3)
+	FMOVQ F13, (R3)
+	FMOVQ F12, 16(R3)
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	SUB R6, R6, R6
+	ADD $2, R6, R6
 number01:
-	FMOVQ (R2), F15
+	FMOVQ (R3), F15
 	MOVD $2147483647, R16
 	VDUP R16, V14.S4
 	MOVD $0, R16
@@ -702,104 +710,112 @@ number01:
 	VDUP R16, V11.S4
 	MOVD $646978941, R16
 	VDUP R16, V10.S4
-	FMOVS 4(R3), F9
+	FMOVS 4(R4), F9
 	VDUP V9.S[0], V9.S4
-	FMOVS (R3), F8
+	FMOVS (R4), F8
 	VDUP V8.S[0], V8.S4
+	MOVD $1038323257, R16
+	VDUP R16, V7.S4
 	VAND V14.B16, V15.B16, V0.B16
 	VORR V13.B16, V0.B16, V0.B16
 	WORD $0x6e20e581 // fcmge v1.4s, v12.4s, v0.4s
 	VBSL V13.B16, V11.B16, V1.B16
 	WORD $0x6e2ae400 // fcmge v0.4s, v0.4s, v10.4s
 	VBSL V13.B16, V1.B16, V0.B16
-	FMOVQ F0, 256(R2)
+	FMOVQ F0, 256(R3)
 	WORD $0x6e29fde0 // fdiv v0.4s, v15.4s, v9.4s
 	WORD $0x6e20fd60 // fdiv v0.4s, v11.4s, v0.4s
 	WORD $0x6e2ffd01 // fdiv v1.4s, v8.4s, v15.4s
 	WORD $0x6eade522 // fcmgt v2.4s, v9.4s, v13.4s
 	VBSL V1.B16, V0.B16, V2.B16
-	FMOVQ F2, 768(R2)
-	ADD $16, R2, R2
-	SUB $1, R5, R5
-	CBNZ R5, number01
-	ADD $32, R8, R8
-	CMP R6, R8
+	FMOVQ F2, 768(R3)
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	FMOVQ F2, 896(R3)
+	ADD $16, R3, R3
+	SUB $1, R6, R6
+	CBNZ R6, number01
+	ADD $32, R9, R9
+	CMP R7, R9
 	BLT strip0
 try:
-	SUB R8, R8, R8
+	SUB R9, R9, R9
 strip1:
-	CBNZ R7, other10
-	MOVD params+16(FP), R2
-	ADD R8, R2, R2
-	MOVD x+0(FP), R0
-	ADD R8, R0, R0
-	MOVD w+8(FP), R1
-	ADD R8, R1, R1
-	FMOVQ 768(R2), F15
-	FMOVQ 784(R2), F14
+	CMP $1, R8
+	BEQ other10
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	MOVD wx+0(FP), R0
+	ADD R9, R0, R0
+	MOVD x+8(FP), R1
+	ADD R9, R1, R1
+	MOVD w+16(FP), R2
+	ADD R9, R2, R2
+	FMOVQ 768(R3), F15
+	FMOVQ 784(R3), F14
 	MOVD $1262485504, R16
 	VDUP R16, V13.S4
-	FMOVS 8(R3), F12
+	FMOVS 8(R4), F12
 	VDUP V12.S[0], V12.S4
-	FMOVS 12(R3), F11
+	FMOVS 12(R4), F11
 	VDUP V11.S[0], V11.S4
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD n+40(FP), R5
+	MOVD n+48(FP), R6
 row10:
-	FMOVQ (R0), F0
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ 16(R0), F2
-	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
+	FMOVQ (R1), F0
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	FMOVQ 16(R1), F1
+	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
+	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x4eacf463 // fmin v3.4s, v3.4s, v12.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
 	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
-	WORD $0x4e2bf463 // fmax v3.4s, v3.4s, v11.4s
-	FMOVQ (R1), F4
-	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
-	FMOVQ 16(R1), F5
-	WORD $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x6e23dca5 // fmul v5.4s, v5.4s, v3.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x6e23dca5 // fmul v5.4s, v5.4s, v3.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	FMOVQ (R0), F2
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ 16(R0), F3
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x4e23d529 // fadd v9.4s, v9.4s, v3.4s
+	FMOVQ (R2), F2
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ 16(R2), F3
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	ADD $128, R0, R0
 	ADD $128, R1, R1
-	SUB $1, R5, R5
-	CBNZ R5, row10
-	FMOVQ F10, 896(R2)
-	FMOVQ F9, 912(R2)
-	FMOVQ F8, 1024(R2)
-	FMOVQ F7, 1040(R2)
+	ADD $128, R2, R2
+	SUB $1, R6, R6
+	CBNZ R6, row10
+	FMOVQ F10, 1024(R3)
+	FMOVQ F9, 1040(R3)
+	FMOVQ F8, 1152(R3)
+	FMOVQ F7, 1168(R3)
 	B end10
 other10:
-	MOVD params+16(FP), R2
-	ADD R8, R2, R2
-	MOVD x+0(FP), R0
-	ADD R8, R0, R0
-	MOVD w+8(FP), R1
-	ADD R8, R1, R1
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	MOVD x+8(FP), R1
+	ADD R9, R1, R1
+	MOVD w+16(FP), R2
+	ADD R9, R2, R2
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	MOVD n+40(FP), R5
+	MOVD n+48(FP), R6
 rowother10:
-	FMOVQ (R1), F0
-	FMOVQ (R0), F1
-	FMOVQ 768(R2), F2
+	FMOVQ (R2), F0
+	FMOVQ (R1), F1
+	FMOVQ 768(R3), F2
 	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
 	MOVD $3269918720, R16
 	VDUP R16, V3.S4
@@ -898,9 +914,9 @@ rowother10:
 	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R0), F1
-	FMOVQ 784(R2), F2
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R1), F1
+	FMOVQ 784(R3), F2
 	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
 	MOVD $3269918720, R16
 	VDUP R16, V3.S4
@@ -999,73 +1015,77 @@ rowother10:
 	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
-	ADD $128, R0, R0
 	ADD $128, R1, R1
-	SUB $1, R5, R5
-	CBNZ R5, rowother10
-	FMOVQ F15, 896(R2)
-	FMOVQ F14, 1024(R2)
-	FMOVQ F13, 912(R2)
-	FMOVQ F12, 1040(R2)
+	ADD $128, R2, R2
+	SUB $1, R6, R6
+	CBNZ R6, rowother10
+	FMOVQ F15, 1024(R3)
+	FMOVQ F14, 1152(R3)
+	FMOVQ F13, 1040(R3)
+	FMOVQ F12, 1168(R3)
 end10:
-	MOVD params+16(FP), R2
-	ADD R8, R2, R2
-	SUB R5, R5, R5
-	ADD $2, R5, R5
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	SUB R6, R6, R6
+	ADD $2, R6, R6
 number11:
-	FMOVQ 896(R2), F15
-	FMOVQ 128(R2), F14
-	FMOVQ 1024(R2), F13
+	FMOVQ 1024(R3), F15
+	FMOVQ 128(R3), F14
+	FMOVQ 1152(R3), F13
 	MOVD $0, R16
 	VDUP R16, V12.S4
 	MOVD $2139095040, R16
 	VDUP R16, V11.S4
-	FMOVQ 512(R2), F10
-	FMOVQ 768(R2), F9
-	FMOVQ 640(R2), F8
+	FMOVQ 512(R3), F10
+	FMOVQ 768(R3), F9
+	FMOVQ 640(R3), F8
 	MOVD $4286578688, R16
 	VDUP R16, V7.S4
-	FMOVQ 256(R2), F6
-	FMOVS 20(R3), F5
+	FMOVQ 256(R3), F6
+	FMOVS 20(R4), F5
 	VDUP V5.S[0], V5.S4
-	FMOVQ (R2), F4
+	FMOVQ (R3), F4
 	MOVD $1065353216, R16
 	VDUP R16, V3.S4
-	FMOVS 16(R3), F2
+	FMOVS 16(R4), F2
 	VDUP V2.S[0], V2.S4
+	MOVD $1038323257, R16
+	VDUP R16, V16.S4
 	WORD $0x6e2fdde0 // fmul v0.4s, v15.4s, v15.4s
 	WORD $0x6e2dddc1 // fmul v1.4s, v14.4s, v13.4s
-	WORD $0x6eace5b0 // fcmgt v16.4s, v13.4s, v12.4s
-	VBSL V11.B16, V1.B16, V16.B16
+	WORD $0x6eace5b1 // fcmgt v17.4s, v13.4s, v12.4s
+	VBSL V11.B16, V1.B16, V17.B16
 	WORD $0x6e2dfde1 // fdiv v1.4s, v15.4s, v13.4s
-	WORD $0x6eb0e411 // fcmgt v17.4s, v0.4s, v16.4s
-	VBSL V10.B16, V1.B16, V17.B16
-	FMOVQ F17, 512(R2)
-	WORD $0x6eb0e411 // fcmgt v17.4s, v0.4s, v16.4s
-	VBSL V8.B16, V9.B16, V17.B16
-	FMOVQ F17, 640(R2)
+	WORD $0x6eb1e412 // fcmgt v18.4s, v0.4s, v17.4s
+	VBSL V10.B16, V1.B16, V18.B16
+	FMOVQ F18, 512(R3)
+	WORD $0x6eb1e412 // fcmgt v18.4s, v0.4s, v17.4s
+	VBSL V8.B16, V9.B16, V18.B16
+	FMOVQ F18, 640(R3)
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x6eb0e400 // fcmgt v0.4s, v0.4s, v16.4s
+	WORD $0x6eb1e400 // fcmgt v0.4s, v0.4s, v17.4s
 	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 128(R2)
+	FMOVQ F0, 128(R3)
 	WORD $0x6ea7e400 // fcmgt v0.4s, v0.4s, v7.4s
 	VBSL V12.B16, V6.B16, V0.B16
-	FMOVQ F0, 256(R2)
+	FMOVQ F0, 256(R3)
 	WORD $0x6e25fc80 // fdiv v0.4s, v4.4s, v5.4s
 	WORD $0x6e20fc60 // fdiv v0.4s, v3.4s, v0.4s
 	WORD $0x6e24fc41 // fdiv v1.4s, v2.4s, v4.4s
-	WORD $0x6eace4b0 // fcmgt v16.4s, v5.4s, v12.4s
-	VBSL V1.B16, V0.B16, V16.B16
-	FMOVQ F16, 768(R2)
-	ADD $16, R2, R2
-	SUB $1, R5, R5
-	CBNZ R5, number11
-	ADD $32, R8, R8
-	CMP R6, R8
-	BLT strip1
+	WORD $0x6eace4b1 // fcmgt v17.4s, v5.4s, v12.4s
+	VBSL V1.B16, V0.B16, V17.B16
+	FMOVQ F17, 768(R3)
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	FMOVQ F17, 896(R3)
 	ADD $16, R3, R3
-	SUB $1, R4, R4
-	CBNZ R4, try
+	SUB $1, R6, R6
+	CBNZ R6, number11
+	ADD $32, R9, R9
+	CMP R7, R9
+	BLT strip1
+	ADD $16, R4, R4
+	SUB $1, R5, R5
+	CBNZ R5, try
 	RET
 
 // func CodeSearchNEON(l *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
@@ -1192,16 +1212,16 @@ row02:
 	ADD $128, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row02
-	FMOVQ F10, 896(R2)
-	FMOVQ F9, 912(R2)
-	FMOVQ F8, 1024(R2)
-	FMOVQ F7, 1040(R2)
+	FMOVQ F10, 1024(R2)
+	FMOVQ F9, 1040(R2)
+	FMOVQ F8, 1152(R2)
+	FMOVQ F7, 1168(R2)
 	MOVD params+16(FP), R2
 	ADD R7, R2, R2
 	SUB R5, R5, R5
 	ADD $2, R5, R5
 number03:
-	FMOVQ 1024(R2), F15
+	FMOVQ 1152(R2), F15
 	MOVD $2147483647, R16
 	VDUP R16, V14.S4
 	MOVD $0, R16
@@ -1229,10 +1249,10 @@ strip1:
 	ADD R7, R0, R0
 	MOVD x+8(FP), R1
 	ADD R7, R1, R1
-	FMOVQ 896(R2), F15
-	FMOVQ 912(R2), F14
-	FMOVQ 1024(R2), F13
-	FMOVQ 1040(R2), F12
+	FMOVQ 1024(R2), F15
+	FMOVQ 1040(R2), F14
+	FMOVQ 1152(R2), F13
+	FMOVQ 1168(R2), F12
 	MOVD $2147483647, R16
 	VDUP R16, V11.S4
 	MOVD $0, R16
@@ -1355,10 +1375,10 @@ row10:
 	CBNZ R5, row10
 	FMOVQ F9, 256(R2)
 	FMOVQ F7, 272(R2)
-	FMOVQ F15, 896(R2)
-	FMOVQ F14, 912(R2)
-	FMOVQ F13, 1024(R2)
-	FMOVQ F12, 1040(R2)
+	FMOVQ F15, 1024(R2)
+	FMOVQ F14, 1040(R2)
+	FMOVQ F13, 1152(R2)
+	FMOVQ F12, 1168(R2)
 	ADD $32, R7, R7
 	CMP R6, R7
 	BLT strip1
