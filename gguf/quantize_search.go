@@ -619,11 +619,15 @@ func (f *fits) quantizeIQ4(dst []byte, x []float32, t Type, im []float32) {
 
 // codesIQ4 writes the codes of 32 elements.
 func codesIQ4(b *[16]byte, x []float32, inverse float32) {
-	var codes [32]byte
-	for i, v := range x {
-		codes[i] = iq4Code(float32(inverse * v))
+	low, high := (*[16]float32)(x), (*[16]float32)(x[16:])
+	for i := range b {
+		v, w := float32(inverse*low[i]), float32(inverse*high[i])
+		if v > -256 && v < 256 && w > -256 && w < 256 { // hardly any are not, while about one of a group is at an end of the values
+			b[i] = iq4Nearest[iq4Index(v)&1023] | iq4Nearest[iq4Index(w)&1023]<<4
+		} else {
+			b[i] = iq4Code(v) | iq4Code(w)<<4
+		}
 	}
-	pack4(b, &codes)
 }
 
 func quantizeIQ4_XS(b *[136]byte, x *[256]float32, scales *[8]float32) {
