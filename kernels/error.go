@@ -60,8 +60,6 @@ func errorFloat(impl isa, dst, src, weights []float32, groups int, p *FloatParam
 		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
 	case p.Dialect == Reference || p.dividesByScales():
 		errorFloatAsm(impl, dst, src, weights, groups, p, n)
-	case p.scalesOfE4M3FN() && len(dst)/groups <= someGroups:
-		errorFloatBy(impl, dst, src, weights, groups, p, n)
 	default:
 		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
 	}

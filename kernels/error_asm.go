@@ -27,7 +27,6 @@ type errorCall struct {
 	term      asm.Term
 	formula   fakeFormula
 	scale     []float32
-	factor    []float32 // what elements are multiplied with, unless they are divided by the scale
 	zeroPoint []int32
 	minval    []float32
 
@@ -38,8 +37,8 @@ type errorCall struct {
 
 // candidates are the parameters of a call with fewer than a register holds.
 type candidates struct {
-	scale, other [mostLanes]float32
-	zeroPoint    [mostLanes]int32
+	scale, minval [mostLanes]float32
+	zeroPoint     [mostLanes]int32
 }
 
 // ones are the weights of a chunk that has none.
@@ -89,9 +88,7 @@ func (c *errorCall) some(dst, src, weights []float32, groups, first int) {
 		case fakeZeroPoint:
 			from.zeroPoint = &c.zeroPoint[i]
 		case fakeMinval:
-			from.other = &c.minval[i]
-		case fakeProduct:
-			from.other = &c.factor[i]
+			from.minval = &c.minval[i]
 		}
 		c.call(&dst[l], from, src, weights, n, groups, 4*each)
 	}
@@ -104,12 +101,10 @@ func (c *errorCall) some(dst, src, weights []float32, groups, first int) {
 			case fakeZeroPoint:
 				copy(from.zeroPoint[:rest], c.zeroPoint[i:])
 			case fakeMinval:
-				copy(from.other[:rest], c.minval[i:])
-			case fakeProduct:
-				copy(from.other[:rest], c.factor[i:])
+				copy(from.minval[:rest], c.minval[i:])
 			}
 			var few [mostLanes]float32
-			c.call(&few[0], arguments{&from.scale[0], &from.other[0], &from.zeroPoint[0]}, src[g*n:][:n], part(weights, g*n, n), n, 1, 0)
+			c.call(&few[0], arguments{&from.scale[0], &from.minval[0], &from.zeroPoint[0]}, src[g*n:][:n], part(weights, g*n, n), n, 1, 0)
 			copy(dst[g*each+whole:], few[:rest])
 		}
 	}
@@ -120,10 +115,10 @@ var noZeroPoints [fewZeroPoints + mostLanes]int32
 
 const fewZeroPoints = 1024
 
-// arguments are a call's parameters; other is minvals or factors.
+// arguments are a call's parameters.
 type arguments struct {
-	scale, other *float32
-	zeroPoint    *int32
+	scale, minval *float32
+	zeroPoint     *int32
 }
 
 func (c *errorCall) call(sums *float32, from arguments, src, weights []float32, n, groups, stride int) {
@@ -136,25 +131,26 @@ func (c *errorCall) call(sums *float32, from arguments, src, weights []float32, 
 	}
 	switch x := &src[0]; c.formula {
 	case fakeMinval:
-		asm.ErrorMinval(c.impl, c.term, sums, from.scale, from.other, x, w, c.least, c.most, n, groups, stride)
+		asm.ErrorMinval(c.impl, c.term, sums, from.scale, from.minval, x, w, c.least, c.most, n, groups, stride)
 	case fakeFloat:
 		asm.ErrorFp(c.impl, c.term, sums, from.scale, x, w, c.field, c.step, c.largest, n, groups, stride)
-	case fakeProduct:
-		asm.ErrorFpProduct(c.impl, c.term, sums, from.scale, from.other, x, w, c.field, c.step, c.largest, n, groups, stride)
 	default:
 		asm.ErrorInt(c.impl, c.term, sums, from.scale, from.zeroPoint, x, w, c.least, c.most, n, groups, stride)
 	}
 }
 
 func newErrorCall(impl isa, weights []float32, n Norm) errorCall {
-	c := errorCall{impl: impl}
+	return errorCall{impl: impl, term: termOf(weights, n)}
+}
+
+func termOf(weights []float32, n Norm) asm.Term {
 	switch {
 	case n == Norm2Half:
-		c.term = asm.WeightedPowers
+		return asm.WeightedPowers
 	case len(weights) > 0:
-		c.term = asm.WeightedSquares
+		return asm.WeightedSquares
 	}
-	return c
+	return asm.Squares
 }
 
 func errorIntAsm(impl isa, dst, src, weights []float32, groups int, p *IntParams, n Norm) {
@@ -192,38 +188,6 @@ func (p *FloatParams) scalesOfE4M3FN() bool {
 		}
 	}
 	return true
-}
-
-// errorFloatBy is for such scales. Where elements are divided by what the values of codes are multiplied with, all is as the reference does it with
-// that number for the scale; else they are multiplied with another one.
-func errorFloatBy(impl isa, dst, src, weights []float32, groups int, p *FloatParams, n Norm) {
-	m := p.method()
-	each, length := len(dst)/groups, len(src)/groups
-	inverse := float32(1)
-	if p.Scales == ScaleE4M3FNGlobal {
-		inverse = 1 / p.Global
-	}
-	var scale, factor [someGroups]float32
-	for first, step := 0, someGroups/each; first < groups; first += step {
-		k := min(step, groups-first)
-		errs, x, w := dst[first*each:][:k*each], src[first*length:][:k*length], part(weights, first*length, k*length)
-		part := p.part(first*each, k*each)
-		for i, s := range part.Scale {
-			scale[i] = m.valueScale(s)
-		}
-		if !m.multiplies() {
-			errorFloatAsm(impl, errs, x, w, k, &FloatParams{Format: E2M1, Scale: scale[:k*each]}, n)
-			continue
-		}
-		for i, s := range part.Scale {
-			factor[i] = inverse / s
-		}
-		c := newErrorCall(impl, w, n)
-		f := &formats[E2M1]
-		c.formula, c.scale, c.factor, c.field, c.step, c.largest = fakeProduct, scale[:k*each], factor[:k*each], f.field, f.step, f.largest
-		c.run(errs, x, w, k)
-		c.divided(errs, x, w, k, fakeQuantizer{floats: &part}, n)
-	}
 }
 
 // divided replaces the errors that are NaN by those of the portable code.

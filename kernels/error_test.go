@@ -147,6 +147,111 @@ func TestErrors(t *testing.T) {
 	})
 }
 
+// TestLeast holds the search among candidates of groups side by side, in one call or several, against one by the portable code's errors.
+func TestLeast(t *testing.T) {
+	r := newSource(78)
+	in, weights, out := newArena(), newArena(), newArena()
+	forEachImplementation(t, func(t *testing.T) {
+		impl := current()
+		for range effort(60, 400, 4000) {
+			length, candidates := RowsAtOnce*(1+r.IntN(15)), 1+r.IntN(40)
+			switch r.IntN(40) {
+			case 0:
+				length, candidates = 4096, 1
+			case 1:
+				length = 300
+			}
+			r.mood()
+			n := Columns * length
+			e := newErrorTrial(r, make([]float32, n), Columns, candidates, make([]float32, n))
+			if e.ints != nil {
+				e.ints.Minval = nil
+			}
+			if e.weights != nil && r.IntN(4) == 0 {
+				e.weights[r.IntN(n)] = -1
+			}
+			var want, got Best
+			want.takeRows(e.run(generic, out, candidates))
+			place := func(a *arena, x []float32) []float32 {
+				if x == nil || length >= 1000 {
+					return inColumns(x)
+				}
+				y := view[float32](a.place(4*n, 0, r.IntN(2) == 0))
+				toColumns(impl, y, x, Columns)
+				require.Equal(t, view4(inColumns(x)), view4(y))
+				return y
+			}
+			x, w := place(in, e.src), place(weights, e.weights)
+			for at := 0; at < candidates; {
+				k := 1 + r.IntN(candidates-at)
+				first := Columns * at
+				if p := e.ints; p != nil {
+					leastInt(impl, &got, x, w, &IntParams{Format: p.Format, Min: p.Min, Max: p.Max, Scale: part(inColumns(p.Scale), first, Columns*k),
+						ZeroPoint: intsPart(inColumns(p.ZeroPoint), first, Columns*k)}, e.norm)
+				} else {
+					p := *e.floats
+					p.Scale = part(inColumns(p.Scale), first, Columns*k)
+					leastFloat(impl, &got, x, w, &p, e.norm)
+				}
+				at += k
+			}
+			require.NoError(t, in.check())
+			require.NoError(t, weights.check())
+			for g := range Columns {
+				same := math.Float32bits(want.Error[g]) == math.Float32bits(got.Error[g]) || want.Error[g] != want.Error[g] && got.Error[g] != got.Error[g]
+				require.True(t, same && want.Candidate[g] == got.Candidate[g], "%v: candidate %d of column %d with %v, want %d with %v", e, got.Candidate[g], g, got.Error[g], want.Candidate[g], want.Error[g])
+			}
+		}
+	})
+}
+
+// intsPart is part of integers.
+func intsPart(x []int32, at, n int) []int32 {
+	if x == nil {
+		return nil
+	}
+	return x[at:][:n]
+}
+
+// inColumns puts rows one after the other side by side.
+func inColumns[E any](x []E) []E {
+	if x == nil {
+		return nil
+	}
+	out, n := make([]E, len(x)), len(x)/Columns
+	for i, v := range x {
+		out[i%n*Columns+i/n] = v
+	}
+	return out
+}
+
+// TestToColumns puts groups of all short lengths side by side.
+func TestToColumns(t *testing.T) {
+	in, out := newArena(), newArena()
+	forEachImplementation(t, func(t *testing.T) {
+		for length := 0; length <= 40; length++ {
+			for groups := 1; groups <= Columns; groups++ {
+				rows := (length + RowsAtOnce - 1) / RowsAtOnce * RowsAtOnce
+				src, dst := view[float32](in.place(4*length*groups, 0, true)), view[float32](out.place(4*rows*Columns, 0, true))
+				for i := range src {
+					src[i] = float32(i)
+				}
+				toColumns(current(), dst, src, groups)
+				require.NoError(t, out.check())
+				for i, v := range dst {
+					want := float32(min(i%Columns, groups-1)*length + i/Columns)
+					if i/Columns >= length {
+						want = 0
+					}
+					if v != want {
+						require.Failf(t, "not the same", "%d groups of %d: %v at %d, want %v", groups, length, v, i, want)
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestErrorDefinition holds the portable code against the definition, element by element.
 func TestErrorDefinition(t *testing.T) {
 	r := newSource(5)

@@ -36,7 +36,6 @@ const (
 	fakeZeroPoint
 	fakeMinval
 	fakeFloat
-	fakeProduct // of errors: a float format, by factors
 )
 
 func step[E float32 | int32](p *E, i int) *E { return (*E)(unsafe.Add(unsafe.Pointer(p), 4*i)) }

@@ -137,7 +137,7 @@ func TestMSE(t *testing.T) {
 				for at := 0; at < len(x); at += chunk {
 					var e [1]float32
 					n := min(chunk, len(x)-at)
-					m.error(&m.params, e[:], x[at:][:n], part(w, at, n), 1, 0)
+					m.error(&m.params, e[:], x[at:][:n], part(w, at, n))
 					total += float64(e[0])
 				}
 				if wantError[i] == wantError[i] {
@@ -147,7 +147,7 @@ func TestMSE(t *testing.T) {
 				}
 				if len(x) <= chunk {
 					low, high := []float32{kernelMin(x)}, []float32{kernelMax(x)}
-					m.search(low, high, x, w)
+					m.adjacent(low, high, x, w)
 					bits(wantMin[i], low[0])
 					bits(wantMax[i], high[0])
 				}

@@ -3,7 +3,6 @@ package quant
 import (
 	"iter"
 	"math"
-	"math/bits"
 	"slices"
 
 	"github.com/lowbit-go/lowbit/kernels"
@@ -33,22 +32,31 @@ type mse struct {
 // searcher is what one goroutine searches with: the calculator, and scratch.
 type searcher struct {
 	*mse
-	low, high []float32  // of candidates
-	ends      []extremes // of groups
+	low, high []float32 // of candidates
+	ends      [together]extremes
 	params    Params
 	errs      []float32
-	least     []float64
-	live      []int  // groups that are searched on
-	idle      []bool // of them
+	totals    []float64
+	x, w      []float32 // rows of elements, one of each group, and their weights
+	wide      []float32
 	weights   []float32
+	live      int  // a group whose candidates may gain
+	guess     int  // how many candidates groups are likely to need
 	signed    bool // a weight may be negative
 }
 
-// block is how many candidates are tried before the rest is given up, if it can be: as many as the kernels take at a time.
+// block is how many candidates of a group are tried before the rest is given up, if it can be: as many as the kernels take at a time.
 const block = 16
 
-// groupsAtOnce are searched side by side: the numbers of their candidates stay in the L1 cache.
-const groupsAtOnce = 32
+// together is how many groups are searched side by side. As many candidates as are likely to be needed are tried at once, and then so few before the rest
+// is given up, if it can be.
+const (
+	together = kernels.Columns
+	tried    = 2
+)
+
+// short is the length of groups that are searched side by side even if there are fewer.
+const short = 512
 
 // newMSE makes the calculator. Scales that are powers of two have two candidates, the exponent and the next one. Those of NVFP4 have their neighbours.
 func newMSE(r Request) (RangeCalculator, error) {
@@ -157,106 +165,114 @@ func (s *searcher) choose(n int) {
 	s.arithmetic.choose(&s.format, &s.params, 0, s.low[:n], s.high[:n])
 }
 
-// error writes the errors of adjacent groups, each with the same number of candidates, of which the parameters are those from first on.
-func (s *searcher) error(params *Params, dst, x, weights []float32, groups, first int) {
-	of := span{group: first, grid: kernels.Grid{Groups: len(dst)}}
+// error writes the errors of a group's candidates with those parameters.
+func (s *searcher) error(params *Params, dst, x, weights []float32) {
+	of := span{grid: kernels.Grid{Groups: len(dst)}}
 	if s.format.dtype.IsFloat() {
 		p := s.format.floats(params, of, false)
-		kernels.ErrorFloat(dst, x, weights, groups, &p, s.norm)
+		kernels.ErrorFloat(dst, x, weights, 1, &p, s.norm)
 	} else {
 		p := s.format.ints(params, of, false)
-		kernels.ErrorInt(dst, x, weights, groups, &p, s.norm)
+		kernels.ErrorInt(dst, x, weights, 1, &p, s.norm)
 	}
 }
 
-// search replaces the ranges of adjacent groups of the same length, of at most a chunk all together, by the best fractions of them.
-// Weights are one for each element, or none.
-func (s *searcher) search(low, high []float32, x, weights []float32) {
+// least tries candidates of groups that are side by side, with the parameters from first on.
+func (s *searcher) least(best *kernels.Best, first, candidates int) {
+	of := span{group: first * together, grid: kernels.Grid{Groups: candidates * together}}
+	if s.format.dtype.IsFloat() {
+		p := s.format.floats(&s.params, of, false)
+		kernels.LeastFloat(best, s.x, s.w, &p, s.norm)
+	} else {
+		p := s.format.ints(&s.params, of, false)
+		kernels.LeastInt(best, s.x, s.w, &p, s.norm)
+	}
+}
+
+// alike tells whether groups may be searched side by side: zeros behind them add nothing.
+func (m *mse) alike() bool { return !m.format.minval }
+
+// put puts adjacent groups side by side, and their weights, or none.
+func (s *searcher) put(x, weights []float32, groups int) {
+	rows := (len(x)/groups + kernels.RowsAtOnce - 1) / kernels.RowsAtOnce * kernels.RowsAtOnce
+	n := rows * together
+	s.x, s.w = grow(s.x, n), s.w[:0]
+	kernels.ToColumns(s.x, x, groups)
+	if weights != nil {
+		s.w = grow(s.w, n)
+		kernels.ToColumns(s.w, weights, groups)
+	}
+}
+
+// search replaces the ranges of the groups that are side by side by the best fractions of them. They are fewer than there is room for: the last one
+// takes the rest of it too.
+func (s *searcher) search(low, high []float32) {
 	n := len(low)
-	length := len(x) / n
-	s.ends, s.least, s.live = grow(s.ends, n), grow(s.least, n), grow(s.live, n)
-	for i := range s.ends {
-		s.ends[i], s.live[i] = newExtremes(Range{low[i], high[i]}, x[i*length:][:length], part(weights, i*length, length)), i
+	for g := range s.ends {
+		s.ends[g] = s.newExtremes(g, Range{low[min(g, n-1)], high[min(g, n-1)]})
 	}
-	shrinks := s.shrinks()
-	for c := 0; c < s.count() && len(s.live) > 0; c += block {
-		k := min(block, s.count()-c)
-		most := len(s.live) * k
-		s.low, s.high, s.errs = grow(s.low, most), grow(s.high, most), grow(s.errs, most)
-		for i, g := range s.live {
-			s.candidates(s.low[i*k:][:k], s.high[i*k:][:k], c, s.ends[g].Range)
+	var best kernels.Best
+	done, ready, first := 0, 0, 0 // candidates; those with parameters, from first on
+	for done < s.count() {
+		if done == ready {
+			k := min(max(s.guess-done, 0)+2*tried, s.count()-done)
+			first, ready = done, done+k
+			s.low, s.high = grow(s.low, k*together), grow(s.high, k*together)
+			s.candidatesTogether(first, k)
+			s.choose(k * together)
 		}
-		s.choose(most)
-		idle := s.idle[:0] // of the live groups: no candidate of the block may gain
-		for i, g := range s.live {
-			idle = append(idle, c > 0 && !shrinks && !s.anyMayGain(i*k, k, s.least[g], &s.ends[g]))
+		if done > 0 && !s.anyMayGain(&best, (done-first)*together) {
+			break
 		}
-		s.idle = idle
-		for i := 0; i < len(s.live); {
-			g, run := s.live[i], 1
-			if idle[i] {
-				i++
-				continue
-			}
-			for i+run < len(s.live) && s.live[i+run] == g+run && !idle[i+run] {
-				run++
-			}
-			s.error(&s.params, s.errs[i*k:][:run*k], x[g*length:][:run*length], part(weights, g*length, run*length), run, i*k)
-			i += run
-		}
-		left := s.live[:0]
-		for i, g := range s.live {
-			if idle[i] {
-				left = append(left, g)
-				continue
-			}
-			errs := s.errs[i*k:][:k]
-			least, best := s.least[g], s.first(errs)
-			if e := float64(errs[best]); c == 0 || e < least {
-				least = e
-				s.least[g] = least
-				low[g], high[g] = s.fraction(c+best, s.ends[g].Range)
-			}
-			if !shrinks || s.mayGain(i*k+k-1, least, &s.ends[g]) {
-				left = append(left, g)
-			}
-		}
-		s.live = left
+		k := min(max(s.guess-done, tried), ready-done)
+		s.least(&best, done-first, k)
+		done += k
+	}
+	s.guess = max(done-tried, tried)
+	for g := range low {
+		low[g], high[g] = s.fraction(int(best.Candidate[g]), s.ends[g].Range)
 	}
 }
 
-// first returns the first of the least errors of a block; the first one of all if that is NaN.
-func (s *searcher) first(errs []float32) int {
-	if s.signed || errs[0] != errs[0] {
-		best := 0
-		for i, e := range errs {
-			if e < errs[best] {
-				best = i
+// candidatesTogether is candidates for each of the groups that are side by side.
+func (s *searcher) candidatesTogether(first, n int) {
+	if s.given != (FloatRange{}) {
+		for g, e := range s.ends {
+			r := Range{min(e.Min, 0), max(e.Max, 0)}
+			for i := range n {
+				s.low[i*together+g], s.high[i*together+g] = s.fraction(first+i, r)
 			}
 		}
-		return best
+		return
 	}
-	// The bits of numbers that are not negative are in the numbers' order, NaN beyond all.
-	even, odd := uint64(math.MaxUint64), uint64(math.MaxUint64)
-	for ; len(errs)%block != 0; errs = errs[:len(errs)-1] {
-		even = lesser(placed(errs, len(errs)-1), even)
+	var low, high [together]float32
+	for g, e := range s.ends {
+		low[g], high[g] = min(e.Min, 0), max(e.Max, 0)
 	}
-	if len(errs) == block {
-		whole := (*[block]float32)(errs)
-		for i := 0; i < block; i += 2 {
-			even, odd = lesser(placed(whole[:], i), even), lesser(placed(whole[:], i+1), odd)
+	if s.shrinks() { // by the greater magnitude alone
+		for g := range high {
+			high[g] = max(-low[g], high[g])
 		}
+		clear(s.low)
+	} else {
+		s.fractions(s.low, &low, first, n)
 	}
-	return int(uint32(lesser(even, odd)))
+	s.fractions(s.high, &high, first, n)
 }
 
-// placed is a number's bits, above its place.
-func placed(x []float32, i int) uint64 { return uint64(math.Float32bits(x[i]))<<32 | uint64(i) }
-
-// lesser is min without a branch that nothing foretells.
-func lesser(a, b uint64) uint64 {
-	d, less := bits.Sub64(a, b, 0)
-	return b + d&-less
+// fractions sets to to ends of candidates, fractions of the groups' ends.
+func (s *searcher) fractions(to []float32, ends *[together]float32, first, n int) {
+	for i, p := range s.parts[first:][:n] {
+		row := (*[together]float32)(to[i*together:])
+		for g := 0; g < together; g += 4 {
+			row[g], row[g+1], row[g+2], row[g+3] = float32(ends[g]*p), float32(ends[g+1]*p), float32(ends[g+2]*p), float32(ends[g+3]*p)
+		}
+	}
+	if s.element != elementF32 {
+		for i, v := range to {
+			to[i] = s.element.round(v)
+		}
+	}
 }
 
 // part returns n elements of x, or none of none.
@@ -279,19 +295,20 @@ type extremes struct {
 	least, most float32
 }
 
-// newExtremes takes a group's weights, or none.
-func newExtremes(r Range, x, weights []float32) extremes {
+// newExtremes takes the g-th group, and its weights if there are any.
+func (s *searcher) newExtremes(g int, r Range) extremes {
 	e := extremes{r, 1, 1}
-	if weights == nil {
+	if len(s.w) == 0 {
 		return e
 	}
 	e.least, e.most = 0, 0
 	var isLeast, isMost bool
-	for i, v := range x {
-		if w := weights[i]; v == r.Min && !(isLeast && e.least <= w) {
+	for i := g; i < len(s.x); i += together {
+		v, w := s.x[i], s.w[i]
+		if v == r.Min && !(isLeast && e.least <= w) {
 			e.least, isLeast = w, true
 		}
-		if w := weights[i]; v == r.Max && !(isMost && e.most <= w) {
+		if v == r.Max && !(isMost && e.most <= w) {
 			e.most, isMost = w, true
 		}
 	}
@@ -322,14 +339,34 @@ func (s *searcher) mayGain(i int, least float64, ends *extremes) bool {
 	return !(sum*(1-0x1p-15) >= least)
 }
 
-// anyMayGain is mayGain for any of n candidates.
-func (s *searcher) anyMayGain(first, n int, least float64, ends *extremes) bool {
-	for i := range n {
-		if s.mayGain(first+i, least, ends) {
+// anyMayGain tells whether a candidate with the parameters from first on may have an error less than a group's least one. It asks first for the group
+// that was such a one before.
+func (s *searcher) anyMayGain(best *kernels.Best, first int) bool {
+	for range s.ends {
+		if s.anyNarrower(first+s.live, float64(best.Error[s.live]), &s.ends[s.live]) {
 			return true
 		}
+		s.live = (s.live + 1) % together
 	}
 	return false
+}
+
+// anyNarrower is mayGain for that candidate and all narrower ones. Where zero points depend on ranges, what the values of a format reach over is no more
+// than its steps times the scale, and scales follow from ranges by operations that keep an order. What a group reaches over beyond that its two ends have
+// between them for errors; the squares of these are least where they are equal. 2^-20 of all magnitudes is more than what roundings are off.
+func (s *searcher) anyNarrower(i int, least float64, ends *extremes) bool {
+	switch {
+	case s.shrinks():
+		return s.mayGain(i, least, ends)
+	case least != least, least == 0 && !s.signed:
+		return false
+	case s.signed || s.format.dialect != Reference || s.norm != kernels.Norm2:
+		return true
+	}
+	low, high, width := float64(ends.Min), float64(ends.Max), float64(s.top-s.bottom)*float64(s.params.Scale[i])
+	beyond := high - low - width - 0x1p-20*(math.Abs(low)+math.Abs(high)+2*width)
+	bound := beyond * beyond / 2 * float64(min(ends.least, ends.most)) * (1 - 0x1p-14)
+	return !(beyond > 0x1p-40 && bound > 0x1p-100 && bound >= least)
 }
 
 // term is what an element's error adds.
@@ -365,7 +402,7 @@ func (s *searcher) rangeOf(group iter.Seq[weighted]) Range {
 	return s.best(r, isWeighted, func(total []float64, gains func() bool) {
 		for p := range group {
 			errs := s.errs[:len(total)]
-			s.error(&s.params, errs, p.x, p.weights, 1, 0)
+			s.error(&s.params, errs, p.x, p.weights)
 			for j, e := range errs {
 				total[j] += float64(e)
 			}
@@ -379,13 +416,13 @@ func (s *searcher) rangeOf(group iter.Seq[weighted]) Range {
 // best returns the best fraction of a group's range. sum adds to totals the errors of as many candidates, of which s has the parameters. It may stop
 // when none gains any more: what is added to them is not negative.
 func (s *searcher) best(r Range, isWeighted bool, sum func(total []float64, gains func() bool)) Range {
-	s.low, s.high, s.errs, s.least = grow(s.low, block), grow(s.high, block), grow(s.errs, block), grow(s.least, block)
+	s.low, s.high, s.errs, s.totals = grow(s.low, block), grow(s.high, block), grow(s.errs, block), grow(s.totals, block)
 	best, least := 0, 0.0
 	for c := 0; c < s.count(); c += block {
 		k := min(block, s.count()-c)
 		s.candidates(s.low[:k], s.high[:k], c, r)
 		s.choose(k)
-		total := s.least[:k]
+		total := s.totals[:k]
 		clear(total)
 		sum(total, func() bool {
 			return c == 0 || s.signed || slices.ContainsFunc(total, func(e float64) bool { return e < least })
@@ -395,7 +432,7 @@ func (s *searcher) best(r Range, isWeighted bool, sum func(total []float64, gain
 				least, best = e, c+j
 			}
 		}
-		if !isWeighted && s.shrinks() && !s.mayGain(k-1, least, &extremes{r, 1, 1}) {
+		if !isWeighted && !s.anyNarrower(k-1, least, &extremes{r, 1, 1}) {
 			break
 		}
 	}
@@ -471,33 +508,63 @@ func (p *pass[T]) searchChunks(b *bench[T], lo, hi int) {
 		at := p.long + lo*chunk
 		n := min(chunk, end-at)
 		errs := p.longErrors[lo*block:][:len(p.longParams.Scale)]
-		b.searcher.error(p.longParams, errs, widened(b.wide[:n], p.x[at:][:n]), b.searcher.weightsOf(p.importance, p.tiling.first+at, n), 1, 0)
+		b.searcher.error(p.longParams, errs, widened(b.wide[:n], p.x[at:][:n]), b.searcher.weightsOf(p.importance, p.tiling.first+at, n))
 	}
 }
 
-// searchGroups searches for the groups [lo, hi).
+// searchGroups searches for the groups [lo, hi): short ones side by side, and longer ones if they are that many.
 func (p *pass[T]) searchGroups(b *bench[T], lo, hi int) {
 	t := p.tiling
-	if p.format.scale == ScaleE4M3FN {
-		p.searchScales(b, lo, hi)
-		return
+	length := 0 // of all groups, if it is one
+	if t.edge == nil {
+		length = t.size / t.count
 	}
-	if t.contiguous() && t.grid.Len <= chunk {
-		for n := 0; lo < hi; lo += n {
-			n = min(chunk/t.grid.Len, groupsAtOnce, hi-lo)
-			s := span{at: lo * t.grid.Len, group: lo, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}}
-			low, high := p.minMax(b, s)
-			b.searcher.search(low, high, widened(b.wide[:s.len()], p.x[s.at:][:s.len()]), b.searcher.weightsOf(p.importance, t.first+s.at, s.len()))
+	for lo < hi {
+		n := min(together, hi-lo)
+		switch {
+		case p.format.scale == ScaleE4M3FN:
+			if length == 0 {
+				n = 1
+			}
+			p.putTogether(b, lo, n)
+			b.searcher.searchScales(p.observer.params.Scale[lo:][:n])
+		case b.searcher.alike() && (0 < length && length <= short || length <= chunk && n == together && t.contiguous()):
+			low, high := p.putTogether(b, lo, n)
+			b.searcher.search(low, high)
 			p.observer.update(lo, low, high)
+		default:
+			n = 1
+			b.low, b.high = grow(b.low, 1), grow(b.high, 1)
+			r := b.searcher.rangeOf(p.weighted(b, lo))
+			b.low[0], b.high[0] = r.Min, r.Max
+			p.observer.update(lo, b.low, b.high)
 		}
-		return
+		lo += n
 	}
-	b.low, b.high = grow(b.low, 1), grow(b.high, 1)
-	for ; lo < hi; lo++ {
-		r := b.searcher.rangeOf(p.weighted(b, lo))
-		b.low[0], b.high[0] = r.Min, r.Max
-		p.observer.update(lo, b.low, b.high)
+}
+
+// putTogether puts n groups of one length from the g-th on side by side, and returns their ranges.
+func (p *pass[T]) putTogether(b *bench[T], g, n int) (low, high []float32) {
+	t, s := p.tiling, &b.searcher
+	if t.contiguous() {
+		at, length := g*t.grid.Len, n*t.grid.Len
+		if elementOf[T]() != elementF32 {
+			s.wide = grow(s.wide, length)
+		}
+		s.put(widened(s.wide, p.x[at:][:length]), s.weightsOf(p.importance, t.first+at, length), n)
+		return p.minMax(b, span{at: at, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}})
 	}
+	b.low, b.high = grow(b.low, n), grow(b.high, n)
+	s.wide = s.wide[:0]
+	var weights []float32
+	for i := range n {
+		for part := range p.weighted(b, g+i) {
+			s.wide, weights = append(s.wide, part.x...), append(weights, part.weights...)
+			b.low[i], b.high[i] = slices.Min(part.x), slices.Max(part.x)
+		}
+	}
+	s.put(s.wide, weights, n)
+	return b.low, b.high
 }
 
 // weighted yields the elements of a group in chunks, with their weights.

@@ -83,22 +83,37 @@ func (b block) finite(v, yes, no *ir.BlockNode) *ir.BlockNode {
 const ofGroups = "\nIt runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each."
 
 func searches() []*ir.Kernel {
-	return append(weights(), turn("16", 16), turn("32", 32), rangedSearch(), scaleSearch(), codeSearch())
+	return append(weights(), turn("16", 16), turn("32", 32), columns(), rangedSearch(), scaleSearch(), codeSearch())
 }
 
 // turn puts groups side by side.
 func turn(name string, length int) *ir.Kernel {
 	k, b := ir.NewMover("search", "Turn", "sets n >= 1 times four rows to the elements of four groups of so many.", TurnedKinds.Of(name))
-	const row = 4 * ir.SearchGroups
 	var x [4]*ir.BlockNode
 	for g := range x {
 		x[g] = b.Move("x", 4*length*g, 16)
 	}
+	putTurned(b, x, 4*ir.SearchGroups)
+	return k
+}
+
+// columns puts groups of any length side by side, in rows of as many as are searched for ranges.
+func columns() *ir.Kernel {
+	k, b := ir.NewMover("search", "FourColumns", "sets n >= 1 times four rows of 16 to elements of four groups, from where they begin.")
+	var x [4]*ir.BlockNode
+	for g, name := range []string{"a", "b", "c", "d"} {
+		x[g] = b.Move(name, 0, 16)
+	}
+	putTurned(b, x, 4*16)
+	return k
+}
+
+// putTurned stores four elements of four groups in four rows of so many bytes.
+func putTurned(b *ir.Block, x [4]*ir.BlockNode, row int) {
 	for half, pair := range [2][2]*ir.BlockNode{{x[0].Lower32(x[1]), x[2].Lower32(x[3])}, {x[0].Upper32(x[1]), x[2].Upper32(x[3])}} {
 		b.PutBytes("rows", row*2*half, 4*row, pair[0].Lower(pair[1]))
 		b.PutBytes("rows", row*(2*half+1), 4*row, pair[0].Upper(pair[1]))
 	}
-	return k
 }
 
 // weights are the kernels that weigh elements.

@@ -198,12 +198,13 @@ const (
 	OpFoldUMax // the largest, unsigned; likewise
 	OpFoldUMin // the smallest, unsigned; likewise
 	OpFoldNaN  // a NaN if one is in the group or a fold of it already gives one, else +0
+	OpSum      // the sum over the elements, of kernels that sum
 	OpResult   // stores a group's number
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
 	"MulAdd", "MulSub", "MulSubFrom", "Round", "Trunc", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
-	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
+	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Sum", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -271,6 +272,7 @@ type Kernel struct {
 	Block    *Block  // what a kernel over interleaved blocks has instead of nodes
 	Search   *Search // what a search has instead
 	Sums     bool    // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
+	Columns  bool    // it is such a kernel with groups as lanes
 
 	Random bool // it makes random words, without nodes
 
@@ -760,3 +762,18 @@ func (n *Node) foldInts(op Op) *Node {
 
 // FoldNaN is what must be added to FoldMin and FoldMax to make a NaN in the group show.
 func (n *Node) FoldNaN() *Node { return n.un(OpFoldNaN, F32, F32) }
+
+// Sum is the sum of n over the elements of a group, in a kernel that sums. What follows from it is computed once.
+func (n *Node) Sum() *Node { return n.un(OpSum, F32, F32) }
+
+// Row is row i of an array of rows of float32, one for each column, and StoreRow sets it.
+func (k *Kernel) Row(name string, i int) *Node {
+	k.stream(name, MemF32, false)
+	return k.add(Node{Op: OpLoad, Type: F32, Name: name, Mem: MemF32, Bits: uint32(i)})
+}
+
+func (k *Kernel) StoreRow(name string, i int, v *Node) {
+	v.want("StoreRow", F32)
+	k.stream(name, MemF32, true)
+	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: MemF32, Bits: uint32(i)})
+}

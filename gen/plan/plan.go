@@ -101,7 +101,10 @@ func Args(k *ir.Kernel) []Arg {
 	} else {
 		a = append(a, Arg{"n", "int"})
 	}
-	if k.Sums {
+	switch {
+	case k.Columns:
+		a = append(a, Arg{"candidates", "int"})
+	case k.Sums:
 		a = append(a, Arg{"groups", "int"}, Arg{"stride", "int"})
 	}
 	if k.Large {

@@ -157,6 +157,9 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 	case ir.OpLoad, ir.OpStore, ir.OpAlarmCode:
 		a := s.at[n.Name]
 		a.Disp += slot * s.p.m.Width() * 4 / n.Slots() * n.Mem.Bits() / 8
+		if n.Mem == ir.MemF32 {
+			a.Disp += 4 * columns * int(n.Bits)
+		}
 		return a
 	case ir.OpParam:
 		if s.lanes {

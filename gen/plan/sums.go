@@ -11,10 +11,13 @@ import (
 // A kernel of another shape sums a number over the elements of each group, for as many parameters of the group as a register has lanes. Its
 // streams are the parameters, a number for each lane, and its parameters the elements, each of which goes to all lanes. The order of the sum
 // is that of package kernels: element i goes to accumulator i%16, and then accumulator j+8 to j, j+4, j+2 and j+1.
-// So there are three counted loops: over groups, over accumulators, several at a time if the length allows it, and over the elements of one.
+// So there are three counted loops: over groups, over accumulators, and over the elements of one.
+//
+// Where groups are columns, the lanes are groups: a vector is loaded from each row, and the outer loop is over the groups' candidates. What is
+// stored follows from the sums of all of them so far.
 
-// accumulators is how many there are.
-const accumulators = 16
+// accumulators is how many there are, columns how many groups a row has, and rowsAtOnce how many rows come at a time.
+const accumulators, columns, rowsAtOnce = 16, 16, 4
 
 // Summer is a machine that sums.
 type Summer interface {
@@ -25,16 +28,17 @@ type Summer interface {
 // sums is such a function before printing.
 type sums struct {
 	*printer
-	m                    Summer
-	ways                 int    // accumulators at a time
-	lanes                *Seg   // the parameters, and what follows from them alone
-	open                 *Seg   // makes accumulators
-	elements             []*Seg // adds an element to one of them
-	shut, shutOne        *Seg   // stores them, or the first of them
-	total                *Seg   // of all accumulators
-	out, slot, left, end GPR    // the result, the accumulator's place, how many are left, and the end of the elements
-	groups               GPR    // left
-	first                map[string]GPR
+	m               Summer
+	lanes           *Seg // the parameters, and what follows from them alone
+	ways            int  // accumulators side by side
+	open            *Seg // makes them
+	element         *Seg // adds an element to each
+	shut            *Seg // stores them
+	total           *Seg // of all accumulators
+	slot, left, end GPR  // the accumulator's place, how many are left, and the end of the elements
+	groups          GPR  // or candidates, left
+	step            int  // bytes from an element to the next one
+	first           map[string]GPR
 }
 
 // GenerateSums prints such a kernel: one with streams, of which one is stored to, and with parameters.
@@ -47,18 +51,22 @@ func GenerateSums(k *ir.Kernel, m Summer) error {
 		}
 	}
 	p.reach()
-	s := &sums{printer: &printer{planner: p}, m: m, first: map[string]GPR{}}
+	s := &sums{printer: &printer{planner: p}, m: m, step: 4, first: map[string]GPR{}}
+	if k.Columns {
+		s.step = 4 * columns
+	}
 	if err := s.registers(); err != nil {
 		return err
 	}
-	for s.ways = 2; ; s.ways /= 2 {
-		if s.ways == 0 {
+	s.ways = 1
+	if k.Columns {
+		s.ways = rowsAtOnce
+	}
+	for s.build(); !s.allocate(); s.build() {
+		if s.ways /= 2; s.ways == 0 {
 			return p.fail("registers ran out")
 		}
 		s.maxUsed = [classes]int{}
-		if s.build(); s.allocate() {
-			break
-		}
 	}
 	s.print()
 	return nil
@@ -92,11 +100,13 @@ func (s *sums) registers() error {
 func (s *sums) build() {
 	p := s.planner
 	varies := map[int]bool{} // from element to element
-	var term *ir.Node
+	after := map[int]bool{}  // computed behind the elements
+	var sum *ir.Node
 	for _, n := range p.k.Nodes {
 		varies[n.ID] = n.Op == ir.OpParam || slices.ContainsFunc(p.operands(n), func(a *ir.Node) bool { return varies[a.ID] })
-		if n.Op == ir.OpStore {
-			term, s.out = n.Args[0], p.ptr[n.Name]
+		after[n.ID] = n.Op == ir.OpSum || n.Op == ir.OpStore || slices.ContainsFunc(n.Args, func(a *ir.Node) bool { return after[a.ID] })
+		if n.Op == ir.OpSum {
+			sum = n
 		}
 	}
 	s.lanes = p.seg(nil, false, 1)
@@ -105,26 +115,42 @@ func (s *sums) build() {
 	}
 	for _, n := range p.k.Nodes {
 		for _, a := range p.operands(n) {
-			if a = same(a, false); varies[n.ID] && !varies[a.ID] {
+			if a = same(a, false); varies[n.ID] && !varies[a.ID] && !after[n.ID] {
 				s.lanes.demand(a, 0)
 			}
 		}
 	}
 	s.open = p.seg(s.lanes, false, 1)
-	s.elements, s.shut, s.shutOne = nil, p.seg(s.open, false, 1), p.seg(s.open, false, 1)
-	for i := range s.ways {
-		acc := s.m.Zero(s.open)
-		e := p.seg(s.open, false, 1)
-		e.next = i
-		e.Add(s.m.Accumulate(acc, e.demand(term, 0)))
-		s.elements = append(s.elements, e)
-		s.shut.Add(s.m.Spill(acc, Addr{Reg: s.slot, Disp: 4 * s.m.Width() * i}))
-		if i == 0 {
-			s.shutOne.Add(s.m.Spill(acc, Addr{Reg: s.slot}))
+	s.element, s.shut = p.seg(s.open, false, 1), p.seg(s.open, false, 1)
+	parts, accs := make([]*Seg, s.ways), make([]V, s.ways)
+	for i := range parts {
+		parts[i], accs[i] = p.seg(s.open, p.k.Columns, 1), s.m.Zero(s.open)
+		for _, q := range p.k.Params {
+			parts[i].at[q.Name] = Addr{Reg: p.ptr[q.Name], Disp: s.step * i}
+		}
+		s.shut.Add(s.m.Spill(accs[i], Addr{Reg: s.slot, Disp: 4 * s.m.Width() * i}))
+	}
+	for _, n := range p.k.Nodes { // one beside the other, so that none waits for the one before
+		for i, part := range parts {
+			switch {
+			case n == sum:
+				part.Add(s.m.Accumulate(accs[i], part.demand(n.Args[0], 0)))
+			case varies[n.ID] && !after[n.ID]:
+				part.demand(n, 0)
+			}
+			s.element.insts, part.insts = append(s.element.insts, part.insts...), nil
 		}
 	}
 	s.total = p.seg(nil, false, 1)
-	s.total.Add(s.m.Spill(s.sum(0, 1), Addr{Reg: s.out}))
+	for _, a := range p.streams {
+		s.total.at[a.Name] = Addr{Reg: p.ptr[a.Name]}
+	}
+	s.total.vals[[2]int{sum.ID, 0}] = s.sum(0, 1)
+	for _, n := range p.k.Nodes {
+		if n.Op == ir.OpStore {
+			s.total.emit(n, 0)
+		}
+	}
 }
 
 // sum is the sum of the accumulators from j on that are multiples of step apart from it, the farther ones added first.
@@ -143,7 +169,7 @@ func (s *sums) sum(j, step int) V {
 func (s *sums) allocate() bool {
 	s.alloc = allocation{}
 	pins := map[V]int{}
-	all := append(append([]*Seg{s.lanes, s.open}, s.elements...), s.shut, s.shutOne, s.total)
+	all := []*Seg{s.lanes, s.open, s.element, s.shut, s.total}
 	for i, g := range all {
 		out := slices.DeleteFunc(liveOut(g, all[i+1:]...), func(v V) bool { _, ok := pins[v]; return ok }) // what is added to has its place
 		if !s.pin(out, pins) {
@@ -162,8 +188,7 @@ func (s *sums) allocate() bool {
 func (s *sums) print() {
 	m, k := s.m, s.k
 	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: Args(k), Frame: accumulators * 4 * m.Width()}
-	f.Doc = append(strings.Split(f.Name+" "+k.Doc, "\n"), fmt.Sprintf("There are %d lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are", m.Width()),
-		"stride bytes behind those of the group before it.")
+	f.Doc = append(strings.Split(f.Name+" "+k.Doc, "\n"), s.shape()...)
 	m.Begin(f)
 	s.describe()
 	for _, a := range s.streams {
@@ -172,65 +197,92 @@ func (s *sums) print() {
 	for _, q := range k.Params {
 		m.Arg(s.first[q.Name], q.Name)
 	}
-	m.Arg(s.groups, "groups")
-	x := k.Params[0].Name
+	m.Arg(s.groups, s.outer())
 	m.Label("group")
 	m.Arg(s.left, "n")
-	m.Move(s.end, s.first[x])
-	m.AddBits(s.end, s.left, 32)
+	m.Move(s.end, s.first[k.Params[0].Name])
+	m.AddBits(s.end, s.left, s.unit())
 	m.Point(s.slot, Addr{Stack: true})
 	s.run(s.lanes)
-	if s.ways > 1 {
-		m.BranchMultiple(s.left, s.ways, "several")
-		s.accumulators("one", s.elements[:1], s.shutOne)
-		m.Jump("total")
-		m.Label("several")
-	}
-	s.accumulators("all", s.elements, s.shut)
-	m.Label("total")
+	s.accumulators()
 	s.run(s.total)
 	for _, q := range k.Params { // they are behind the first elements of all accumulators
-		m.AddImm(s.first[q.Name], -4*accumulators)
-		m.Arg(s.left, "n")
-		m.AddBits(s.first[q.Name], s.left, 32)
+		m.AddImm(s.first[q.Name], -s.step*accumulators)
 	}
-	m.Arg(s.left, "stride")
-	for _, a := range s.streams {
-		m.Add(s.ptr[a.Name], s.left)
+	if k.Columns {
+		for _, a := range s.streams {
+			if !a.Out {
+				m.AddImm(s.ptr[a.Name], s.step)
+			}
+		}
+	} else {
+		m.Arg(s.left, "n")
+		for _, q := range k.Params {
+			m.AddBits(s.first[q.Name], s.left, 32)
+		}
+		m.Arg(s.left, "stride")
+		for _, a := range s.streams {
+			m.Add(s.ptr[a.Name], s.left)
+		}
 	}
 	m.AddImm(s.groups, -1)
 	m.Branch(s.groups, NotEqual, 0, "group")
 	m.Ret()
 }
 
-// accumulators is the loop over all accumulators, some at a time.
-func (s *sums) accumulators(name string, elements []*Seg, shut *Seg) {
-	m, k, ways := s.m, s.k, len(elements)
+// outer is what the outermost loop counts.
+func (s *sums) outer() string {
+	if s.k.Columns {
+		return "candidates"
+	}
+	return "groups"
+}
+
+// unit is how many bits n counts.
+func (s *sums) unit() int {
+	if s.k.Columns {
+		return 8
+	}
+	return 32
+}
+
+// shape says in words how the numbers are laid out.
+func (s *sums) shape() []string {
+	w := s.m.Width()
+	if s.k.Columns {
+		return []string{fmt.Sprintf("There are %d lanes, each a group, in rows of %d float32 or int32, an element of each group or a candidate's numbers for each of them.", w, columns),
+			fmt.Sprintf("There are n bytes of elements, those of a multiple of %d rows and of 4096 at most, and candidates >= 1.", rowsAtOnce)}
+	}
+	return []string{fmt.Sprintf("There are %d lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are", w),
+		"stride bytes behind those of the group before it."}
+}
+
+// accumulators is the loop over all of them.
+func (s *sums) accumulators() {
+	m, k := s.m, s.k
 	x := k.Params[0].Name
 	m.Sub(s.left, s.left)
 	m.AddImm(s.left, accumulators)
-	m.Label(name + "accumulators")
+	m.Label("accumulators")
 	s.run(s.open)
 	for _, q := range k.Params {
 		m.Move(s.ptr[q.Name], s.first[q.Name])
 	}
-	m.BranchReach(s.ptr[x], s.end, name+"shut")
-	m.LoopHead(name + "elements")
-	for _, e := range elements {
-		s.run(e)
-	}
+	m.BranchReach(s.ptr[x], s.end, "shut")
+	m.LoopHead("elements")
+	s.run(s.element)
 	for _, q := range k.Params {
-		m.AddImm(s.ptr[q.Name], 4*accumulators)
+		m.AddImm(s.ptr[q.Name], s.step*accumulators)
 	}
-	m.BranchBelow(s.ptr[x], s.end, name+"elements")
-	m.Label(name + "shut")
-	s.run(shut)
+	m.BranchBelow(s.ptr[x], s.end, "elements")
+	m.Label("shut")
+	s.run(s.shut)
 	for _, q := range k.Params {
-		m.AddImm(s.first[q.Name], 4*ways)
+		m.AddImm(s.first[q.Name], s.step*s.ways)
 	}
-	m.AddImm(s.slot, 4*m.Width()*ways)
-	m.AddImm(s.left, -ways)
-	m.Branch(s.left, NotEqual, 0, name+"accumulators")
+	m.AddImm(s.slot, 4*m.Width()*s.ways)
+	m.AddImm(s.left, -s.ways)
+	m.Branch(s.left, NotEqual, 0, "accumulators")
 }
 
 // describe is the header comment.
@@ -243,6 +295,6 @@ func (s *sums) describe() {
 		ptrs = append(ptrs, s.m.GPRName(s.ptr[q.Name])+" "+q.Name+", from "+s.m.GPRName(s.first[q.Name])+" on")
 	}
 	s.m.Comment("pointers: "+strings.Join(ptrs, ", "),
-		s.m.GPRName(s.slot)+" the accumulator's place, "+s.m.GPRName(s.left)+" accumulators left, "+s.m.GPRName(s.groups)+" groups left, "+s.m.GPRName(s.end)+" end of the elements",
+		s.m.GPRName(s.slot)+" the accumulator's place, "+s.m.GPRName(s.left)+" accumulators left, "+s.m.GPRName(s.groups)+" "+s.outer()+" left, "+s.m.GPRName(s.end)+" end of the elements",
 		fmt.Sprintf("vector registers in use at once: %d", s.maxUsed[Vec]))
 }

@@ -1530,31 +1530,76 @@ func ErrorFp(isa ISA, termKind Term, sums *float32, scale *float32, x *float32, 
 	panic("asm: no such implementation of ErrorFp")
 }
 
-// ErrorFpProduct sums, for each lane's parameters, e*e with e = y - x and
-// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
-// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
-func ErrorFpProduct(isa ISA, termKind Term, sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int) {
+// LeastInt finds, for each lane, the first candidate with the least sum of e*e with e = y - x and
+// y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+func LeastInt(isa ISA, termKind Term, best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int) {
 	switch int(isa)<<16 | int(termKind)<<0 {
 	case int(AVX2)<<16 | int(Squares)<<0:
-		ErrorFpProductAVX2(sums, scale, factor, x, least, step, most, n, groups, stride)
+		LeastIntAVX2(best, scale, zeroPoint, x, least, most, n, candidates)
 		return
 	case int(AVX2)<<16 | int(WeightedSquares)<<0:
-		ErrorFpProductWeightedAVX2(sums, scale, factor, x, w, least, step, most, n, groups, stride)
-		return
-	case int(AVX2)<<16 | int(WeightedPowers)<<0:
-		ErrorFpProductPowersAVX2(sums, scale, factor, x, w, least, step, most, n, groups, stride)
+		LeastIntWeightedAVX2(best, scale, zeroPoint, x, w, least, most, n, candidates)
 		return
 	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
-		ErrorFpProductAVX512(sums, scale, factor, x, least, step, most, n, groups, stride)
+		LeastIntAVX512(best, scale, zeroPoint, x, least, most, n, candidates)
 		return
 	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
-		ErrorFpProductWeightedAVX512(sums, scale, factor, x, w, least, step, most, n, groups, stride)
-		return
-	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
-		ErrorFpProductPowersAVX512(sums, scale, factor, x, w, least, step, most, n, groups, stride)
+		LeastIntWeightedAVX512(best, scale, zeroPoint, x, w, least, most, n, candidates)
 		return
 	}
-	panic("asm: no such implementation of ErrorFpProduct")
+	panic("asm: no such implementation of LeastInt")
+}
+
+// LeastFp finds, for each lane, the first candidate with the least sum of e*e with e = y - x and
+// y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+func LeastFp(isa ISA, termKind Term, best *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int) {
+	switch int(isa)<<16 | int(termKind)<<0 {
+	case int(AVX2)<<16 | int(Squares)<<0:
+		LeastFpAVX2(best, scale, x, least, step, most, n, candidates)
+		return
+	case int(AVX2)<<16 | int(WeightedSquares)<<0:
+		LeastFpWeightedAVX2(best, scale, x, w, least, step, most, n, candidates)
+		return
+	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
+		LeastFpAVX512(best, scale, x, least, step, most, n, candidates)
+		return
+	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
+		LeastFpWeightedAVX512(best, scale, x, w, least, step, most, n, candidates)
+		return
+	}
+	panic("asm: no such implementation of LeastFp")
+}
+
+// LeastFpProduct finds, for each lane, the first candidate with the least sum of e*e with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+func LeastFpProduct(isa ISA, termKind Term, best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int) {
+	switch int(isa)<<16 | int(termKind)<<0 {
+	case int(AVX2)<<16 | int(Squares)<<0:
+		LeastFpProductAVX2(best, scale, factor, x, least, step, most, n, candidates)
+		return
+	case int(AVX2)<<16 | int(WeightedSquares)<<0:
+		LeastFpProductWeightedAVX2(best, scale, factor, x, w, least, step, most, n, candidates)
+		return
+	case int(AVX2)<<16 | int(WeightedPowers)<<0:
+		LeastFpProductPowersAVX2(best, scale, factor, x, w, least, step, most, n, candidates)
+		return
+	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
+		LeastFpProductAVX512(best, scale, factor, x, least, step, most, n, candidates)
+		return
+	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
+		LeastFpProductWeightedAVX512(best, scale, factor, x, w, least, step, most, n, candidates)
+		return
+	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
+		LeastFpProductPowersAVX512(best, scale, factor, x, w, least, step, most, n, candidates)
+		return
+	}
+	panic("asm: no such implementation of LeastFpProduct")
 }
 
 // SquareRoots sets number 0 to the root of sum x*x times the first number.
@@ -1614,6 +1659,19 @@ func Turn(isa ISA, turnedKind Turned, rows *float32, x *float32, n int) {
 		return
 	}
 	panic("asm: no such implementation of Turn")
+}
+
+// FourColumns sets n >= 1 times four rows of 16 to elements of four groups, from where they begin.
+func FourColumns(isa ISA, rows *float32, a *float32, b *float32, c *float32, d *float32, n int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		FourColumnsAVX2(rows, a, b, c, d, n)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		FourColumnsAVX512(rows, a, b, c, d, n)
+		return
+	}
+	panic("asm: no such implementation of FourColumns")
 }
 
 // RangedSearch finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.

@@ -313,11 +313,28 @@ func ErrorFp(isa ISA, termKind Term, sums *float32, scale *float32, x *float32, 
 	panic("asm: no such implementation of ErrorFp")
 }
 
-// ErrorFpProduct sums, for each lane's parameters, e*e with e = y - x and
-// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
-// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
-func ErrorFpProduct(isa ISA, termKind Term, sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int) {
-	panic("asm: no such implementation of ErrorFpProduct")
+// LeastInt finds, for each lane, the first candidate with the least sum of e*e with e = y - x and
+// y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+func LeastInt(isa ISA, termKind Term, best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int) {
+	panic("asm: no such implementation of LeastInt")
+}
+
+// LeastFp finds, for each lane, the first candidate with the least sum of e*e with e = y - x and
+// y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+func LeastFp(isa ISA, termKind Term, best *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int) {
+	panic("asm: no such implementation of LeastFp")
+}
+
+// LeastFpProduct finds, for each lane, the first candidate with the least sum of e*e with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+func LeastFpProduct(isa ISA, termKind Term, best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int) {
+	panic("asm: no such implementation of LeastFpProduct")
 }
 
 // SquareRoots sets number 0 to the root of sum x*x times the first number.
@@ -335,6 +352,11 @@ func Weights(isa ISA, weightKind Weight, w *float32, x *float32, importance *flo
 // Turn sets n >= 1 times four rows to the elements of four groups of so many.
 func Turn(isa ISA, turnedKind Turned, rows *float32, x *float32, n int) {
 	panic("asm: no such implementation of Turn")
+}
+
+// FourColumns sets n >= 1 times four rows of 16 to elements of four groups, from where they begin.
+func FourColumns(isa ISA, rows *float32, a *float32, b *float32, c *float32, d *float32, n int) {
+	panic("asm: no such implementation of FourColumns")
 }
 
 // RangedSearch finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.

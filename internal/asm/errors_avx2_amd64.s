@@ -9,7 +9,7 @@
 TEXT ·ErrorIntAVX2(SB), $512-64
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -38,19 +38,16 @@ group:
 	VBROADCASTSS most+36(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	TESTQ        $0x00000001, SI
-	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VXORPS Y11, Y11, Y11
-	VXORPS Y10, Y10, Y10
 	MOVQ   R11, R12
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R12), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -65,67 +62,15 @@ oneelements:
 	VADDPS       Y1, Y11, Y11
 	ADDQ         $+64, R12
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Y11, (DI)
 	ADDQ    $+4, R11
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y11, Y11, Y11
-	VXORPS Y10, Y10, Y10
-	MOVQ   R11, R12
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VADDPS       Y1, Y11, Y11
-	VBROADCASTSS 4(R12), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VADDPS       Y1, Y10, Y10
-	ADDQ         $+64, R12
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y11, (DI)
-	VMOVUPS Y10, 32(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -176,7 +121,7 @@ total:
 TEXT ·ErrorMinvalAVX2(SB), $512-64
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -203,19 +148,16 @@ group:
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS most+36(FP), Y0
 	VCVTDQ2PS    Y0, Y11
-	TESTQ        $0x00000001, SI
-	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VXORPS Y10, Y10, Y10
-	VXORPS Y9, Y9, Y9
 	MOVQ   R11, R12
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R12), Y0
 	VSUBPS       Y15, Y0, Y1
 	VMULPS       Y13, Y1, Y2
@@ -231,69 +173,15 @@ oneelements:
 	VADDPS       Y2, Y10, Y10
 	ADDQ         $+64, R12
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Y10, (DI)
 	ADDQ    $+4, R11
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y10, Y10, Y10
-	VXORPS Y9, Y9, Y9
-	MOVQ   R11, R12
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Y0
-	VSUBPS       Y15, Y0, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VSUBPS       Y0, Y2, Y2
-	VMULPS       Y2, Y2, Y2
-	VADDPS       Y2, Y10, Y10
-	VBROADCASTSS 4(R12), Y0
-	VSUBPS       Y15, Y0, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VSUBPS       Y0, Y2, Y2
-	VMULPS       Y2, Y2, Y2
-	VADDPS       Y2, Y9, Y9
-	ADDQ         $+64, R12
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y10, (DI)
-	VMOVUPS Y9, 32(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -344,7 +232,7 @@ total:
 TEXT ·ErrorFpAVX2(SB), $512-64
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
+	// vector registers in use at once: 13
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -373,19 +261,16 @@ group:
 	VBROADCASTSS step+28(FP), Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPADDD       Y1, Y0, Y9
-	TESTQ        $0x00000001, SI
-	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VXORPS Y8, Y8, Y8
-	VXORPS Y7, Y7, Y7
 	MOVQ   R10, R11
 	CMPQ   R11, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R11), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -404,75 +289,15 @@ oneelements:
 	VADDPS       Y1, Y8, Y8
 	ADDQ         $+64, R11
 	CMPQ         R11, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Y8, (DI)
 	ADDQ    $+4, R10
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y8, Y8, Y8
-	VXORPS Y7, Y7, Y7
-	MOVQ   R10, R11
-	CMPQ   R11, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R11), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y10, Y2, Y2
-	VPADDD       Y9, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VADDPS       Y1, Y8, Y8
-	VBROADCASTSS 4(R11), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y10, Y2, Y2
-	VPADDD       Y9, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	ADDQ         $+64, R11
-	CMPQ         R11, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y8, (DI)
-	VMOVUPS Y7, 32(DI)
-	ADDQ    $+8, R10
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -517,22 +342,299 @@ total:
 	VZEROUPPER
 	RET
 
-// func ErrorFpProductAVX2(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// func LeastIntAVX2(best *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, candidates int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·LeastIntAVX2(SB), $512-56
+	// pointers: R8 best, R9 scale, R10 zeroPoint, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 12
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ candidates+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VMAXPS       Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VCMPPS       $0x00, Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VDIVPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y14
+	VBROADCASTSS least+32(FP), Y0
+	VMOVUPS      (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+36(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VXORPS Y11, Y11, Y11
+	VXORPS Y10, Y10, Y10
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R12), Y0
+	VMOVUPS      64(R12), Y1
+	VMULPS       Y14, Y0, Y2
+	VMULPS       Y14, Y1, Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y15, Y2, Y4
+	VMOVAPS      Y1, Y5
+	VFNMADD231PS Y15, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y2
+	VFMADD231PS  Y14, Y5, Y3
+	VROUNDPS     $0x08, Y2, Y2
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y13, Y3
+	VMINPS       Y2, Y12, Y2
+	VMINPS       Y3, Y12, Y3
+	VMULPS       Y15, Y2, Y2
+	VMULPS       Y15, Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMULPS       Y2, Y2, Y2
+	VMULPS       Y3, Y3, Y3
+	VADDPS       Y2, Y11, Y11
+	VADDPS       Y3, Y10, Y10
+	ADDQ         $+1024, R12
+	CMPQ         R12, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Y11, (DI)
+	VMOVUPS      Y10, 32(DI)
+	ADDQ         $+128, R11
+	ADDQ         $+64, DI
+	SUBQ         $+2, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Y0
+	VMOVUPS      256(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      448(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      32(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      224(SP), Y3
+	VMOVUPS      480(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMINPS       Y0, Y1, Y2
+	VMOVUPS      Y2, (R8)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      128(R8), Y3
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      Y3, 128(R8)
+	VMOVUPS      192(R8), Y1
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 192(R8)
+	SUBQ         $+1024, R11
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func LeastFpAVX2(best *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, candidates int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·LeastFpAVX2(SB), $512-56
+	// pointers: R8 best, R9 scale, R11 x, from R10 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 15
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ candidates+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VMAXPS       Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VCMPPS       $0x00, Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VDIVPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y14
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS most+32(FP), Y13
+	VSUBPS       Y13, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11
+	VBROADCASTSS least+24(FP), Y10
+	VBROADCASTSS step+28(FP), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPADDD       Y1, Y0, Y9
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VXORPS Y8, Y8, Y8
+	VXORPS Y7, Y7, Y7
+	MOVQ   R10, R11
+	CMPQ   R11, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R11), Y0
+	VMOVUPS      64(R11), Y1
+	VMULPS       Y14, Y0, Y2
+	VMULPS       Y14, Y1, Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y15, Y2, Y4
+	VMOVAPS      Y1, Y5
+	VFNMADD231PS Y15, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y2
+	VFMADD231PS  Y14, Y5, Y3
+	VMAXPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y2, Y13, Y2
+	VMINPS       Y3, Y13, Y3
+	VPAND        Y11, Y2, Y4
+	VPAND        Y11, Y3, Y5
+	VPMAXUD      Y10, Y4, Y4
+	VPMAXUD      Y10, Y5, Y5
+	VPADDD       Y9, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VADDPS       Y4, Y2, Y2
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y4, Y2, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMULPS       Y15, Y2, Y2
+	VMULPS       Y15, Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMULPS       Y2, Y2, Y2
+	VMULPS       Y3, Y3, Y3
+	VADDPS       Y2, Y8, Y8
+	VADDPS       Y3, Y7, Y7
+	ADDQ         $+1024, R11
+	CMPQ         R11, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Y8, (DI)
+	VMOVUPS      Y7, 32(DI)
+	ADDQ         $+128, R10
+	ADDQ         $+64, DI
+	SUBQ         $+2, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Y0
+	VMOVUPS      256(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      448(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      32(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      224(SP), Y3
+	VMOVUPS      480(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMINPS       Y0, Y1, Y2
+	VMOVUPS      Y2, (R8)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      128(R8), Y3
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      Y3, 128(R8)
+	VMOVUPS      192(R8), Y1
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 192(R8)
+	SUBQ         $+1024, R10
+	ADDQ         $+64, R9
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func LeastFpProductAVX2(best *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, candidates int)
 // Requires: AVX, AVX2
-TEXT ·ErrorFpProductAVX2(SB), $512-72
-	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
-	MOVQ sums+0(FP), R8
+TEXT ·LeastFpProductAVX2(SB), $512-64
+	// pointers: R8 best, R9 scale, R10 factor, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 15
+	MOVQ best+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ factor+16(FP), R10
 	MOVQ x+24(FP), R11
-	MOVQ groups+56(FP), BX
+	MOVQ candidates+56(FP), BX
 
 group:
 	MOVQ         n+48(FP), SI
 	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
+	LEAQ         (DX)(SI*1), DX
 	LEAQ         (SP), DI
 	VMOVUPS      (R10), Y15
 	VXORPS       Y0, Y0, Y0
@@ -544,97 +646,182 @@ group:
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPADDD       Y1, Y0, Y10
 	VMOVUPS      (R9), Y9
-	TESTQ        $0x00000001, SI
-	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y7, Y7, Y7
 	MOVQ   R11, R12
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y15, Y0, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPADDD       Y10, Y2, Y2
+elements:
+	VMOVUPS (R12), Y0
+	VMOVUPS 64(R12), Y1
+	VMULPS  Y15, Y0, Y2
+	VMULPS  Y15, Y1, Y3
+	VMAXPS  Y2, Y13, Y2
+	VMAXPS  Y3, Y13, Y3
+	VMINPS  Y2, Y14, Y2
+	VMINPS  Y3, Y14, Y3
+	VPAND   Y12, Y2, Y4
+	VPAND   Y12, Y3, Y5
+	VPMAXUD Y11, Y4, Y4
+	VPMAXUD Y11, Y5, Y5
+	VPADDD  Y10, Y4, Y4
+	VPADDD  Y10, Y5, Y5
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VSUBPS  Y4, Y2, Y2
+	VSUBPS  Y5, Y3, Y3
+	VMULPS  Y9, Y2, Y2
+	VMULPS  Y9, Y3, Y3
+	VSUBPS  Y0, Y2, Y2
+	VSUBPS  Y1, Y3, Y3
+	VMULPS  Y2, Y2, Y2
+	VMULPS  Y3, Y3, Y3
+	VADDPS  Y2, Y8, Y8
+	VADDPS  Y3, Y7, Y7
+	ADDQ    $+1024, R12
+	CMPQ    R12, DX
+	JLT     elements
+
+shut:
+	VMOVUPS      Y8, (DI)
+	VMOVUPS      Y7, 32(DI)
+	ADDQ         $+128, R11
+	ADDQ         $+64, DI
+	SUBQ         $+2, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Y0
+	VMOVUPS      256(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
 	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      448(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      32(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      224(SP), Y3
+	VMOVUPS      480(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMINPS       Y0, Y1, Y2
+	VMOVUPS      Y2, (R8)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      128(R8), Y3
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      Y3, 128(R8)
+	VMOVUPS      192(R8), Y1
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 192(R8)
+	SUBQ         $+1024, R11
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func ErrorIntWeightedAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·ErrorIntWeightedAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 10
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VMAXPS       Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VCMPPS       $0x00, Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VDIVPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y14
+	VBROADCASTSS least+40(FP), Y0
+	VMOVUPS      (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VXORPS Y11, Y11, Y11
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMULPS       Y15, Y1, Y1
 	VSUBPS       Y0, Y1, Y1
 	VMULPS       Y1, Y1, Y1
-	VADDPS       Y1, Y8, Y8
+	VBROADCASTSS (R15), Y0
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y11, Y11
 	ADDQ         $+64, R12
+	ADDQ         $+64, R15
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
-	VMOVUPS Y8, (DI)
+shut:
+	VMOVUPS Y11, (DI)
 	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y8, Y8, Y8
-	VXORPS Y7, Y7, Y7
-	MOVQ   R11, R12
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y15, Y0, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPADDD       Y10, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VADDPS       Y1, Y8, Y8
-	VBROADCASTSS 4(R12), Y0
-	VMULPS       Y15, Y0, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPADDD       Y10, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	ADDQ         $+64, R12
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y8, (DI)
-	VMOVUPS Y7, 32(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -668,8 +855,10 @@ total:
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R11
+	SUBQ    $+64, R13
 	MOVQ    n+48(FP), SI
 	LEAQ    (R11)(SI*4), R11
+	LEAQ    (R13)(SI*4), R13
 	MOVQ    stride+64(FP), SI
 	ADDQ    SI, R8
 	ADDQ    SI, R9
@@ -680,9 +869,685 @@ total:
 	VZEROUPPER
 	RET
 
-// func ErrorIntWeightedAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// func ErrorMinvalWeightedAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// Requires: AVX, FMA3
+TEXT ·ErrorMinvalWeightedAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 11
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ minval+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R10), Y15
+	VMOVUPS      (R9), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VMAXPS       Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VCMPPS       $0x00, Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VDIVPS       Y14, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y13
+	VBROADCASTSS least+40(FP), Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+44(FP), Y0
+	VCVTDQ2PS    Y0, Y11
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VXORPS Y10, Y10, Y10
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VBROADCASTSS (R12), Y0
+	VSUBPS       Y15, Y0, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       Y2, Y2, Y2
+	VBROADCASTSS (R15), Y0
+	VMULPS       Y0, Y2, Y2
+	VADDPS       Y2, Y10, Y10
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          elements
+
+shut:
+	VMOVUPS Y10, (DI)
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
+	ADDQ    $+32, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     accumulators
+	VMOVUPS (SP), Y0
+	VMOVUPS 256(SP), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 128(SP), Y1
+	VMOVUPS 384(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 64(SP), Y1
+	VMOVUPS 320(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 192(SP), Y2
+	VMOVUPS 448(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 32(SP), Y1
+	VMOVUPS 288(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 160(SP), Y2
+	VMOVUPS 416(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 96(SP), Y2
+	VMOVUPS 352(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 224(SP), Y3
+	VMOVUPS 480(SP), Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func ErrorFpWeightedAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ErrorIntWeightedAVX2(SB), $512-72
+TEXT ·ErrorFpWeightedAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 13
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ w+24(FP), R12
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VMAXPS       Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VCMPPS       $0x00, Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VDIVPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y14
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS most+40(FP), Y13
+	VSUBPS       Y13, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11
+	VBROADCASTSS least+32(FP), Y10
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPADDD       Y1, Y0, Y9
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VXORPS Y8, Y8, Y8
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    shut
+
+elements:
+	VBROADCASTSS (R11), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPADDD       Y9, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VBROADCASTSS (R13), Y0
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y8, Y8
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          elements
+
+shut:
+	VMOVUPS Y8, (DI)
+	ADDQ    $+4, R10
+	ADDQ    $+4, R12
+	ADDQ    $+32, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     accumulators
+	VMOVUPS (SP), Y0
+	VMOVUPS 256(SP), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 128(SP), Y1
+	VMOVUPS 384(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 64(SP), Y1
+	VMOVUPS 320(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 192(SP), Y2
+	VMOVUPS 448(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 32(SP), Y1
+	VMOVUPS 288(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 160(SP), Y2
+	VMOVUPS 416(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 96(SP), Y2
+	VMOVUPS 352(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 224(SP), Y3
+	VMOVUPS 480(SP), Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R10
+	SUBQ    $+64, R12
+	MOVQ    n+48(FP), SI
+	LEAQ    (R10)(SI*4), R10
+	LEAQ    (R12)(SI*4), R12
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func LeastIntWeightedAVX2(best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·LeastIntWeightedAVX2(SB), $512-64
+	// pointers: R8 best, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 12
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ candidates+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VMAXPS       Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VCMPPS       $0x00, Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VDIVPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y14
+	VBROADCASTSS least+40(FP), Y0
+	VMOVUPS      (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VXORPS Y11, Y11, Y11
+	VXORPS Y10, Y10, Y10
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R12), Y0
+	VMOVUPS      64(R12), Y1
+	VMULPS       Y14, Y0, Y2
+	VMULPS       Y14, Y1, Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y15, Y2, Y4
+	VMOVAPS      Y1, Y5
+	VFNMADD231PS Y15, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y2
+	VFMADD231PS  Y14, Y5, Y3
+	VROUNDPS     $0x08, Y2, Y2
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y2, Y13, Y2
+	VMAXPS       Y3, Y13, Y3
+	VMINPS       Y2, Y12, Y2
+	VMINPS       Y3, Y12, Y3
+	VMULPS       Y15, Y2, Y2
+	VMULPS       Y15, Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMULPS       Y2, Y2, Y2
+	VMULPS       Y3, Y3, Y3
+	VMOVUPS      (R15), Y0
+	VMOVUPS      64(R15), Y1
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y2, Y11, Y11
+	VADDPS       Y3, Y10, Y10
+	ADDQ         $+1024, R12
+	ADDQ         $+1024, R15
+	CMPQ         R12, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Y11, (DI)
+	VMOVUPS      Y10, 32(DI)
+	ADDQ         $+128, R11
+	ADDQ         $+128, R13
+	ADDQ         $+64, DI
+	SUBQ         $+2, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Y0
+	VMOVUPS      256(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      448(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      32(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      224(SP), Y3
+	VMOVUPS      480(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMINPS       Y0, Y1, Y2
+	VMOVUPS      Y2, (R8)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      128(R8), Y3
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      Y3, 128(R8)
+	VMOVUPS      192(R8), Y1
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 192(R8)
+	SUBQ         $+1024, R11
+	SUBQ         $+1024, R13
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func LeastFpWeightedAVX2(best *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·LeastFpWeightedAVX2(SB), $512-64
+	// pointers: R8 best, R9 scale, R11 x, from R10 on, R13 w, from R12 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 15
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ w+24(FP), R12
+	MOVQ candidates+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VMAXPS       Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VCMPPS       $0x00, Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VDIVPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y14
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS most+40(FP), Y13
+	VSUBPS       Y13, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11
+	VBROADCASTSS least+32(FP), Y10
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPADDD       Y1, Y0, Y9
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VXORPS Y8, Y8, Y8
+	VXORPS Y7, Y7, Y7
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R11), Y0
+	VMOVUPS      64(R11), Y1
+	VMULPS       Y14, Y0, Y2
+	VMULPS       Y14, Y1, Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS Y15, Y2, Y4
+	VMOVAPS      Y1, Y5
+	VFNMADD231PS Y15, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y2
+	VFMADD231PS  Y14, Y5, Y3
+	VMAXPS       Y2, Y12, Y2
+	VMAXPS       Y3, Y12, Y3
+	VMINPS       Y2, Y13, Y2
+	VMINPS       Y3, Y13, Y3
+	VPAND        Y11, Y2, Y4
+	VPAND        Y11, Y3, Y5
+	VPMAXUD      Y10, Y4, Y4
+	VPMAXUD      Y10, Y5, Y5
+	VPADDD       Y9, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VADDPS       Y4, Y2, Y2
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y4, Y2, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMULPS       Y15, Y2, Y2
+	VMULPS       Y15, Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMULPS       Y2, Y2, Y2
+	VMULPS       Y3, Y3, Y3
+	VMOVUPS      (R13), Y0
+	VMOVUPS      64(R13), Y1
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y2, Y8, Y8
+	VADDPS       Y3, Y7, Y7
+	ADDQ         $+1024, R11
+	ADDQ         $+1024, R13
+	CMPQ         R11, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Y8, (DI)
+	VMOVUPS      Y7, 32(DI)
+	ADDQ         $+128, R10
+	ADDQ         $+128, R12
+	ADDQ         $+64, DI
+	SUBQ         $+2, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Y0
+	VMOVUPS      256(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      448(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      32(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      224(SP), Y3
+	VMOVUPS      480(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMINPS       Y0, Y1, Y2
+	VMOVUPS      Y2, (R8)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      128(R8), Y3
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      Y3, 128(R8)
+	VMOVUPS      192(R8), Y1
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 192(R8)
+	SUBQ         $+1024, R10
+	SUBQ         $+1024, R12
+	ADDQ         $+64, R9
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func LeastFpProductWeightedAVX2(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
+// Requires: AVX, AVX2
+TEXT ·LeastFpProductWeightedAVX2(SB), $512-72
+	// pointers: R8 best, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 15
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ factor+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ candidates+64(FP), BX
+
+group:
+	MOVQ         n+56(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R10), Y15
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS most+48(FP), Y14
+	VSUBPS       Y14, Y0, Y13
+	VBROADCASTSS constantsAVX2<>+16(SB), Y12
+	VBROADCASTSS least+40(FP), Y11
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPADDD       Y1, Y0, Y10
+	VMOVUPS      (R9), Y9
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VXORPS Y8, Y8, Y8
+	VXORPS Y7, Y7, Y7
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VMOVUPS (R12), Y0
+	VMOVUPS 64(R12), Y1
+	VMULPS  Y15, Y0, Y2
+	VMULPS  Y15, Y1, Y3
+	VMAXPS  Y2, Y13, Y2
+	VMAXPS  Y3, Y13, Y3
+	VMINPS  Y2, Y14, Y2
+	VMINPS  Y3, Y14, Y3
+	VPAND   Y12, Y2, Y4
+	VPAND   Y12, Y3, Y5
+	VPMAXUD Y11, Y4, Y4
+	VPMAXUD Y11, Y5, Y5
+	VPADDD  Y10, Y4, Y4
+	VPADDD  Y10, Y5, Y5
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VSUBPS  Y4, Y2, Y2
+	VSUBPS  Y5, Y3, Y3
+	VMULPS  Y9, Y2, Y2
+	VMULPS  Y9, Y3, Y3
+	VSUBPS  Y0, Y2, Y2
+	VSUBPS  Y1, Y3, Y3
+	VMULPS  Y2, Y2, Y2
+	VMULPS  Y3, Y3, Y3
+	VMOVUPS (R15), Y0
+	VMOVUPS 64(R15), Y1
+	VMULPS  Y0, Y2, Y2
+	VMULPS  Y1, Y3, Y3
+	VADDPS  Y2, Y8, Y8
+	VADDPS  Y3, Y7, Y7
+	ADDQ    $+1024, R12
+	ADDQ    $+1024, R15
+	CMPQ    R12, DX
+	JLT     elements
+
+shut:
+	VMOVUPS      Y8, (DI)
+	VMOVUPS      Y7, 32(DI)
+	ADDQ         $+128, R11
+	ADDQ         $+128, R13
+	ADDQ         $+64, DI
+	SUBQ         $+2, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Y0
+	VMOVUPS      256(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMOVUPS      320(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      448(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      32(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      224(SP), Y3
+	VMOVUPS      480(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMINPS       Y0, Y1, Y2
+	VMOVUPS      Y2, (R8)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      128(R8), Y3
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      Y3, 128(R8)
+	VMOVUPS      192(R8), Y1
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 192(R8)
+	SUBQ         $+1024, R11
+	SUBQ         $+1024, R13
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func ErrorIntPowersAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·ErrorIntPowersAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
 	// vector registers in use at once: 11
@@ -715,761 +1580,18 @@ group:
 	VBROADCASTSS most+44(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	TESTQ        $0x00000001, SI
-	JEQ          several
+	VBROADCASTSS constantsAVX2<>+28(SB), Y11
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
-	VXORPS Y11, Y11, Y11
+accumulators:
 	VXORPS Y10, Y10, Y10
 	MOVQ   R11, R12
 	MOVQ   R13, R15
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS (R15), Y0
-	VMULPS       Y0, Y1, Y1
-	VADDPS       Y1, Y11, Y11
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Y11, (DI)
-	ADDQ    $+4, R11
-	ADDQ    $+4, R13
-	ADDQ    $+32, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y11, Y11, Y11
-	VXORPS Y10, Y10, Y10
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS (R15), Y0
-	VMULPS       Y0, Y1, Y1
-	VADDPS       Y1, Y11, Y11
-	VBROADCASTSS 4(R12), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS 4(R15), Y0
-	VMULPS       Y0, Y1, Y1
-	VADDPS       Y1, Y10, Y10
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y11, (DI)
-	VMOVUPS Y10, 32(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (R8)
-	SUBQ    $+64, R11
-	MOVQ    n+48(FP), SI
-	LEAQ    (R11)(SI*4), R11
-	SUBQ    $+64, R13
-	MOVQ    n+48(FP), SI
-	LEAQ    (R13)(SI*4), R13
-	MOVQ    stride+64(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	ADDQ    SI, R10
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
-	VZEROUPPER
-	RET
-
-// func ErrorMinvalWeightedAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
-// Requires: AVX, FMA3
-TEXT ·ErrorMinvalWeightedAVX2(SB), $512-72
-	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
-	MOVQ sums+0(FP), R8
-	MOVQ scale+8(FP), R9
-	MOVQ minval+16(FP), R10
-	MOVQ x+24(FP), R11
-	MOVQ w+32(FP), R13
-	MOVQ groups+56(FP), BX
-
-group:
-	MOVQ         n+48(FP), SI
-	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
-	LEAQ         (SP), DI
-	VMOVUPS      (R10), Y15
-	VMOVUPS      (R9), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VMAXPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VCMPPS       $0x00, Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VDIVPS       Y14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y13
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y11
-	TESTQ        $0x00000001, SI
-	JEQ          several
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-
-oneaccumulators:
-	VXORPS Y10, Y10, Y10
-	VXORPS Y9, Y9, Y9
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    oneshut
-
-oneelements:
-	VBROADCASTSS (R12), Y0
-	VSUBPS       Y15, Y0, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VSUBPS       Y0, Y2, Y2
-	VMULPS       Y2, Y2, Y2
-	VBROADCASTSS (R15), Y0
-	VMULPS       Y0, Y2, Y2
-	VADDPS       Y2, Y10, Y10
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Y10, (DI)
-	ADDQ    $+4, R11
-	ADDQ    $+4, R13
-	ADDQ    $+32, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y10, Y10, Y10
-	VXORPS Y9, Y9, Y9
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Y0
-	VSUBPS       Y15, Y0, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VSUBPS       Y0, Y2, Y2
-	VMULPS       Y2, Y2, Y2
-	VBROADCASTSS (R15), Y0
-	VMULPS       Y0, Y2, Y2
-	VADDPS       Y2, Y10, Y10
-	VBROADCASTSS 4(R12), Y0
-	VSUBPS       Y15, Y0, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VSUBPS       Y0, Y2, Y2
-	VMULPS       Y2, Y2, Y2
-	VBROADCASTSS 4(R15), Y0
-	VMULPS       Y0, Y2, Y2
-	VADDPS       Y2, Y9, Y9
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y10, (DI)
-	VMOVUPS Y9, 32(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (R8)
-	SUBQ    $+64, R11
-	MOVQ    n+48(FP), SI
-	LEAQ    (R11)(SI*4), R11
-	SUBQ    $+64, R13
-	MOVQ    n+48(FP), SI
-	LEAQ    (R13)(SI*4), R13
-	MOVQ    stride+64(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	ADDQ    SI, R10
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
-	VZEROUPPER
-	RET
-
-// func ErrorFpWeightedAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·ErrorFpWeightedAVX2(SB), $512-72
-	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
-	MOVQ sums+0(FP), R8
-	MOVQ scale+8(FP), R9
-	MOVQ x+16(FP), R10
-	MOVQ w+24(FP), R12
-	MOVQ groups+56(FP), BX
-
-group:
-	MOVQ         n+48(FP), SI
-	MOVQ         R10, DX
-	LEAQ         (DX)(SI*4), DX
-	LEAQ         (SP), DI
-	VMOVUPS      (R9), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VMAXPS       Y15, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VCMPPS       $0x00, Y15, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VDIVPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y14
-	VXORPS       Y0, Y0, Y0
-	VBROADCASTSS most+40(FP), Y13
-	VSUBPS       Y13, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+16(SB), Y11
-	VBROADCASTSS least+32(FP), Y10
-	VBROADCASTSS step+36(FP), Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPADDD       Y1, Y0, Y9
-	TESTQ        $0x00000001, SI
-	JEQ          several
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-
-oneaccumulators:
-	VXORPS Y8, Y8, Y8
-	VXORPS Y7, Y7, Y7
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    oneshut
-
-oneelements:
-	VBROADCASTSS (R11), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y10, Y2, Y2
-	VPADDD       Y9, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS (R13), Y0
-	VMULPS       Y0, Y1, Y1
-	VADDPS       Y1, Y8, Y8
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Y8, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
-	ADDQ    $+32, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y8, Y8, Y8
-	VXORPS Y7, Y7, Y7
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R11), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y10, Y2, Y2
-	VPADDD       Y9, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS (R13), Y0
-	VMULPS       Y0, Y1, Y1
-	VADDPS       Y1, Y8, Y8
-	VBROADCASTSS 4(R11), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y10, Y2, Y2
-	VPADDD       Y9, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS 4(R13), Y0
-	VMULPS       Y0, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y8, (DI)
-	VMOVUPS Y7, 32(DI)
-	ADDQ    $+8, R10
-	ADDQ    $+8, R12
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (R8)
-	SUBQ    $+64, R10
-	MOVQ    n+48(FP), SI
-	LEAQ    (R10)(SI*4), R10
-	SUBQ    $+64, R12
-	MOVQ    n+48(FP), SI
-	LEAQ    (R12)(SI*4), R12
-	MOVQ    stride+64(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
-	VZEROUPPER
-	RET
-
-// func ErrorFpProductWeightedAVX2(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
-// Requires: AVX, AVX2
-TEXT ·ErrorFpProductWeightedAVX2(SB), $512-80
-	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
-	MOVQ sums+0(FP), R8
-	MOVQ scale+8(FP), R9
-	MOVQ factor+16(FP), R10
-	MOVQ x+24(FP), R11
-	MOVQ w+32(FP), R13
-	MOVQ groups+64(FP), BX
-
-group:
-	MOVQ         n+56(FP), SI
-	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
-	LEAQ         (SP), DI
-	VMOVUPS      (R10), Y15
-	VXORPS       Y0, Y0, Y0
-	VBROADCASTSS most+48(FP), Y14
-	VSUBPS       Y14, Y0, Y13
-	VBROADCASTSS constantsAVX2<>+16(SB), Y12
-	VBROADCASTSS least+40(FP), Y11
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPADDD       Y1, Y0, Y10
-	VMOVUPS      (R9), Y9
-	TESTQ        $0x00000001, SI
-	JEQ          several
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-
-oneaccumulators:
-	VXORPS Y8, Y8, Y8
-	VXORPS Y7, Y7, Y7
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    oneshut
-
-oneelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y15, Y0, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPADDD       Y10, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS (R15), Y0
-	VMULPS       Y0, Y1, Y1
-	VADDPS       Y1, Y8, Y8
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Y8, (DI)
-	ADDQ    $+4, R11
-	ADDQ    $+4, R13
-	ADDQ    $+32, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y8, Y8, Y8
-	VXORPS Y7, Y7, Y7
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y15, Y0, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPADDD       Y10, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS (R15), Y0
-	VMULPS       Y0, Y1, Y1
-	VADDPS       Y1, Y8, Y8
-	VBROADCASTSS 4(R12), Y0
-	VMULPS       Y15, Y0, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPADDD       Y10, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS 4(R15), Y0
-	VMULPS       Y0, Y1, Y1
-	VADDPS       Y1, Y7, Y7
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y8, (DI)
-	VMOVUPS Y7, 32(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (R8)
-	SUBQ    $+64, R11
-	MOVQ    n+56(FP), SI
-	LEAQ    (R11)(SI*4), R11
-	SUBQ    $+64, R13
-	MOVQ    n+56(FP), SI
-	LEAQ    (R13)(SI*4), R13
-	MOVQ    stride+72(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	ADDQ    SI, R10
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
-	VZEROUPPER
-	RET
-
-// func ErrorIntPowersAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·ErrorIntPowersAVX2(SB), $512-72
-	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
-	MOVQ sums+0(FP), R8
-	MOVQ scale+8(FP), R9
-	MOVQ zeroPoint+16(FP), R10
-	MOVQ x+24(FP), R11
-	MOVQ w+32(FP), R13
-	MOVQ groups+56(FP), BX
-
-group:
-	MOVQ         n+48(FP), SI
-	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
-	LEAQ         (SP), DI
-	VMOVUPS      (R9), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VMAXPS       Y15, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VCMPPS       $0x00, Y15, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VDIVPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VBLENDVPS    Y0, Y1, Y2, Y14
-	VBROADCASTSS least+40(FP), Y0
-	VMOVUPS      (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	TESTQ        $0x00000001, SI
-	JEQ          several
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-
-oneaccumulators:
-	VXORPS Y10, Y10, Y10
-	VXORPS Y9, Y9, Y9
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    oneshut
-
-oneelements:
+elements:
 	VBROADCASTSS (R12), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -1490,81 +1612,16 @@ oneelements:
 	ADDQ         $+64, R12
 	ADDQ         $+64, R15
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Y10, (DI)
 	ADDQ    $+4, R11
 	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y10, Y10, Y10
-	VXORPS Y9, Y9, Y9
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y0
-	VPAND        Y11, Y1, Y1
-	VSQRTPS      Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS (R15), Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y0, Y10, Y10
-	VBROADCASTSS 4(R12), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y0
-	VPAND        Y11, Y1, Y1
-	VSQRTPS      Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS 4(R15), Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y0, Y9, Y9
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y10, (DI)
-	VMOVUPS Y9, 32(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -1598,10 +1655,9 @@ total:
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R11
-	MOVQ    n+48(FP), SI
-	LEAQ    (R11)(SI*4), R11
 	SUBQ    $+64, R13
 	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
 	LEAQ    (R13)(SI*4), R13
 	MOVQ    stride+64(FP), SI
 	ADDQ    SI, R8
@@ -1618,7 +1674,7 @@ total:
 TEXT ·ErrorMinvalPowersAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -1646,21 +1702,18 @@ group:
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
-	TESTQ        $0x00000001, SI
-	JEQ          several
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VXORPS Y9, Y9, Y9
-	VXORPS Y8, Y8, Y8
 	MOVQ   R11, R12
 	MOVQ   R13, R15
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R12), Y0
 	VSUBPS       Y15, Y0, Y1
 	VMULPS       Y13, Y1, Y2
@@ -1682,83 +1735,16 @@ oneelements:
 	ADDQ         $+64, R12
 	ADDQ         $+64, R15
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Y9, (DI)
 	ADDQ    $+4, R11
 	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y9, Y9, Y9
-	VXORPS Y8, Y8, Y8
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Y0
-	VSUBPS       Y15, Y0, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VSUBPS       Y0, Y2, Y2
-	VMULPS       Y2, Y2, Y0
-	VPAND        Y10, Y2, Y2
-	VSQRTPS      Y2, Y2
-	VMULPS       Y2, Y0, Y0
-	VBROADCASTSS (R15), Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y0, Y9, Y9
-	VBROADCASTSS 4(R12), Y0
-	VSUBPS       Y15, Y0, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VSUBPS       Y0, Y2, Y2
-	VMULPS       Y2, Y2, Y0
-	VPAND        Y10, Y2, Y2
-	VSQRTPS      Y2, Y2
-	VMULPS       Y2, Y0, Y0
-	VBROADCASTSS 4(R15), Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y9, (DI)
-	VMOVUPS Y8, 32(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -1792,10 +1778,9 @@ total:
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R11
-	MOVQ    n+48(FP), SI
-	LEAQ    (R11)(SI*4), R11
 	SUBQ    $+64, R13
 	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
 	LEAQ    (R13)(SI*4), R13
 	MOVQ    stride+64(FP), SI
 	ADDQ    SI, R8
@@ -1812,7 +1797,7 @@ total:
 TEXT ·ErrorFpPowersAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 15
+	// vector registers in use at once: 14
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -1842,21 +1827,18 @@ group:
 	VBROADCASTSS step+36(FP), Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPADDD       Y1, Y0, Y9
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	TESTQ        $0x00000001, SI
-	JEQ          several
+	VBROADCASTSS constantsAVX2<>+28(SB), Y8
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VXORPS Y7, Y7, Y7
-	VXORPS Y6, Y6, Y6
 	MOVQ   R10, R11
 	MOVQ   R12, R13
 	CMPQ   R11, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R11), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -1881,89 +1863,16 @@ oneelements:
 	ADDQ         $+64, R11
 	ADDQ         $+64, R13
 	CMPQ         R11, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Y7, (DI)
 	ADDQ    $+4, R10
 	ADDQ    $+4, R12
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y7, Y7, Y7
-	VXORPS Y6, Y6, Y6
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R11), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y10, Y2, Y2
-	VPADDD       Y9, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y0
-	VPAND        Y8, Y1, Y1
-	VSQRTPS      Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS (R13), Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VBROADCASTSS 4(R11), Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VMAXPS       Y1, Y12, Y1
-	VMINPS       Y1, Y13, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y10, Y2, Y2
-	VPADDD       Y9, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y15, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y0
-	VPAND        Y8, Y1, Y1
-	VSQRTPS      Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS 4(R13), Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y0, Y6, Y6
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y7, (DI)
-	VMOVUPS Y6, 32(DI)
-	ADDQ    $+8, R10
-	ADDQ    $+8, R12
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -1997,10 +1906,9 @@ total:
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (R8)
 	SUBQ    $+64, R10
-	MOVQ    n+48(FP), SI
-	LEAQ    (R10)(SI*4), R10
 	SUBQ    $+64, R12
 	MOVQ    n+48(FP), SI
+	LEAQ    (R10)(SI*4), R10
 	LEAQ    (R12)(SI*4), R12
 	MOVQ    stride+64(FP), SI
 	ADDQ    SI, R8
@@ -2011,23 +1919,23 @@ total:
 	VZEROUPPER
 	RET
 
-// func ErrorFpProductPowersAVX2(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// func LeastFpProductPowersAVX2(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
 // Requires: AVX, AVX2
-TEXT ·ErrorFpProductPowersAVX2(SB), $512-80
-	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 15
-	MOVQ sums+0(FP), R8
+TEXT ·LeastFpProductPowersAVX2(SB), $512-72
+	// pointers: R8 best, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 16
+	MOVQ best+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ factor+16(FP), R10
 	MOVQ x+24(FP), R11
 	MOVQ w+32(FP), R13
-	MOVQ groups+64(FP), BX
+	MOVQ candidates+64(FP), BX
 
 group:
 	MOVQ         n+56(FP), SI
 	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
+	LEAQ         (DX)(SI*1), DX
 	LEAQ         (SP), DI
 	VMOVUPS      (R10), Y15
 	VXORPS       Y0, Y0, Y0
@@ -2039,164 +1947,121 @@ group:
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPADDD       Y1, Y0, Y10
 	VMOVUPS      (R9), Y9
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8
-	TESTQ        $0x00000001, SI
-	JEQ          several
+	VBROADCASTSS constantsAVX2<>+28(SB), Y8
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y6, Y6, Y6
 	MOVQ   R11, R12
 	MOVQ   R13, R15
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y15, Y0, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPADDD       Y10, Y2, Y2
+elements:
+	VMOVUPS (R12), Y0
+	VMOVUPS 64(R12), Y1
+	VMULPS  Y15, Y0, Y2
+	VMULPS  Y15, Y1, Y3
+	VMAXPS  Y2, Y13, Y2
+	VMAXPS  Y3, Y13, Y3
+	VMINPS  Y2, Y14, Y2
+	VMINPS  Y3, Y14, Y3
+	VPAND   Y12, Y2, Y4
+	VPAND   Y12, Y3, Y5
+	VPMAXUD Y11, Y4, Y4
+	VPMAXUD Y11, Y5, Y5
+	VPADDD  Y10, Y4, Y4
+	VPADDD  Y10, Y5, Y5
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y5, Y3, Y3
+	VSUBPS  Y4, Y2, Y2
+	VSUBPS  Y5, Y3, Y3
+	VMULPS  Y9, Y2, Y2
+	VMULPS  Y9, Y3, Y3
+	VSUBPS  Y0, Y2, Y2
+	VSUBPS  Y1, Y3, Y3
+	VMULPS  Y2, Y2, Y0
+	VMULPS  Y3, Y3, Y1
+	VPAND   Y8, Y2, Y2
+	VPAND   Y8, Y3, Y3
+	VSQRTPS Y2, Y2
+	VSQRTPS Y3, Y3
+	VMULPS  Y2, Y0, Y0
+	VMULPS  Y3, Y1, Y1
+	VMOVUPS (R15), Y2
+	VMOVUPS 64(R15), Y3
+	VMULPS  Y2, Y0, Y0
+	VMULPS  Y3, Y1, Y1
+	VADDPS  Y0, Y7, Y7
+	VADDPS  Y1, Y6, Y6
+	ADDQ    $+1024, R12
+	ADDQ    $+1024, R15
+	CMPQ    R12, DX
+	JLT     elements
+
+shut:
+	VMOVUPS      Y7, (DI)
+	VMOVUPS      Y6, 32(DI)
+	ADDQ         $+128, R11
+	ADDQ         $+128, R13
+	ADDQ         $+64, DI
+	SUBQ         $+2, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Y0
+	VMOVUPS      256(SP), Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVUPS      384(SP), Y2
 	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y0
-	VPAND        Y8, Y1, Y1
-	VSQRTPS      Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS (R15), Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Y7, (DI)
-	ADDQ    $+4, R11
-	ADDQ    $+4, R13
-	ADDQ    $+32, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VXORPS Y7, Y7, Y7
-	VXORPS Y6, Y6, Y6
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Y0
-	VMULPS       Y15, Y0, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPADDD       Y10, Y2, Y2
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMOVUPS      320(SP), Y2
 	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y0
-	VPAND        Y8, Y1, Y1
-	VSQRTPS      Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS (R15), Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VBROADCASTSS 4(R12), Y0
-	VMULPS       Y15, Y0, Y1
-	VMAXPS       Y1, Y13, Y1
-	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y2
-	VPMAXUD      Y11, Y2, Y2
-	VPADDD       Y10, Y2, Y2
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      448(SP), Y3
+	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y1, Y1, Y0
-	VPAND        Y8, Y1, Y1
-	VSQRTPS      Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS 4(R15), Y1
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y0, Y6, Y6
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Y7, (DI)
-	VMOVUPS Y6, 32(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+64, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (R8)
-	SUBQ    $+64, R11
-	MOVQ    n+56(FP), SI
-	LEAQ    (R11)(SI*4), R11
-	SUBQ    $+64, R13
-	MOVQ    n+56(FP), SI
-	LEAQ    (R13)(SI*4), R13
-	MOVQ    stride+72(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	ADDQ    SI, R10
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      32(SP), Y1
+	VMOVUPS      288(SP), Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VMOVUPS      416(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      352(SP), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      224(SP), Y3
+	VMOVUPS      480(SP), Y4
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      (R8), Y1
+	VMINPS       Y0, Y1, Y2
+	VMOVUPS      Y2, (R8)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      128(R8), Y3
+	VBLENDVPS    Y2, Y1, Y3, Y2
+	VMOVUPS      Y2, 64(R8)
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VPADDD       Y1, Y3, Y3
+	VMOVUPS      Y3, 128(R8)
+	VMOVUPS      192(R8), Y1
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 192(R8)
+	SUBQ         $+1024, R11
+	SUBQ         $+1024, R13
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
 	VZEROUPPER
 	RET
 
@@ -2206,5 +2071,6 @@ DATA constantsAVX2<>+8(SB)/4, $0x3f800000
 DATA constantsAVX2<>+12(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+16(SB)/4, $0x7f800000
 DATA constantsAVX2<>+20(SB)/4, $0x00400000
-DATA constantsAVX2<>+24(SB)/4, $0x7fffffff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $28
+DATA constantsAVX2<>+24(SB)/4, $0x00000001
+DATA constantsAVX2<>+28(SB)/4, $0x7fffffff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $32

@@ -9,7 +9,7 @@
 TEXT ·ErrorIntAVX512(SB), $1024-64
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -38,19 +38,16 @@ group:
 	VBROADCASTSS most+36(FP), Z0
 	VPSUBD       Z1, Z0, Z0
 	VCVTDQ2PS    Z0, Z12
-	TESTQ        $0x00000001, SI
-	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VPXORD Z11, Z11, Z11
-	VPXORD Z10, Z10, Z10
 	MOVQ   R11, R12
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R12), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -65,67 +62,15 @@ oneelements:
 	VADDPS       Z1, Z11, Z11
 	ADDQ         $+64, R12
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Z11, (DI)
 	ADDQ    $+4, R11
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z11, Z11, Z11
-	VPXORD Z10, Z10, Z10
-	MOVQ   R11, R12
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VADDPS       Z1, Z11, Z11
-	VBROADCASTSS 4(R12), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VADDPS       Z1, Z10, Z10
-	ADDQ         $+64, R12
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z11, (DI)
-	VMOVUPS Z10, 64(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -176,7 +121,7 @@ total:
 TEXT ·ErrorMinvalAVX512(SB), $1024-64
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -203,19 +148,16 @@ group:
 	VCVTDQ2PS    Z0, Z12
 	VBROADCASTSS most+36(FP), Z0
 	VCVTDQ2PS    Z0, Z11
-	TESTQ        $0x00000001, SI
-	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VPXORD Z10, Z10, Z10
-	VPXORD Z9, Z9, Z9
 	MOVQ   R11, R12
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R12), Z0
 	VSUBPS       Z15, Z0, Z1
 	VMULPS       Z13, Z1, Z2
@@ -231,69 +173,15 @@ oneelements:
 	VADDPS       Z2, Z10, Z10
 	ADDQ         $+64, R12
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Z10, (DI)
 	ADDQ    $+4, R11
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z10, Z10, Z10
-	VPXORD Z9, Z9, Z9
-	MOVQ   R11, R12
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Z0
-	VSUBPS       Z15, Z0, Z1
-	VMULPS       Z13, Z1, Z2
-	VFNMADD231PS Z14, Z2, Z1
-	VFMADD231PS  Z13, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z12, Z2
-	VMINPS       Z2, Z11, Z2
-	VMULPS       Z14, Z2, Z2
-	VADDPS       Z15, Z2, Z2
-	VSUBPS       Z0, Z2, Z2
-	VMULPS       Z2, Z2, Z2
-	VADDPS       Z2, Z10, Z10
-	VBROADCASTSS 4(R12), Z0
-	VSUBPS       Z15, Z0, Z1
-	VMULPS       Z13, Z1, Z2
-	VFNMADD231PS Z14, Z2, Z1
-	VFMADD231PS  Z13, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z12, Z2
-	VMINPS       Z2, Z11, Z2
-	VMULPS       Z14, Z2, Z2
-	VADDPS       Z15, Z2, Z2
-	VSUBPS       Z0, Z2, Z2
-	VMULPS       Z2, Z2, Z2
-	VADDPS       Z2, Z9, Z9
-	ADDQ         $+64, R12
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z10, (DI)
-	VMOVUPS Z9, 64(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -344,7 +232,7 @@ total:
 TEXT ·ErrorFpAVX512(SB), $1024-64
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
+	// vector registers in use at once: 13
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -373,19 +261,16 @@ group:
 	VBROADCASTSS step+28(FP), Z0
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VPADDD       Z1, Z0, Z9
-	TESTQ        $0x00000001, SI
-	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VPXORD Z8, Z8, Z8
-	VPXORD Z7, Z7, Z7
 	MOVQ   R10, R11
 	CMPQ   R11, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R11), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -404,75 +289,15 @@ oneelements:
 	VADDPS       Z1, Z8, Z8
 	ADDQ         $+64, R11
 	CMPQ         R11, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Z8, (DI)
 	ADDQ    $+4, R10
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z8, Z8, Z8
-	VPXORD Z7, Z7, Z7
-	MOVQ   R10, R11
-	CMPQ   R11, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R11), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VMAXPS       Z1, Z12, Z1
-	VMINPS       Z1, Z13, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z10, Z2, Z2
-	VPADDD       Z9, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VADDPS       Z1, Z8, Z8
-	VBROADCASTSS 4(R11), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VMAXPS       Z1, Z12, Z1
-	VMINPS       Z1, Z13, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z10, Z2, Z2
-	VPADDD       Z9, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VADDPS       Z1, Z7, Z7
-	ADDQ         $+64, R11
-	CMPQ         R11, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z7, 64(DI)
-	ADDQ    $+8, R10
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -517,22 +342,363 @@ total:
 	VZEROUPPER
 	RET
 
-// func ErrorFpProductAVX512(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// func LeastIntAVX512(best *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, candidates int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorFpProductAVX512(SB), $1024-72
-	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
-	MOVQ sums+0(FP), R8
+TEXT ·LeastIntAVX512(SB), $1024-56
+	// pointers: R8 best, R9 scale, R10 zeroPoint, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 20
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ candidates+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VMAXPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x00, Z15, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VDIVPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z14
+	VBROADCASTSS least+32(FP), Z0
+	VMOVUPS      (R10), Z1
+	VPSUBD       Z1, Z0, Z0
+	VCVTDQ2PS    Z0, Z13
+	VBROADCASTSS most+36(FP), Z0
+	VPSUBD       Z1, Z0, Z0
+	VCVTDQ2PS    Z0, Z12
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VPXORD Z11, Z11, Z11
+	VPXORD Z10, Z10, Z10
+	VPXORD Z9, Z9, Z9
+	VPXORD Z8, Z8, Z8
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R12), Z0
+	VMOVUPS      64(R12), Z1
+	VMOVUPS      128(R12), Z2
+	VMOVUPS      192(R12), Z3
+	VMULPS       Z14, Z0, Z4
+	VMULPS       Z14, Z1, Z5
+	VMULPS       Z14, Z2, Z6
+	VMULPS       Z14, Z3, Z7
+	VMOVAPS      Z0, Z16
+	VFNMADD231PS Z15, Z4, Z16
+	VMOVAPS      Z1, Z17
+	VFNMADD231PS Z15, Z5, Z17
+	VMOVAPS      Z2, Z18
+	VFNMADD231PS Z15, Z6, Z18
+	VMOVAPS      Z3, Z19
+	VFNMADD231PS Z15, Z7, Z19
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z14, Z17, Z5
+	VFMADD231PS  Z14, Z18, Z6
+	VFMADD231PS  Z14, Z19, Z7
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VRNDSCALEPS  $0x08, Z7, Z7
+	VMAXPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z13, Z7
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMULPS       Z15, Z4, Z4
+	VMULPS       Z15, Z5, Z5
+	VMULPS       Z15, Z6, Z6
+	VMULPS       Z15, Z7, Z7
+	VSUBPS       Z0, Z4, Z4
+	VSUBPS       Z1, Z5, Z5
+	VSUBPS       Z2, Z6, Z6
+	VSUBPS       Z3, Z7, Z7
+	VMULPS       Z4, Z4, Z4
+	VMULPS       Z5, Z5, Z5
+	VMULPS       Z6, Z6, Z6
+	VMULPS       Z7, Z7, Z7
+	VADDPS       Z4, Z11, Z11
+	VADDPS       Z5, Z10, Z10
+	VADDPS       Z6, Z9, Z9
+	VADDPS       Z7, Z8, Z8
+	ADDQ         $+1024, R12
+	CMPQ         R12, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Z11, (DI)
+	VMOVUPS      Z10, 64(DI)
+	VMOVUPS      Z9, 128(DI)
+	VMOVUPS      Z8, 192(DI)
+	ADDQ         $+256, R11
+	ADDQ         $+256, DI
+	SUBQ         $+4, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Z0
+	VMOVUPS      512(SP), Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      256(SP), Z1
+	VMOVUPS      768(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      128(SP), Z1
+	VMOVUPS      640(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      384(SP), Z2
+	VMOVUPS      896(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      64(SP), Z1
+	VMOVUPS      576(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      320(SP), Z2
+	VMOVUPS      832(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      192(SP), Z2
+	VMOVUPS      704(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      448(SP), Z3
+	VMOVUPS      960(SP), Z4
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      (R8), Z1
+	VMINPS       Z0, Z1, Z2
+	VMOVUPS      Z2, (R8)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(R8), Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	SUBQ         $+1024, R11
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func LeastFpAVX512(best *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, candidates int)
+// Requires: AVX, AVX512F
+TEXT ·LeastFpAVX512(SB), $1024-56
+	// pointers: R8 best, R9 scale, R11 x, from R10 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 23
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ candidates+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VMAXPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x00, Z15, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VDIVPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z14
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS most+32(FP), Z13
+	VSUBPS       Z13, Z0, Z12
+	VBROADCASTSS constantsAVX512<>+16(SB), Z11
+	VBROADCASTSS least+24(FP), Z10
+	VBROADCASTSS step+28(FP), Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VPADDD       Z1, Z0, Z9
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	VPXORD Z6, Z6, Z6
+	VPXORD Z5, Z5, Z5
+	MOVQ   R10, R11
+	CMPQ   R11, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VMOVUPS      192(R11), Z3
+	VMULPS       Z14, Z0, Z4
+	VMULPS       Z14, Z1, Z16
+	VMULPS       Z14, Z2, Z17
+	VMULPS       Z14, Z3, Z18
+	VMOVAPS      Z0, Z19
+	VFNMADD231PS Z15, Z4, Z19
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z15, Z16, Z20
+	VMOVAPS      Z2, Z21
+	VFNMADD231PS Z15, Z17, Z21
+	VMOVAPS      Z3, Z22
+	VFNMADD231PS Z15, Z18, Z22
+	VFMADD231PS  Z14, Z19, Z4
+	VFMADD231PS  Z14, Z20, Z16
+	VFMADD231PS  Z14, Z21, Z17
+	VFMADD231PS  Z14, Z22, Z18
+	VMAXPS       Z4, Z12, Z4
+	VMAXPS       Z16, Z12, Z16
+	VMAXPS       Z17, Z12, Z17
+	VMAXPS       Z18, Z12, Z18
+	VMINPS       Z4, Z13, Z4
+	VMINPS       Z16, Z13, Z16
+	VMINPS       Z17, Z13, Z17
+	VMINPS       Z18, Z13, Z18
+	VPANDD       Z11, Z4, Z19
+	VPANDD       Z11, Z16, Z20
+	VPANDD       Z11, Z17, Z21
+	VPANDD       Z11, Z18, Z22
+	VPMAXUD      Z10, Z19, Z19
+	VPMAXUD      Z10, Z20, Z20
+	VPMAXUD      Z10, Z21, Z21
+	VPMAXUD      Z10, Z22, Z22
+	VPADDD       Z9, Z19, Z19
+	VPADDD       Z9, Z20, Z20
+	VPADDD       Z9, Z21, Z21
+	VPADDD       Z9, Z22, Z22
+	VADDPS       Z19, Z4, Z4
+	VADDPS       Z20, Z16, Z16
+	VADDPS       Z21, Z17, Z17
+	VADDPS       Z22, Z18, Z18
+	VSUBPS       Z19, Z4, Z4
+	VSUBPS       Z20, Z16, Z16
+	VSUBPS       Z21, Z17, Z17
+	VSUBPS       Z22, Z18, Z18
+	VMULPS       Z15, Z4, Z4
+	VMULPS       Z15, Z16, Z16
+	VMULPS       Z15, Z17, Z17
+	VMULPS       Z15, Z18, Z18
+	VSUBPS       Z0, Z4, Z4
+	VSUBPS       Z1, Z16, Z16
+	VSUBPS       Z2, Z17, Z17
+	VSUBPS       Z3, Z18, Z18
+	VMULPS       Z4, Z4, Z4
+	VMULPS       Z16, Z16, Z16
+	VMULPS       Z17, Z17, Z17
+	VMULPS       Z18, Z18, Z18
+	VADDPS       Z4, Z8, Z8
+	VADDPS       Z16, Z7, Z7
+	VADDPS       Z17, Z6, Z6
+	VADDPS       Z18, Z5, Z5
+	ADDQ         $+1024, R11
+	CMPQ         R11, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Z8, (DI)
+	VMOVUPS      Z7, 64(DI)
+	VMOVUPS      Z6, 128(DI)
+	VMOVUPS      Z5, 192(DI)
+	ADDQ         $+256, R10
+	ADDQ         $+256, DI
+	SUBQ         $+4, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Z0
+	VMOVUPS      512(SP), Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      256(SP), Z1
+	VMOVUPS      768(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      128(SP), Z1
+	VMOVUPS      640(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      384(SP), Z2
+	VMOVUPS      896(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      64(SP), Z1
+	VMOVUPS      576(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      320(SP), Z2
+	VMOVUPS      832(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      192(SP), Z2
+	VMOVUPS      704(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      448(SP), Z3
+	VMOVUPS      960(SP), Z4
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      (R8), Z1
+	VMINPS       Z0, Z1, Z2
+	VMOVUPS      Z2, (R8)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(R8), Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	SUBQ         $+1024, R10
+	ADDQ         $+64, R9
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func LeastFpProductAVX512(best *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, candidates int)
+// Requires: AVX, AVX512F
+TEXT ·LeastFpProductAVX512(SB), $1024-64
+	// pointers: R8 best, R9 scale, R10 factor, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 23
+	MOVQ best+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ factor+16(FP), R10
 	MOVQ x+24(FP), R11
-	MOVQ groups+56(FP), BX
+	MOVQ candidates+56(FP), BX
 
 group:
 	MOVQ         n+48(FP), SI
 	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
+	LEAQ         (DX)(SI*1), DX
 	LEAQ         (SP), DI
 	VMOVUPS      (R10), Z15
 	VPXORD       Z0, Z0, Z0
@@ -544,97 +710,212 @@ group:
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VPADDD       Z1, Z0, Z10
 	VMOVUPS      (R9), Z9
-	TESTQ        $0x00000001, SI
-	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z7, Z7, Z7
+	VPXORD Z6, Z6, Z6
+	VPXORD Z5, Z5, Z5
 	MOVQ   R11, R12
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z15, Z0, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z11, Z2, Z2
-	VPADDD       Z10, Z2, Z2
+elements:
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	VMOVUPS 128(R12), Z2
+	VMOVUPS 192(R12), Z3
+	VMULPS  Z15, Z0, Z4
+	VMULPS  Z15, Z1, Z16
+	VMULPS  Z15, Z2, Z17
+	VMULPS  Z15, Z3, Z18
+	VMAXPS  Z4, Z13, Z4
+	VMAXPS  Z16, Z13, Z16
+	VMAXPS  Z17, Z13, Z17
+	VMAXPS  Z18, Z13, Z18
+	VMINPS  Z4, Z14, Z4
+	VMINPS  Z16, Z14, Z16
+	VMINPS  Z17, Z14, Z17
+	VMINPS  Z18, Z14, Z18
+	VPANDD  Z12, Z4, Z19
+	VPANDD  Z12, Z16, Z20
+	VPANDD  Z12, Z17, Z21
+	VPANDD  Z12, Z18, Z22
+	VPMAXUD Z11, Z19, Z19
+	VPMAXUD Z11, Z20, Z20
+	VPMAXUD Z11, Z21, Z21
+	VPMAXUD Z11, Z22, Z22
+	VPADDD  Z10, Z19, Z19
+	VPADDD  Z10, Z20, Z20
+	VPADDD  Z10, Z21, Z21
+	VPADDD  Z10, Z22, Z22
+	VADDPS  Z19, Z4, Z4
+	VADDPS  Z20, Z16, Z16
+	VADDPS  Z21, Z17, Z17
+	VADDPS  Z22, Z18, Z18
+	VSUBPS  Z19, Z4, Z4
+	VSUBPS  Z20, Z16, Z16
+	VSUBPS  Z21, Z17, Z17
+	VSUBPS  Z22, Z18, Z18
+	VMULPS  Z9, Z4, Z4
+	VMULPS  Z9, Z16, Z16
+	VMULPS  Z9, Z17, Z17
+	VMULPS  Z9, Z18, Z18
+	VSUBPS  Z0, Z4, Z4
+	VSUBPS  Z1, Z16, Z16
+	VSUBPS  Z2, Z17, Z17
+	VSUBPS  Z3, Z18, Z18
+	VMULPS  Z4, Z4, Z4
+	VMULPS  Z16, Z16, Z16
+	VMULPS  Z17, Z17, Z17
+	VMULPS  Z18, Z18, Z18
+	VADDPS  Z4, Z8, Z8
+	VADDPS  Z16, Z7, Z7
+	VADDPS  Z17, Z6, Z6
+	VADDPS  Z18, Z5, Z5
+	ADDQ    $+1024, R12
+	CMPQ    R12, DX
+	JLT     elements
+
+shut:
+	VMOVUPS      Z8, (DI)
+	VMOVUPS      Z7, 64(DI)
+	VMOVUPS      Z6, 128(DI)
+	VMOVUPS      Z5, 192(DI)
+	ADDQ         $+256, R11
+	ADDQ         $+256, DI
+	SUBQ         $+4, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Z0
+	VMOVUPS      512(SP), Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      256(SP), Z1
+	VMOVUPS      768(SP), Z2
 	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z9, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      128(SP), Z1
+	VMOVUPS      640(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      384(SP), Z2
+	VMOVUPS      896(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      64(SP), Z1
+	VMOVUPS      576(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      320(SP), Z2
+	VMOVUPS      832(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      192(SP), Z2
+	VMOVUPS      704(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      448(SP), Z3
+	VMOVUPS      960(SP), Z4
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      (R8), Z1
+	VMINPS       Z0, Z1, Z2
+	VMOVUPS      Z2, (R8)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(R8), Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	SUBQ         $+1024, R11
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func ErrorIntWeightedAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·ErrorIntWeightedAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 10
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VMAXPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x00, Z15, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VDIVPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z14
+	VBROADCASTSS least+40(FP), Z0
+	VMOVUPS      (R10), Z1
+	VPSUBD       Z1, Z0, Z0
+	VCVTDQ2PS    Z0, Z13
+	VBROADCASTSS most+44(FP), Z0
+	VPSUBD       Z1, Z0, Z0
+	VCVTDQ2PS    Z0, Z12
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VPXORD Z11, Z11, Z11
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z12, Z1
+	VMULPS       Z15, Z1, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z1, Z1, Z1
-	VADDPS       Z1, Z8, Z8
+	VBROADCASTSS (R15), Z0
+	VMULPS       Z0, Z1, Z1
+	VADDPS       Z1, Z11, Z11
 	ADDQ         $+64, R12
+	ADDQ         $+64, R15
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
-	VMOVUPS Z8, (DI)
+shut:
+	VMOVUPS Z11, (DI)
 	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z8, Z8, Z8
-	VPXORD Z7, Z7, Z7
-	MOVQ   R11, R12
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z15, Z0, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z11, Z2, Z2
-	VPADDD       Z10, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VADDPS       Z1, Z8, Z8
-	VBROADCASTSS 4(R12), Z0
-	VMULPS       Z15, Z0, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z11, Z2, Z2
-	VPADDD       Z10, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VADDPS       Z1, Z7, Z7
-	ADDQ         $+64, R12
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z7, 64(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -668,8 +949,10 @@ total:
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R11
+	SUBQ    $+64, R13
 	MOVQ    n+48(FP), SI
 	LEAQ    (R11)(SI*4), R11
+	LEAQ    (R13)(SI*4), R13
 	MOVQ    stride+64(FP), SI
 	ADDQ    SI, R8
 	ADDQ    SI, R9
@@ -680,9 +963,791 @@ total:
 	VZEROUPPER
 	RET
 
-// func ErrorIntWeightedAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// func ErrorMinvalWeightedAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorIntWeightedAVX512(SB), $1024-72
+TEXT ·ErrorMinvalWeightedAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 11
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ minval+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R10), Z15
+	VMOVUPS      (R9), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VMAXPS       Z14, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x00, Z14, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VDIVPS       Z14, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z13
+	VBROADCASTSS least+40(FP), Z0
+	VCVTDQ2PS    Z0, Z12
+	VBROADCASTSS most+44(FP), Z0
+	VCVTDQ2PS    Z0, Z11
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VPXORD Z10, Z10, Z10
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VBROADCASTSS (R12), Z0
+	VSUBPS       Z15, Z0, Z1
+	VMULPS       Z13, Z1, Z2
+	VFNMADD231PS Z14, Z2, Z1
+	VFMADD231PS  Z13, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z11, Z2
+	VMULPS       Z14, Z2, Z2
+	VADDPS       Z15, Z2, Z2
+	VSUBPS       Z0, Z2, Z2
+	VMULPS       Z2, Z2, Z2
+	VBROADCASTSS (R15), Z0
+	VMULPS       Z0, Z2, Z2
+	VADDPS       Z2, Z10, Z10
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          elements
+
+shut:
+	VMOVUPS Z10, (DI)
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
+	ADDQ    $+64, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     accumulators
+	VMOVUPS (SP), Z0
+	VMOVUPS 512(SP), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 256(SP), Z1
+	VMOVUPS 768(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 128(SP), Z1
+	VMOVUPS 640(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 384(SP), Z2
+	VMOVUPS 896(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 64(SP), Z1
+	VMOVUPS 576(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 320(SP), Z2
+	VMOVUPS 832(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 192(SP), Z2
+	VMOVUPS 704(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 448(SP), Z3
+	VMOVUPS 960(SP), Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func ErrorFpWeightedAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·ErrorFpWeightedAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 13
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ w+24(FP), R12
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VMAXPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x00, Z15, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VDIVPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z14
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS most+40(FP), Z13
+	VSUBPS       Z13, Z0, Z12
+	VBROADCASTSS constantsAVX512<>+16(SB), Z11
+	VBROADCASTSS least+32(FP), Z10
+	VBROADCASTSS step+36(FP), Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VPADDD       Z1, Z0, Z9
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VPXORD Z8, Z8, Z8
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    shut
+
+elements:
+	VBROADCASTSS (R11), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z10, Z2, Z2
+	VPADDD       Z9, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VBROADCASTSS (R13), Z0
+	VMULPS       Z0, Z1, Z1
+	VADDPS       Z1, Z8, Z8
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          elements
+
+shut:
+	VMOVUPS Z8, (DI)
+	ADDQ    $+4, R10
+	ADDQ    $+4, R12
+	ADDQ    $+64, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     accumulators
+	VMOVUPS (SP), Z0
+	VMOVUPS 512(SP), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 256(SP), Z1
+	VMOVUPS 768(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 128(SP), Z1
+	VMOVUPS 640(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 384(SP), Z2
+	VMOVUPS 896(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 64(SP), Z1
+	VMOVUPS 576(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 320(SP), Z2
+	VMOVUPS 832(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 192(SP), Z2
+	VMOVUPS 704(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 448(SP), Z3
+	VMOVUPS 960(SP), Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R10
+	SUBQ    $+64, R12
+	MOVQ    n+48(FP), SI
+	LEAQ    (R10)(SI*4), R10
+	LEAQ    (R12)(SI*4), R12
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func LeastIntWeightedAVX512(best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int)
+// Requires: AVX, AVX512F
+TEXT ·LeastIntWeightedAVX512(SB), $1024-64
+	// pointers: R8 best, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 20
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ candidates+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VMAXPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x00, Z15, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VDIVPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z14
+	VBROADCASTSS least+40(FP), Z0
+	VMOVUPS      (R10), Z1
+	VPSUBD       Z1, Z0, Z0
+	VCVTDQ2PS    Z0, Z13
+	VBROADCASTSS most+44(FP), Z0
+	VPSUBD       Z1, Z0, Z0
+	VCVTDQ2PS    Z0, Z12
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VPXORD Z11, Z11, Z11
+	VPXORD Z10, Z10, Z10
+	VPXORD Z9, Z9, Z9
+	VPXORD Z8, Z8, Z8
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R12), Z0
+	VMOVUPS      64(R12), Z1
+	VMOVUPS      128(R12), Z2
+	VMOVUPS      192(R12), Z3
+	VMULPS       Z14, Z0, Z4
+	VMULPS       Z14, Z1, Z5
+	VMULPS       Z14, Z2, Z6
+	VMULPS       Z14, Z3, Z7
+	VMOVAPS      Z0, Z16
+	VFNMADD231PS Z15, Z4, Z16
+	VMOVAPS      Z1, Z17
+	VFNMADD231PS Z15, Z5, Z17
+	VMOVAPS      Z2, Z18
+	VFNMADD231PS Z15, Z6, Z18
+	VMOVAPS      Z3, Z19
+	VFNMADD231PS Z15, Z7, Z19
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z14, Z17, Z5
+	VFMADD231PS  Z14, Z18, Z6
+	VFMADD231PS  Z14, Z19, Z7
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VRNDSCALEPS  $0x08, Z7, Z7
+	VMAXPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z13, Z7
+	VMINPS       Z4, Z12, Z4
+	VMINPS       Z5, Z12, Z5
+	VMINPS       Z6, Z12, Z6
+	VMINPS       Z7, Z12, Z7
+	VMULPS       Z15, Z4, Z4
+	VMULPS       Z15, Z5, Z5
+	VMULPS       Z15, Z6, Z6
+	VMULPS       Z15, Z7, Z7
+	VSUBPS       Z0, Z4, Z4
+	VSUBPS       Z1, Z5, Z5
+	VSUBPS       Z2, Z6, Z6
+	VSUBPS       Z3, Z7, Z7
+	VMULPS       Z4, Z4, Z4
+	VMULPS       Z5, Z5, Z5
+	VMULPS       Z6, Z6, Z6
+	VMULPS       Z7, Z7, Z7
+	VMOVUPS      (R15), Z0
+	VMOVUPS      64(R15), Z1
+	VMOVUPS      128(R15), Z2
+	VMOVUPS      192(R15), Z3
+	VMULPS       Z0, Z4, Z4
+	VMULPS       Z1, Z5, Z5
+	VMULPS       Z2, Z6, Z6
+	VMULPS       Z3, Z7, Z7
+	VADDPS       Z4, Z11, Z11
+	VADDPS       Z5, Z10, Z10
+	VADDPS       Z6, Z9, Z9
+	VADDPS       Z7, Z8, Z8
+	ADDQ         $+1024, R12
+	ADDQ         $+1024, R15
+	CMPQ         R12, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Z11, (DI)
+	VMOVUPS      Z10, 64(DI)
+	VMOVUPS      Z9, 128(DI)
+	VMOVUPS      Z8, 192(DI)
+	ADDQ         $+256, R11
+	ADDQ         $+256, R13
+	ADDQ         $+256, DI
+	SUBQ         $+4, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Z0
+	VMOVUPS      512(SP), Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      256(SP), Z1
+	VMOVUPS      768(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      128(SP), Z1
+	VMOVUPS      640(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      384(SP), Z2
+	VMOVUPS      896(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      64(SP), Z1
+	VMOVUPS      576(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      320(SP), Z2
+	VMOVUPS      832(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      192(SP), Z2
+	VMOVUPS      704(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      448(SP), Z3
+	VMOVUPS      960(SP), Z4
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      (R8), Z1
+	VMINPS       Z0, Z1, Z2
+	VMOVUPS      Z2, (R8)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(R8), Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	SUBQ         $+1024, R11
+	SUBQ         $+1024, R13
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func LeastFpWeightedAVX512(best *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
+// Requires: AVX, AVX512F
+TEXT ·LeastFpWeightedAVX512(SB), $1024-64
+	// pointers: R8 best, R9 scale, R11 x, from R10 on, R13 w, from R12 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 23
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ w+24(FP), R12
+	MOVQ candidates+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VMAXPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VMINPS       Z0, Z1, Z0
+	VCMPPS       $0x00, Z15, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VDIVPS       Z15, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z14
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS most+40(FP), Z13
+	VSUBPS       Z13, Z0, Z12
+	VBROADCASTSS constantsAVX512<>+16(SB), Z11
+	VBROADCASTSS least+32(FP), Z10
+	VBROADCASTSS step+36(FP), Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VPADDD       Z1, Z0, Z9
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	VPXORD Z6, Z6, Z6
+	VPXORD Z5, Z5, Z5
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    shut
+
+elements:
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VMOVUPS      192(R11), Z3
+	VMULPS       Z14, Z0, Z4
+	VMULPS       Z14, Z1, Z16
+	VMULPS       Z14, Z2, Z17
+	VMULPS       Z14, Z3, Z18
+	VMOVAPS      Z0, Z19
+	VFNMADD231PS Z15, Z4, Z19
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z15, Z16, Z20
+	VMOVAPS      Z2, Z21
+	VFNMADD231PS Z15, Z17, Z21
+	VMOVAPS      Z3, Z22
+	VFNMADD231PS Z15, Z18, Z22
+	VFMADD231PS  Z14, Z19, Z4
+	VFMADD231PS  Z14, Z20, Z16
+	VFMADD231PS  Z14, Z21, Z17
+	VFMADD231PS  Z14, Z22, Z18
+	VMAXPS       Z4, Z12, Z4
+	VMAXPS       Z16, Z12, Z16
+	VMAXPS       Z17, Z12, Z17
+	VMAXPS       Z18, Z12, Z18
+	VMINPS       Z4, Z13, Z4
+	VMINPS       Z16, Z13, Z16
+	VMINPS       Z17, Z13, Z17
+	VMINPS       Z18, Z13, Z18
+	VPANDD       Z11, Z4, Z19
+	VPANDD       Z11, Z16, Z20
+	VPANDD       Z11, Z17, Z21
+	VPANDD       Z11, Z18, Z22
+	VPMAXUD      Z10, Z19, Z19
+	VPMAXUD      Z10, Z20, Z20
+	VPMAXUD      Z10, Z21, Z21
+	VPMAXUD      Z10, Z22, Z22
+	VPADDD       Z9, Z19, Z19
+	VPADDD       Z9, Z20, Z20
+	VPADDD       Z9, Z21, Z21
+	VPADDD       Z9, Z22, Z22
+	VADDPS       Z19, Z4, Z4
+	VADDPS       Z20, Z16, Z16
+	VADDPS       Z21, Z17, Z17
+	VADDPS       Z22, Z18, Z18
+	VSUBPS       Z19, Z4, Z4
+	VSUBPS       Z20, Z16, Z16
+	VSUBPS       Z21, Z17, Z17
+	VSUBPS       Z22, Z18, Z18
+	VMULPS       Z15, Z4, Z4
+	VMULPS       Z15, Z16, Z16
+	VMULPS       Z15, Z17, Z17
+	VMULPS       Z15, Z18, Z18
+	VSUBPS       Z0, Z4, Z4
+	VSUBPS       Z1, Z16, Z16
+	VSUBPS       Z2, Z17, Z17
+	VSUBPS       Z3, Z18, Z18
+	VMULPS       Z4, Z4, Z4
+	VMULPS       Z16, Z16, Z16
+	VMULPS       Z17, Z17, Z17
+	VMULPS       Z18, Z18, Z18
+	VMOVUPS      (R13), Z0
+	VMOVUPS      64(R13), Z1
+	VMOVUPS      128(R13), Z2
+	VMOVUPS      192(R13), Z3
+	VMULPS       Z0, Z4, Z4
+	VMULPS       Z1, Z16, Z16
+	VMULPS       Z2, Z17, Z17
+	VMULPS       Z3, Z18, Z18
+	VADDPS       Z4, Z8, Z8
+	VADDPS       Z16, Z7, Z7
+	VADDPS       Z17, Z6, Z6
+	VADDPS       Z18, Z5, Z5
+	ADDQ         $+1024, R11
+	ADDQ         $+1024, R13
+	CMPQ         R11, DX
+	JLT          elements
+
+shut:
+	VMOVUPS      Z8, (DI)
+	VMOVUPS      Z7, 64(DI)
+	VMOVUPS      Z6, 128(DI)
+	VMOVUPS      Z5, 192(DI)
+	ADDQ         $+256, R10
+	ADDQ         $+256, R12
+	ADDQ         $+256, DI
+	SUBQ         $+4, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Z0
+	VMOVUPS      512(SP), Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      256(SP), Z1
+	VMOVUPS      768(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      128(SP), Z1
+	VMOVUPS      640(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      384(SP), Z2
+	VMOVUPS      896(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      64(SP), Z1
+	VMOVUPS      576(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      320(SP), Z2
+	VMOVUPS      832(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      192(SP), Z2
+	VMOVUPS      704(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      448(SP), Z3
+	VMOVUPS      960(SP), Z4
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      (R8), Z1
+	VMINPS       Z0, Z1, Z2
+	VMOVUPS      Z2, (R8)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(R8), Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	SUBQ         $+1024, R10
+	SUBQ         $+1024, R12
+	ADDQ         $+64, R9
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func LeastFpProductWeightedAVX512(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
+// Requires: AVX, AVX512F
+TEXT ·LeastFpProductWeightedAVX512(SB), $1024-72
+	// pointers: R8 best, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 23
+	MOVQ best+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ factor+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ candidates+64(FP), BX
+
+group:
+	MOVQ         n+56(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*1), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R10), Z15
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS most+48(FP), Z14
+	VSUBPS       Z14, Z0, Z13
+	VBROADCASTSS constantsAVX512<>+16(SB), Z12
+	VBROADCASTSS least+40(FP), Z11
+	VBROADCASTSS step+44(FP), Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VPADDD       Z1, Z0, Z10
+	VMOVUPS      (R9), Z9
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+accumulators:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	VPXORD Z6, Z6, Z6
+	VPXORD Z5, Z5, Z5
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    shut
+
+elements:
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	VMOVUPS 128(R12), Z2
+	VMOVUPS 192(R12), Z3
+	VMULPS  Z15, Z0, Z4
+	VMULPS  Z15, Z1, Z16
+	VMULPS  Z15, Z2, Z17
+	VMULPS  Z15, Z3, Z18
+	VMAXPS  Z4, Z13, Z4
+	VMAXPS  Z16, Z13, Z16
+	VMAXPS  Z17, Z13, Z17
+	VMAXPS  Z18, Z13, Z18
+	VMINPS  Z4, Z14, Z4
+	VMINPS  Z16, Z14, Z16
+	VMINPS  Z17, Z14, Z17
+	VMINPS  Z18, Z14, Z18
+	VPANDD  Z12, Z4, Z19
+	VPANDD  Z12, Z16, Z20
+	VPANDD  Z12, Z17, Z21
+	VPANDD  Z12, Z18, Z22
+	VPMAXUD Z11, Z19, Z19
+	VPMAXUD Z11, Z20, Z20
+	VPMAXUD Z11, Z21, Z21
+	VPMAXUD Z11, Z22, Z22
+	VPADDD  Z10, Z19, Z19
+	VPADDD  Z10, Z20, Z20
+	VPADDD  Z10, Z21, Z21
+	VPADDD  Z10, Z22, Z22
+	VADDPS  Z19, Z4, Z4
+	VADDPS  Z20, Z16, Z16
+	VADDPS  Z21, Z17, Z17
+	VADDPS  Z22, Z18, Z18
+	VSUBPS  Z19, Z4, Z4
+	VSUBPS  Z20, Z16, Z16
+	VSUBPS  Z21, Z17, Z17
+	VSUBPS  Z22, Z18, Z18
+	VMULPS  Z9, Z4, Z4
+	VMULPS  Z9, Z16, Z16
+	VMULPS  Z9, Z17, Z17
+	VMULPS  Z9, Z18, Z18
+	VSUBPS  Z0, Z4, Z4
+	VSUBPS  Z1, Z16, Z16
+	VSUBPS  Z2, Z17, Z17
+	VSUBPS  Z3, Z18, Z18
+	VMULPS  Z4, Z4, Z4
+	VMULPS  Z16, Z16, Z16
+	VMULPS  Z17, Z17, Z17
+	VMULPS  Z18, Z18, Z18
+	VMOVUPS (R15), Z0
+	VMOVUPS 64(R15), Z1
+	VMOVUPS 128(R15), Z2
+	VMOVUPS 192(R15), Z3
+	VMULPS  Z0, Z4, Z4
+	VMULPS  Z1, Z16, Z16
+	VMULPS  Z2, Z17, Z17
+	VMULPS  Z3, Z18, Z18
+	VADDPS  Z4, Z8, Z8
+	VADDPS  Z16, Z7, Z7
+	VADDPS  Z17, Z6, Z6
+	VADDPS  Z18, Z5, Z5
+	ADDQ    $+1024, R12
+	ADDQ    $+1024, R15
+	CMPQ    R12, DX
+	JLT     elements
+
+shut:
+	VMOVUPS      Z8, (DI)
+	VMOVUPS      Z7, 64(DI)
+	VMOVUPS      Z6, 128(DI)
+	VMOVUPS      Z5, 192(DI)
+	ADDQ         $+256, R11
+	ADDQ         $+256, R13
+	ADDQ         $+256, DI
+	SUBQ         $+4, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Z0
+	VMOVUPS      512(SP), Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      256(SP), Z1
+	VMOVUPS      768(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      128(SP), Z1
+	VMOVUPS      640(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      384(SP), Z2
+	VMOVUPS      896(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      64(SP), Z1
+	VMOVUPS      576(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      320(SP), Z2
+	VMOVUPS      832(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      192(SP), Z2
+	VMOVUPS      704(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      448(SP), Z3
+	VMOVUPS      960(SP), Z4
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      (R8), Z1
+	VMINPS       Z0, Z1, Z2
+	VMOVUPS      Z2, (R8)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(R8), Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	SUBQ         $+1024, R11
+	SUBQ         $+1024, R13
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+// func ErrorIntPowersAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·ErrorIntPowersAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
 	// vector registers in use at once: 11
@@ -715,761 +1780,18 @@ group:
 	VBROADCASTSS most+44(FP), Z0
 	VPSUBD       Z1, Z0, Z0
 	VCVTDQ2PS    Z0, Z12
-	TESTQ        $0x00000001, SI
-	JEQ          several
+	VBROADCASTSS constantsAVX512<>+28(SB), Z11
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
-	VPXORD Z11, Z11, Z11
+accumulators:
 	VPXORD Z10, Z10, Z10
 	MOVQ   R11, R12
 	MOVQ   R13, R15
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS (R15), Z0
-	VMULPS       Z0, Z1, Z1
-	VADDPS       Z1, Z11, Z11
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Z11, (DI)
-	ADDQ    $+4, R11
-	ADDQ    $+4, R13
-	ADDQ    $+64, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z11, Z11, Z11
-	VPXORD Z10, Z10, Z10
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS (R15), Z0
-	VMULPS       Z0, Z1, Z1
-	VADDPS       Z1, Z11, Z11
-	VBROADCASTSS 4(R12), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS 4(R15), Z0
-	VMULPS       Z0, Z1, Z1
-	VADDPS       Z1, Z10, Z10
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z11, (DI)
-	VMOVUPS Z10, 64(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (R8)
-	SUBQ    $+64, R11
-	MOVQ    n+48(FP), SI
-	LEAQ    (R11)(SI*4), R11
-	SUBQ    $+64, R13
-	MOVQ    n+48(FP), SI
-	LEAQ    (R13)(SI*4), R13
-	MOVQ    stride+64(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	ADDQ    SI, R10
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
-	VZEROUPPER
-	RET
-
-// func ErrorMinvalWeightedAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
-// Requires: AVX, AVX512F
-TEXT ·ErrorMinvalWeightedAVX512(SB), $1024-72
-	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
-	MOVQ sums+0(FP), R8
-	MOVQ scale+8(FP), R9
-	MOVQ minval+16(FP), R10
-	MOVQ x+24(FP), R11
-	MOVQ w+32(FP), R13
-	MOVQ groups+56(FP), BX
-
-group:
-	MOVQ         n+48(FP), SI
-	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
-	LEAQ         (SP), DI
-	VMOVUPS      (R10), Z15
-	VMOVUPS      (R9), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VMAXPS       Z14, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x00, Z14, Z0, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	VDIVPS       Z14, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z13
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z11
-	TESTQ        $0x00000001, SI
-	JEQ          several
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-
-oneaccumulators:
-	VPXORD Z10, Z10, Z10
-	VPXORD Z9, Z9, Z9
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    oneshut
-
-oneelements:
-	VBROADCASTSS (R12), Z0
-	VSUBPS       Z15, Z0, Z1
-	VMULPS       Z13, Z1, Z2
-	VFNMADD231PS Z14, Z2, Z1
-	VFMADD231PS  Z13, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z12, Z2
-	VMINPS       Z2, Z11, Z2
-	VMULPS       Z14, Z2, Z2
-	VADDPS       Z15, Z2, Z2
-	VSUBPS       Z0, Z2, Z2
-	VMULPS       Z2, Z2, Z2
-	VBROADCASTSS (R15), Z0
-	VMULPS       Z0, Z2, Z2
-	VADDPS       Z2, Z10, Z10
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Z10, (DI)
-	ADDQ    $+4, R11
-	ADDQ    $+4, R13
-	ADDQ    $+64, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z10, Z10, Z10
-	VPXORD Z9, Z9, Z9
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Z0
-	VSUBPS       Z15, Z0, Z1
-	VMULPS       Z13, Z1, Z2
-	VFNMADD231PS Z14, Z2, Z1
-	VFMADD231PS  Z13, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z12, Z2
-	VMINPS       Z2, Z11, Z2
-	VMULPS       Z14, Z2, Z2
-	VADDPS       Z15, Z2, Z2
-	VSUBPS       Z0, Z2, Z2
-	VMULPS       Z2, Z2, Z2
-	VBROADCASTSS (R15), Z0
-	VMULPS       Z0, Z2, Z2
-	VADDPS       Z2, Z10, Z10
-	VBROADCASTSS 4(R12), Z0
-	VSUBPS       Z15, Z0, Z1
-	VMULPS       Z13, Z1, Z2
-	VFNMADD231PS Z14, Z2, Z1
-	VFMADD231PS  Z13, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z12, Z2
-	VMINPS       Z2, Z11, Z2
-	VMULPS       Z14, Z2, Z2
-	VADDPS       Z15, Z2, Z2
-	VSUBPS       Z0, Z2, Z2
-	VMULPS       Z2, Z2, Z2
-	VBROADCASTSS 4(R15), Z0
-	VMULPS       Z0, Z2, Z2
-	VADDPS       Z2, Z9, Z9
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z10, (DI)
-	VMOVUPS Z9, 64(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (R8)
-	SUBQ    $+64, R11
-	MOVQ    n+48(FP), SI
-	LEAQ    (R11)(SI*4), R11
-	SUBQ    $+64, R13
-	MOVQ    n+48(FP), SI
-	LEAQ    (R13)(SI*4), R13
-	MOVQ    stride+64(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	ADDQ    SI, R10
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
-	VZEROUPPER
-	RET
-
-// func ErrorFpWeightedAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
-// Requires: AVX, AVX512F
-TEXT ·ErrorFpWeightedAVX512(SB), $1024-72
-	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
-	MOVQ sums+0(FP), R8
-	MOVQ scale+8(FP), R9
-	MOVQ x+16(FP), R10
-	MOVQ w+24(FP), R12
-	MOVQ groups+56(FP), BX
-
-group:
-	MOVQ         n+48(FP), SI
-	MOVQ         R10, DX
-	LEAQ         (DX)(SI*4), DX
-	LEAQ         (SP), DI
-	VMOVUPS      (R9), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VMAXPS       Z15, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x00, Z15, Z0, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	VDIVPS       Z15, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z14
-	VPXORD       Z0, Z0, Z0
-	VBROADCASTSS most+40(FP), Z13
-	VSUBPS       Z13, Z0, Z12
-	VBROADCASTSS constantsAVX512<>+16(SB), Z11
-	VBROADCASTSS least+32(FP), Z10
-	VBROADCASTSS step+36(FP), Z0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1
-	VPADDD       Z1, Z0, Z9
-	TESTQ        $0x00000001, SI
-	JEQ          several
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-
-oneaccumulators:
-	VPXORD Z8, Z8, Z8
-	VPXORD Z7, Z7, Z7
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    oneshut
-
-oneelements:
-	VBROADCASTSS (R11), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VMAXPS       Z1, Z12, Z1
-	VMINPS       Z1, Z13, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z10, Z2, Z2
-	VPADDD       Z9, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS (R13), Z0
-	VMULPS       Z0, Z1, Z1
-	VADDPS       Z1, Z8, Z8
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Z8, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
-	ADDQ    $+64, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z8, Z8, Z8
-	VPXORD Z7, Z7, Z7
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R11), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VMAXPS       Z1, Z12, Z1
-	VMINPS       Z1, Z13, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z10, Z2, Z2
-	VPADDD       Z9, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS (R13), Z0
-	VMULPS       Z0, Z1, Z1
-	VADDPS       Z1, Z8, Z8
-	VBROADCASTSS 4(R11), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VMAXPS       Z1, Z12, Z1
-	VMINPS       Z1, Z13, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z10, Z2, Z2
-	VPADDD       Z9, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS 4(R13), Z0
-	VMULPS       Z0, Z1, Z1
-	VADDPS       Z1, Z7, Z7
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z7, 64(DI)
-	ADDQ    $+8, R10
-	ADDQ    $+8, R12
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (R8)
-	SUBQ    $+64, R10
-	MOVQ    n+48(FP), SI
-	LEAQ    (R10)(SI*4), R10
-	SUBQ    $+64, R12
-	MOVQ    n+48(FP), SI
-	LEAQ    (R12)(SI*4), R12
-	MOVQ    stride+64(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
-	VZEROUPPER
-	RET
-
-// func ErrorFpProductWeightedAVX512(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
-// Requires: AVX, AVX512F
-TEXT ·ErrorFpProductWeightedAVX512(SB), $1024-80
-	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
-	MOVQ sums+0(FP), R8
-	MOVQ scale+8(FP), R9
-	MOVQ factor+16(FP), R10
-	MOVQ x+24(FP), R11
-	MOVQ w+32(FP), R13
-	MOVQ groups+64(FP), BX
-
-group:
-	MOVQ         n+56(FP), SI
-	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
-	LEAQ         (SP), DI
-	VMOVUPS      (R10), Z15
-	VPXORD       Z0, Z0, Z0
-	VBROADCASTSS most+48(FP), Z14
-	VSUBPS       Z14, Z0, Z13
-	VBROADCASTSS constantsAVX512<>+16(SB), Z12
-	VBROADCASTSS least+40(FP), Z11
-	VBROADCASTSS step+44(FP), Z0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1
-	VPADDD       Z1, Z0, Z10
-	VMOVUPS      (R9), Z9
-	TESTQ        $0x00000001, SI
-	JEQ          several
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-
-oneaccumulators:
-	VPXORD Z8, Z8, Z8
-	VPXORD Z7, Z7, Z7
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    oneshut
-
-oneelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z15, Z0, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z11, Z2, Z2
-	VPADDD       Z10, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS (R15), Z0
-	VMULPS       Z0, Z1, Z1
-	VADDPS       Z1, Z8, Z8
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Z8, (DI)
-	ADDQ    $+4, R11
-	ADDQ    $+4, R13
-	ADDQ    $+64, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z8, Z8, Z8
-	VPXORD Z7, Z7, Z7
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z15, Z0, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z11, Z2, Z2
-	VPADDD       Z10, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS (R15), Z0
-	VMULPS       Z0, Z1, Z1
-	VADDPS       Z1, Z8, Z8
-	VBROADCASTSS 4(R12), Z0
-	VMULPS       Z15, Z0, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z11, Z2, Z2
-	VPADDD       Z10, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS 4(R15), Z0
-	VMULPS       Z0, Z1, Z1
-	VADDPS       Z1, Z7, Z7
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z8, (DI)
-	VMOVUPS Z7, 64(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (R8)
-	SUBQ    $+64, R11
-	MOVQ    n+56(FP), SI
-	LEAQ    (R11)(SI*4), R11
-	SUBQ    $+64, R13
-	MOVQ    n+56(FP), SI
-	LEAQ    (R13)(SI*4), R13
-	MOVQ    stride+72(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	ADDQ    SI, R10
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
-	VZEROUPPER
-	RET
-
-// func ErrorIntPowersAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
-// Requires: AVX, AVX512F
-TEXT ·ErrorIntPowersAVX512(SB), $1024-72
-	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
-	MOVQ sums+0(FP), R8
-	MOVQ scale+8(FP), R9
-	MOVQ zeroPoint+16(FP), R10
-	MOVQ x+24(FP), R11
-	MOVQ w+32(FP), R13
-	MOVQ groups+56(FP), BX
-
-group:
-	MOVQ         n+48(FP), SI
-	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
-	LEAQ         (SP), DI
-	VMOVUPS      (R9), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VMAXPS       Z15, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x00, Z15, Z0, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	VDIVPS       Z15, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z14
-	VBROADCASTSS least+40(FP), Z0
-	VMOVUPS      (R10), Z1
-	VPSUBD       Z1, Z0, Z0
-	VCVTDQ2PS    Z0, Z13
-	VBROADCASTSS most+44(FP), Z0
-	VPSUBD       Z1, Z0, Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS constantsAVX512<>+24(SB), Z11
-	TESTQ        $0x00000001, SI
-	JEQ          several
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-
-oneaccumulators:
-	VPXORD Z10, Z10, Z10
-	VPXORD Z9, Z9, Z9
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    oneshut
-
-oneelements:
+elements:
 	VBROADCASTSS (R12), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -1490,81 +1812,16 @@ oneelements:
 	ADDQ         $+64, R12
 	ADDQ         $+64, R15
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Z10, (DI)
 	ADDQ    $+4, R11
 	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z10, Z10, Z10
-	VPXORD Z9, Z9, Z9
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z0
-	VPANDD       Z11, Z1, Z1
-	VSQRTPS      Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS (R15), Z1
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z0, Z10, Z10
-	VBROADCASTSS 4(R12), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z12, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z0
-	VPANDD       Z11, Z1, Z1
-	VSQRTPS      Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R15), Z1
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z0, Z9, Z9
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z10, (DI)
-	VMOVUPS Z9, 64(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -1598,10 +1855,9 @@ total:
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R11
-	MOVQ    n+48(FP), SI
-	LEAQ    (R11)(SI*4), R11
 	SUBQ    $+64, R13
 	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
 	LEAQ    (R13)(SI*4), R13
 	MOVQ    stride+64(FP), SI
 	ADDQ    SI, R8
@@ -1618,7 +1874,7 @@ total:
 TEXT ·ErrorMinvalPowersAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -1646,21 +1902,18 @@ group:
 	VCVTDQ2PS    Z0, Z12
 	VBROADCASTSS most+44(FP), Z0
 	VCVTDQ2PS    Z0, Z11
-	VBROADCASTSS constantsAVX512<>+24(SB), Z10
-	TESTQ        $0x00000001, SI
-	JEQ          several
+	VBROADCASTSS constantsAVX512<>+28(SB), Z10
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VPXORD Z9, Z9, Z9
-	VPXORD Z8, Z8, Z8
 	MOVQ   R11, R12
 	MOVQ   R13, R15
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R12), Z0
 	VSUBPS       Z15, Z0, Z1
 	VMULPS       Z13, Z1, Z2
@@ -1682,83 +1935,16 @@ oneelements:
 	ADDQ         $+64, R12
 	ADDQ         $+64, R15
 	CMPQ         R12, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Z9, (DI)
 	ADDQ    $+4, R11
 	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z9, Z9, Z9
-	VPXORD Z8, Z8, Z8
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Z0
-	VSUBPS       Z15, Z0, Z1
-	VMULPS       Z13, Z1, Z2
-	VFNMADD231PS Z14, Z2, Z1
-	VFMADD231PS  Z13, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z12, Z2
-	VMINPS       Z2, Z11, Z2
-	VMULPS       Z14, Z2, Z2
-	VADDPS       Z15, Z2, Z2
-	VSUBPS       Z0, Z2, Z2
-	VMULPS       Z2, Z2, Z0
-	VPANDD       Z10, Z2, Z2
-	VSQRTPS      Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VBROADCASTSS (R15), Z1
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z0, Z9, Z9
-	VBROADCASTSS 4(R12), Z0
-	VSUBPS       Z15, Z0, Z1
-	VMULPS       Z13, Z1, Z2
-	VFNMADD231PS Z14, Z2, Z1
-	VFMADD231PS  Z13, Z1, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z12, Z2
-	VMINPS       Z2, Z11, Z2
-	VMULPS       Z14, Z2, Z2
-	VADDPS       Z15, Z2, Z2
-	VSUBPS       Z0, Z2, Z2
-	VMULPS       Z2, Z2, Z0
-	VPANDD       Z10, Z2, Z2
-	VSQRTPS      Z2, Z2
-	VMULPS       Z2, Z0, Z0
-	VBROADCASTSS 4(R15), Z1
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z0, Z8, Z8
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z9, (DI)
-	VMOVUPS Z8, 64(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -1792,10 +1978,9 @@ total:
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R11
-	MOVQ    n+48(FP), SI
-	LEAQ    (R11)(SI*4), R11
 	SUBQ    $+64, R13
 	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
 	LEAQ    (R13)(SI*4), R13
 	MOVQ    stride+64(FP), SI
 	ADDQ    SI, R8
@@ -1812,7 +1997,7 @@ total:
 TEXT ·ErrorFpPowersAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 15
+	// vector registers in use at once: 14
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -1842,21 +2027,18 @@ group:
 	VBROADCASTSS step+36(FP), Z0
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VPADDD       Z1, Z0, Z9
-	VBROADCASTSS constantsAVX512<>+24(SB), Z8
-	TESTQ        $0x00000001, SI
-	JEQ          several
+	VBROADCASTSS constantsAVX512<>+28(SB), Z8
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VPXORD Z7, Z7, Z7
-	VPXORD Z6, Z6, Z6
 	MOVQ   R10, R11
 	MOVQ   R12, R13
 	CMPQ   R11, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
+elements:
 	VBROADCASTSS (R11), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -1881,89 +2063,16 @@ oneelements:
 	ADDQ         $+64, R11
 	ADDQ         $+64, R13
 	CMPQ         R11, DX
-	JLT          oneelements
+	JLT          elements
 
-oneshut:
+shut:
 	VMOVUPS Z7, (DI)
 	ADDQ    $+4, R10
 	ADDQ    $+4, R12
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z7, Z7, Z7
-	VPXORD Z6, Z6, Z6
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R11), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VMAXPS       Z1, Z12, Z1
-	VMINPS       Z1, Z13, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z10, Z2, Z2
-	VPADDD       Z9, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z0
-	VPANDD       Z8, Z1, Z1
-	VSQRTPS      Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS (R13), Z1
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z0, Z7, Z7
-	VBROADCASTSS 4(R11), Z0
-	VMULPS       Z14, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z14, Z2, Z1
-	VMAXPS       Z1, Z12, Z1
-	VMINPS       Z1, Z13, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z10, Z2, Z2
-	VPADDD       Z9, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z0
-	VPANDD       Z8, Z1, Z1
-	VSQRTPS      Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R13), Z1
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z0, Z6, Z6
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z7, (DI)
-	VMOVUPS Z6, 64(DI)
-	ADDQ    $+8, R10
-	ADDQ    $+8, R12
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
+	JNE     accumulators
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -1997,10 +2106,9 @@ total:
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS Z0, (R8)
 	SUBQ    $+64, R10
-	MOVQ    n+48(FP), SI
-	LEAQ    (R10)(SI*4), R10
 	SUBQ    $+64, R12
 	MOVQ    n+48(FP), SI
+	LEAQ    (R10)(SI*4), R10
 	LEAQ    (R12)(SI*4), R12
 	MOVQ    stride+64(FP), SI
 	ADDQ    SI, R8
@@ -2011,23 +2119,23 @@ total:
 	VZEROUPPER
 	RET
 
-// func ErrorFpProductPowersAVX512(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// func LeastFpProductPowersAVX512(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorFpProductPowersAVX512(SB), $1024-80
-	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
-	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 15
-	MOVQ sums+0(FP), R8
+TEXT ·LeastFpProductPowersAVX512(SB), $1024-72
+	// pointers: R8 best, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX candidates left, DX end of the elements
+	// vector registers in use at once: 24
+	MOVQ best+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ factor+16(FP), R10
 	MOVQ x+24(FP), R11
 	MOVQ w+32(FP), R13
-	MOVQ groups+64(FP), BX
+	MOVQ candidates+64(FP), BX
 
 group:
 	MOVQ         n+56(FP), SI
 	MOVQ         R11, DX
-	LEAQ         (DX)(SI*4), DX
+	LEAQ         (DX)(SI*1), DX
 	LEAQ         (SP), DI
 	VMOVUPS      (R10), Z15
 	VPXORD       Z0, Z0, Z0
@@ -2039,164 +2147,161 @@ group:
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VPADDD       Z1, Z0, Z10
 	VMOVUPS      (R9), Z9
-	VBROADCASTSS constantsAVX512<>+24(SB), Z8
-	TESTQ        $0x00000001, SI
-	JEQ          several
+	VBROADCASTSS constantsAVX512<>+28(SB), Z8
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
 
-oneaccumulators:
+accumulators:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z6, Z6, Z6
+	VPXORD Z5, Z5, Z5
+	VPXORD Z4, Z4, Z4
 	MOVQ   R11, R12
 	MOVQ   R13, R15
 	CMPQ   R12, DX
-	JGE    oneshut
+	JGE    shut
 
-oneelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z15, Z0, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z11, Z2, Z2
-	VPADDD       Z10, Z2, Z2
+elements:
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	VMOVUPS 128(R12), Z2
+	VMOVUPS 192(R12), Z3
+	VMULPS  Z15, Z0, Z16
+	VMULPS  Z15, Z1, Z17
+	VMULPS  Z15, Z2, Z18
+	VMULPS  Z15, Z3, Z19
+	VMAXPS  Z16, Z13, Z16
+	VMAXPS  Z17, Z13, Z17
+	VMAXPS  Z18, Z13, Z18
+	VMAXPS  Z19, Z13, Z19
+	VMINPS  Z16, Z14, Z16
+	VMINPS  Z17, Z14, Z17
+	VMINPS  Z18, Z14, Z18
+	VMINPS  Z19, Z14, Z19
+	VPANDD  Z12, Z16, Z20
+	VPANDD  Z12, Z17, Z21
+	VPANDD  Z12, Z18, Z22
+	VPANDD  Z12, Z19, Z23
+	VPMAXUD Z11, Z20, Z20
+	VPMAXUD Z11, Z21, Z21
+	VPMAXUD Z11, Z22, Z22
+	VPMAXUD Z11, Z23, Z23
+	VPADDD  Z10, Z20, Z20
+	VPADDD  Z10, Z21, Z21
+	VPADDD  Z10, Z22, Z22
+	VPADDD  Z10, Z23, Z23
+	VADDPS  Z20, Z16, Z16
+	VADDPS  Z21, Z17, Z17
+	VADDPS  Z22, Z18, Z18
+	VADDPS  Z23, Z19, Z19
+	VSUBPS  Z20, Z16, Z16
+	VSUBPS  Z21, Z17, Z17
+	VSUBPS  Z22, Z18, Z18
+	VSUBPS  Z23, Z19, Z19
+	VMULPS  Z9, Z16, Z16
+	VMULPS  Z9, Z17, Z17
+	VMULPS  Z9, Z18, Z18
+	VMULPS  Z9, Z19, Z19
+	VSUBPS  Z0, Z16, Z16
+	VSUBPS  Z1, Z17, Z17
+	VSUBPS  Z2, Z18, Z18
+	VSUBPS  Z3, Z19, Z19
+	VMULPS  Z16, Z16, Z0
+	VMULPS  Z17, Z17, Z1
+	VMULPS  Z18, Z18, Z2
+	VMULPS  Z19, Z19, Z3
+	VPANDD  Z8, Z16, Z16
+	VPANDD  Z8, Z17, Z17
+	VPANDD  Z8, Z18, Z18
+	VPANDD  Z8, Z19, Z19
+	VSQRTPS Z16, Z16
+	VSQRTPS Z17, Z17
+	VSQRTPS Z18, Z18
+	VSQRTPS Z19, Z19
+	VMULPS  Z16, Z0, Z0
+	VMULPS  Z17, Z1, Z1
+	VMULPS  Z18, Z2, Z2
+	VMULPS  Z19, Z3, Z3
+	VMOVUPS (R15), Z16
+	VMOVUPS 64(R15), Z17
+	VMOVUPS 128(R15), Z18
+	VMOVUPS 192(R15), Z19
+	VMULPS  Z16, Z0, Z0
+	VMULPS  Z17, Z1, Z1
+	VMULPS  Z18, Z2, Z2
+	VMULPS  Z19, Z3, Z3
+	VADDPS  Z0, Z7, Z7
+	VADDPS  Z1, Z6, Z6
+	VADDPS  Z2, Z5, Z5
+	VADDPS  Z3, Z4, Z4
+	ADDQ    $+1024, R12
+	ADDQ    $+1024, R15
+	CMPQ    R12, DX
+	JLT     elements
+
+shut:
+	VMOVUPS      Z7, (DI)
+	VMOVUPS      Z6, 64(DI)
+	VMOVUPS      Z5, 128(DI)
+	VMOVUPS      Z4, 192(DI)
+	ADDQ         $+256, R11
+	ADDQ         $+256, R13
+	ADDQ         $+256, DI
+	SUBQ         $+4, SI
+	TESTQ        SI, SI
+	JNE          accumulators
+	VMOVUPS      (SP), Z0
+	VMOVUPS      512(SP), Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      256(SP), Z1
+	VMOVUPS      768(SP), Z2
 	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z0
-	VPANDD       Z8, Z1, Z1
-	VSQRTPS      Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS (R15), Z1
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z0, Z7, Z7
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          oneelements
-
-oneshut:
-	VMOVUPS Z7, (DI)
-	ADDQ    $+4, R11
-	ADDQ    $+4, R13
-	ADDQ    $+64, DI
-	SUBQ    $+1, SI
-	TESTQ   SI, SI
-	JNE     oneaccumulators
-	JMP     total
-
-several:
-	SUBQ SI, SI
-	ADDQ $+16, SI
-
-allaccumulators:
-	VPXORD Z7, Z7, Z7
-	VPXORD Z6, Z6, Z6
-	MOVQ   R11, R12
-	MOVQ   R13, R15
-	CMPQ   R12, DX
-	JGE    allshut
-
-allelements:
-	VBROADCASTSS (R12), Z0
-	VMULPS       Z15, Z0, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z11, Z2, Z2
-	VPADDD       Z10, Z2, Z2
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      128(SP), Z1
+	VMOVUPS      640(SP), Z2
 	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z0
-	VPANDD       Z8, Z1, Z1
-	VSQRTPS      Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS (R15), Z1
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z0, Z7, Z7
-	VBROADCASTSS 4(R12), Z0
-	VMULPS       Z15, Z0, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z2
-	VPMAXUD      Z11, Z2, Z2
-	VPADDD       Z10, Z2, Z2
+	VMOVUPS      384(SP), Z2
+	VMOVUPS      896(SP), Z3
+	VADDPS       Z3, Z2, Z2
 	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z1, Z1, Z0
-	VPANDD       Z8, Z1, Z1
-	VSQRTPS      Z1, Z1
-	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R15), Z1
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z0, Z6, Z6
-	ADDQ         $+64, R12
-	ADDQ         $+64, R15
-	CMPQ         R12, DX
-	JLT          allelements
-
-allshut:
-	VMOVUPS Z7, (DI)
-	VMOVUPS Z6, 64(DI)
-	ADDQ    $+8, R11
-	ADDQ    $+8, R13
-	ADDQ    $+128, DI
-	SUBQ    $+2, SI
-	TESTQ   SI, SI
-	JNE     allaccumulators
-
-total:
-	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (R8)
-	SUBQ    $+64, R11
-	MOVQ    n+56(FP), SI
-	LEAQ    (R11)(SI*4), R11
-	SUBQ    $+64, R13
-	MOVQ    n+56(FP), SI
-	LEAQ    (R13)(SI*4), R13
-	MOVQ    stride+72(FP), SI
-	ADDQ    SI, R8
-	ADDQ    SI, R9
-	ADDQ    SI, R10
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     group
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      64(SP), Z1
+	VMOVUPS      576(SP), Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      320(SP), Z2
+	VMOVUPS      832(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VMOVUPS      192(SP), Z2
+	VMOVUPS      704(SP), Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      448(SP), Z3
+	VMOVUPS      960(SP), Z16
+	VADDPS       Z16, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VMOVUPS      (R8), Z1
+	VMINPS       Z0, Z1, Z2
+	VMOVUPS      Z2, (R8)
+	VCMPPS       $0x00, Z1, Z2, K1
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
+	VPADDD       Z1, Z2, Z2
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      192(R8), Z1
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	SUBQ         $+1024, R11
+	SUBQ         $+1024, R13
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          group
 	VZEROUPPER
 	RET
 
@@ -2206,5 +2311,6 @@ DATA constantsAVX512<>+8(SB)/4, $0x3f800000
 DATA constantsAVX512<>+12(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+16(SB)/4, $0x7f800000
 DATA constantsAVX512<>+20(SB)/4, $0x00400000
-DATA constantsAVX512<>+24(SB)/4, $0x7fffffff
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $28
+DATA constantsAVX512<>+24(SB)/4, $0x00000001
+DATA constantsAVX512<>+28(SB)/4, $0x7fffffff
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $32

@@ -31,14 +31,35 @@ func ErrorMinvalNEON(sums *float32, scale *float32, minval *float32, x *float32,
 //go:noescape
 func ErrorFpNEON(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
-// ErrorFpProductNEON sums, for each lane's parameters, e*e with e = y - x and
-// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
-// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
-// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
-// stride bytes behind those of the group before it.
+// LeastIntNEON finds, for each lane, the first candidate with the least sum of e*e with e = y - x and
+// y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+// There are 4 lanes, each a group, in rows of 16 float32 or int32, an element of each group or a candidate's numbers for each of them.
+// There are n bytes of elements, those of a multiple of 4 rows and of 4096 at most, and candidates >= 1.
 //
 //go:noescape
-func ErrorFpProductNEON(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
+func LeastIntNEON(best *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, candidates int)
+
+// LeastFpNEON finds, for each lane, the first candidate with the least sum of e*e with e = y - x and
+// y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+// There are 4 lanes, each a group, in rows of 16 float32 or int32, an element of each group or a candidate's numbers for each of them.
+// There are n bytes of elements, those of a multiple of 4 rows and of 4096 at most, and candidates >= 1.
+//
+//go:noescape
+func LeastFpNEON(best *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, candidates int)
+
+// LeastFpProductNEON finds, for each lane, the first candidate with the least sum of e*e with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+// There are 4 lanes, each a group, in rows of 16 float32 or int32, an element of each group or a candidate's numbers for each of them.
+// There are n bytes of elements, those of a multiple of 4 rows and of 4096 at most, and candidates >= 1.
+//
+//go:noescape
+func LeastFpProductNEON(best *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, candidates int)
 
 // ErrorIntWeightedNEON sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
@@ -67,14 +88,35 @@ func ErrorMinvalWeightedNEON(sums *float32, scale *float32, minval *float32, x *
 //go:noescape
 func ErrorFpWeightedNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
-// ErrorFpProductWeightedNEON sums, for each lane's parameters, w*(e*e) with e = y - x and
-// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
-// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
-// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
-// stride bytes behind those of the group before it.
+// LeastIntWeightedNEON finds, for each lane, the first candidate with the least sum of w*(e*e) with e = y - x and
+// y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+// There are 4 lanes, each a group, in rows of 16 float32 or int32, an element of each group or a candidate's numbers for each of them.
+// There are n bytes of elements, those of a multiple of 4 rows and of 4096 at most, and candidates >= 1.
 //
 //go:noescape
-func ErrorFpProductWeightedNEON(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+func LeastIntWeightedNEON(best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int)
+
+// LeastFpWeightedNEON finds, for each lane, the first candidate with the least sum of w*(e*e) with e = y - x and
+// y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+// There are 4 lanes, each a group, in rows of 16 float32 or int32, an element of each group or a candidate's numbers for each of them.
+// There are n bytes of elements, those of a multiple of 4 rows and of 4096 at most, and candidates >= 1.
+//
+//go:noescape
+func LeastFpWeightedNEON(best *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
+
+// LeastFpProductWeightedNEON finds, for each lane, the first candidate with the least sum of w*(e*e) with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+// There are 4 lanes, each a group, in rows of 16 float32 or int32, an element of each group or a candidate's numbers for each of them.
+// There are n bytes of elements, those of a multiple of 4 rows and of 4096 at most, and candidates >= 1.
+//
+//go:noescape
+func LeastFpProductWeightedNEON(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
 
 // ErrorIntPowersNEON sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
@@ -103,11 +145,12 @@ func ErrorMinvalPowersNEON(sums *float32, scale *float32, minval *float32, x *fl
 //go:noescape
 func ErrorFpPowersNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
-// ErrorFpProductPowersNEON sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
-// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
-// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
-// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
-// stride bytes behind those of the group before it.
+// LeastFpProductPowersNEON finds, for each lane, the first candidate with the least sum of w*((e*e)*sqrt(|e|)) with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's
+// order, that is less than what best has. The rows of best are the least sum, its candidate, the number of the next one, and a NaN after a sum that
+// is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
+// There are 4 lanes, each a group, in rows of 16 float32 or int32, an element of each group or a candidate's numbers for each of them.
+// There are n bytes of elements, those of a multiple of 4 rows and of 4096 at most, and candidates >= 1.
 //
 //go:noescape
-func ErrorFpProductPowersNEON(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+func LeastFpProductPowersNEON(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)

@@ -9,7 +9,7 @@
 TEXT ·ErrorIntNEON(SB), NOSPLIT, $264-64
 	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD zeroPoint+16(FP), R6
@@ -44,17 +44,14 @@ group:
 	VDUP V0.S[0], V0.S4
 	VSUB V1.S4, V0.S4, V0.S4
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	AND $1, R1, R16
-	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-oneaccumulators:
+accumulators:
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	MOVD R7, R8
 	CMP R2, R8
-	BGE oneshut
-oneelements:
+	BGE shut
+elements:
 	VLD1R (R8), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
@@ -69,60 +66,13 @@ oneelements:
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
 	ADD $64, R8, R8
 	CMP R2, R8
-	BLT oneelements
-oneshut:
+	BLT elements
+shut:
 	FMOVQ F11, (R0)
 	ADD $4, R7, R7
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	MOVD R7, R8
-	CMP R2, R8
-	BGE allshut
-allelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	ADD $4, R8, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
-	ADD $64, R8, R8
-	CMP R2, R8
-	BLT allelements
-allshut:
-	FMOVQ F11, (R0)
-	FMOVQ F10, 16(R0)
-	ADD $8, R7, R7
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
+	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -171,7 +121,7 @@ total:
 TEXT ·ErrorMinvalNEON(SB), NOSPLIT, $264-64
 	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD minval+16(FP), R6
@@ -204,17 +154,14 @@ group:
 	FMOVS most+36(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	AND $1, R1, R16
-	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-oneaccumulators:
+accumulators:
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	MOVD R7, R8
 	CMP R2, R8
-	BGE oneshut
-oneelements:
+	BGE shut
+elements:
 	VLD1R (R8), [V0.S4]
 	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
 	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
@@ -230,62 +177,13 @@ oneelements:
 	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
 	ADD $64, R8, R8
 	CMP R2, R8
-	BLT oneelements
-oneshut:
+	BLT elements
+shut:
 	FMOVQ F10, (R0)
 	ADD $4, R7, R7
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	MOVD R7, R8
-	CMP R2, R8
-	BGE allshut
-allelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	VFMLS V14.S4, V2.S4, V1.S4
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	ADD $4, R8, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	VFMLS V14.S4, V2.S4, V1.S4
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	ADD $64, R8, R8
-	CMP R2, R8
-	BLT allelements
-allshut:
-	FMOVQ F10, (R0)
-	FMOVQ F9, 16(R0)
-	ADD $8, R7, R7
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
+	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -334,7 +232,7 @@ total:
 TEXT ·ErrorFpNEON(SB), NOSPLIT, $264-64
 	// pointers: R4 sums, R5 scale, R7 x, from R6 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 14
+	// vector registers in use at once: 13
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD x+16(FP), R6
@@ -372,17 +270,14 @@ group:
 	MOVD $4194304, R16
 	VDUP R16, V1.S4
 	VADD V1.S4, V0.S4, V9.S4
-	AND $1, R1, R16
-	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-oneaccumulators:
+accumulators:
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	MOVD R6, R7
 	CMP R2, R7
-	BGE oneshut
-oneelements:
+	BGE shut
+elements:
 	VLD1R (R7), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
@@ -401,68 +296,13 @@ oneelements:
 	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
 	ADD $64, R7, R7
 	CMP R2, R7
-	BLT oneelements
-oneshut:
+	BLT elements
+shut:
 	FMOVQ F8, (R0)
 	ADD $4, R6, R6
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD R6, R7
-	CMP R2, R7
-	BGE allshut
-allelements:
-	VLD1R (R7), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
-	VUMAX V10.S4, V2.S4, V2.S4
-	VADD V9.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $4, R7, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
-	VUMAX V10.S4, V2.S4, V2.S4
-	VADD V9.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
-	ADD $64, R7, R7
-	CMP R2, R7
-	BLT allelements
-allshut:
-	FMOVQ F8, (R0)
-	FMOVQ F7, 16(R0)
-	ADD $8, R6, R6
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
+	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -505,21 +345,367 @@ total:
 	CBNZ R3, group
 	RET
 
-// func ErrorFpProductNEON(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// func LeastIntNEON(best *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, candidates int)
 
-TEXT ·ErrorFpProductNEON(SB), NOSPLIT, $264-72
-	// pointers: R4 sums, R5 scale, R6 factor, R8 x, from R7 on
-	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 14
-	MOVD sums+0(FP), R4
+TEXT ·LeastIntNEON(SB), NOSPLIT, $264-56
+	// pointers: R4 best, R5 scale, R6 zeroPoint, R8 x, from R7 on
+	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
+	// vector registers in use at once: 20
+	MOVD best+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD zeroPoint+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD candidates+48(FP), R3
+group:
+	MOVD n+40(FP), R1
+	MOVD R7, R2
+	ADD R1, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R5), F15
+	MOVD $394264576, R16
+	VDUP R16, V0.S4
+	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
+	MOVD $1904214016, R16
+	VDUP R16, V1.S4
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x4e2fe400 // fcmeq v0.4s, v0.4s, v15.4s
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VMOV V0.B16, V14.B16
+	VBSL V2.B16, V1.B16, V14.B16
+	FMOVS least+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVQ (R6), F1
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
+	FMOVS most+36(FP), F0
+	VDUP V0.S[0], V0.S4
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+accumulators:
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	MOVD R7, R8
+	CMP R2, R8
+	BGE shut
+elements:
+	FMOVQ (R8), F0
+	FMOVQ 64(R8), F1
+	FMOVQ 128(R8), F2
+	FMOVQ 192(R8), F3
+	WORD $0x6e2edc04 // fmul v4.4s, v0.4s, v14.4s
+	WORD $0x6e2edc25 // fmul v5.4s, v1.4s, v14.4s
+	WORD $0x6e2edc46 // fmul v6.4s, v2.4s, v14.4s
+	WORD $0x6e2edc67 // fmul v7.4s, v3.4s, v14.4s
+	VMOV V0.B16, V16.B16
+	VFMLS V15.S4, V4.S4, V16.S4
+	VMOV V1.B16, V17.B16
+	VFMLS V15.S4, V5.S4, V17.S4
+	VMOV V2.B16, V18.B16
+	VFMLS V15.S4, V6.S4, V18.S4
+	VMOV V3.B16, V19.B16
+	VFMLS V15.S4, V7.S4, V19.S4
+	VFMLA V14.S4, V16.S4, V4.S4
+	VFMLA V14.S4, V17.S4, V5.S4
+	VFMLA V14.S4, V18.S4, V6.S4
+	VFMLA V14.S4, V19.S4, V7.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2df484 // fmax v4.4s, v4.4s, v13.4s
+	WORD $0x4e2df4a5 // fmax v5.4s, v5.4s, v13.4s
+	WORD $0x4e2df4c6 // fmax v6.4s, v6.4s, v13.4s
+	WORD $0x4e2df4e7 // fmax v7.4s, v7.4s, v13.4s
+	WORD $0x4eacf484 // fmin v4.4s, v4.4s, v12.4s
+	WORD $0x4eacf4a5 // fmin v5.4s, v5.4s, v12.4s
+	WORD $0x4eacf4c6 // fmin v6.4s, v6.4s, v12.4s
+	WORD $0x4eacf4e7 // fmin v7.4s, v7.4s, v12.4s
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x6e2fdca5 // fmul v5.4s, v5.4s, v15.4s
+	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
+	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
+	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
+	WORD $0x4ea3d4e7 // fsub v7.4s, v7.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
+	WORD $0x6e25dca5 // fmul v5.4s, v5.4s, v5.4s
+	WORD $0x6e26dcc6 // fmul v6.4s, v6.4s, v6.4s
+	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
+	WORD $0x4e24d56b // fadd v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x4e27d508 // fadd v8.4s, v8.4s, v7.4s
+	ADD $1024, R8, R8
+	CMP R2, R8
+	BLT elements
+shut:
+	FMOVQ F11, (R0)
+	FMOVQ F10, 16(R0)
+	FMOVQ F9, 32(R0)
+	FMOVQ F8, 48(R0)
+	ADD $256, R7, R7
+	ADD $64, R0, R0
+	SUB $4, R1, R1
+	CBNZ R1, accumulators
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ F2, (R4)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R4), F1
+	FMOVQ 128(R4), F3
+	VBSL V3.B16, V1.B16, V2.B16
+	FMOVQ F2, 64(R4)
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V3.S4, V3.S4
+	FMOVQ F3, 128(R4)
+	FMOVQ 192(R4), F1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 192(R4)
+	SUB $1024, R7, R7
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func LeastFpNEON(best *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, candidates int)
+
+TEXT ·LeastFpNEON(SB), NOSPLIT, $264-56
+	// pointers: R4 best, R5 scale, R7 x, from R6 on
+	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
+	// vector registers in use at once: 23
+	MOVD best+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD x+16(FP), R6
+	MOVD candidates+48(FP), R3
+group:
+	MOVD n+40(FP), R1
+	MOVD R6, R2
+	ADD R1, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R5), F15
+	MOVD $394264576, R16
+	VDUP R16, V0.S4
+	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
+	MOVD $1904214016, R16
+	VDUP R16, V1.S4
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x4e2fe400 // fcmeq v0.4s, v0.4s, v15.4s
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VMOV V0.B16, V14.B16
+	VBSL V2.B16, V1.B16, V14.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	FMOVS most+32(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x4eadd40c // fsub v12.4s, v0.4s, v13.4s
+	MOVD $2139095040, R16
+	VDUP R16, V11.S4
+	FMOVS least+24(FP), F10
+	VDUP V10.S[0], V10.S4
+	FMOVS step+28(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V9.S4
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+accumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	MOVD R6, R7
+	CMP R2, R7
+	BGE shut
+elements:
+	FMOVQ (R7), F0
+	FMOVQ 64(R7), F1
+	FMOVQ 128(R7), F2
+	FMOVQ 192(R7), F3
+	WORD $0x6e2edc04 // fmul v4.4s, v0.4s, v14.4s
+	WORD $0x6e2edc30 // fmul v16.4s, v1.4s, v14.4s
+	WORD $0x6e2edc51 // fmul v17.4s, v2.4s, v14.4s
+	WORD $0x6e2edc72 // fmul v18.4s, v3.4s, v14.4s
+	VMOV V0.B16, V19.B16
+	VFMLS V15.S4, V4.S4, V19.S4
+	VMOV V1.B16, V20.B16
+	VFMLS V15.S4, V16.S4, V20.S4
+	VMOV V2.B16, V21.B16
+	VFMLS V15.S4, V17.S4, V21.S4
+	VMOV V3.B16, V22.B16
+	VFMLS V15.S4, V18.S4, V22.S4
+	VFMLA V14.S4, V19.S4, V4.S4
+	VFMLA V14.S4, V20.S4, V16.S4
+	VFMLA V14.S4, V21.S4, V17.S4
+	VFMLA V14.S4, V22.S4, V18.S4
+	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD $0x4e2cf610 // fmax v16.4s, v16.4s, v12.4s
+	WORD $0x4e2cf631 // fmax v17.4s, v17.4s, v12.4s
+	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
+	WORD $0x4eadf631 // fmin v17.4s, v17.4s, v13.4s
+	WORD $0x4eadf652 // fmin v18.4s, v18.4s, v13.4s
+	VAND V11.B16, V4.B16, V19.B16
+	VAND V11.B16, V16.B16, V20.B16
+	VAND V11.B16, V17.B16, V21.B16
+	VAND V11.B16, V18.B16, V22.B16
+	VUMAX V10.S4, V19.S4, V19.S4
+	VUMAX V10.S4, V20.S4, V20.S4
+	VUMAX V10.S4, V21.S4, V21.S4
+	VUMAX V10.S4, V22.S4, V22.S4
+	VADD V9.S4, V19.S4, V19.S4
+	VADD V9.S4, V20.S4, V20.S4
+	VADD V9.S4, V21.S4, V21.S4
+	VADD V9.S4, V22.S4, V22.S4
+	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
+	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
+	WORD $0x4eb3d484 // fsub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
+	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
+	WORD $0x6e2fde52 // fmul v18.4s, v18.4s, v15.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x4ea1d610 // fsub v16.4s, v16.4s, v1.4s
+	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
+	WORD $0x4ea3d652 // fsub v18.4s, v18.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
+	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
+	WORD $0x6e31de31 // fmul v17.4s, v17.4s, v17.4s
+	WORD $0x6e32de52 // fmul v18.4s, v18.4s, v18.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	ADD $1024, R7, R7
+	CMP R2, R7
+	BLT elements
+shut:
+	FMOVQ F8, (R0)
+	FMOVQ F7, 16(R0)
+	FMOVQ F6, 32(R0)
+	FMOVQ F5, 48(R0)
+	ADD $256, R6, R6
+	ADD $64, R0, R0
+	SUB $4, R1, R1
+	CBNZ R1, accumulators
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ F2, (R4)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R4), F1
+	FMOVQ 128(R4), F3
+	VBSL V3.B16, V1.B16, V2.B16
+	FMOVQ F2, 64(R4)
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V3.S4, V3.S4
+	FMOVQ F3, 128(R4)
+	FMOVQ 192(R4), F1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 192(R4)
+	SUB $1024, R6, R6
+	ADD $64, R5, R5
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func LeastFpProductNEON(best *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, candidates int)
+
+TEXT ·LeastFpProductNEON(SB), NOSPLIT, $264-64
+	// pointers: R4 best, R5 scale, R6 factor, R8 x, from R7 on
+	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
+	// vector registers in use at once: 23
+	MOVD best+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD factor+16(FP), R6
 	MOVD x+24(FP), R7
-	MOVD groups+56(FP), R3
+	MOVD candidates+56(FP), R3
 group:
 	MOVD n+48(FP), R1
 	MOVD R7, R2
-	ADD R1<<2, R2, R2
+	ADD R1, R2, R2
 	ADD $16, RSP, R0
 	FMOVQ (R6), F15
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
@@ -536,88 +722,209 @@ group:
 	VDUP R16, V1.S4
 	VADD V1.S4, V0.S4, V10.S4
 	FMOVQ (R5), F9
-	AND $1, R1, R16
-	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-oneaccumulators:
+accumulators:
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	MOVD R7, R8
 	CMP R2, R8
-	BGE oneshut
-oneelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V11.S4, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $64, R8, R8
+	BGE shut
+elements:
+	FMOVQ (R8), F0
+	FMOVQ 64(R8), F1
+	FMOVQ 128(R8), F2
+	FMOVQ 192(R8), F3
+	WORD $0x6e2fdc04 // fmul v4.4s, v0.4s, v15.4s
+	WORD $0x6e2fdc30 // fmul v16.4s, v1.4s, v15.4s
+	WORD $0x6e2fdc51 // fmul v17.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc72 // fmul v18.4s, v3.4s, v15.4s
+	WORD $0x4e2df484 // fmax v4.4s, v4.4s, v13.4s
+	WORD $0x4e2df610 // fmax v16.4s, v16.4s, v13.4s
+	WORD $0x4e2df631 // fmax v17.4s, v17.4s, v13.4s
+	WORD $0x4e2df652 // fmax v18.4s, v18.4s, v13.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	VAND V12.B16, V4.B16, V19.B16
+	VAND V12.B16, V16.B16, V20.B16
+	VAND V12.B16, V17.B16, V21.B16
+	VAND V12.B16, V18.B16, V22.B16
+	VUMAX V11.S4, V19.S4, V19.S4
+	VUMAX V11.S4, V20.S4, V20.S4
+	VUMAX V11.S4, V21.S4, V21.S4
+	VUMAX V11.S4, V22.S4, V22.S4
+	VADD V10.S4, V19.S4, V19.S4
+	VADD V10.S4, V20.S4, V20.S4
+	VADD V10.S4, V21.S4, V21.S4
+	VADD V10.S4, V22.S4, V22.S4
+	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
+	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
+	WORD $0x4eb3d484 // fsub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x4ea1d610 // fsub v16.4s, v16.4s, v1.4s
+	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
+	WORD $0x4ea3d652 // fsub v18.4s, v18.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
+	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
+	WORD $0x6e31de31 // fmul v17.4s, v17.4s, v17.4s
+	WORD $0x6e32de52 // fmul v18.4s, v18.4s, v18.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	ADD $1024, R8, R8
 	CMP R2, R8
-	BLT oneelements
-oneshut:
-	FMOVQ F8, (R0)
-	ADD $4, R7, R7
-	ADD $16, R0, R0
-	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD R7, R8
-	CMP R2, R8
-	BGE allshut
-allelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V11.S4, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $4, R8, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V11.S4, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
-	ADD $64, R8, R8
-	CMP R2, R8
-	BLT allelements
-allshut:
+	BLT elements
+shut:
 	FMOVQ F8, (R0)
 	FMOVQ F7, 16(R0)
-	ADD $8, R7, R7
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
+	FMOVQ F6, 32(R0)
+	FMOVQ F5, 48(R0)
+	ADD $256, R7, R7
+	ADD $64, R0, R0
+	SUB $4, R1, R1
+	CBNZ R1, accumulators
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ F2, (R4)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R4), F1
+	FMOVQ 128(R4), F3
+	VBSL V3.B16, V1.B16, V2.B16
+	FMOVQ F2, 64(R4)
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V3.S4, V3.S4
+	FMOVQ F3, 128(R4)
+	FMOVQ 192(R4), F1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 192(R4)
+	SUB $1024, R7, R7
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func ErrorIntWeightedNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+
+TEXT ·ErrorIntWeightedNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 10
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD zeroPoint+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R5), F15
+	MOVD $394264576, R16
+	VDUP R16, V0.S4
+	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
+	MOVD $1904214016, R16
+	VDUP R16, V1.S4
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x4e2fe400 // fcmeq v0.4s, v0.4s, v15.4s
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VMOV V0.B16, V14.B16
+	VBSL V2.B16, V1.B16, V14.B16
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVQ (R6), F1
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+accumulators:
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE shut
+elements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	VLD1R (R10), [V0.S4]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT elements
+shut:
+	FMOVQ F11, (R0)
+	ADD $4, R7, R7
+	ADD $4, R9, R9
+	ADD $16, R0, R0
+	SUB $1, R1, R1
+	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -651,8 +958,10 @@ total:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R4)
 	SUB $64, R7, R7
+	SUB $64, R9, R9
 	MOVD n+48(FP), R1
 	ADD R1<<2, R7, R7
+	ADD R1<<2, R9, R9
 	MOVD stride+64(FP), R1
 	ADD R1, R4, R4
 	ADD R1, R5, R5
@@ -661,9 +970,798 @@ total:
 	CBNZ R3, group
 	RET
 
-// func ErrorIntWeightedNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// func ErrorMinvalWeightedNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
-TEXT ·ErrorIntWeightedNEON(SB), NOSPLIT, $264-72
+TEXT ·ErrorMinvalWeightedNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 11
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD minval+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R6), F15
+	FMOVQ (R5), F14
+	MOVD $394264576, R16
+	VDUP R16, V0.S4
+	WORD $0x4e20f5c0 // fmax v0.4s, v14.4s, v0.4s
+	MOVD $1904214016, R16
+	VDUP R16, V1.S4
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x4e2ee400 // fcmeq v0.4s, v0.4s, v14.4s
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	WORD $0x6e2efc21 // fdiv v1.4s, v1.4s, v14.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VMOV V0.B16, V13.B16
+	VBSL V2.B16, V1.B16, V13.B16
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+accumulators:
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE shut
+elements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	VFMLS V14.S4, V2.S4, V1.S4
+	VFMLA V13.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	VLD1R (R10), [V0.S4]
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT elements
+shut:
+	FMOVQ F10, (R0)
+	ADD $4, R7, R7
+	ADD $4, R9, R9
+	ADD $16, R0, R0
+	SUB $1, R1, R1
+	CBNZ R1, accumulators
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	SUB $64, R9, R9
+	MOVD n+48(FP), R1
+	ADD R1<<2, R7, R7
+	ADD R1<<2, R9, R9
+	MOVD stride+64(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func ErrorFpWeightedNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+TEXT ·ErrorFpWeightedNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R7 x, from R6 on, R9 w, from R8 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 13
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD x+16(FP), R6
+	MOVD w+24(FP), R8
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R6, R2
+	ADD R1<<2, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R5), F15
+	MOVD $394264576, R16
+	VDUP R16, V0.S4
+	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
+	MOVD $1904214016, R16
+	VDUP R16, V1.S4
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x4e2fe400 // fcmeq v0.4s, v0.4s, v15.4s
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VMOV V0.B16, V14.B16
+	VBSL V2.B16, V1.B16, V14.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	FMOVS most+40(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x4eadd40c // fsub v12.4s, v0.4s, v13.4s
+	MOVD $2139095040, R16
+	VDUP R16, V11.S4
+	FMOVS least+32(FP), F10
+	VDUP V10.S[0], V10.S4
+	FMOVS step+36(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V9.S4
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+accumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	MOVD R6, R7
+	MOVD R8, R9
+	CMP R2, R7
+	BGE shut
+elements:
+	VLD1R (R7), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V10.S4, V2.S4, V2.S4
+	VADD V9.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	VLD1R (R9), [V0.S4]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD $64, R7, R7
+	ADD $64, R9, R9
+	CMP R2, R7
+	BLT elements
+shut:
+	FMOVQ F8, (R0)
+	ADD $4, R6, R6
+	ADD $4, R8, R8
+	ADD $16, R0, R0
+	SUB $1, R1, R1
+	CBNZ R1, accumulators
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R4)
+	SUB $64, R6, R6
+	SUB $64, R8, R8
+	MOVD n+48(FP), R1
+	ADD R1<<2, R6, R6
+	ADD R1<<2, R8, R8
+	MOVD stride+64(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func LeastIntWeightedNEON(best *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, candidates int)
+
+TEXT ·LeastIntWeightedNEON(SB), NOSPLIT, $264-64
+	// pointers: R4 best, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
+	// vector registers in use at once: 20
+	MOVD best+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD zeroPoint+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD candidates+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R7, R2
+	ADD R1, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R5), F15
+	MOVD $394264576, R16
+	VDUP R16, V0.S4
+	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
+	MOVD $1904214016, R16
+	VDUP R16, V1.S4
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x4e2fe400 // fcmeq v0.4s, v0.4s, v15.4s
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VMOV V0.B16, V14.B16
+	VBSL V2.B16, V1.B16, V14.B16
+	FMOVS least+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVQ (R6), F1
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
+	FMOVS most+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	VSUB V1.S4, V0.S4, V0.S4
+	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+accumulators:
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE shut
+elements:
+	FMOVQ (R8), F0
+	FMOVQ 64(R8), F1
+	FMOVQ 128(R8), F2
+	FMOVQ 192(R8), F3
+	WORD $0x6e2edc04 // fmul v4.4s, v0.4s, v14.4s
+	WORD $0x6e2edc25 // fmul v5.4s, v1.4s, v14.4s
+	WORD $0x6e2edc46 // fmul v6.4s, v2.4s, v14.4s
+	WORD $0x6e2edc67 // fmul v7.4s, v3.4s, v14.4s
+	VMOV V0.B16, V16.B16
+	VFMLS V15.S4, V4.S4, V16.S4
+	VMOV V1.B16, V17.B16
+	VFMLS V15.S4, V5.S4, V17.S4
+	VMOV V2.B16, V18.B16
+	VFMLS V15.S4, V6.S4, V18.S4
+	VMOV V3.B16, V19.B16
+	VFMLS V15.S4, V7.S4, V19.S4
+	VFMLA V14.S4, V16.S4, V4.S4
+	VFMLA V14.S4, V17.S4, V5.S4
+	VFMLA V14.S4, V18.S4, V6.S4
+	VFMLA V14.S4, V19.S4, V7.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2df484 // fmax v4.4s, v4.4s, v13.4s
+	WORD $0x4e2df4a5 // fmax v5.4s, v5.4s, v13.4s
+	WORD $0x4e2df4c6 // fmax v6.4s, v6.4s, v13.4s
+	WORD $0x4e2df4e7 // fmax v7.4s, v7.4s, v13.4s
+	WORD $0x4eacf484 // fmin v4.4s, v4.4s, v12.4s
+	WORD $0x4eacf4a5 // fmin v5.4s, v5.4s, v12.4s
+	WORD $0x4eacf4c6 // fmin v6.4s, v6.4s, v12.4s
+	WORD $0x4eacf4e7 // fmin v7.4s, v7.4s, v12.4s
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x6e2fdca5 // fmul v5.4s, v5.4s, v15.4s
+	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
+	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
+	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
+	WORD $0x4ea3d4e7 // fsub v7.4s, v7.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
+	WORD $0x6e25dca5 // fmul v5.4s, v5.4s, v5.4s
+	WORD $0x6e26dcc6 // fmul v6.4s, v6.4s, v6.4s
+	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
+	FMOVQ (R10), F0
+	FMOVQ 64(R10), F1
+	FMOVQ 128(R10), F2
+	FMOVQ 192(R10), F3
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
+	WORD $0x4e24d56b // fadd v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x4e27d508 // fadd v8.4s, v8.4s, v7.4s
+	ADD $1024, R8, R8
+	ADD $1024, R10, R10
+	CMP R2, R8
+	BLT elements
+shut:
+	FMOVQ F11, (R0)
+	FMOVQ F10, 16(R0)
+	FMOVQ F9, 32(R0)
+	FMOVQ F8, 48(R0)
+	ADD $256, R7, R7
+	ADD $256, R9, R9
+	ADD $64, R0, R0
+	SUB $4, R1, R1
+	CBNZ R1, accumulators
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ F2, (R4)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R4), F1
+	FMOVQ 128(R4), F3
+	VBSL V3.B16, V1.B16, V2.B16
+	FMOVQ F2, 64(R4)
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V3.S4, V3.S4
+	FMOVQ F3, 128(R4)
+	FMOVQ 192(R4), F1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 192(R4)
+	SUB $1024, R7, R7
+	SUB $1024, R9, R9
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func LeastFpWeightedNEON(best *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
+
+TEXT ·LeastFpWeightedNEON(SB), NOSPLIT, $264-64
+	// pointers: R4 best, R5 scale, R7 x, from R6 on, R9 w, from R8 on
+	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
+	// vector registers in use at once: 23
+	MOVD best+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD x+16(FP), R6
+	MOVD w+24(FP), R8
+	MOVD candidates+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R6, R2
+	ADD R1, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R5), F15
+	MOVD $394264576, R16
+	VDUP R16, V0.S4
+	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
+	MOVD $1904214016, R16
+	VDUP R16, V1.S4
+	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
+	WORD $0x4e2fe400 // fcmeq v0.4s, v0.4s, v15.4s
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VMOV V0.B16, V14.B16
+	VBSL V2.B16, V1.B16, V14.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	FMOVS most+40(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x4eadd40c // fsub v12.4s, v0.4s, v13.4s
+	MOVD $2139095040, R16
+	VDUP R16, V11.S4
+	FMOVS least+32(FP), F10
+	VDUP V10.S[0], V10.S4
+	FMOVS step+36(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V9.S4
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+accumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	MOVD R6, R7
+	MOVD R8, R9
+	CMP R2, R7
+	BGE shut
+elements:
+	FMOVQ (R7), F0
+	FMOVQ 64(R7), F1
+	FMOVQ 128(R7), F2
+	FMOVQ 192(R7), F3
+	WORD $0x6e2edc04 // fmul v4.4s, v0.4s, v14.4s
+	WORD $0x6e2edc30 // fmul v16.4s, v1.4s, v14.4s
+	WORD $0x6e2edc51 // fmul v17.4s, v2.4s, v14.4s
+	WORD $0x6e2edc72 // fmul v18.4s, v3.4s, v14.4s
+	VMOV V0.B16, V19.B16
+	VFMLS V15.S4, V4.S4, V19.S4
+	VMOV V1.B16, V20.B16
+	VFMLS V15.S4, V16.S4, V20.S4
+	VMOV V2.B16, V21.B16
+	VFMLS V15.S4, V17.S4, V21.S4
+	VMOV V3.B16, V22.B16
+	VFMLS V15.S4, V18.S4, V22.S4
+	VFMLA V14.S4, V19.S4, V4.S4
+	VFMLA V14.S4, V20.S4, V16.S4
+	VFMLA V14.S4, V21.S4, V17.S4
+	VFMLA V14.S4, V22.S4, V18.S4
+	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
+	WORD $0x4e2cf610 // fmax v16.4s, v16.4s, v12.4s
+	WORD $0x4e2cf631 // fmax v17.4s, v17.4s, v12.4s
+	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
+	WORD $0x4eadf631 // fmin v17.4s, v17.4s, v13.4s
+	WORD $0x4eadf652 // fmin v18.4s, v18.4s, v13.4s
+	VAND V11.B16, V4.B16, V19.B16
+	VAND V11.B16, V16.B16, V20.B16
+	VAND V11.B16, V17.B16, V21.B16
+	VAND V11.B16, V18.B16, V22.B16
+	VUMAX V10.S4, V19.S4, V19.S4
+	VUMAX V10.S4, V20.S4, V20.S4
+	VUMAX V10.S4, V21.S4, V21.S4
+	VUMAX V10.S4, V22.S4, V22.S4
+	VADD V9.S4, V19.S4, V19.S4
+	VADD V9.S4, V20.S4, V20.S4
+	VADD V9.S4, V21.S4, V21.S4
+	VADD V9.S4, V22.S4, V22.S4
+	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
+	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
+	WORD $0x4eb3d484 // fsub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
+	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
+	WORD $0x6e2fde52 // fmul v18.4s, v18.4s, v15.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x4ea1d610 // fsub v16.4s, v16.4s, v1.4s
+	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
+	WORD $0x4ea3d652 // fsub v18.4s, v18.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
+	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
+	WORD $0x6e31de31 // fmul v17.4s, v17.4s, v17.4s
+	WORD $0x6e32de52 // fmul v18.4s, v18.4s, v18.4s
+	FMOVQ (R9), F0
+	FMOVQ 64(R9), F1
+	FMOVQ 128(R9), F2
+	FMOVQ 192(R9), F3
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
+	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	ADD $1024, R7, R7
+	ADD $1024, R9, R9
+	CMP R2, R7
+	BLT elements
+shut:
+	FMOVQ F8, (R0)
+	FMOVQ F7, 16(R0)
+	FMOVQ F6, 32(R0)
+	FMOVQ F5, 48(R0)
+	ADD $256, R6, R6
+	ADD $256, R8, R8
+	ADD $64, R0, R0
+	SUB $4, R1, R1
+	CBNZ R1, accumulators
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ F2, (R4)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R4), F1
+	FMOVQ 128(R4), F3
+	VBSL V3.B16, V1.B16, V2.B16
+	FMOVQ F2, 64(R4)
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V3.S4, V3.S4
+	FMOVQ F3, 128(R4)
+	FMOVQ 192(R4), F1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 192(R4)
+	SUB $1024, R6, R6
+	SUB $1024, R8, R8
+	ADD $64, R5, R5
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func LeastFpProductWeightedNEON(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
+
+TEXT ·LeastFpProductWeightedNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 best, R5 scale, R6 factor, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
+	// vector registers in use at once: 23
+	MOVD best+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD factor+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD candidates+64(FP), R3
+group:
+	MOVD n+56(FP), R1
+	MOVD R7, R2
+	ADD R1, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R6), F15
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	FMOVS most+48(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x4eaed40d // fsub v13.4s, v0.4s, v14.4s
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	FMOVS least+40(FP), F11
+	VDUP V11.S[0], V11.S4
+	FMOVS step+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V10.S4
+	FMOVQ (R5), F9
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+accumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE shut
+elements:
+	FMOVQ (R8), F0
+	FMOVQ 64(R8), F1
+	FMOVQ 128(R8), F2
+	FMOVQ 192(R8), F3
+	WORD $0x6e2fdc04 // fmul v4.4s, v0.4s, v15.4s
+	WORD $0x6e2fdc30 // fmul v16.4s, v1.4s, v15.4s
+	WORD $0x6e2fdc51 // fmul v17.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc72 // fmul v18.4s, v3.4s, v15.4s
+	WORD $0x4e2df484 // fmax v4.4s, v4.4s, v13.4s
+	WORD $0x4e2df610 // fmax v16.4s, v16.4s, v13.4s
+	WORD $0x4e2df631 // fmax v17.4s, v17.4s, v13.4s
+	WORD $0x4e2df652 // fmax v18.4s, v18.4s, v13.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	VAND V12.B16, V4.B16, V19.B16
+	VAND V12.B16, V16.B16, V20.B16
+	VAND V12.B16, V17.B16, V21.B16
+	VAND V12.B16, V18.B16, V22.B16
+	VUMAX V11.S4, V19.S4, V19.S4
+	VUMAX V11.S4, V20.S4, V20.S4
+	VUMAX V11.S4, V21.S4, V21.S4
+	VUMAX V11.S4, V22.S4, V22.S4
+	VADD V10.S4, V19.S4, V19.S4
+	VADD V10.S4, V20.S4, V20.S4
+	VADD V10.S4, V21.S4, V21.S4
+	VADD V10.S4, V22.S4, V22.S4
+	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
+	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
+	WORD $0x4eb3d484 // fsub v4.4s, v4.4s, v19.4s
+	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x4ea1d610 // fsub v16.4s, v16.4s, v1.4s
+	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
+	WORD $0x4ea3d652 // fsub v18.4s, v18.4s, v3.4s
+	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
+	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
+	WORD $0x6e31de31 // fmul v17.4s, v17.4s, v17.4s
+	WORD $0x6e32de52 // fmul v18.4s, v18.4s, v18.4s
+	FMOVQ (R10), F0
+	FMOVQ 64(R10), F1
+	FMOVQ 128(R10), F2
+	FMOVQ 192(R10), F3
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
+	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	ADD $1024, R8, R8
+	ADD $1024, R10, R10
+	CMP R2, R8
+	BLT elements
+shut:
+	FMOVQ F8, (R0)
+	FMOVQ F7, 16(R0)
+	FMOVQ F6, 32(R0)
+	FMOVQ F5, 48(R0)
+	ADD $256, R7, R7
+	ADD $256, R9, R9
+	ADD $64, R0, R0
+	SUB $4, R1, R1
+	CBNZ R1, accumulators
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ (R4), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ F2, (R4)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R4), F1
+	FMOVQ 128(R4), F3
+	VBSL V3.B16, V1.B16, V2.B16
+	FMOVQ F2, 64(R4)
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V3.S4, V3.S4
+	FMOVQ F3, 128(R4)
+	FMOVQ 192(R4), F1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 192(R4)
+	SUB $1024, R7, R7
+	SUB $1024, R9, R9
+	ADD $64, R5, R5
+	ADD $64, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func ErrorIntPowersNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+
+TEXT ·ErrorIntPowersNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
 	// vector registers in use at once: 11
@@ -702,745 +1800,17 @@ group:
 	VDUP V0.S[0], V0.S4
 	VSUB V1.S4, V0.S4, V0.S4
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	AND $1, R1, R16
-	CBZ R16, several
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-oneaccumulators:
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	MOVD R7, R8
-	MOVD R9, R10
-	CMP R2, R8
-	BGE oneshut
-oneelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	VLD1R (R10), [V0.S4]
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
-	CMP R2, R8
-	BLT oneelements
-oneshut:
-	FMOVQ F11, (R0)
-	ADD $4, R7, R7
-	ADD $4, R9, R9
-	ADD $16, R0, R0
-	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	MOVD R7, R8
-	MOVD R9, R10
-	CMP R2, R8
-	BGE allshut
-allelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	VLD1R (R10), [V0.S4]
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	ADD $4, R8, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	ADD $4, R10, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
-	CMP R2, R8
-	BLT allelements
-allshut:
-	FMOVQ F11, (R0)
-	FMOVQ F10, 16(R0)
-	ADD $8, R7, R7
-	ADD $8, R9, R9
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R4)
-	SUB $64, R7, R7
-	MOVD n+48(FP), R1
-	ADD R1<<2, R7, R7
-	SUB $64, R9, R9
-	MOVD n+48(FP), R1
-	ADD R1<<2, R9, R9
-	MOVD stride+64(FP), R1
-	ADD R1, R4, R4
-	ADD R1, R5, R5
-	ADD R1, R6, R6
-	SUB $1, R3, R3
-	CBNZ R3, group
-	RET
-
-// func ErrorMinvalWeightedNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
-
-TEXT ·ErrorMinvalWeightedNEON(SB), NOSPLIT, $264-72
-	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on, R10 w, from R9 on
-	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 12
-	MOVD sums+0(FP), R4
-	MOVD scale+8(FP), R5
-	MOVD minval+16(FP), R6
-	MOVD x+24(FP), R7
-	MOVD w+32(FP), R9
-	MOVD groups+56(FP), R3
-group:
-	MOVD n+48(FP), R1
-	MOVD R7, R2
-	ADD R1<<2, R2, R2
-	ADD $16, RSP, R0
-	FMOVQ (R6), F15
-	FMOVQ (R5), F14
-	MOVD $394264576, R16
-	VDUP R16, V0.S4
-	WORD $0x4e20f5c0 // fmax v0.4s, v14.4s, v0.4s
-	MOVD $1904214016, R16
-	VDUP R16, V1.S4
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	WORD $0x4e2ee400 // fcmeq v0.4s, v0.4s, v14.4s
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	WORD $0x6e2efc21 // fdiv v1.4s, v1.4s, v14.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VMOV V0.B16, V13.B16
-	VBSL V2.B16, V1.B16, V13.B16
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	AND $1, R1, R16
-	CBZ R16, several
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-oneaccumulators:
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	MOVD R7, R8
-	MOVD R9, R10
-	CMP R2, R8
-	BGE oneshut
-oneelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	VFMLS V14.S4, V2.S4, V1.S4
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	VLD1R (R10), [V0.S4]
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
-	CMP R2, R8
-	BLT oneelements
-oneshut:
-	FMOVQ F10, (R0)
-	ADD $4, R7, R7
-	ADD $4, R9, R9
-	ADD $16, R0, R0
-	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	MOVD R7, R8
-	MOVD R9, R10
-	CMP R2, R8
-	BGE allshut
-allelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	VFMLS V14.S4, V2.S4, V1.S4
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	VLD1R (R10), [V0.S4]
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	ADD $4, R8, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	VFMLS V14.S4, V2.S4, V1.S4
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	ADD $4, R10, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
-	CMP R2, R8
-	BLT allelements
-allshut:
-	FMOVQ F10, (R0)
-	FMOVQ F9, 16(R0)
-	ADD $8, R7, R7
-	ADD $8, R9, R9
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R4)
-	SUB $64, R7, R7
-	MOVD n+48(FP), R1
-	ADD R1<<2, R7, R7
-	SUB $64, R9, R9
-	MOVD n+48(FP), R1
-	ADD R1<<2, R9, R9
-	MOVD stride+64(FP), R1
-	ADD R1, R4, R4
-	ADD R1, R5, R5
-	ADD R1, R6, R6
-	SUB $1, R3, R3
-	CBNZ R3, group
-	RET
-
-// func ErrorFpWeightedNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
-
-TEXT ·ErrorFpWeightedNEON(SB), NOSPLIT, $264-72
-	// pointers: R4 sums, R5 scale, R7 x, from R6 on, R9 w, from R8 on
-	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 14
-	MOVD sums+0(FP), R4
-	MOVD scale+8(FP), R5
-	MOVD x+16(FP), R6
-	MOVD w+24(FP), R8
-	MOVD groups+56(FP), R3
-group:
-	MOVD n+48(FP), R1
-	MOVD R6, R2
-	ADD R1<<2, R2, R2
-	ADD $16, RSP, R0
-	FMOVQ (R5), F15
-	MOVD $394264576, R16
-	VDUP R16, V0.S4
-	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
-	MOVD $1904214016, R16
-	VDUP R16, V1.S4
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	WORD $0x4e2fe400 // fcmeq v0.4s, v0.4s, v15.4s
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VMOV V0.B16, V14.B16
-	VBSL V2.B16, V1.B16, V14.B16
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	FMOVS most+40(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x4eadd40c // fsub v12.4s, v0.4s, v13.4s
-	MOVD $2139095040, R16
-	VDUP R16, V11.S4
-	FMOVS least+32(FP), F10
-	VDUP V10.S[0], V10.S4
-	FMOVS step+36(FP), F0
-	VDUP V0.S[0], V0.S4
-	MOVD $4194304, R16
-	VDUP R16, V1.S4
-	VADD V1.S4, V0.S4, V9.S4
-	AND $1, R1, R16
-	CBZ R16, several
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-oneaccumulators:
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD R6, R7
-	MOVD R8, R9
-	CMP R2, R7
-	BGE oneshut
-oneelements:
-	VLD1R (R7), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
-	VUMAX V10.S4, V2.S4, V2.S4
-	VADD V9.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	VLD1R (R9), [V0.S4]
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $64, R7, R7
-	ADD $64, R9, R9
-	CMP R2, R7
-	BLT oneelements
-oneshut:
-	FMOVQ F8, (R0)
-	ADD $4, R6, R6
-	ADD $4, R8, R8
-	ADD $16, R0, R0
-	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD R6, R7
-	MOVD R8, R9
-	CMP R2, R7
-	BGE allshut
-allelements:
-	VLD1R (R7), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
-	VUMAX V10.S4, V2.S4, V2.S4
-	VADD V9.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	VLD1R (R9), [V0.S4]
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $4, R7, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
-	VUMAX V10.S4, V2.S4, V2.S4
-	VADD V9.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	ADD $4, R9, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
-	ADD $64, R7, R7
-	ADD $64, R9, R9
-	CMP R2, R7
-	BLT allelements
-allshut:
-	FMOVQ F8, (R0)
-	FMOVQ F7, 16(R0)
-	ADD $8, R6, R6
-	ADD $8, R8, R8
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R4)
-	SUB $64, R6, R6
-	MOVD n+48(FP), R1
-	ADD R1<<2, R6, R6
-	SUB $64, R8, R8
-	MOVD n+48(FP), R1
-	ADD R1<<2, R8, R8
-	MOVD stride+64(FP), R1
-	ADD R1, R4, R4
-	ADD R1, R5, R5
-	SUB $1, R3, R3
-	CBNZ R3, group
-	RET
-
-// func ErrorFpProductWeightedNEON(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
-
-TEXT ·ErrorFpProductWeightedNEON(SB), NOSPLIT, $264-80
-	// pointers: R4 sums, R5 scale, R6 factor, R8 x, from R7 on, R10 w, from R9 on
-	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 14
-	MOVD sums+0(FP), R4
-	MOVD scale+8(FP), R5
-	MOVD factor+16(FP), R6
-	MOVD x+24(FP), R7
-	MOVD w+32(FP), R9
-	MOVD groups+64(FP), R3
-group:
-	MOVD n+56(FP), R1
-	MOVD R7, R2
-	ADD R1<<2, R2, R2
-	ADD $16, RSP, R0
-	FMOVQ (R6), F15
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	FMOVS most+48(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x4eaed40d // fsub v13.4s, v0.4s, v14.4s
-	MOVD $2139095040, R16
-	VDUP R16, V12.S4
-	FMOVS least+40(FP), F11
-	VDUP V11.S[0], V11.S4
-	FMOVS step+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	MOVD $4194304, R16
-	VDUP R16, V1.S4
-	VADD V1.S4, V0.S4, V10.S4
-	FMOVQ (R5), F9
-	AND $1, R1, R16
-	CBZ R16, several
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-oneaccumulators:
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD R7, R8
-	MOVD R9, R10
-	CMP R2, R8
-	BGE oneshut
-oneelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V11.S4, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	VLD1R (R10), [V0.S4]
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
-	CMP R2, R8
-	BLT oneelements
-oneshut:
-	FMOVQ F8, (R0)
-	ADD $4, R7, R7
-	ADD $4, R9, R9
-	ADD $16, R0, R0
-	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD R7, R8
-	MOVD R9, R10
-	CMP R2, R8
-	BGE allshut
-allelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V11.S4, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	VLD1R (R10), [V0.S4]
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $4, R8, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V11.S4, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	ADD $4, R10, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
-	CMP R2, R8
-	BLT allelements
-allshut:
-	FMOVQ F8, (R0)
-	FMOVQ F7, 16(R0)
-	ADD $8, R7, R7
-	ADD $8, R9, R9
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
-	FMOVQ 16(RSP), F0
-	FMOVQ 144(RSP), F1
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ 32(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R4)
-	SUB $64, R7, R7
-	MOVD n+56(FP), R1
-	ADD R1<<2, R7, R7
-	SUB $64, R9, R9
-	MOVD n+56(FP), R1
-	ADD R1<<2, R9, R9
-	MOVD stride+72(FP), R1
-	ADD R1, R4, R4
-	ADD R1, R5, R5
-	ADD R1, R6, R6
-	SUB $1, R3, R3
-	CBNZ R3, group
-	RET
-
-// func ErrorIntPowersNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
-
-TEXT ·ErrorIntPowersNEON(SB), NOSPLIT, $264-72
-	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
-	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 12
-	MOVD sums+0(FP), R4
-	MOVD scale+8(FP), R5
-	MOVD zeroPoint+16(FP), R6
-	MOVD x+24(FP), R7
-	MOVD w+32(FP), R9
-	MOVD groups+56(FP), R3
-group:
-	MOVD n+48(FP), R1
-	MOVD R7, R2
-	ADD R1<<2, R2, R2
-	ADD $16, RSP, R0
-	FMOVQ (R5), F15
-	MOVD $394264576, R16
-	VDUP R16, V0.S4
-	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
-	MOVD $1904214016, R16
-	VDUP R16, V1.S4
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	WORD $0x4e2fe400 // fcmeq v0.4s, v0.4s, v15.4s
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VMOV V0.B16, V14.B16
-	VBSL V2.B16, V1.B16, V14.B16
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	FMOVQ (R6), F1
-	VSUB V1.S4, V0.S4, V0.S4
-	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	VSUB V1.S4, V0.S4, V0.S4
-	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
 	MOVD $2147483647, R16
 	VDUP R16, V11.S4
-	AND $1, R1, R16
-	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-oneaccumulators:
+accumulators:
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	MOVD R7, R8
 	MOVD R9, R10
 	CMP R2, R8
-	BGE oneshut
-oneelements:
+	BGE shut
+elements:
 	VLD1R (R8), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
@@ -1461,75 +1831,14 @@ oneelements:
 	ADD $64, R8, R8
 	ADD $64, R10, R10
 	CMP R2, R8
-	BLT oneelements
-oneshut:
+	BLT elements
+shut:
 	FMOVQ F10, (R0)
 	ADD $4, R7, R7
 	ADD $4, R9, R9
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	MOVD R7, R8
-	MOVD R9, R10
-	CMP R2, R8
-	BGE allshut
-allelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
-	VAND V11.B16, V1.B16, V1.B16
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VLD1R (R10), [V1.S4]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	ADD $4, R8, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
-	VAND V11.B16, V1.B16, V1.B16
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	ADD $4, R10, R16
-	VLD1R (R16), [V1.S4]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
-	CMP R2, R8
-	BLT allelements
-allshut:
-	FMOVQ F10, (R0)
-	FMOVQ F9, 16(R0)
-	ADD $8, R7, R7
-	ADD $8, R9, R9
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
+	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -1563,10 +1872,9 @@ total:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R4)
 	SUB $64, R7, R7
-	MOVD n+48(FP), R1
-	ADD R1<<2, R7, R7
 	SUB $64, R9, R9
 	MOVD n+48(FP), R1
+	ADD R1<<2, R7, R7
 	ADD R1<<2, R9, R9
 	MOVD stride+64(FP), R1
 	ADD R1, R4, R4
@@ -1581,7 +1889,7 @@ total:
 TEXT ·ErrorMinvalPowersNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on, R10 w, from R9 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD minval+16(FP), R6
@@ -1617,18 +1925,15 @@ group:
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
 	MOVD $2147483647, R16
 	VDUP R16, V10.S4
-	AND $1, R1, R16
-	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-oneaccumulators:
+accumulators:
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	MOVD R7, R8
 	MOVD R9, R10
 	CMP R2, R8
-	BGE oneshut
-oneelements:
+	BGE shut
+elements:
 	VLD1R (R8), [V0.S4]
 	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
 	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
@@ -1650,77 +1955,14 @@ oneelements:
 	ADD $64, R8, R8
 	ADD $64, R10, R10
 	CMP R2, R8
-	BLT oneelements
-oneshut:
+	BLT elements
+shut:
 	FMOVQ F9, (R0)
 	ADD $4, R7, R7
 	ADD $4, R9, R9
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	MOVD R7, R8
-	MOVD R9, R10
-	CMP R2, R8
-	BGE allshut
-allelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	VFMLS V14.S4, V2.S4, V1.S4
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22dc40 // fmul v0.4s, v2.4s, v2.4s
-	VAND V10.B16, V2.B16, V2.B16
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	VLD1R (R10), [V1.S4]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
-	ADD $4, R8, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	VFMLS V14.S4, V2.S4, V1.S4
-	VFMLA V13.S4, V1.S4, V2.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22dc40 // fmul v0.4s, v2.4s, v2.4s
-	VAND V10.B16, V2.B16, V2.B16
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	ADD $4, R10, R16
-	VLD1R (R16), [V1.S4]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
-	CMP R2, R8
-	BLT allelements
-allshut:
-	FMOVQ F9, (R0)
-	FMOVQ F8, 16(R0)
-	ADD $8, R7, R7
-	ADD $8, R9, R9
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
+	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -1754,10 +1996,9 @@ total:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R4)
 	SUB $64, R7, R7
-	MOVD n+48(FP), R1
-	ADD R1<<2, R7, R7
 	SUB $64, R9, R9
 	MOVD n+48(FP), R1
+	ADD R1<<2, R7, R7
 	ADD R1<<2, R9, R9
 	MOVD stride+64(FP), R1
 	ADD R1, R4, R4
@@ -1772,7 +2013,7 @@ total:
 TEXT ·ErrorFpPowersNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 sums, R5 scale, R7 x, from R6 on, R9 w, from R8 on
 	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 15
+	// vector registers in use at once: 14
 	MOVD sums+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD x+16(FP), R6
@@ -1813,18 +2054,15 @@ group:
 	VADD V1.S4, V0.S4, V9.S4
 	MOVD $2147483647, R16
 	VDUP R16, V8.S4
-	AND $1, R1, R16
-	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-oneaccumulators:
+accumulators:
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	MOVD R6, R7
 	MOVD R8, R9
 	CMP R2, R7
-	BGE oneshut
-oneelements:
+	BGE shut
+elements:
 	VLD1R (R7), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
@@ -1849,83 +2087,14 @@ oneelements:
 	ADD $64, R7, R7
 	ADD $64, R9, R9
 	CMP R2, R7
-	BLT oneelements
-oneshut:
+	BLT elements
+shut:
 	FMOVQ F7, (R0)
 	ADD $4, R6, R6
 	ADD $4, R8, R8
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	MOVD R6, R7
-	MOVD R8, R9
-	CMP R2, R7
-	BGE allshut
-allelements:
-	VLD1R (R7), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
-	VUMAX V10.S4, V2.S4, V2.S4
-	VADD V9.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
-	VAND V8.B16, V1.B16, V1.B16
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VLD1R (R9), [V1.S4]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	ADD $4, R7, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V14.S4, V2.S4, V1.S4
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	VAND V11.B16, V1.B16, V2.B16
-	VUMAX V10.S4, V2.S4, V2.S4
-	VADD V9.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
-	VAND V8.B16, V1.B16, V1.B16
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	ADD $4, R9, R16
-	VLD1R (R16), [V1.S4]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
-	ADD $64, R7, R7
-	ADD $64, R9, R9
-	CMP R2, R7
-	BLT allelements
-allshut:
-	FMOVQ F7, (R0)
-	FMOVQ F6, 16(R0)
-	ADD $8, R6, R6
-	ADD $8, R8, R8
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
+	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -1959,10 +2128,9 @@ total:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R4)
 	SUB $64, R6, R6
-	MOVD n+48(FP), R1
-	ADD R1<<2, R6, R6
 	SUB $64, R8, R8
 	MOVD n+48(FP), R1
+	ADD R1<<2, R6, R6
 	ADD R1<<2, R8, R8
 	MOVD stride+64(FP), R1
 	ADD R1, R4, R4
@@ -1971,22 +2139,22 @@ total:
 	CBNZ R3, group
 	RET
 
-// func ErrorFpProductPowersNEON(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// func LeastFpProductPowersNEON(best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int)
 
-TEXT ·ErrorFpProductPowersNEON(SB), NOSPLIT, $264-80
-	// pointers: R4 sums, R5 scale, R6 factor, R8 x, from R7 on, R10 w, from R9 on
-	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
-	// vector registers in use at once: 15
-	MOVD sums+0(FP), R4
+TEXT ·LeastFpProductPowersNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 best, R5 scale, R6 factor, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
+	// vector registers in use at once: 24
+	MOVD best+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD factor+16(FP), R6
 	MOVD x+24(FP), R7
 	MOVD w+32(FP), R9
-	MOVD groups+64(FP), R3
+	MOVD candidates+64(FP), R3
 group:
 	MOVD n+56(FP), R1
 	MOVD R7, R2
-	ADD R1<<2, R2, R2
+	ADD R1, R2, R2
 	ADD $16, RSP, R0
 	FMOVQ (R6), F15
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
@@ -2005,110 +2173,104 @@ group:
 	FMOVQ (R5), F9
 	MOVD $2147483647, R16
 	VDUP R16, V8.S4
-	AND $1, R1, R16
-	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-oneaccumulators:
+accumulators:
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	MOVD R7, R8
 	MOVD R9, R10
 	CMP R2, R8
-	BGE oneshut
-oneelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V11.S4, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
-	VAND V8.B16, V1.B16, V1.B16
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VLD1R (R10), [V1.S4]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	BGE shut
+elements:
+	FMOVQ (R8), F0
+	FMOVQ 64(R8), F1
+	FMOVQ 128(R8), F2
+	FMOVQ 192(R8), F3
+	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
+	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
+	WORD $0x6e2fdc52 // fmul v18.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc73 // fmul v19.4s, v3.4s, v15.4s
+	WORD $0x4e2df610 // fmax v16.4s, v16.4s, v13.4s
+	WORD $0x4e2df631 // fmax v17.4s, v17.4s, v13.4s
+	WORD $0x4e2df652 // fmax v18.4s, v18.4s, v13.4s
+	WORD $0x4e2df673 // fmax v19.4s, v19.4s, v13.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x4eaef673 // fmin v19.4s, v19.4s, v14.4s
+	VAND V12.B16, V16.B16, V20.B16
+	VAND V12.B16, V17.B16, V21.B16
+	VAND V12.B16, V18.B16, V22.B16
+	VAND V12.B16, V19.B16, V23.B16
+	VUMAX V11.S4, V20.S4, V20.S4
+	VUMAX V11.S4, V21.S4, V21.S4
+	VUMAX V11.S4, V22.S4, V22.S4
+	VUMAX V11.S4, V23.S4, V23.S4
+	VADD V10.S4, V20.S4, V20.S4
+	VADD V10.S4, V21.S4, V21.S4
+	VADD V10.S4, V22.S4, V22.S4
+	VADD V10.S4, V23.S4, V23.S4
+	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
+	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
+	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
+	WORD $0x4eb7d673 // fsub v19.4s, v19.4s, v23.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
+	WORD $0x4ea0d610 // fsub v16.4s, v16.4s, v0.4s
+	WORD $0x4ea1d631 // fsub v17.4s, v17.4s, v1.4s
+	WORD $0x4ea2d652 // fsub v18.4s, v18.4s, v2.4s
+	WORD $0x4ea3d673 // fsub v19.4s, v19.4s, v3.4s
+	WORD $0x6e30de00 // fmul v0.4s, v16.4s, v16.4s
+	WORD $0x6e31de21 // fmul v1.4s, v17.4s, v17.4s
+	WORD $0x6e32de42 // fmul v2.4s, v18.4s, v18.4s
+	WORD $0x6e33de63 // fmul v3.4s, v19.4s, v19.4s
+	VAND V8.B16, V16.B16, V16.B16
+	VAND V8.B16, V17.B16, V17.B16
+	VAND V8.B16, V18.B16, V18.B16
+	VAND V8.B16, V19.B16, V19.B16
+	WORD $0x6ea1fa10 // fsqrt v16.4s, v16.4s
+	WORD $0x6ea1fa31 // fsqrt v17.4s, v17.4s
+	WORD $0x6ea1fa52 // fsqrt v18.4s, v18.4s
+	WORD $0x6ea1fa73 // fsqrt v19.4s, v19.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	FMOVQ (R10), F16
+	FMOVQ 64(R10), F17
+	FMOVQ 128(R10), F18
+	FMOVQ 192(R10), F19
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
 	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
+	ADD $1024, R8, R8
+	ADD $1024, R10, R10
 	CMP R2, R8
-	BLT oneelements
-oneshut:
-	FMOVQ F7, (R0)
-	ADD $4, R7, R7
-	ADD $4, R9, R9
-	ADD $16, R0, R0
-	SUB $1, R1, R1
-	CBNZ R1, oneaccumulators
-	B total
-several:
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-allaccumulators:
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	MOVD R7, R8
-	MOVD R9, R10
-	CMP R2, R8
-	BGE allshut
-allelements:
-	VLD1R (R8), [V0.S4]
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V11.S4, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
-	VAND V8.B16, V1.B16, V1.B16
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VLD1R (R10), [V1.S4]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	ADD $4, R8, R16
-	VLD1R (R16), [V0.S4]
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V2.B16
-	VUMAX V11.S4, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
-	VAND V8.B16, V1.B16, V1.B16
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	ADD $4, R10, R16
-	VLD1R (R16), [V1.S4]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
-	ADD $64, R8, R8
-	ADD $64, R10, R10
-	CMP R2, R8
-	BLT allelements
-allshut:
+	BLT elements
+shut:
 	FMOVQ F7, (R0)
 	FMOVQ F6, 16(R0)
-	ADD $8, R7, R7
-	ADD $8, R9, R9
-	ADD $32, R0, R0
-	SUB $2, R1, R1
-	CBNZ R1, allaccumulators
-total:
+	FMOVQ F5, 32(R0)
+	FMOVQ F4, 48(R0)
+	ADD $256, R7, R7
+	ADD $256, R9, R9
+	ADD $64, R0, R0
+	SUB $4, R1, R1
+	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -2135,22 +2297,30 @@ total:
 	FMOVQ 192(RSP), F3
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	FMOVQ 256(RSP), F16
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R4)
-	SUB $64, R7, R7
-	MOVD n+56(FP), R1
-	ADD R1<<2, R7, R7
-	SUB $64, R9, R9
-	MOVD n+56(FP), R1
-	ADD R1<<2, R9, R9
-	MOVD stride+72(FP), R1
-	ADD R1, R4, R4
-	ADD R1, R5, R5
-	ADD R1, R6, R6
+	FMOVQ (R4), F1
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	FMOVQ F2, (R4)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R4), F1
+	FMOVQ 128(R4), F3
+	VBSL V3.B16, V1.B16, V2.B16
+	FMOVQ F2, 64(R4)
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V3.S4, V3.S4
+	FMOVQ F3, 128(R4)
+	FMOVQ 192(R4), F1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 192(R4)
+	SUB $1024, R7, R7
+	SUB $1024, R9, R9
+	ADD $64, R5, R5
+	ADD $64, R6, R6
 	SUB $1, R3, R3
 	CBNZ R3, group
 	RET

@@ -230,6 +230,42 @@ loop:
 	CBNZ R2, loop
 	RET
 
+// func FourColumnsNEON(rows *float32, a *float32, b *float32, c *float32, d *float32, n int)
+
+TEXT ·FourColumnsNEON(SB), NOSPLIT, $0-48
+	// R0 rows, R1 a, R2 b, R3 c, R4 d, R5 n
+	MOVD rows+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD d+32(FP), R4
+	MOVD n+40(FP), R5
+loop:
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
+	VZIP1 V1.S4, V0.S4, V2.S4
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
+	VZIP1 V4.S4, V3.S4, V5.S4
+	VZIP1 V5.D2, V2.D2, V6.D2
+	FMOVQ F6, (R0)
+	VZIP2 V5.D2, V2.D2, V2.D2
+	FMOVQ F2, 64(R0)
+	VZIP2 V1.S4, V0.S4, V0.S4
+	VZIP2 V4.S4, V3.S4, V3.S4
+	VZIP1 V3.D2, V0.D2, V1.D2
+	FMOVQ F1, 128(R0)
+	VZIP2 V3.D2, V0.D2, V0.D2
+	FMOVQ F0, 192(R0)
+	ADD $256, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	ADD $16, R4, R4
+	SUB $1, R5, R5
+	CBNZ R5, loop
+	RET
+
 // func RangedSearchNEON(l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 
 TEXT ·RangedSearchNEON(SB), NOSPLIT, $0-72

@@ -1,0 +1,178 @@
+package kernels
+
+// Columns is the number of groups that LeastInt and LeastFloat take side by side, in
+// rows of which there are a multiple of RowsAtOnce.
+const (
+	Columns    = 16
+	RowsAtOnce = 4
+)
+
+// Best has the candidate of least error for each of Columns groups. The zero value
+// has seen none.
+type Best struct {
+	Error     [Columns]float32 // the least
+	Candidate [Columns]int32   // its number, of equal ones the first
+	next      [Columns]int32   // the next candidate's number
+	check     [Columns]float32 // NaN behind an error that was computed as one
+}
+
+// take is the next candidate of a group.
+func (b *Best) take(g int, e float32) {
+	if b.next[g] == 0 || e < b.Error[g] {
+		b.Error[g], b.Candidate[g] = e, b.next[g]
+	}
+	b.next[g]++
+}
+
+// LeastInt looks among candidates for those of the least error, which is
+// ErrorInt's, for Columns groups that lie side by side: src has rows of Columns
+// elements, one of each group, at most 4096 of them and a multiple of RowsAtOnce, and
+// weights likewise. Zeros behind groups add nothing. So has each of the parameters:
+// candidate c of group g has the number Columns*c+g.
+//
+// best has what was found in the calls before, which a candidate of less error
+// takes the place of. Candidates are numbered on from call to call. The first of all
+// is taken whatever its error is, so that it stays if that is NaN. Parameters with a
+// minval, of which zeros add something, are refused.
+func LeastInt(best *Best, src, weights []float32, p *IntParams, n Norm) {
+	const kernel = "LeastInt"
+	checkLeast(kernel, src, weights, len(p.Scale), n)
+	p.check(kernel, len(p.Scale))
+	if p.Minval != nil {
+		fail(kernel, "Minval is given, want zero points or none")
+	}
+	leastInt(current(), best, src, weights, p, n)
+}
+
+func leastInt(impl isa, best *Best, src, weights []float32, p *IntParams, n Norm) {
+	f := fakeQuantizer{ints: p}
+	switch {
+	case impl == generic || len(src) == 0 || len(p.Scale) == 0 || p.Dialect != Reference:
+		portableLeast(best, src, weights, len(p.Scale), f, n)
+	case n == Norm2:
+		leastIntAsm(impl, best, src, weights, p)
+	default:
+		rows := *p
+		rows.Scale, rows.ZeroPoint = fromColumns(p.Scale), fromColumns(p.ZeroPoint)
+		errs := make([]float32, len(p.Scale))
+		errorInt(impl, errs, fromColumns(src), fromColumns(weights), Columns, &rows, n)
+		best.takeRows(errs)
+	}
+}
+
+// LeastFloat is LeastInt for a small float format, as ErrorFloat is ErrorInt.
+func LeastFloat(best *Best, src, weights []float32, p *FloatParams, n Norm) {
+	const kernel = "LeastFloat"
+	checkLeast(kernel, src, weights, len(p.Scale), n)
+	p.check(kernel, len(p.Scale))
+	leastFloat(current(), best, src, weights, p, n)
+}
+
+func leastFloat(impl isa, best *Best, src, weights []float32, p *FloatParams, n Norm) {
+	e4m3 := p.Dialect != Reference && p.scalesOfE4M3FN()
+	m := p.method()
+	product := e4m3 && m.multiplies()
+	switch {
+	case impl == generic || len(src) == 0 || len(p.Scale) == 0 || !e4m3 && p.Dialect != Reference && !p.dividesByScales():
+		portableLeast(best, src, weights, len(p.Scale), fakeQuantizer{floats: p}, n)
+	case n == Norm2 || product && (len(weights) > 0 || len(src) <= sumChunk):
+		leastFloatAsm(impl, best, src, weights, p, n, e4m3, product)
+	default:
+		rows := *p
+		rows.Scale, rows.Factor = fromColumns(p.Scale), fromColumns(p.Factor)
+		errs := make([]float32, len(p.Scale))
+		errorFloat(impl, errs, fromColumns(src), fromColumns(weights), Columns, &rows, n)
+		best.takeRows(errs)
+	}
+}
+
+func checkLeast(kernel string, src, weights []float32, candidates int, n Norm) {
+	switch {
+	case len(src)%(Columns*RowsAtOnce) != 0:
+		fail(kernel, "len(src)=%d, want a multiple of %d", len(src), Columns*RowsAtOnce)
+	case candidates%Columns != 0:
+		fail(kernel, "len(Scale)=%d, want a multiple of %d", candidates, Columns)
+	}
+	checkError(kernel, nil, src, weights, Columns, n)
+}
+
+// portableLeast is for any number of parameters.
+func portableLeast(b *Best, src, weights []float32, candidates int, f fakeQuantizer, n Norm) {
+	for g := range Columns {
+		b.column(g, src, weights, candidates, f, n)
+	}
+}
+
+// column takes the candidates of one group.
+func (b *Best) column(g int, src, weights []float32, candidates int, f fakeQuantizer, n Norm) {
+	var bufX, bufW [sumChunk]float32
+	x, w := column(&bufX, src, g), column(&bufW, weights, g)
+	for i := g; i < candidates; i += Columns {
+		b.take(g, f.error(x, w, i, n))
+	}
+}
+
+// column returns the elements of one.
+func column(buf *[sumChunk]float32, x []float32, g int) []float32 {
+	n := len(x) / Columns
+	for i := range n {
+		buf[i] = x[i*Columns+g]
+	}
+	return buf[:n]
+}
+
+// takeRows takes the errors of candidates, those of a group one after the other.
+func (b *Best) takeRows(errs []float32) {
+	n := len(errs) / Columns
+	for i, e := range errs {
+		b.take(i/n, e)
+	}
+}
+
+// fromColumns returns the columns of x one after the other.
+func fromColumns[E any](x []E) []E {
+	if x == nil {
+		return nil
+	}
+	out, n := make([]E, len(x)), len(x)/Columns
+	for i, v := range x {
+		out[i%Columns*n+i/Columns] = v
+	}
+	return out
+}
+
+// ToColumns puts adjacent groups of the same length side by side, as LeastInt takes
+// them: dst has rows of Columns elements, one of each group of src, and then rows of
+// zeros up to a multiple of RowsAtOnce. Where there are fewer groups, the last one
+// stands for the rest too.
+func ToColumns(dst, src []float32, groups int) {
+	const kernel = "ToColumns"
+	if groups < 1 || groups > Columns || len(src)%groups != 0 {
+		fail(kernel, "%d elements of %d groups, want the same number for each of 1 to %d", len(src), groups, Columns)
+	}
+	checkLen(kernel, "dst", len(dst), (len(src)/groups+RowsAtOnce-1)/RowsAtOnce*RowsAtOnce*Columns)
+	toColumns(current(), dst, src, groups)
+}
+
+func toColumns(impl isa, dst, src []float32, groups int) {
+	const four = 4
+	length := len(src) / groups
+	for g := 0; g < Columns; g += four {
+		var x [four][]float32
+		for i := range x {
+			x[i] = src[min(g+i, groups-1)*length:][:length]
+		}
+		at := 0
+		if impl != generic && length >= four {
+			at = length / four * four
+			fourColumns(impl, dst[g:], &x)
+		}
+		for ; at < length; at++ {
+			to := dst[at*Columns+g:]
+			for i := range x {
+				to[i] = x[i][at]
+			}
+		}
+	}
+	clear(dst[length*Columns:])
+}
