@@ -22,7 +22,8 @@ const accumulators, columns, rowsAtOnce = 16, 16, 4
 // Summer is a machine that sums.
 type Summer interface {
 	Machine
-	Accumulate(acc, v V) Inst // acc += v
+	Accumulate(acc, v V) Inst                // acc += v
+	AccumulateFrom(s *Seg, acc V, from Addr) // the same of what is in memory
 }
 
 // sums is such a function before printing.
@@ -160,8 +161,12 @@ func (s *sums) sum(j, step int) V {
 		s.total.Add(s.m.Fill(v, Addr{Stack: true, Disp: 4 * s.m.Width() * j}))
 		return v
 	}
-	a, b := s.sum(j, 2*step), s.sum(j+step, 2*step)
-	s.total.Add(s.m.Accumulate(a, b))
+	a := s.sum(j, 2*step)
+	if 2*step == accumulators {
+		s.m.AccumulateFrom(s.total, a, Addr{Stack: true, Disp: 4 * s.m.Width() * (j + step)})
+	} else {
+		s.total.Add(s.m.Accumulate(a, s.sum(j+step, 2*step)))
+	}
 	return a
 }
 

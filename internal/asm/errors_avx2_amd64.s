@@ -9,7 +9,7 @@
 TEXT ·ErrorIntAVX2(SB), $512-64
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -72,33 +72,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  256(SP), Y0, Y0
 	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  384(SP), Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  320(SP), Y1, Y1
 	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  448(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  288(SP), Y1, Y1
 	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  416(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  352(SP), Y2, Y2
 	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
+	VADDPS  480(SP), Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
@@ -121,7 +113,7 @@ shut:
 TEXT ·ErrorMinvalAVX2(SB), $512-64
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -183,33 +175,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  256(SP), Y0, Y0
 	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  384(SP), Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  320(SP), Y1, Y1
 	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  448(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  288(SP), Y1, Y1
 	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  416(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  352(SP), Y2, Y2
 	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
+	VADDPS  480(SP), Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
@@ -232,7 +216,7 @@ shut:
 TEXT ·ErrorFpAVX2(SB), $512-64
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -299,33 +283,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  256(SP), Y0, Y0
 	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  384(SP), Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  320(SP), Y1, Y1
 	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  448(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  288(SP), Y1, Y1
 	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  416(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  352(SP), Y2, Y2
 	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
+	VADDPS  480(SP), Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
@@ -424,33 +400,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
-	VMOVUPS      256(SP), Y1
-	VADDPS       Y1, Y0, Y0
+	VADDPS       256(SP), Y0, Y0
 	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       384(SP), Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       320(SP), Y1, Y1
 	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       448(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      32(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       288(SP), Y1, Y1
 	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       416(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VMOVUPS      96(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       352(SP), Y2, Y2
 	VMOVUPS      224(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VADDPS       Y4, Y3, Y3
+	VADDPS       480(SP), Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -567,33 +535,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
-	VMOVUPS      256(SP), Y1
-	VADDPS       Y1, Y0, Y0
+	VADDPS       256(SP), Y0, Y0
 	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       384(SP), Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       320(SP), Y1, Y1
 	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       448(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      32(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       288(SP), Y1, Y1
 	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       416(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VMOVUPS      96(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       352(SP), Y2, Y2
 	VMOVUPS      224(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VADDPS       Y4, Y3, Y3
+	VADDPS       480(SP), Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -696,33 +656,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
-	VMOVUPS      256(SP), Y1
-	VADDPS       Y1, Y0, Y0
+	VADDPS       256(SP), Y0, Y0
 	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       384(SP), Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       320(SP), Y1, Y1
 	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       448(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      32(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       288(SP), Y1, Y1
 	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       416(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VMOVUPS      96(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       352(SP), Y2, Y2
 	VMOVUPS      224(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VADDPS       Y4, Y3, Y3
+	VADDPS       480(SP), Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -754,7 +706,7 @@ shut:
 TEXT ·ErrorIntWeightedAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -823,33 +775,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  256(SP), Y0, Y0
 	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  384(SP), Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  320(SP), Y1, Y1
 	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  448(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  288(SP), Y1, Y1
 	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  416(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  352(SP), Y2, Y2
 	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
+	VADDPS  480(SP), Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
@@ -874,7 +818,7 @@ shut:
 TEXT ·ErrorMinvalWeightedAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -942,33 +886,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  256(SP), Y0, Y0
 	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  384(SP), Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  320(SP), Y1, Y1
 	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  448(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  288(SP), Y1, Y1
 	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  416(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  352(SP), Y2, Y2
 	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
+	VADDPS  480(SP), Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
@@ -993,7 +929,7 @@ shut:
 TEXT ·ErrorFpWeightedAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -1066,33 +1002,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  256(SP), Y0, Y0
 	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  384(SP), Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  320(SP), Y1, Y1
 	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  448(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  288(SP), Y1, Y1
 	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  416(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  352(SP), Y2, Y2
 	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
+	VADDPS  480(SP), Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
@@ -1201,33 +1129,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
-	VMOVUPS      256(SP), Y1
-	VADDPS       Y1, Y0, Y0
+	VADDPS       256(SP), Y0, Y0
 	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       384(SP), Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       320(SP), Y1, Y1
 	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       448(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      32(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       288(SP), Y1, Y1
 	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       416(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VMOVUPS      96(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       352(SP), Y2, Y2
 	VMOVUPS      224(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VADDPS       Y4, Y3, Y3
+	VADDPS       480(SP), Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -1353,33 +1273,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
-	VMOVUPS      256(SP), Y1
-	VADDPS       Y1, Y0, Y0
+	VADDPS       256(SP), Y0, Y0
 	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       384(SP), Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       320(SP), Y1, Y1
 	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       448(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      32(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       288(SP), Y1, Y1
 	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       416(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VMOVUPS      96(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       352(SP), Y2, Y2
 	VMOVUPS      224(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VADDPS       Y4, Y3, Y3
+	VADDPS       480(SP), Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -1491,33 +1403,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
-	VMOVUPS      256(SP), Y1
-	VADDPS       Y1, Y0, Y0
+	VADDPS       256(SP), Y0, Y0
 	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       384(SP), Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       320(SP), Y1, Y1
 	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       448(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      32(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       288(SP), Y1, Y1
 	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       416(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VMOVUPS      96(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       352(SP), Y2, Y2
 	VMOVUPS      224(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VADDPS       Y4, Y3, Y3
+	VADDPS       480(SP), Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -1550,7 +1454,7 @@ shut:
 TEXT ·ErrorIntPowersAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -1623,33 +1527,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  256(SP), Y0, Y0
 	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  384(SP), Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  320(SP), Y1, Y1
 	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  448(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  288(SP), Y1, Y1
 	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  416(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  352(SP), Y2, Y2
 	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
+	VADDPS  480(SP), Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
@@ -1674,7 +1570,7 @@ shut:
 TEXT ·ErrorMinvalPowersAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -1746,33 +1642,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  256(SP), Y0, Y0
 	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  384(SP), Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  320(SP), Y1, Y1
 	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  448(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  288(SP), Y1, Y1
 	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  416(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  352(SP), Y2, Y2
 	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
+	VADDPS  480(SP), Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
@@ -1797,7 +1685,7 @@ shut:
 TEXT ·ErrorFpPowersAVX2(SB), $512-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
+	// vector registers in use at once: 13
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -1874,33 +1762,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Y0
-	VMOVUPS 256(SP), Y1
-	VADDPS  Y1, Y0, Y0
+	VADDPS  256(SP), Y0, Y0
 	VMOVUPS 128(SP), Y1
-	VMOVUPS 384(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  384(SP), Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 64(SP), Y1
-	VMOVUPS 320(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  320(SP), Y1, Y1
 	VMOVUPS 192(SP), Y2
-	VMOVUPS 448(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  448(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS 32(SP), Y1
-	VMOVUPS 288(SP), Y2
-	VADDPS  Y2, Y1, Y1
+	VADDPS  288(SP), Y1, Y1
 	VMOVUPS 160(SP), Y2
-	VMOVUPS 416(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  416(SP), Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VMOVUPS 96(SP), Y2
-	VMOVUPS 352(SP), Y3
-	VADDPS  Y3, Y2, Y2
+	VADDPS  352(SP), Y2, Y2
 	VMOVUPS 224(SP), Y3
-	VMOVUPS 480(SP), Y4
-	VADDPS  Y4, Y3, Y3
+	VADDPS  480(SP), Y3, Y3
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
@@ -2011,33 +1891,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Y0
-	VMOVUPS      256(SP), Y1
-	VADDPS       Y1, Y0, Y0
+	VADDPS       256(SP), Y0, Y0
 	VMOVUPS      128(SP), Y1
-	VMOVUPS      384(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       384(SP), Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       320(SP), Y1, Y1
 	VMOVUPS      192(SP), Y2
-	VMOVUPS      448(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       448(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VMOVUPS      32(SP), Y1
-	VMOVUPS      288(SP), Y2
-	VADDPS       Y2, Y1, Y1
+	VADDPS       288(SP), Y1, Y1
 	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       416(SP), Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VMOVUPS      96(SP), Y2
-	VMOVUPS      352(SP), Y3
-	VADDPS       Y3, Y2, Y2
+	VADDPS       352(SP), Y2, Y2
 	VMOVUPS      224(SP), Y3
-	VMOVUPS      480(SP), Y4
-	VADDPS       Y4, Y3, Y3
+	VADDPS       480(SP), Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y1, Y0, Y0

@@ -9,7 +9,7 @@
 TEXT ·ErrorIntAVX512(SB), $1024-64
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -72,33 +72,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  512(SP), Z0, Z0
 	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  768(SP), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  640(SP), Z1, Z1
 	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  896(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  576(SP), Z1, Z1
 	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  832(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  704(SP), Z2, Z2
 	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
+	VADDPS  960(SP), Z3, Z3
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
@@ -121,7 +113,7 @@ shut:
 TEXT ·ErrorMinvalAVX512(SB), $1024-64
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -183,33 +175,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  512(SP), Z0, Z0
 	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  768(SP), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  640(SP), Z1, Z1
 	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  896(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  576(SP), Z1, Z1
 	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  832(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  704(SP), Z2, Z2
 	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
+	VADDPS  960(SP), Z3, Z3
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
@@ -232,7 +216,7 @@ shut:
 TEXT ·ErrorFpAVX512(SB), $1024-64
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -299,33 +283,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  512(SP), Z0, Z0
 	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  768(SP), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  640(SP), Z1, Z1
 	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  896(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  576(SP), Z1, Z1
 	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  832(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  704(SP), Z2, Z2
 	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
+	VADDPS  960(SP), Z3, Z3
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
@@ -452,33 +428,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
-	VMOVUPS      512(SP), Z1
-	VADDPS       Z1, Z0, Z0
+	VADDPS       512(SP), Z0, Z0
 	VMOVUPS      256(SP), Z1
-	VMOVUPS      768(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       768(SP), Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      128(SP), Z1
-	VMOVUPS      640(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       640(SP), Z1, Z1
 	VMOVUPS      384(SP), Z2
-	VMOVUPS      896(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       896(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      64(SP), Z1
-	VMOVUPS      576(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       576(SP), Z1, Z1
 	VMOVUPS      320(SP), Z2
-	VMOVUPS      832(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       832(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VMOVUPS      192(SP), Z2
-	VMOVUPS      704(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       704(SP), Z2, Z2
 	VMOVUPS      448(SP), Z3
-	VMOVUPS      960(SP), Z4
-	VADDPS       Z4, Z3, Z3
+	VADDPS       960(SP), Z3, Z3
 	VADDPS       Z3, Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
@@ -631,33 +599,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
-	VMOVUPS      512(SP), Z1
-	VADDPS       Z1, Z0, Z0
+	VADDPS       512(SP), Z0, Z0
 	VMOVUPS      256(SP), Z1
-	VMOVUPS      768(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       768(SP), Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      128(SP), Z1
-	VMOVUPS      640(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       640(SP), Z1, Z1
 	VMOVUPS      384(SP), Z2
-	VMOVUPS      896(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       896(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      64(SP), Z1
-	VMOVUPS      576(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       576(SP), Z1, Z1
 	VMOVUPS      320(SP), Z2
-	VMOVUPS      832(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       832(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VMOVUPS      192(SP), Z2
-	VMOVUPS      704(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       704(SP), Z2, Z2
 	VMOVUPS      448(SP), Z3
-	VMOVUPS      960(SP), Z4
-	VADDPS       Z4, Z3, Z3
+	VADDPS       960(SP), Z3, Z3
 	VADDPS       Z3, Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
@@ -790,33 +750,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
-	VMOVUPS      512(SP), Z1
-	VADDPS       Z1, Z0, Z0
+	VADDPS       512(SP), Z0, Z0
 	VMOVUPS      256(SP), Z1
-	VMOVUPS      768(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       768(SP), Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      128(SP), Z1
-	VMOVUPS      640(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       640(SP), Z1, Z1
 	VMOVUPS      384(SP), Z2
-	VMOVUPS      896(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       896(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      64(SP), Z1
-	VMOVUPS      576(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       576(SP), Z1, Z1
 	VMOVUPS      320(SP), Z2
-	VMOVUPS      832(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       832(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VMOVUPS      192(SP), Z2
-	VMOVUPS      704(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       704(SP), Z2, Z2
 	VMOVUPS      448(SP), Z3
-	VMOVUPS      960(SP), Z4
-	VADDPS       Z4, Z3, Z3
+	VADDPS       960(SP), Z3, Z3
 	VADDPS       Z3, Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
@@ -848,7 +800,7 @@ shut:
 TEXT ·ErrorIntWeightedAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -917,33 +869,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  512(SP), Z0, Z0
 	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  768(SP), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  640(SP), Z1, Z1
 	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  896(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  576(SP), Z1, Z1
 	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  832(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  704(SP), Z2, Z2
 	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
+	VADDPS  960(SP), Z3, Z3
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
@@ -968,7 +912,7 @@ shut:
 TEXT ·ErrorMinvalWeightedAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -1036,33 +980,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  512(SP), Z0, Z0
 	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  768(SP), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  640(SP), Z1, Z1
 	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  896(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  576(SP), Z1, Z1
 	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  832(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  704(SP), Z2, Z2
 	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
+	VADDPS  960(SP), Z3, Z3
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
@@ -1087,7 +1023,7 @@ shut:
 TEXT ·ErrorFpWeightedAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 13
+	// vector registers in use at once: 12
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -1160,33 +1096,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  512(SP), Z0, Z0
 	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  768(SP), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  640(SP), Z1, Z1
 	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  896(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  576(SP), Z1, Z1
 	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  832(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  704(SP), Z2, Z2
 	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
+	VADDPS  960(SP), Z3, Z3
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
@@ -1327,33 +1255,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
-	VMOVUPS      512(SP), Z1
-	VADDPS       Z1, Z0, Z0
+	VADDPS       512(SP), Z0, Z0
 	VMOVUPS      256(SP), Z1
-	VMOVUPS      768(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       768(SP), Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      128(SP), Z1
-	VMOVUPS      640(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       640(SP), Z1, Z1
 	VMOVUPS      384(SP), Z2
-	VMOVUPS      896(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       896(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      64(SP), Z1
-	VMOVUPS      576(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       576(SP), Z1, Z1
 	VMOVUPS      320(SP), Z2
-	VMOVUPS      832(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       832(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VMOVUPS      192(SP), Z2
-	VMOVUPS      704(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       704(SP), Z2, Z2
 	VMOVUPS      448(SP), Z3
-	VMOVUPS      960(SP), Z4
-	VADDPS       Z4, Z3, Z3
+	VADDPS       960(SP), Z3, Z3
 	VADDPS       Z3, Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
@@ -1519,33 +1439,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
-	VMOVUPS      512(SP), Z1
-	VADDPS       Z1, Z0, Z0
+	VADDPS       512(SP), Z0, Z0
 	VMOVUPS      256(SP), Z1
-	VMOVUPS      768(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       768(SP), Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      128(SP), Z1
-	VMOVUPS      640(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       640(SP), Z1, Z1
 	VMOVUPS      384(SP), Z2
-	VMOVUPS      896(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       896(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      64(SP), Z1
-	VMOVUPS      576(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       576(SP), Z1, Z1
 	VMOVUPS      320(SP), Z2
-	VMOVUPS      832(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       832(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VMOVUPS      192(SP), Z2
-	VMOVUPS      704(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       704(SP), Z2, Z2
 	VMOVUPS      448(SP), Z3
-	VMOVUPS      960(SP), Z4
-	VADDPS       Z4, Z3, Z3
+	VADDPS       960(SP), Z3, Z3
 	VADDPS       Z3, Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
@@ -1691,33 +1603,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
-	VMOVUPS      512(SP), Z1
-	VADDPS       Z1, Z0, Z0
+	VADDPS       512(SP), Z0, Z0
 	VMOVUPS      256(SP), Z1
-	VMOVUPS      768(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       768(SP), Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      128(SP), Z1
-	VMOVUPS      640(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       640(SP), Z1, Z1
 	VMOVUPS      384(SP), Z2
-	VMOVUPS      896(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       896(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      64(SP), Z1
-	VMOVUPS      576(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       576(SP), Z1, Z1
 	VMOVUPS      320(SP), Z2
-	VMOVUPS      832(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       832(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VMOVUPS      192(SP), Z2
-	VMOVUPS      704(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       704(SP), Z2, Z2
 	VMOVUPS      448(SP), Z3
-	VMOVUPS      960(SP), Z4
-	VADDPS       Z4, Z3, Z3
+	VADDPS       960(SP), Z3, Z3
 	VADDPS       Z3, Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
@@ -1750,7 +1654,7 @@ shut:
 TEXT ·ErrorIntPowersAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ zeroPoint+16(FP), R10
@@ -1823,33 +1727,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  512(SP), Z0, Z0
 	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  768(SP), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  640(SP), Z1, Z1
 	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  896(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  576(SP), Z1, Z1
 	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  832(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  704(SP), Z2, Z2
 	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
+	VADDPS  960(SP), Z3, Z3
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
@@ -1874,7 +1770,7 @@ shut:
 TEXT ·ErrorMinvalPowersAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ minval+16(FP), R10
@@ -1946,33 +1842,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  512(SP), Z0, Z0
 	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  768(SP), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  640(SP), Z1, Z1
 	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  896(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  576(SP), Z1, Z1
 	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  832(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  704(SP), Z2, Z2
 	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
+	VADDPS  960(SP), Z3, Z3
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
@@ -1997,7 +1885,7 @@ shut:
 TEXT ·ErrorFpPowersAVX512(SB), $1024-72
 	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
 	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
-	// vector registers in use at once: 14
+	// vector registers in use at once: 13
 	MOVQ sums+0(FP), R8
 	MOVQ scale+8(FP), R9
 	MOVQ x+16(FP), R10
@@ -2074,33 +1962,25 @@ shut:
 	TESTQ   SI, SI
 	JNE     accumulators
 	VMOVUPS (SP), Z0
-	VMOVUPS 512(SP), Z1
-	VADDPS  Z1, Z0, Z0
+	VADDPS  512(SP), Z0, Z0
 	VMOVUPS 256(SP), Z1
-	VMOVUPS 768(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  768(SP), Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 128(SP), Z1
-	VMOVUPS 640(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  640(SP), Z1, Z1
 	VMOVUPS 384(SP), Z2
-	VMOVUPS 896(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  896(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
 	VMOVUPS 64(SP), Z1
-	VMOVUPS 576(SP), Z2
-	VADDPS  Z2, Z1, Z1
+	VADDPS  576(SP), Z1, Z1
 	VMOVUPS 320(SP), Z2
-	VMOVUPS 832(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  832(SP), Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VMOVUPS 192(SP), Z2
-	VMOVUPS 704(SP), Z3
-	VADDPS  Z3, Z2, Z2
+	VADDPS  704(SP), Z2, Z2
 	VMOVUPS 448(SP), Z3
-	VMOVUPS 960(SP), Z4
-	VADDPS  Z4, Z3, Z3
+	VADDPS  960(SP), Z3, Z3
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
@@ -2251,33 +2131,25 @@ shut:
 	TESTQ        SI, SI
 	JNE          accumulators
 	VMOVUPS      (SP), Z0
-	VMOVUPS      512(SP), Z1
-	VADDPS       Z1, Z0, Z0
+	VADDPS       512(SP), Z0, Z0
 	VMOVUPS      256(SP), Z1
-	VMOVUPS      768(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       768(SP), Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      128(SP), Z1
-	VMOVUPS      640(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       640(SP), Z1, Z1
 	VMOVUPS      384(SP), Z2
-	VMOVUPS      896(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       896(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VMOVUPS      64(SP), Z1
-	VMOVUPS      576(SP), Z2
-	VADDPS       Z2, Z1, Z1
+	VADDPS       576(SP), Z1, Z1
 	VMOVUPS      320(SP), Z2
-	VMOVUPS      832(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       832(SP), Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VMOVUPS      192(SP), Z2
-	VMOVUPS      704(SP), Z3
-	VADDPS       Z3, Z2, Z2
+	VADDPS       704(SP), Z2, Z2
 	VMOVUPS      448(SP), Z3
-	VMOVUPS      960(SP), Z16
-	VADDPS       Z16, Z3, Z3
+	VADDPS       960(SP), Z3, Z3
 	VADDPS       Z3, Z2, Z2
 	VADDPS       Z2, Z1, Z1
 	VADDPS       Z1, Z0, Z0
