@@ -61,7 +61,7 @@ func GenerateSums(k *ir.Kernel, m Summer) error {
 	}
 	s.ways = 1
 	if k.Columns {
-		s.ways = rowsAtOnce
+		s.ways = min(rowsAtOnce, m.Width()/2) // more would be text that registers of four lanes gain little by
 	}
 	for s.build(); !s.allocate(); s.build() {
 		if s.ways /= 2; s.ways == 0 {

@@ -350,7 +350,7 @@ shut:
 TEXT ·LeastIntNEON(SB), NOSPLIT, $264-56
 	// pointers: R4 best, R5 scale, R6 zeroPoint, R8 x, from R7 on
 	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
-	// vector registers in use at once: 20
+	// vector registers in use at once: 12
 	MOVD best+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD zeroPoint+16(FP), R6
@@ -390,71 +390,43 @@ group:
 accumulators:
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	MOVD R7, R8
 	CMP R2, R8
 	BGE shut
 elements:
 	FMOVQ (R8), F0
 	FMOVQ 64(R8), F1
-	FMOVQ 128(R8), F2
-	FMOVQ 192(R8), F3
-	WORD $0x6e2edc04 // fmul v4.4s, v0.4s, v14.4s
-	WORD $0x6e2edc25 // fmul v5.4s, v1.4s, v14.4s
-	WORD $0x6e2edc46 // fmul v6.4s, v2.4s, v14.4s
-	WORD $0x6e2edc67 // fmul v7.4s, v3.4s, v14.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V4.S4, V16.S4
-	VMOV V1.B16, V17.B16
-	VFMLS V15.S4, V5.S4, V17.S4
-	VMOV V2.B16, V18.B16
-	VFMLS V15.S4, V6.S4, V18.S4
-	VMOV V3.B16, V19.B16
-	VFMLS V15.S4, V7.S4, V19.S4
-	VFMLA V14.S4, V16.S4, V4.S4
-	VFMLA V14.S4, V17.S4, V5.S4
-	VFMLA V14.S4, V18.S4, V6.S4
-	VFMLA V14.S4, V19.S4, V7.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2df484 // fmax v4.4s, v4.4s, v13.4s
-	WORD $0x4e2df4a5 // fmax v5.4s, v5.4s, v13.4s
-	WORD $0x4e2df4c6 // fmax v6.4s, v6.4s, v13.4s
-	WORD $0x4e2df4e7 // fmax v7.4s, v7.4s, v13.4s
-	WORD $0x4eacf484 // fmin v4.4s, v4.4s, v12.4s
-	WORD $0x4eacf4a5 // fmin v5.4s, v5.4s, v12.4s
-	WORD $0x4eacf4c6 // fmin v6.4s, v6.4s, v12.4s
-	WORD $0x4eacf4e7 // fmin v7.4s, v7.4s, v12.4s
-	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
-	WORD $0x6e2fdca5 // fmul v5.4s, v5.4s, v15.4s
-	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
-	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
-	WORD $0x4ea3d4e7 // fsub v7.4s, v7.4s, v3.4s
-	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
-	WORD $0x6e25dca5 // fmul v5.4s, v5.4s, v5.4s
-	WORD $0x6e26dcc6 // fmul v6.4s, v6.4s, v6.4s
-	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
-	WORD $0x4e24d56b // fadd v11.4s, v11.4s, v4.4s
-	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
-	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
-	WORD $0x4e27d508 // fadd v8.4s, v8.4s, v7.4s
+	WORD $0x6e2edc02 // fmul v2.4s, v0.4s, v14.4s
+	WORD $0x6e2edc23 // fmul v3.4s, v1.4s, v14.4s
+	VMOV V0.B16, V4.B16
+	VFMLS V15.S4, V2.S4, V4.S4
+	VMOV V1.B16, V5.B16
+	VFMLS V15.S4, V3.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V2.S4
+	VFMLA V14.S4, V5.S4, V3.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4e2df463 // fmax v3.4s, v3.4s, v13.4s
+	WORD $0x4eacf442 // fmin v2.4s, v2.4s, v12.4s
+	WORD $0x4eacf463 // fmin v3.4s, v3.4s, v12.4s
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	WORD $0x4e23d54a // fadd v10.4s, v10.4s, v3.4s
 	ADD $1024, R8, R8
 	CMP R2, R8
 	BLT elements
 shut:
 	FMOVQ F11, (R0)
 	FMOVQ F10, 16(R0)
-	FMOVQ F9, 32(R0)
-	FMOVQ F8, 48(R0)
-	ADD $256, R7, R7
-	ADD $64, R0, R0
-	SUB $4, R1, R1
+	ADD $128, R7, R7
+	ADD $32, R0, R0
+	SUB $2, R1, R1
 	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
@@ -514,7 +486,7 @@ shut:
 TEXT ·LeastFpNEON(SB), NOSPLIT, $264-56
 	// pointers: R4 best, R5 scale, R7 x, from R6 on
 	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
-	// vector registers in use at once: 23
+	// vector registers in use at once: 15
 	MOVD best+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD x+16(FP), R6
@@ -557,87 +529,51 @@ group:
 accumulators:
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	MOVD R6, R7
 	CMP R2, R7
 	BGE shut
 elements:
 	FMOVQ (R7), F0
 	FMOVQ 64(R7), F1
-	FMOVQ 128(R7), F2
-	FMOVQ 192(R7), F3
-	WORD $0x6e2edc04 // fmul v4.4s, v0.4s, v14.4s
-	WORD $0x6e2edc30 // fmul v16.4s, v1.4s, v14.4s
-	WORD $0x6e2edc51 // fmul v17.4s, v2.4s, v14.4s
-	WORD $0x6e2edc72 // fmul v18.4s, v3.4s, v14.4s
-	VMOV V0.B16, V19.B16
-	VFMLS V15.S4, V4.S4, V19.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V15.S4, V16.S4, V20.S4
-	VMOV V2.B16, V21.B16
-	VFMLS V15.S4, V17.S4, V21.S4
-	VMOV V3.B16, V22.B16
-	VFMLS V15.S4, V18.S4, V22.S4
-	VFMLA V14.S4, V19.S4, V4.S4
-	VFMLA V14.S4, V20.S4, V16.S4
-	VFMLA V14.S4, V21.S4, V17.S4
-	VFMLA V14.S4, V22.S4, V18.S4
-	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
-	WORD $0x4e2cf610 // fmax v16.4s, v16.4s, v12.4s
-	WORD $0x4e2cf631 // fmax v17.4s, v17.4s, v12.4s
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
-	WORD $0x4eadf631 // fmin v17.4s, v17.4s, v13.4s
-	WORD $0x4eadf652 // fmin v18.4s, v18.4s, v13.4s
-	VAND V11.B16, V4.B16, V19.B16
-	VAND V11.B16, V16.B16, V20.B16
-	VAND V11.B16, V17.B16, V21.B16
-	VAND V11.B16, V18.B16, V22.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VUMAX V10.S4, V20.S4, V20.S4
-	VUMAX V10.S4, V21.S4, V21.S4
-	VUMAX V10.S4, V22.S4, V22.S4
-	VADD V9.S4, V19.S4, V19.S4
-	VADD V9.S4, V20.S4, V20.S4
-	VADD V9.S4, V21.S4, V21.S4
-	VADD V9.S4, V22.S4, V22.S4
-	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
-	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
-	WORD $0x4eb3d484 // fsub v4.4s, v4.4s, v19.4s
-	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
-	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
-	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
-	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
-	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
-	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
-	WORD $0x6e2fde52 // fmul v18.4s, v18.4s, v15.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea1d610 // fsub v16.4s, v16.4s, v1.4s
-	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
-	WORD $0x4ea3d652 // fsub v18.4s, v18.4s, v3.4s
-	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
-	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
-	WORD $0x6e31de31 // fmul v17.4s, v17.4s, v17.4s
-	WORD $0x6e32de52 // fmul v18.4s, v18.4s, v18.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
-	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
-	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	WORD $0x6e2edc02 // fmul v2.4s, v0.4s, v14.4s
+	WORD $0x6e2edc23 // fmul v3.4s, v1.4s, v14.4s
+	VMOV V0.B16, V4.B16
+	VFMLS V15.S4, V2.S4, V4.S4
+	VMOV V1.B16, V5.B16
+	VFMLS V15.S4, V3.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V2.S4
+	VFMLA V14.S4, V5.S4, V3.S4
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V10.S4, V4.S4, V4.S4
+	VUMAX V10.S4, V5.S4, V5.S4
+	VADD V9.S4, V4.S4, V4.S4
+	VADD V9.S4, V5.S4, V5.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	ADD $1024, R7, R7
 	CMP R2, R7
 	BLT elements
 shut:
 	FMOVQ F8, (R0)
 	FMOVQ F7, 16(R0)
-	FMOVQ F6, 32(R0)
-	FMOVQ F5, 48(R0)
-	ADD $256, R6, R6
-	ADD $64, R0, R0
-	SUB $4, R1, R1
+	ADD $128, R6, R6
+	ADD $32, R0, R0
+	SUB $2, R1, R1
 	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
@@ -696,7 +632,7 @@ shut:
 TEXT ·LeastFpProductNEON(SB), NOSPLIT, $264-64
 	// pointers: R4 best, R5 scale, R6 factor, R8 x, from R7 on
 	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
-	// vector registers in use at once: 23
+	// vector registers in use at once: 15
 	MOVD best+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD factor+16(FP), R6
@@ -727,75 +663,45 @@ group:
 accumulators:
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	MOVD R7, R8
 	CMP R2, R8
 	BGE shut
 elements:
 	FMOVQ (R8), F0
 	FMOVQ 64(R8), F1
-	FMOVQ 128(R8), F2
-	FMOVQ 192(R8), F3
-	WORD $0x6e2fdc04 // fmul v4.4s, v0.4s, v15.4s
-	WORD $0x6e2fdc30 // fmul v16.4s, v1.4s, v15.4s
-	WORD $0x6e2fdc51 // fmul v17.4s, v2.4s, v15.4s
-	WORD $0x6e2fdc72 // fmul v18.4s, v3.4s, v15.4s
-	WORD $0x4e2df484 // fmax v4.4s, v4.4s, v13.4s
-	WORD $0x4e2df610 // fmax v16.4s, v16.4s, v13.4s
-	WORD $0x4e2df631 // fmax v17.4s, v17.4s, v13.4s
-	WORD $0x4e2df652 // fmax v18.4s, v18.4s, v13.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
-	VAND V12.B16, V4.B16, V19.B16
-	VAND V12.B16, V16.B16, V20.B16
-	VAND V12.B16, V17.B16, V21.B16
-	VAND V12.B16, V18.B16, V22.B16
-	VUMAX V11.S4, V19.S4, V19.S4
-	VUMAX V11.S4, V20.S4, V20.S4
-	VUMAX V11.S4, V21.S4, V21.S4
-	VUMAX V11.S4, V22.S4, V22.S4
-	VADD V10.S4, V19.S4, V19.S4
-	VADD V10.S4, V20.S4, V20.S4
-	VADD V10.S4, V21.S4, V21.S4
-	VADD V10.S4, V22.S4, V22.S4
-	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
-	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
-	WORD $0x4eb3d484 // fsub v4.4s, v4.4s, v19.4s
-	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
-	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
-	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea1d610 // fsub v16.4s, v16.4s, v1.4s
-	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
-	WORD $0x4ea3d652 // fsub v18.4s, v18.4s, v3.4s
-	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
-	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
-	WORD $0x6e31de31 // fmul v17.4s, v17.4s, v17.4s
-	WORD $0x6e32de52 // fmul v18.4s, v18.4s, v18.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
-	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
-	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	WORD $0x6e2fdc02 // fmul v2.4s, v0.4s, v15.4s
+	WORD $0x6e2fdc23 // fmul v3.4s, v1.4s, v15.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4e2df463 // fmax v3.4s, v3.4s, v13.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V12.B16, V2.B16, V4.B16
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V11.S4, V4.S4, V4.S4
+	VUMAX V11.S4, V5.S4, V5.S4
+	VADD V10.S4, V4.S4, V4.S4
+	VADD V10.S4, V5.S4, V5.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	ADD $1024, R8, R8
 	CMP R2, R8
 	BLT elements
 shut:
 	FMOVQ F8, (R0)
 	FMOVQ F7, 16(R0)
-	FMOVQ F6, 32(R0)
-	FMOVQ F5, 48(R0)
-	ADD $256, R7, R7
-	ADD $64, R0, R0
-	SUB $4, R1, R1
+	ADD $128, R7, R7
+	ADD $32, R0, R0
+	SUB $2, R1, R1
 	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
@@ -1220,7 +1126,7 @@ shut:
 TEXT ·LeastIntWeightedNEON(SB), NOSPLIT, $264-64
 	// pointers: R4 best, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
 	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
-	// vector registers in use at once: 20
+	// vector registers in use at once: 12
 	MOVD best+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD zeroPoint+16(FP), R6
@@ -1261,8 +1167,6 @@ group:
 accumulators:
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	MOVD R7, R8
 	MOVD R9, R10
 	CMP R2, R8
@@ -1270,60 +1174,32 @@ accumulators:
 elements:
 	FMOVQ (R8), F0
 	FMOVQ 64(R8), F1
-	FMOVQ 128(R8), F2
-	FMOVQ 192(R8), F3
-	WORD $0x6e2edc04 // fmul v4.4s, v0.4s, v14.4s
-	WORD $0x6e2edc25 // fmul v5.4s, v1.4s, v14.4s
-	WORD $0x6e2edc46 // fmul v6.4s, v2.4s, v14.4s
-	WORD $0x6e2edc67 // fmul v7.4s, v3.4s, v14.4s
-	VMOV V0.B16, V16.B16
-	VFMLS V15.S4, V4.S4, V16.S4
-	VMOV V1.B16, V17.B16
-	VFMLS V15.S4, V5.S4, V17.S4
-	VMOV V2.B16, V18.B16
-	VFMLS V15.S4, V6.S4, V18.S4
-	VMOV V3.B16, V19.B16
-	VFMLS V15.S4, V7.S4, V19.S4
-	VFMLA V14.S4, V16.S4, V4.S4
-	VFMLA V14.S4, V17.S4, V5.S4
-	VFMLA V14.S4, V18.S4, V6.S4
-	VFMLA V14.S4, V19.S4, V7.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2df484 // fmax v4.4s, v4.4s, v13.4s
-	WORD $0x4e2df4a5 // fmax v5.4s, v5.4s, v13.4s
-	WORD $0x4e2df4c6 // fmax v6.4s, v6.4s, v13.4s
-	WORD $0x4e2df4e7 // fmax v7.4s, v7.4s, v13.4s
-	WORD $0x4eacf484 // fmin v4.4s, v4.4s, v12.4s
-	WORD $0x4eacf4a5 // fmin v5.4s, v5.4s, v12.4s
-	WORD $0x4eacf4c6 // fmin v6.4s, v6.4s, v12.4s
-	WORD $0x4eacf4e7 // fmin v7.4s, v7.4s, v12.4s
-	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
-	WORD $0x6e2fdca5 // fmul v5.4s, v5.4s, v15.4s
-	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
-	WORD $0x6e2fdce7 // fmul v7.4s, v7.4s, v15.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea1d4a5 // fsub v5.4s, v5.4s, v1.4s
-	WORD $0x4ea2d4c6 // fsub v6.4s, v6.4s, v2.4s
-	WORD $0x4ea3d4e7 // fsub v7.4s, v7.4s, v3.4s
-	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
-	WORD $0x6e25dca5 // fmul v5.4s, v5.4s, v5.4s
-	WORD $0x6e26dcc6 // fmul v6.4s, v6.4s, v6.4s
-	WORD $0x6e27dce7 // fmul v7.4s, v7.4s, v7.4s
+	WORD $0x6e2edc02 // fmul v2.4s, v0.4s, v14.4s
+	WORD $0x6e2edc23 // fmul v3.4s, v1.4s, v14.4s
+	VMOV V0.B16, V4.B16
+	VFMLS V15.S4, V2.S4, V4.S4
+	VMOV V1.B16, V5.B16
+	VFMLS V15.S4, V3.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V2.S4
+	VFMLA V14.S4, V5.S4, V3.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4e2df463 // fmax v3.4s, v3.4s, v13.4s
+	WORD $0x4eacf442 // fmin v2.4s, v2.4s, v12.4s
+	WORD $0x4eacf463 // fmin v3.4s, v3.4s, v12.4s
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
 	FMOVQ (R10), F0
 	FMOVQ 64(R10), F1
-	FMOVQ 128(R10), F2
-	FMOVQ 192(R10), F3
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
-	WORD $0x4e24d56b // fadd v11.4s, v11.4s, v4.4s
-	WORD $0x4e25d54a // fadd v10.4s, v10.4s, v5.4s
-	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
-	WORD $0x4e27d508 // fadd v8.4s, v8.4s, v7.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	WORD $0x4e23d54a // fadd v10.4s, v10.4s, v3.4s
 	ADD $1024, R8, R8
 	ADD $1024, R10, R10
 	CMP R2, R8
@@ -1331,12 +1207,10 @@ elements:
 shut:
 	FMOVQ F11, (R0)
 	FMOVQ F10, 16(R0)
-	FMOVQ F9, 32(R0)
-	FMOVQ F8, 48(R0)
-	ADD $256, R7, R7
-	ADD $256, R9, R9
-	ADD $64, R0, R0
-	SUB $4, R1, R1
+	ADD $128, R7, R7
+	ADD $128, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
 	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
@@ -1397,7 +1271,7 @@ shut:
 TEXT ·LeastFpWeightedNEON(SB), NOSPLIT, $264-64
 	// pointers: R4 best, R5 scale, R7 x, from R6 on, R9 w, from R8 on
 	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
-	// vector registers in use at once: 23
+	// vector registers in use at once: 15
 	MOVD best+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD x+16(FP), R6
@@ -1441,8 +1315,6 @@ group:
 accumulators:
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	MOVD R6, R7
 	MOVD R8, R9
 	CMP R2, R7
@@ -1450,76 +1322,40 @@ accumulators:
 elements:
 	FMOVQ (R7), F0
 	FMOVQ 64(R7), F1
-	FMOVQ 128(R7), F2
-	FMOVQ 192(R7), F3
-	WORD $0x6e2edc04 // fmul v4.4s, v0.4s, v14.4s
-	WORD $0x6e2edc30 // fmul v16.4s, v1.4s, v14.4s
-	WORD $0x6e2edc51 // fmul v17.4s, v2.4s, v14.4s
-	WORD $0x6e2edc72 // fmul v18.4s, v3.4s, v14.4s
-	VMOV V0.B16, V19.B16
-	VFMLS V15.S4, V4.S4, V19.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V15.S4, V16.S4, V20.S4
-	VMOV V2.B16, V21.B16
-	VFMLS V15.S4, V17.S4, V21.S4
-	VMOV V3.B16, V22.B16
-	VFMLS V15.S4, V18.S4, V22.S4
-	VFMLA V14.S4, V19.S4, V4.S4
-	VFMLA V14.S4, V20.S4, V16.S4
-	VFMLA V14.S4, V21.S4, V17.S4
-	VFMLA V14.S4, V22.S4, V18.S4
-	WORD $0x4e2cf484 // fmax v4.4s, v4.4s, v12.4s
-	WORD $0x4e2cf610 // fmax v16.4s, v16.4s, v12.4s
-	WORD $0x4e2cf631 // fmax v17.4s, v17.4s, v12.4s
-	WORD $0x4e2cf652 // fmax v18.4s, v18.4s, v12.4s
-	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
-	WORD $0x4eadf631 // fmin v17.4s, v17.4s, v13.4s
-	WORD $0x4eadf652 // fmin v18.4s, v18.4s, v13.4s
-	VAND V11.B16, V4.B16, V19.B16
-	VAND V11.B16, V16.B16, V20.B16
-	VAND V11.B16, V17.B16, V21.B16
-	VAND V11.B16, V18.B16, V22.B16
-	VUMAX V10.S4, V19.S4, V19.S4
-	VUMAX V10.S4, V20.S4, V20.S4
-	VUMAX V10.S4, V21.S4, V21.S4
-	VUMAX V10.S4, V22.S4, V22.S4
-	VADD V9.S4, V19.S4, V19.S4
-	VADD V9.S4, V20.S4, V20.S4
-	VADD V9.S4, V21.S4, V21.S4
-	VADD V9.S4, V22.S4, V22.S4
-	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
-	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
-	WORD $0x4eb3d484 // fsub v4.4s, v4.4s, v19.4s
-	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
-	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
-	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
-	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
-	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
-	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
-	WORD $0x6e2fde52 // fmul v18.4s, v18.4s, v15.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea1d610 // fsub v16.4s, v16.4s, v1.4s
-	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
-	WORD $0x4ea3d652 // fsub v18.4s, v18.4s, v3.4s
-	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
-	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
-	WORD $0x6e31de31 // fmul v17.4s, v17.4s, v17.4s
-	WORD $0x6e32de52 // fmul v18.4s, v18.4s, v18.4s
+	WORD $0x6e2edc02 // fmul v2.4s, v0.4s, v14.4s
+	WORD $0x6e2edc23 // fmul v3.4s, v1.4s, v14.4s
+	VMOV V0.B16, V4.B16
+	VFMLS V15.S4, V2.S4, V4.S4
+	VMOV V1.B16, V5.B16
+	VFMLS V15.S4, V3.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V2.S4
+	VFMLA V14.S4, V5.S4, V3.S4
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4e2cf463 // fmax v3.4s, v3.4s, v12.4s
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V10.S4, V4.S4, V4.S4
+	VUMAX V10.S4, V5.S4, V5.S4
+	VADD V9.S4, V4.S4, V4.S4
+	VADD V9.S4, V5.S4, V5.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
 	FMOVQ (R9), F0
 	FMOVQ 64(R9), F1
-	FMOVQ 128(R9), F2
-	FMOVQ 192(R9), F3
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
-	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
-	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
-	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
-	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	ADD $1024, R7, R7
 	ADD $1024, R9, R9
 	CMP R2, R7
@@ -1527,12 +1363,10 @@ elements:
 shut:
 	FMOVQ F8, (R0)
 	FMOVQ F7, 16(R0)
-	FMOVQ F6, 32(R0)
-	FMOVQ F5, 48(R0)
-	ADD $256, R6, R6
-	ADD $256, R8, R8
-	ADD $64, R0, R0
-	SUB $4, R1, R1
+	ADD $128, R6, R6
+	ADD $128, R8, R8
+	ADD $32, R0, R0
+	SUB $2, R1, R1
 	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
@@ -1592,7 +1426,7 @@ shut:
 TEXT ·LeastFpProductWeightedNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 best, R5 scale, R6 factor, R8 x, from R7 on, R10 w, from R9 on
 	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
-	// vector registers in use at once: 23
+	// vector registers in use at once: 15
 	MOVD best+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD factor+16(FP), R6
@@ -1624,8 +1458,6 @@ group:
 accumulators:
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	MOVD R7, R8
 	MOVD R9, R10
 	CMP R2, R8
@@ -1633,64 +1465,34 @@ accumulators:
 elements:
 	FMOVQ (R8), F0
 	FMOVQ 64(R8), F1
-	FMOVQ 128(R8), F2
-	FMOVQ 192(R8), F3
-	WORD $0x6e2fdc04 // fmul v4.4s, v0.4s, v15.4s
-	WORD $0x6e2fdc30 // fmul v16.4s, v1.4s, v15.4s
-	WORD $0x6e2fdc51 // fmul v17.4s, v2.4s, v15.4s
-	WORD $0x6e2fdc72 // fmul v18.4s, v3.4s, v15.4s
-	WORD $0x4e2df484 // fmax v4.4s, v4.4s, v13.4s
-	WORD $0x4e2df610 // fmax v16.4s, v16.4s, v13.4s
-	WORD $0x4e2df631 // fmax v17.4s, v17.4s, v13.4s
-	WORD $0x4e2df652 // fmax v18.4s, v18.4s, v13.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
-	VAND V12.B16, V4.B16, V19.B16
-	VAND V12.B16, V16.B16, V20.B16
-	VAND V12.B16, V17.B16, V21.B16
-	VAND V12.B16, V18.B16, V22.B16
-	VUMAX V11.S4, V19.S4, V19.S4
-	VUMAX V11.S4, V20.S4, V20.S4
-	VUMAX V11.S4, V21.S4, V21.S4
-	VUMAX V11.S4, V22.S4, V22.S4
-	VADD V10.S4, V19.S4, V19.S4
-	VADD V10.S4, V20.S4, V20.S4
-	VADD V10.S4, V21.S4, V21.S4
-	VADD V10.S4, V22.S4, V22.S4
-	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
-	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
-	WORD $0x4eb3d484 // fsub v4.4s, v4.4s, v19.4s
-	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
-	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
-	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea1d610 // fsub v16.4s, v16.4s, v1.4s
-	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
-	WORD $0x4ea3d652 // fsub v18.4s, v18.4s, v3.4s
-	WORD $0x6e24dc84 // fmul v4.4s, v4.4s, v4.4s
-	WORD $0x6e30de10 // fmul v16.4s, v16.4s, v16.4s
-	WORD $0x6e31de31 // fmul v17.4s, v17.4s, v17.4s
-	WORD $0x6e32de52 // fmul v18.4s, v18.4s, v18.4s
+	WORD $0x6e2fdc02 // fmul v2.4s, v0.4s, v15.4s
+	WORD $0x6e2fdc23 // fmul v3.4s, v1.4s, v15.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4e2df463 // fmax v3.4s, v3.4s, v13.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V12.B16, V2.B16, V4.B16
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V11.S4, V4.S4, V4.S4
+	VUMAX V11.S4, V5.S4, V5.S4
+	VADD V10.S4, V4.S4, V4.S4
+	VADD V10.S4, V5.S4, V5.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
 	FMOVQ (R10), F0
 	FMOVQ 64(R10), F1
-	FMOVQ 128(R10), F2
-	FMOVQ 192(R10), F3
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
-	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
-	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
-	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
-	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	ADD $1024, R8, R8
 	ADD $1024, R10, R10
 	CMP R2, R8
@@ -1698,12 +1500,10 @@ elements:
 shut:
 	FMOVQ F8, (R0)
 	FMOVQ F7, 16(R0)
-	FMOVQ F6, 32(R0)
-	FMOVQ F5, 48(R0)
-	ADD $256, R7, R7
-	ADD $256, R9, R9
-	ADD $64, R0, R0
-	SUB $4, R1, R1
+	ADD $128, R7, R7
+	ADD $128, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
 	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
@@ -2144,7 +1944,7 @@ shut:
 TEXT ·LeastFpProductPowersNEON(SB), NOSPLIT, $264-72
 	// pointers: R4 best, R5 scale, R6 factor, R8 x, from R7 on, R10 w, from R9 on
 	// R0 the accumulator's place, R1 accumulators left, R3 candidates left, R2 end of the elements
-	// vector registers in use at once: 24
+	// vector registers in use at once: 16
 	MOVD best+0(FP), R4
 	MOVD scale+8(FP), R5
 	MOVD factor+16(FP), R6
@@ -2178,8 +1978,6 @@ group:
 accumulators:
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	MOVD R7, R8
 	MOVD R9, R10
 	CMP R2, R8
@@ -2187,76 +1985,40 @@ accumulators:
 elements:
 	FMOVQ (R8), F0
 	FMOVQ 64(R8), F1
-	FMOVQ 128(R8), F2
-	FMOVQ 192(R8), F3
-	WORD $0x6e2fdc10 // fmul v16.4s, v0.4s, v15.4s
-	WORD $0x6e2fdc31 // fmul v17.4s, v1.4s, v15.4s
-	WORD $0x6e2fdc52 // fmul v18.4s, v2.4s, v15.4s
-	WORD $0x6e2fdc73 // fmul v19.4s, v3.4s, v15.4s
-	WORD $0x4e2df610 // fmax v16.4s, v16.4s, v13.4s
-	WORD $0x4e2df631 // fmax v17.4s, v17.4s, v13.4s
-	WORD $0x4e2df652 // fmax v18.4s, v18.4s, v13.4s
-	WORD $0x4e2df673 // fmax v19.4s, v19.4s, v13.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
-	WORD $0x4eaef673 // fmin v19.4s, v19.4s, v14.4s
-	VAND V12.B16, V16.B16, V20.B16
-	VAND V12.B16, V17.B16, V21.B16
-	VAND V12.B16, V18.B16, V22.B16
-	VAND V12.B16, V19.B16, V23.B16
-	VUMAX V11.S4, V20.S4, V20.S4
-	VUMAX V11.S4, V21.S4, V21.S4
-	VUMAX V11.S4, V22.S4, V22.S4
-	VUMAX V11.S4, V23.S4, V23.S4
-	VADD V10.S4, V20.S4, V20.S4
-	VADD V10.S4, V21.S4, V21.S4
-	VADD V10.S4, V22.S4, V22.S4
-	VADD V10.S4, V23.S4, V23.S4
-	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
-	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
-	WORD $0x4eb4d610 // fsub v16.4s, v16.4s, v20.4s
-	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
-	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
-	WORD $0x4eb7d673 // fsub v19.4s, v19.4s, v23.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	WORD $0x4ea0d610 // fsub v16.4s, v16.4s, v0.4s
-	WORD $0x4ea1d631 // fsub v17.4s, v17.4s, v1.4s
-	WORD $0x4ea2d652 // fsub v18.4s, v18.4s, v2.4s
-	WORD $0x4ea3d673 // fsub v19.4s, v19.4s, v3.4s
-	WORD $0x6e30de00 // fmul v0.4s, v16.4s, v16.4s
-	WORD $0x6e31de21 // fmul v1.4s, v17.4s, v17.4s
-	WORD $0x6e32de42 // fmul v2.4s, v18.4s, v18.4s
-	WORD $0x6e33de63 // fmul v3.4s, v19.4s, v19.4s
-	VAND V8.B16, V16.B16, V16.B16
-	VAND V8.B16, V17.B16, V17.B16
-	VAND V8.B16, V18.B16, V18.B16
-	VAND V8.B16, V19.B16, V19.B16
-	WORD $0x6ea1fa10 // fsqrt v16.4s, v16.4s
-	WORD $0x6ea1fa31 // fsqrt v17.4s, v17.4s
-	WORD $0x6ea1fa52 // fsqrt v18.4s, v18.4s
-	WORD $0x6ea1fa73 // fsqrt v19.4s, v19.4s
-	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
-	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
-	FMOVQ (R10), F16
-	FMOVQ 64(R10), F17
-	FMOVQ 128(R10), F18
-	FMOVQ 192(R10), F19
-	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
-	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x6e2fdc02 // fmul v2.4s, v0.4s, v15.4s
+	WORD $0x6e2fdc23 // fmul v3.4s, v1.4s, v15.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4e2df463 // fmax v3.4s, v3.4s, v13.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V12.B16, V2.B16, V4.B16
+	VAND V12.B16, V3.B16, V5.B16
+	VUMAX V11.S4, V4.S4, V4.S4
+	VUMAX V11.S4, V5.S4, V5.S4
+	VADD V10.S4, V4.S4, V4.S4
+	VADD V10.S4, V5.S4, V5.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
+	WORD $0x6e22dc40 // fmul v0.4s, v2.4s, v2.4s
+	WORD $0x6e23dc61 // fmul v1.4s, v3.4s, v3.4s
+	VAND V8.B16, V2.B16, V2.B16
+	VAND V8.B16, V3.B16, V3.B16
+	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f863 // fsqrt v3.4s, v3.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	FMOVQ (R10), F2
+	FMOVQ 64(R10), F3
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
 	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 	ADD $1024, R8, R8
 	ADD $1024, R10, R10
 	CMP R2, R8
@@ -2264,12 +2026,10 @@ elements:
 shut:
 	FMOVQ F7, (R0)
 	FMOVQ F6, 16(R0)
-	FMOVQ F5, 32(R0)
-	FMOVQ F4, 48(R0)
-	ADD $256, R7, R7
-	ADD $256, R9, R9
-	ADD $64, R0, R0
-	SUB $4, R1, R1
+	ADD $128, R7, R7
+	ADD $128, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
 	CBNZ R1, accumulators
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
@@ -2297,8 +2057,8 @@ shut:
 	FMOVQ 192(RSP), F3
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F16
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
