@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/lowbit-go/lowbit/gen/formula"
 	"github.com/lowbit-go/lowbit/gen/ir"
 	"github.com/lowbit-go/lowbit/gen/neon"
@@ -37,7 +39,7 @@ var targets = []target{
 }
 
 // wide are the kernels of AVX-512.
-func wide() []*ir.Kernel { return append(kernels(), formula.Products()...) }
+func wide() []*ir.Kernel { return slices.Concat(kernels(), formula.Products(), formula.Sixes()) }
 
 // Generate makes every file of internal/asm in memory.
 func Generate() (map[string][]byte, error) {

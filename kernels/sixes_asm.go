@@ -120,8 +120,48 @@ func signsUp(dst, src []byte) {
 	}
 }
 
+// sixesLen is the length of groups of packed floats for which AVX-512 has kernels, of two groups at
+// a time or a multiple of that; sixesBytes is how many bytes such a group takes.
+const sixesLen, sixesBytes = 32, sixesLen / 4 * 3
+
+// inPairs returns how many groups from the first on these kernels do.
+func inPairs[T Float](impl isa, g Grid, f Format) int {
+	wide := impl == avx512 || impl == avx512vbmi
+	if !wide || unsafe.Sizeof(*new(T)) != 4 || !f.isPacked() || g.Rows != 1 || g.Len != sixesLen {
+		return 0
+	}
+	return g.Groups &^ 1
+}
+
 // quantizeFloatSixes is quantizeFloatAsm for codes of six bits, packed or not.
 func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
+	n := 0
+	if p.Dialect != Reference {
+		n = inPairs[T](impl, g, p.Format)
+		quantizePairs(impl, dst, src, p, n)
+	}
+	if n < g.Groups {
+		part := p.part(n, g.Groups-n)
+		quantizeFloatSixesInPieces(impl, dst[n*sixesBytes:], src[n*sixesLen:], Grid{g.Rows, g.Groups - n, g.Len}, &part)
+	}
+}
+
+// quantizePairs quantizes n groups of sixesLen elements, which are float32.
+func quantizePairs[T Float](impl isa, dst []byte, src []T, p *FloatParams, n int) {
+	m := p.method()
+	f := &m.format.float8
+	var room [someGroups]float32
+	step := len(room)
+	if p.Factor != nil {
+		step = mostElements / sixesLen
+	}
+	for base := 0; base < n; base += step {
+		factor := factors[T](p, &m, base, min(step, n-base), room[:])
+		asm.QuantizeSixes(impl, &dst[base*sixesBytes], (*float32)(unsafe.Pointer(&src[base*sixesLen])), &factor[0], f.least, f.ruler, f.weights, f.top, len(factor))
+	}
+}
+
+func quantizeFloatSixesInPieces[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
 	packer := sixes{dst: dst, floats: true}
 	f := p.Format
 	if f.isPacked() {
@@ -162,9 +202,30 @@ func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, f
 	}
 }
 
-// dequantizeFloatSixes is dequantizeFloatAsm for codes of six bits, packed or not. Whose sign
-// is in the highest bit of a byte is read as the code of eight bits with as many mantissa bits.
+// dequantizeFloatSixes is dequantizeFloatAsm for codes of six bits, packed or not.
 func dequantizeFloatSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, times float32) {
+	n := inPairs[T](impl, g, p.Format)
+	dequantizePairs(impl, dst, src, p, times, n)
+	if n < g.Groups {
+		part := p.part(n, g.Groups-n)
+		dequantizeFloatSixesInPieces(impl, dst[n*sixesLen:], src[n*sixesBytes:], Grid{g.Rows, g.Groups - n, g.Len}, &part, times)
+	}
+}
+
+// dequantizePairs dequantizes n groups of sixesLen elements, which are float32. It reads a
+// code as a float16, five bits behind the sign, and scales are times as large for that.
+func dequantizePairs[T Float](impl isa, dst []T, src []byte, p *FloatParams, times float32, n int) {
+	mantissa := 23 - formats[p.Format].step>>23
+	keep := int32(0x8000 | 0x1f<<(10-mantissa))
+	s := spans{g: Grid{1, n, sixesLen}, n: n, most: mostElements, to: streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 32, NoMask)}
+	for n > 0 && s.advance() {
+		asm.DequantizeSixes(impl, (*float32)(unsafe.Pointer(&dst[s.off])), &src[s.off/4*3], &p.Scale[s.first], mantissa<<16|mantissa, keep<<16|keep, times, s.groups, s.ahead)
+	}
+}
+
+// dequantizeFloatSixesInPieces reads a code whose sign is in the highest bit of a byte as that
+// of eight bits with as many mantissa bits.
+func dequantizeFloatSixesInPieces[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, times float32) {
 	var codes [betweenBytes + 4]byte
 	part := FloatParams{Format: p.Format}
 	if p.Format.isPacked() {

@@ -138,7 +138,11 @@ func (q fpCode) encoder(k *ir.Kernel) encoder {
 		return e
 	}
 	bytes := func(name string) *ir.Node { return k.Word(name, ir.MemI32).As(ir.I8) }
-	return encoder{fpCode: q, k: k, least: k.Word("least", ir.MemI32), ruler: k.Word("ruler", ir.MemF32), weights: k.Word("weights", ir.MemI32), top: bytes("top"), nan: bytes("nan")}
+	e := encoder{fpCode: q, k: k, least: k.Word("least", ir.MemI32), ruler: k.Word("ruler", ir.MemF32), weights: k.Word("weights", ir.MemI32), top: bytes("top")}
+	if q.mem != ir.MemU6 {
+		e.nan = bytes("nan")
+	}
+	return e
 }
 
 // ruler is what an exponent field is multiplied by to make the power of two whose
@@ -186,6 +190,9 @@ func (e encoder) codes(steps, x *ir.Node) *ir.Node {
 	}
 	c := steps.HalvesBy(e.weights).ShuffledU8().MinU8(e.top)
 	sign := x.Signs()
+	if e.mem == ir.MemU6 {
+		return c.OrAnd(sign.Shr(2), e.k.Byte(0x20))
+	}
 	if e.oneZero {
 		sign = sign.And(c.Sub8(e.k.Byte(0x81))) // which has the sign's bit unless c is 0
 	}
@@ -266,24 +273,24 @@ tie is 2^-22, or the number below that if ties go toward zero; and a sign is fli
 }
 
 // scaled stores the values of codes times s, which is finite, to y. E4M3 is read as
-// 1/256 of what it is, for which s has a factor, and its NaN takes the rare way. E5M2
-// has NaNs, and infinities that 0 makes such.
+// 1/256 of what it is, for which s has a factor, and its NaN takes the rare way; so do the
+// NaNs of E5M2, and its infinities, of which 0 makes NaNs.
 func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node, listed bool) {
 	y := f.load(k, codes, listed).Mul(s)
 	k.Store("y", t.mem, y)
-	switch f.code {
-	case ir.MemE4M3:
-		mem, or := f.code, int32(signs)
+	switch {
+	case f.code == ir.MemE4M3:
 		if listed { // a NaN is the code 0xff then
-			mem, or = ir.MemListed, 0
+			k.AlarmCode(codes, ir.MemListed, k.Int(0))
+		} else {
+			k.AlarmCode(codes, f.code, k.Int(signs))
 		}
-		k.AlarmCode(codes, mem, k.Int(or))
 		k.Rarely(func() {
 			v, _ := withNaN(k, codes)
 			k.Store("y", t.mem, v.Mul(k.Const(1./256)).Mul(s))
 		})
-	case ir.MemE5M2:
-		y.OrAlarm()
+	case f.code == ir.MemE5M2:
+		k.AlarmCode(codes, f.code, k.Int(signs|0x03030303))
 		k.Rarely(func() { k.Store("y", t.mem, oneNaN(k, y)) })
 	}
 }

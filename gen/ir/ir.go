@@ -48,8 +48,8 @@ type Mem uint8
 // E2M1 are four and two bits, the first element in the lowest bits of a byte.
 // The float formats load as their values, but E4M3 as 1/256 of them, and its NaN
 // as a number: AlarmCode finds it. Listed are codes of which LoadListed is told
-// the values. What is stored as BF16 is no NaN with bits in its lower half. U16 is the low half of an int32. Byte, U4, U2 and U6 load as bytes; U6 is a stream of bits, four codes to three bytes, for kernels
-// over whole tiles, which store what has no higher bits and load with anything in the two highest ones. What has less than eight bits, E2M1
+// the values. What is stored as BF16 is no NaN with bits in its lower half. U16 is the low half of an int32. Byte, U4, U2 and U6 load as bytes; U6 and Sixes are streams of bits, four codes to three bytes, for kernels
+// over whole tiles, which store U6 of what has no higher bits and load it with anything in the two highest ones. What has less than eight bits, E2M1
 // too, is stored from a byte's low bits.
 const (
 	MemNone Mem = iota
@@ -68,6 +68,7 @@ const (
 	MemE4M3
 	MemE5M2
 	MemE2M1
+	MemSixes
 	MemListed
 	MemBits
 	MemMask // stored only: a mask of the kind that a word of the call says
@@ -100,6 +101,7 @@ var memInfo = [...]struct {
 	MemE4M3:   {8, "uint8", F32},
 	MemE5M2:   {8, "uint8", F32},
 	MemE2M1:   {4, "uint8", F32},
+	MemSixes:  {6, "uint8", F32},
 	MemListed: {8, "uint8", F32},
 	MemBits:   {1, "uint8", Mask},
 	MemMask:   {0, "uint8", Mask},
@@ -268,7 +270,7 @@ type Kernel struct {
 	Tables   []string // arguments with 256 numbers of 16 bits
 	Results  []*Node
 	Large    bool    // its outputs may be more than a cache keeps
-	Whole    bool    // it is called for whole tiles only, and runs over a flat slice
+	Whole    bool    // it is called for whole tiles only, and runs over a flat slice, or over groups of which a tile has Share
 	Block    *Block  // what a kernel over interleaved blocks has instead of nodes
 	Search   *Search // what a search has instead
 	Sums     bool    // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
@@ -377,6 +379,13 @@ func (k *Kernel) LoadListed(name string, values *[256]float32) *Node {
 		table = append(table, byte(b>>16), byte(b>>24))
 	}
 	return k.add(Node{Op: OpLoad, Type: F32, Name: name, Mem: MemListed, Table: string(table)})
+}
+
+// LoadSixes loads floats of six bits as float16s: a code with its sign at the top is shifted down
+// by so many bits, the sign repeated, and then some bits are kept. Both are words for 16 bits, twice.
+func (k *Kernel) LoadSixes(name string, down, keep *Node) *Node {
+	k.stream(name, MemSixes, false)
+	return k.add(Node{Op: OpLoad, Type: F32, Name: name, Mem: MemSixes, Args: []*Node{down, keep}})
 }
 
 // Signed is the next tile of codes of a few bits, as bytes. The word sign is the

@@ -159,7 +159,9 @@ func (p *printer) function() {
 	p.run(p.pr.call)
 	if k.Grouped() {
 		m.Arg(p.counts.groups, "groups")
-		m.Arg(p.counts.length, "length")
+		if !k.Whole {
+			m.Arg(p.counts.length, "length")
+		}
 	} else {
 		m.Arg(p.counts.n, "n")
 	}
@@ -382,7 +384,10 @@ func (p *printer) advanceStreams(lanes bool) {
 
 func (p *printer) doc(f *Func) []string {
 	out := append([]string{f.Name + " " + p.k.Doc[:strings.IndexAny(p.k.Doc+"\n", "\n")]}, strings.Split(p.k.Doc, "\n")[1:]...)
-	if p.k.Grouped() {
+	if p.k.Grouped() && p.k.Whole {
+		share := p.m.Shares()[0]
+		out = append(out, fmt.Sprintf("It runs over groups >= 1 adjacent groups of %d contiguous elements, a multiple of %d groups;", 4*p.m.Width()/share, share), "parameters are one per group.")
+	} else if p.k.Grouped() {
 		out = append(out, "It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;", "parameters and results are one per group.")
 	} else if p.k.Whole {
 		out = append(out, fmt.Sprintf("It runs over n >= 1 elements, a multiple of %d.", 4*p.m.Width()))

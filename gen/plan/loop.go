@@ -31,6 +31,9 @@ type rowLoop struct {
 // shortLoop has tiles of several whole groups.
 type shortLoop struct{ *shape }
 
+// blockLoop is a shortLoop for whole tiles only, of a kernel that has no other.
+type blockLoop struct{ *shape }
+
 // laneLoop has groups of one element.
 type laneLoop struct{ *shape }
 
@@ -44,6 +47,7 @@ func (sh *shape) core() *shape { return sh }
 
 func (flatLoop) enter(*printer)  {} // there is no other
 func (wholeLoop) enter(*printer) {}
+func (blockLoop) enter(*printer) {}
 func (eachLoop) enter(*printer)  {} // it is for what others are not for
 func (rowLoop) enter(*printer)   {}
 
@@ -67,6 +71,12 @@ func (l flatLoop) print(p *printer) {
 
 func (l wholeLoop) print(p *printer) {
 	p.loop(l.shape, false, p.counts.n, 4*p.m.Width(), l.at(atEnd))
+	p.ret()
+}
+
+func (l blockLoop) print(p *printer) {
+	p.loop(l.shape, p.large(), p.counts.groups, l.share, l.at(atEnd))
+	p.m.Label(l.at(atEnd))
 	p.ret()
 }
 

@@ -96,9 +96,12 @@ func Args(k *ir.Kernel) []Arg {
 	for _, t := range k.Tables {
 		a = append(a, Arg{t, "*[256]uint16"})
 	}
-	if k.Grouped() && !k.Sums {
+	switch {
+	case k.Grouped() && k.Whole:
+		a = append(a, Arg{"groups", "int"})
+	case k.Grouped() && !k.Sums:
 		a = append(a, Arg{"groups", "int"}, Arg{"length", "int"})
-	} else {
+	default:
 		a = append(a, Arg{"n", "int"})
 	}
 	switch {

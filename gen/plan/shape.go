@@ -72,6 +72,14 @@ func (p *planner) build() *program {
 		}
 	}
 	switch {
+	case p.k.Whole && p.k.Grouped():
+		sh := p.shape(pr, p.m.Shares()[0], false, false)
+		sh.unload()
+		pr.loops = []loop{blockLoop{sh}}
+		if p.hasRare() {
+			p.rareTile(pr, pr.call)
+		}
+		return pr
 	case p.k.Whole:
 		pr.loops = []loop{wholeLoop{p.shape(pr, 1, false, true)}}
 		return pr
@@ -143,10 +151,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 			}
 		}
 	}
-	direct := map[string]Addr{}
-	for _, a := range p.arrays() {
-		direct[a.Name] = Addr{Reg: p.ptr[a.Name]}
-	}
+	direct := p.direct()
 	tile := func(name, alarm string, at map[string]Addr) *Seg {
 		s := p.seg(sh.group, lanes, share)
 		s.name, s.at, s.alarm = name, at, alarm
@@ -155,12 +160,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 	sh.body = tile(sh.name, sh.at(atRare), direct)
 	sh.body.body(accs)
 	if sh.name == "lane" && p.hasRare() {
-		pr.rare = tile("rare", "", direct)
-		if p.rareAlone {
-			pr.rare.up = nil
-		}
-		pr.rare.rare = true
-		pr.rare.body(accs)
+		p.rareTile(pr, sh.group)
 	}
 	sh.tail = p.seg(sh.group, lanes, share)
 	sh.masked = p.m.Masks() && share == 1 && !p.k.Whole
@@ -192,6 +192,29 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		p.m.Lower(sh.after, r, 0, [][]V{{v}}, sh.after.place(r, 0))
 	}
 	return sh
+}
+
+// direct is where arrays are.
+func (p *planner) direct() map[string]Addr {
+	at := map[string]Addr{}
+	for _, a := range p.arrays() {
+		at[a.Name] = Addr{Reg: p.ptr[a.Name]}
+	}
+	return at
+}
+
+// rareTile makes what is done instead of a tile.
+func (p *planner) rareTile(pr *program, up *Seg) {
+	s := p.seg(up, p.k.Grouped(), 4)
+	if !p.k.Grouped() {
+		s.share = 1
+	}
+	s.name, s.at, s.rare = "rare", p.direct(), true
+	if p.rareAlone {
+		s.up = nil
+	}
+	s.body(nil)
+	pr.rare = s
 }
 
 // unload drops the loads of parameters that are in no register's use.

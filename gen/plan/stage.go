@@ -32,11 +32,15 @@ func (f *frame) take(size int) Addr {
 // layout makes room for what is staged.
 func (p *planner) layout() frame {
 	f := frame{stage: map[string]Addr{}, saved: map[string]Addr{}}
-	passes := (!p.m.Masks() || p.k.Grouped() && !p.k.Folds() || p.hasRare()) && !p.k.Whole
+	passes := !p.m.Masks() || p.k.Grouped() && !p.k.Folds() || p.hasRare()
+	arrays := p.arrays()
 	if p.k.Whole {
-		return f
+		if !p.k.Grouped() || !p.hasRare() {
+			return f
+		}
+		arrays = p.params()
 	}
-	for _, a := range p.arrays() {
+	for _, a := range arrays {
 		if !passes && a.Mem != ir.MemBits && a.Mem != ir.MemMask {
 			continue
 		}
@@ -49,7 +53,7 @@ func (p *planner) layout() frame {
 	if !passes {
 		return f
 	}
-	for _, a := range p.arrays() {
+	for _, a := range arrays {
 		f.saved[a.Name] = f.take(8)
 	}
 	f.left, f.origin = f.take(8), f.take(8)
@@ -228,6 +232,10 @@ func (p *printer) rarely() {
 	branch(atBack, func(sh *shape) bool { return !p.spreads(sh) })
 	for _, q := range p.params() {
 		m.Recall(p.ptr[q.Name], p.pr.saved[q.Name])
+	}
+	if p.k.Whole {
+		m.Jump(p.origins[0].at(atBack))
+		return
 	}
 	branch(atBack, func(sh *shape) bool { return p.spreads(sh) && sh.share > 1 })
 	one := func(sh *shape) bool { return sh != p.pr.groups && sh.share == 1 && p.spreads(sh) }

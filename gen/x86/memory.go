@@ -42,6 +42,8 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 			extras = append(extras, signed)
 		}
 		return extras
+	case ir.MemSixes:
+		return sixFloatExtras(k)
 	case ir.MemE2M1:
 		words := make([]uint32, m.Width())
 		for i := range words {
@@ -95,10 +97,7 @@ func (m *Machine) widen(s *plan.Seg, mem ir.Mem, slot int, args [][]plan.V) plan
 	if mem == ir.MemBF16 {
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMW_Z", m.vec(u[0]), m.vec(u[1]), ks[u[2]], m.vec(d)) }, v, args[1+odd][0], args[3][0])
 	}
-	if odd == 1 {
-		v = s.Op(plan.Vec, func(d int, u []int) { m.i("VEXTRACTI64X4", operand.Imm(1), m.vec(u[0]), half(d)) }, v)
-	}
-	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", half(u[0]), m.vec(d)) }, v)
+	return m.halfOf(s, odd, v)
 }
 
 // pairs reports whether two registers of a tile always lie together.
@@ -210,6 +209,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 			return m.loadE4M3(s, n, slot, args, at, masked)
 		}
 		return m.loadFp8(s, n.Mem, slot, args, at, masked)
+	case ir.MemSixes:
+		return m.loadSixFloats(s, n, slot, args, at)
 	case ir.MemE2M1:
 		return m.loadE2M1(s, slot, args, at, masked)
 	case ir.MemByte:
@@ -288,9 +289,8 @@ func (m *Machine) loadFp8(s *plan.Seg, mem ir.Mem, slot int, args [][]plan.V, at
 // loadE4M3 reads codes as loadFp8 does, those of two slots together.
 func (m *Machine) loadE4M3(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
 	odd := slot % 2
-	h := s.Once(n, slot/2, func() plan.V {
-		at := at
-		at.Disp -= m.Width() * odd
+	at.Disp -= m.Width() * odd
+	return m.halfOf(s, odd, s.Once(n, slot/2, func() plan.V {
 		return s.OpApart(plan.Vec, func(d int, u []int) {
 			if masked {
 				m.i("VPMOVSXBW_Z", m.mem(at, 0), m.lanes(slot-odd), m.vec(d))
@@ -300,8 +300,12 @@ func (m *Machine) loadE4M3(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, a
 			m.i("VPSLLW", operand.Imm(7), m.vec(d), m.vec(d))
 			m.bitwise("VPAND", m.vec(u[0]), m.vec(d), m.vec(d))
 		}, args[0][0])
-	})
-	if odd == 1 {
+	}))
+}
+
+// halfOf widens one half of a register of float16.
+func (m *Machine) halfOf(s *plan.Seg, upper int, h plan.V) plan.V {
+	if upper == 1 {
 		h = s.Op(plan.Vec, func(d int, u []int) { m.i("VEXTRACTI64X4", operand.Imm(1), m.vec(u[0]), half(d)) }, h)
 	}
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", half(u[0]), m.vec(d)) }, h)

@@ -90,3 +90,44 @@ func (m *Machine) storeSixes(s *plan.Seg, v plan.V, c [][]plan.V, at plan.Addr) 
 		}
 	}})
 }
+
+// Floats of six bits become float16s, 32 of them from 24 bytes: in each 128 bits eight codes of
+// six bytes. A word has the byte in which a code begins and the next one.
+
+// sixFloatExtras are what brings four bytes with a tile's first 24 to their 128 bits, and its last 24,
+// of which eight bytes more were loaded in front; then bytes to words, and the shifts that bring a
+// code's sign to the top.
+func sixFloatExtras(k *ir.Kernel) []*ir.Node {
+	var first, last, bytes, shifts []uint32
+	for lane := range uint32(4) {
+		from := 6 * lane / 4
+		for i := range uint32(4) {
+			first, last = append(first, from+i%2), append(last, from+2+i%2)
+			var word, shift uint32
+			for j := range uint32(2) {
+				bit := 6 * (2*i + j)
+				at := 6*lane%4 + bit/8
+				word |= (at | (at+1)<<8) << (16 * j)
+				shift |= (10 - bit%8) << (16 * j)
+			}
+			bytes, shifts = append(bytes, word), append(shifts, shift)
+		}
+	}
+	return []*ir.Node{k.TableConst(first), k.TableConst(last), k.TableConst(bytes), k.TableConst(shifts)}
+}
+
+// loadSixFloats reads the codes of two slots together.
+func (m *Machine) loadSixFloats(s *plan.Seg, n *ir.Node, slot int, c [][]plan.V, at plan.Addr) plan.V {
+	pair := slot / 2
+	at.Disp += 16*pair - 12*slot
+	return m.halfOf(s, slot%2, s.Once(n, pair, func() plan.V {
+		return s.OpApart(plan.Vec, func(d int, u []int) {
+			m.i("VMOVUPS", m.mem(at, 0), half(d))
+			m.i("VPERMD", m.vec(d), m.vec(u[0]), m.vec(d))
+			m.i("VPSHUFB", m.vec(u[1]), m.vec(d), m.vec(d))
+			m.i("VPSLLVW", m.vec(u[2]), m.vec(d), m.vec(d))
+			m.i("VPSRAVW", m.vec(u[3]), m.vec(d), m.vec(d))
+			m.bitwise("VPAND", m.vec(u[4]), m.vec(d), m.vec(d))
+		}, c[2+pair][0], c[4][0], c[5][0], c[0][0], c[1][0])
+	}))
+}

@@ -884,15 +884,17 @@ rare:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeFpE5M2BF16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Y15 times, Y14 table, Y13 0x7fff
-	// per group: Y0 scale, Y12 Mul
-	// vector registers in use at once: 14
+	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0x7fff, Y11 0xffffffff
+	// per group: Y0 scale, Y10 Mul
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+40(SB), Y13
+	VBROADCASTSS constantsAVX2<>+108(SB), Y14
+	VMOVUPS      constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -911,7 +913,7 @@ groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y10
 	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -919,54 +921,53 @@ groupbegin:
 
 grouploop:
 	PREFETCHT0 (SI)
-	VMOVQ      (DX), X0
-	VPSHUFB    X14, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y12, Y0, Y0
-	VMOVQ      8(DX), X1
-	VPSHUFB    X14, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y12, Y1, Y1
-	VMOVQ      16(DX), X2
-	VPSHUFB    X14, X2, X2
-	VCVTPH2PS  X2, Y2
-	VMULPS     Y12, Y2, Y2
-	VMOVQ      24(DX), X3
-	VPSHUFB    X14, X3, X3
-	VCVTPH2PS  X3, Y3
-	VMULPS     Y12, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y11, Y0, Y0
+	VPMOVMSKB  Y0, AX
 	TESTL      AX, AX
 	JNE        grouprare
-	VPSLLD     $0x0f, Y0, Y4
-	VPSRLD     $0x1f, Y4, Y4
-	VPADDD     Y4, Y0, Y4
-	VPADDD     Y13, Y4, Y4
+	VMOVQ      (DX), X0
+	VPSHUFB    X13, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y10, Y0, Y0
+	VMOVQ      8(DX), X1
+	VPSHUFB    X13, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y12, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSRLD     $0x10, Y4, Y4
+	VPADDD     Y12, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y4, Y4
-	VPERMQ     $0xd8, Y4, Y4
-	VMOVUPS    Y4, (SI)
-	VPSLLD     $0x0f, Y2, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVUPS    Y2, (SI)
+	VMOVQ      16(DX), X0
+	VPSHUFB    X13, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y10, Y0, Y0
+	VMOVQ      24(DX), X1
+	VPSHUFB    X13, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y12, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y2, Y0
-	VPADDD     Y13, Y0, Y0
-	VPSLLD     $0x0f, Y3, Y1
-	VPSRLD     $0x1f, Y1, Y1
-	VPADDD     Y1, Y3, Y1
-	VPADDD     Y13, Y1, Y1
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y12, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
-	VPSRLD     $0x10, Y1, Y1
-	VPACKUSDW  Y1, Y0, Y0
-	VPERMQ     $0xd8, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVUPS    Y2, 32(SI)
 
 groupback:
 	ADDQ $+64, SI
@@ -986,7 +987,7 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y10
 
 groupmeet:
 	MOVQ R8, R10
@@ -995,66 +996,69 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVQ     (DX), X0
-	VPSHUFB   X14, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y12, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
+	VMOVAPS Y10, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVQ     8(DX), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y12, Y1, Y1
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
+	VMOVAPS Y10, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVQ     16(DX), X2
-	VPSHUFB   X14, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y12, Y2, Y2
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
+	VMOVAPS Y10, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVQ     24(DX), X3
-	VPSHUFB   X14, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y12, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
+	VMOVAPS   Y10, Y3
+	VPOR      (DX), Y14, Y4
+	VPCMPEQB  Y11, Y4, Y4
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
+	VMOVQ     (DX), X4
+	VPSHUFB   X13, X4, X4
+	VCVTPH2PS X4, Y4
+	VMULPS    Y0, Y4, Y4
+	VMOVQ     8(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y1, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSRLD    $0x10, Y1, Y1
+	VPSRLD    $0x10, Y4, Y4
+	VPACKUSDW Y4, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, (SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y2, Y0, Y0
+	VMOVQ     24(DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y3, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SI)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, DI
@@ -1089,7 +1093,7 @@ grouppieces:
 
 grouppiece:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y10
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -1135,58 +1139,57 @@ short2:
 
 short2loop:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y10
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y11
+	VMULPS       Y0, Y15, Y9
 	PREFETCHT0   (SI)
-	VMOVQ        (DX), X0
-	VPSHUFB      X14, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVQ        8(DX), X1
-	VPSHUFB      X14, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVQ        16(DX), X2
-	VPSHUFB      X14, X2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y11, Y2, Y2
-	VMOVQ        24(DX), X3
-	VPSHUFB      X14, X3, X3
-	VCVTPH2PS    X3, Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y13, Y4, Y4
+	VMOVQ        (DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VMOVQ        8(DX), X1
+	VPSHUFB      X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPSLLD       $0x0f, Y2, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VMOVQ        16(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVQ        24(DX), X1
+	VPSHUFB      X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y13, Y1, Y1
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -1203,57 +1206,56 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VMOVQ     (DX), X0
-	VPSHUFB   X14, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   (BX), Y1
-	VMULPS    Y1, Y15, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VMOVUPS   32(BX), Y2
-	VMULPS    Y2, Y15, Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVQ     16(DX), X2
-	VPSHUFB   X14, X2, X2
-	VCVTPH2PS X2, Y2
-	VMOVUPS   64(BX), Y3
-	VMULPS    Y3, Y15, Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVQ     24(DX), X3
-	VPSHUFB   X14, X3, X3
-	VCVTPH2PS X3, Y3
-	VMOVUPS   96(BX), Y4
-	VMULPS    Y4, Y15, Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y11, Y0, Y0
+	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VMOVUPS   (BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     (DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   32(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     8(DX), X2
+	VPSHUFB   X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SI)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   64(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     16(DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   96(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     24(DX), X2
+	VPSHUFB   X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -1300,54 +1302,53 @@ fence:
 groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
-	VMOVQ     (DX), X0
-	VPSHUFB   X14, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y12, Y1, Y1
-	VMOVQ     16(DX), X2
-	VPSHUFB   X14, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y12, Y2, Y2
-	VMOVQ     24(DX), X3
-	VPSHUFB   X14, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y12, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y11, Y0, Y0
+	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VMOVQ     (DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y10, Y0, Y0
+	VMOVQ     8(DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVNTPS  Y4, (SI)
-	VPSLLD    $0x0f, Y2, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVNTPS  Y2, (SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y10, Y0, Y0
+	VMOVQ     24(DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVNTPS  Y2, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, R8
@@ -1364,14 +1365,14 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
-	VBROADCASTSS 4(BX), Y9
-	VMULPS       Y9, Y15, Y8
+	VBROADCASTSS 4(BX), Y7
+	VMULPS       Y7, Y15, Y6
 	LEAL         7(R8), AX
-	VMOVD        AX, X11
-	VPBROADCASTD X11, Y11
-	VMOVDQU      constantsAVX2<>+48(SB), Y10
-	VPCMPGTD     Y11, Y10, Y11
-	VBLENDVPS    Y11, Y8, Y12, Y12
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Y9
+	VMOVDQU      constantsAVX2<>+48(SB), Y8
+	VPCMPGTD     Y9, Y8, Y9
+	VBLENDVPS    Y9, Y6, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1419,57 +1420,56 @@ short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y10
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y11
-	VMOVQ        (DX), X0
-	VPSHUFB      X14, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVQ        8(DX), X1
-	VPSHUFB      X14, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVQ        16(DX), X2
-	VPSHUFB      X14, X2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y11, Y2, Y2
-	VMOVQ        24(DX), X3
-	VPSHUFB      X14, X3, X3
-	VCVTPH2PS    X3, Y3
-	VMULPS       Y11, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMULPS       Y0, Y15, Y9
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y13, Y4, Y4
+	VMOVQ        (DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VMOVQ        8(DX), X1
+	VPSHUFB      X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, (SI)
-	VPSLLD       $0x0f, Y2, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (SI)
+	VMOVQ        16(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVQ        24(DX), X1
+	VPSHUFB      X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y13, Y1, Y1
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
@@ -1513,7 +1513,7 @@ rare:
 	VMOVUPS      (BX), Y0
 	VMULPS       Y0, Y15, Y0
 	VMOVQ        (DX), X1
-	VPSHUFB      X14, X1, X1
+	VPSHUFB      X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1522,7 +1522,7 @@ rare:
 	VMOVUPS      32(BX), Y1
 	VMULPS       Y1, Y15, Y1
 	VMOVQ        8(DX), X3
-	VPSHUFB      X14, X3, X3
+	VPSHUFB      X13, X3, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y1, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
@@ -1530,11 +1530,11 @@ rare:
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
-	VPADDD       Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
@@ -1543,7 +1543,7 @@ rare:
 	VMOVUPS      64(BX), Y0
 	VMULPS       Y0, Y15, Y0
 	VMOVQ        16(DX), X1
-	VPSHUFB      X14, X1, X1
+	VPSHUFB      X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1551,7 +1551,7 @@ rare:
 	VMOVUPS      96(BX), Y1
 	VMULPS       Y1, Y15, Y1
 	VMOVQ        24(DX), X3
-	VPSHUFB      X14, X3, X3
+	VPSHUFB      X13, X3, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y1, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
@@ -1559,11 +1559,11 @@ rare:
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -1575,7 +1575,7 @@ rare:
 	CMPQ         256(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y10
 	JMP          groupback
 
 // func DequantizeFpE2M1BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
@@ -1589,7 +1589,7 @@ TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $256-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+108(SB), Y14
+	VMOVUPS      constantsAVX2<>+112(SB), Y14
 	VBROADCASTSS constantsAVX2<>+96(SB), Y13
 	VBROADCASTSS constantsAVX2<>+40(SB), Y12
 	MOVQ         groups+32(FP), R8
@@ -2259,12 +2259,13 @@ DATA constantsAVX2<>+92(SB)/4, $0xbc800000
 DATA constantsAVX2<>+96(SB)/4, $0x80000000
 DATA constantsAVX2<>+100(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+104(SB)/4, $0x3b800000
-DATA constantsAVX2<>+108(SB)/4, $0x00000000
-DATA constantsAVX2<>+112(SB)/4, $0x3f000000
-DATA constantsAVX2<>+116(SB)/4, $0x3f800000
-DATA constantsAVX2<>+120(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+124(SB)/4, $0x40000000
-DATA constantsAVX2<>+128(SB)/4, $0x40400000
-DATA constantsAVX2<>+132(SB)/4, $0x40800000
-DATA constantsAVX2<>+136(SB)/4, $0x40c00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140
+DATA constantsAVX2<>+108(SB)/4, $0x83838383
+DATA constantsAVX2<>+112(SB)/4, $0x00000000
+DATA constantsAVX2<>+116(SB)/4, $0x3f000000
+DATA constantsAVX2<>+120(SB)/4, $0x3f800000
+DATA constantsAVX2<>+124(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+128(SB)/4, $0x40000000
+DATA constantsAVX2<>+132(SB)/4, $0x40400000
+DATA constantsAVX2<>+136(SB)/4, $0x40800000
+DATA constantsAVX2<>+140(SB)/4, $0x40c00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144

@@ -822,18 +822,20 @@ rare:
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE5M2BF16AVX512(SB), $496-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 times, Z14 table, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// per group: Z0 scale, Z9 Mul
-	// vector registers in use at once: 20
+	// per call: Z15 times, Z14 0x83838383, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
+	// per group: Z0 scale, Z7 Mul
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VMOVUPS      constantsAVX512<>+176(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VMOVUPS      constantsAVX512<>+16(SB), Z11
-	VMOVUPS      constantsAVX512<>+80(SB), Z10
+	VBROADCASTSS constantsAVX512<>+176(SB), Z14
+	VMOVUPS      constantsAVX512<>+180(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z11
+	VMOVUPS      constantsAVX512<>+16(SB), Z10
+	VMOVUPS      constantsAVX512<>+80(SB), Z9
+	VBROADCASTSS constantsAVX512<>+144(SB), Z8
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -854,187 +856,49 @@ groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z9
+	VMULPS       Z0, Z15, Z7
 	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z8
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z7
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z6
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z5
-	CMPQ           R8, $+128
-	JLT            groupends
-
-groupahead:
-	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z9, Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z9, Z3, Z3
-	VCMPPS         $0x03, Z7, Z8, K1
-	VCMPPS         $0x03, Z5, Z6, K2
-	KORTESTQ       K1, K2
-	JNE            grouploop
-	VMOVDQA64      Z8, Z4
-	VPERMT2W       Z7, Z10, Z4
-	VMOVDQA64      Z8, Z16
-	VPERMT2W       Z7, Z11, Z16
-	VPTERNLOGD     $0xf8, Z13, Z4, Z16
-	VPCMPUW        $0x06, Z12, Z16, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z6, Z4
-	VPERMT2W       Z5, Z10, Z4
-	VMOVDQA64      Z6, Z16
-	VPERMT2W       Z5, Z11, Z16
-	VPTERNLOGD     $0xf8, Z13, Z4, Z16
-	VPCMPUW        $0x06, Z12, Z16, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVUPS        Z4, 64(SI)
-	VMOVAPS        Z0, Z8
-	VMOVAPS        Z1, Z7
-	VMOVAPS        Z2, Z6
-	VMOVAPS        Z3, Z5
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+128
-	JGE            groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z0
-	VBROADCASTI128 80(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z1, Z2, Z2
-	VBROADCASTI128 96(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z1, Z3, Z3
-	VBROADCASTI128 112(DX), Y4
-	VPSHUFB        Y14, Y4, Y4
-	VCVTPH2PS      Y4, Z4
-	VMULPS         Z1, Z4, Z4
-	VCMPPS         $0x03, Z7, Z8, K1
-	VCMPPS         $0x03, Z5, Z6, K2
-	KORTESTQ       K1, K2
-	JNE            groupturned
-	VMOVDQA64      Z8, Z1
-	VPERMT2W       Z7, Z10, Z1
-	VMOVDQA64      Z8, Z16
-	VPERMT2W       Z7, Z11, Z16
-	VPTERNLOGD     $0xf8, Z13, Z1, Z16
-	VPCMPUW        $0x06, Z12, Z16, K1
-	VPADDW         Z13, Z1, K1, Z1
-	VMOVUPS        Z1, (SI)
-	VMOVDQA64      Z6, Z1
-	VPERMT2W       Z5, Z10, Z1
-	VMOVDQA64      Z6, Z16
-	VPERMT2W       Z5, Z11, Z16
-	VPTERNLOGD     $0xf8, Z13, Z1, Z16
-	VPCMPUW        $0x06, Z12, Z16, K1
-	VPADDW         Z13, Z1, K1, Z1
-	VMOVUPS        Z1, 64(SI)
-	VMOVAPS        Z0, Z8
-	VMOVAPS        Z2, Z7
-	VMOVAPS        Z3, Z6
-	VMOVAPS        Z4, Z5
-	ADDQ           $+4, BX
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	MOVQ           R9, R8
-	SUBQ           R8, DI
-	CMPQ           R8, $+64
-	JNE            groupturned
-	TESTQ          DI, DI
-	JNE            groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z9
-	CMPQ         R8, $+128
-	JGE          groupahead
 
 grouploop:
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z9, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z9, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z8, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            grouprare
-	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z10, Z4
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z4, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z10, Z0
-	VPERMT2W       Z3, Z11, Z2
-	VPTERNLOGD     $0xf8, Z13, Z0, Z2
-	VPCMPUW        $0x06, Z12, Z2, K1
-	VPADDW         Z13, Z0, K1, Z0
-	VMOVUPS        Z0, 64(SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 16(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVUPS        Z2, (SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 48(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVUPS        Z2, 64(SI)
 
 groupback:
 	ADDQ $+128, SI
@@ -1054,7 +918,7 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z9
+	VMULPS       Z0, Z15, Z7
 
 groupmeet:
 	MOVQ R8, R10
@@ -1063,52 +927,56 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	SUBQ           $+16, R8
-	JLT            groupmeet1cross
+	VMOVAPS Z7, Z0
+	SUBQ    $+16, R8
+	JLT     groupmeet1cross
 
 groupmeet1:
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	SUBQ           $+16, R8
-	JLT            groupmeet2cross
+	VMOVAPS Z7, Z1
+	SUBQ    $+16, R8
+	JLT     groupmeet2cross
 
 groupmeet2:
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z9, Z2, Z2
-	SUBQ           $+16, R8
-	JLT            groupmeet3cross
+	VMOVAPS Z7, Z2
+	SUBQ    $+16, R8
+	JLT     groupmeet3cross
 
 groupmeet3:
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z9, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VMOVAPS        Z7, Z3
+	VPORD          (DX), Z14, Z4
+	VPCMPEQB       Z8, Z4, K1
+	KORTESTQ       K1, K1
 	JNE            groupmeetrare
-	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z10, Z4
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z4, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z10, Z0
-	VPERMT2W       Z3, Z11, Z2
-	VPTERNLOGD     $0xf8, Z13, Z0, Z2
-	VPCMPUW        $0x06, Z12, Z2, K1
-	VPADDW         Z13, Z0, K1, Z0
-	VMOVUPS        Z0, 64(SI)
+	VBROADCASTI128 (DX), Y4
+	VPSHUFB        Y13, Y4, Y4
+	VCVTPH2PS      Y4, Z4
+	VMULPS         Z0, Z4, Z4
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z1, Z0, Z0
+	VMOVDQA64      Z4, Z1
+	VPERMT2W       Z0, Z9, Z1
+	VPERMT2W       Z0, Z10, Z4
+	VPTERNLOGD     $0xf8, Z12, Z1, Z4
+	VPCMPUW        $0x06, Z11, Z4, K1
+	VPADDW         Z12, Z1, K1, Z1
+	VMOVUPS        Z1, (SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z2, Z0, Z0
+	VBROADCASTI128 48(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z3, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVUPS        Z2, 64(SI)
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+64, DI
@@ -1143,52 +1011,61 @@ grouppieces:
 
 grouppiece:
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z9
+	VMULPS       Z0, Z15, Z7
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
+	VMOVDQU8.Z   (DX), K7, Z0
+	VPORD        Z14, Z0, Z0
+	VPCMPEQB     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupstage
 	VPMOVZXBW.Z  (DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBW.Z  16(DX), K7, Y1
 	VPSLLW       $0x08, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z9, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBW.Z  32(DX), K7, Y2
 	VPSLLW       $0x08, Y2, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z9, Z2, Z2
+	VMULPS       Z7, Z2, Z2
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBW.Z  48(DX), K7, Y3
 	VPSLLW       $0x08, Y3, Y3
 	VCVTPH2PS    Y3, Z3
-	VMULPS       Z9, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VMOVDQA64    Z0, Z4
-	VPERMT2W     Z1, Z10, Z4
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z4, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z4, K1, Z4
-	KMOVQ        K0, K7
-	VMOVDQU16    Z4, K7, (SI)
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z3, Z10, Z0
-	VPERMT2W     Z3, Z11, Z2
-	VPTERNLOGD   $0xf8, Z13, Z0, Z2
-	VPCMPUW      $0x06, Z12, Z2, K1
-	VPADDW       Z13, Z0, K1, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Z0, K7, 64(SI)
-	LEAQ         (SI)(DI*2), SI
-	LEAQ         (DX)(DI*1), DX
+	VMULPS       Z7, Z3, Z3
+
+grouptailnarrow:
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
+	KMOVQ      K0, K7
+	VMOVDQU16  Z4, K7, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(SI)
+	LEAQ       (SI)(DI*2), SI
+	LEAQ       (DX)(DI*1), DX
 
 grouprest:
 	SUBQ  DI, R8
@@ -1208,121 +1085,51 @@ groupmore:
 	JMP   groupbegin
 
 short2:
-	CMPQ           R8, $+2
-	JLT            few
-	MOVQ           ahead+48(FP), CX
-	CMPQ           CX, $+1
-	JGT            short2stream
-	CMPQ           R8, $+8
-	JLT            short2loop
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z15, Z1
-	VMULPS         Z1, Z0, Z7
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z1, Z0, Z6
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z5
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z1, Z0, Z4
-
-short2ahead:
-	VBROADCASTI128  64(DX), Y0
-	VPSHUFB         Y14, Y0, Y0
-	VCVTPH2PS       Y0, Z0
-	VMULPS.BCST     8(BX), Z15, Z1
-	VMULPS          Z1, Z0, Z0
-	VBROADCASTI128  80(DX), Y2
-	VPSHUFB         Y14, Y2, Y2
-	VCVTPH2PS       Y2, Z2
-	VMULPS          Z1, Z2, Z2
-	VBROADCASTI128  96(DX), Y1
-	VPSHUFB         Y14, Y1, Y1
-	VCVTPH2PS       Y1, Z1
-	VMULPS.BCST     12(BX), Z15, Z3
-	VMULPS          Z3, Z1, Z1
-	VBROADCASTI32X4 112(DX), Y16
-	VPSHUFB         Y14, Y16, Y16
-	VCVTPH2PS       Y16, Z16
-	VMULPS          Z3, Z16, Z16
-	VCMPPS          $0x03, Z6, Z7, K1
-	VCMPPS          $0x03, Z4, Z5, K2
-	KORTESTQ        K1, K2
-	JNE             short2loop
-	VMOVDQA64       Z7, Z3
-	VPERMT2W        Z6, Z10, Z3
-	VMOVDQA64       Z7, Z17
-	VPERMT2W        Z6, Z11, Z17
-	VPTERNLOGD      $0xf8, Z13, Z3, Z17
-	VPCMPUW         $0x06, Z12, Z17, K1
-	VPADDW          Z13, Z3, K1, Z3
-	VMOVUPS         Z3, (SI)
-	VMOVDQA64       Z5, Z3
-	VPERMT2W        Z4, Z10, Z3
-	VMOVDQA64       Z5, Z17
-	VPERMT2W        Z4, Z11, Z17
-	VPTERNLOGD      $0xf8, Z13, Z3, Z17
-	VPCMPUW         $0x06, Z12, Z17, K1
-	VPADDW          Z13, Z3, K1, Z3
-	VMOVUPS         Z3, 64(SI)
-	VMOVAPS         Z0, Z7
-	VMOVAPS         Z2, Z6
-	VMOVAPS         Z1, Z5
-	VMOVAPS         Z16, Z4
-	ADDQ            $+8, BX
-	ADDQ            $+128, SI
-	ADDQ            $+64, DX
-	SUBQ            $+2, R8
-	CMPQ            R8, $+4
-	JGE             short2ahead
+	CMPQ R8, $+2
+	JLT  few
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
-	VMULPS.BCST    (BX), Z15, Z9
-	VMULPS.BCST    4(BX), Z15, Z8
+	VMULPS.BCST    (BX), Z15, Z7
+	VMULPS.BCST    4(BX), Z15, Z6
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z8, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z8, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z8, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            short2rare
-	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z10, Z4
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z4, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z10, Z0
-	VPERMT2W       Z3, Z11, Z2
-	VPTERNLOGD     $0xf8, Z13, Z0, Z2
-	VPCMPUW        $0x06, Z12, Z2, K1
-	VPADDW         Z13, Z0, K1, Z0
-	VMOVUPS        Z0, 64(SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 16(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVUPS        Z2, (SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z6, Z0, Z0
+	VBROADCASTI128 48(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVUPS        Z2, 64(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -1334,127 +1141,53 @@ short2back:
 	JMP  few
 
 short4:
-	CMPQ           R8, $+4
-	JLT            few
-	MOVQ           ahead+48(FP), CX
-	CMPQ           CX, $+1
-	JGT            short4stream
-	CMPQ           R8, $+16
-	JLT            short4loop
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z15, Z1
-	VMULPS         Z1, Z0, Z5
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z4
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z3
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z2
-
-short4ahead:
-	VBROADCASTI128  64(DX), Y0
-	VPSHUFB         Y14, Y0, Y0
-	VCVTPH2PS       Y0, Z0
-	VMULPS.BCST     16(BX), Z15, Z1
-	VMULPS          Z1, Z0, Z0
-	VBROADCASTI128  80(DX), Y1
-	VPSHUFB         Y14, Y1, Y1
-	VCVTPH2PS       Y1, Z1
-	VMULPS.BCST     20(BX), Z15, Z16
-	VMULPS          Z16, Z1, Z1
-	VBROADCASTI32X4 96(DX), Y16
-	VPSHUFB         Y14, Y16, Y16
-	VCVTPH2PS       Y16, Z16
-	VMULPS.BCST     24(BX), Z15, Z17
-	VMULPS          Z17, Z16, Z16
-	VBROADCASTI32X4 112(DX), Y17
-	VPSHUFB         Y14, Y17, Y17
-	VCVTPH2PS       Y17, Z17
-	VMULPS.BCST     28(BX), Z15, Z18
-	VMULPS          Z18, Z17, Z17
-	VCMPPS          $0x03, Z4, Z5, K1
-	VCMPPS          $0x03, Z2, Z3, K2
-	KORTESTQ        K1, K2
-	JNE             short4loop
-	VMOVDQA64       Z5, Z18
-	VPERMT2W        Z4, Z10, Z18
-	VMOVDQA64       Z5, Z19
-	VPERMT2W        Z4, Z11, Z19
-	VPTERNLOGD      $0xf8, Z13, Z18, Z19
-	VPCMPUW         $0x06, Z12, Z19, K1
-	VPADDW          Z13, Z18, K1, Z18
-	VMOVUPS         Z18, (SI)
-	VMOVDQA64       Z3, Z18
-	VPERMT2W        Z2, Z10, Z18
-	VMOVDQA64       Z3, Z19
-	VPERMT2W        Z2, Z11, Z19
-	VPTERNLOGD      $0xf8, Z13, Z18, Z19
-	VPCMPUW         $0x06, Z12, Z19, K1
-	VPADDW          Z13, Z18, K1, Z18
-	VMOVUPS         Z18, 64(SI)
-	VMOVAPS         Z0, Z5
-	VMOVAPS         Z1, Z4
-	VMOVAPS         Z16, Z3
-	VMOVAPS         Z17, Z2
-	ADDQ            $+16, BX
-	ADDQ            $+128, SI
-	ADDQ            $+64, DX
-	SUBQ            $+4, R8
-	CMPQ            R8, $+8
-	JGE             short4ahead
+	CMPQ R8, $+4
+	JLT  few
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
-	VMULPS.BCST    (BX), Z15, Z9
-	VMULPS.BCST    4(BX), Z15, Z8
-	VMULPS.BCST    8(BX), Z15, Z7
-	VMULPS.BCST    12(BX), Z15, Z6
+	VMULPS.BCST    (BX), Z15, Z7
+	VMULPS.BCST    4(BX), Z15, Z6
+	VMULPS.BCST    8(BX), Z15, Z5
+	VMULPS.BCST    12(BX), Z15, Z4
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z7, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z6, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z8, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            short4rare
-	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z10, Z4
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z4, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z10, Z0
-	VPERMT2W       Z3, Z11, Z2
-	VPTERNLOGD     $0xf8, Z13, Z0, Z2
-	VPCMPUW        $0x06, Z12, Z2, K1
-	VPADDW         Z13, Z0, K1, Z0
-	VMOVUPS        Z0, 64(SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 16(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVUPS        Z2, (SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z5, Z0, Z0
+	VBROADCASTI128 48(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z4, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVUPS        Z2, 64(SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -1471,47 +1204,47 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMOVUPS        (BX), Z1
-	VMULPS         Z1, Z15, Z1
-	VMULPS         Z1, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMOVUPS        64(BX), Z2
-	VMULPS         Z2, Z15, Z2
-	VMULPS         Z2, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMOVUPS        128(BX), Z3
-	VMULPS         Z3, Z15, Z3
-	VMULPS         Z3, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMOVUPS        192(BX), Z4
-	VMULPS         Z4, Z15, Z4
-	VMULPS         Z4, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z8, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            lanerare
-	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z10, Z4
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z4, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z10, Z0
-	VPERMT2W       Z3, Z11, Z2
-	VPTERNLOGD     $0xf8, Z13, Z0, Z2
-	VPCMPUW        $0x06, Z12, Z2, K1
-	VPADDW         Z13, Z0, K1, Z0
+	VMOVUPS        (BX), Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 (DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        64(BX), Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 16(DX), Y2
+	VPSHUFB        Y13, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z0, Z2, Z2
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z9, Z0
+	VPERMT2W       Z2, Z10, Z1
+	VPTERNLOGD     $0xf8, Z12, Z0, Z1
+	VPCMPUW        $0x06, Z11, Z1, K1
+	VPADDW         Z12, Z0, K1, Z0
+	VMOVUPS        Z0, (SI)
+	VMOVUPS        128(BX), Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 32(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        192(BX), Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 48(DX), Y2
+	VPSHUFB        Y13, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z0, Z2, Z2
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z9, Z0
+	VPERMT2W       Z2, Z10, Z1
+	VPTERNLOGD     $0xf8, Z12, Z0, Z1
+	VPCMPUW        $0x06, Z11, Z1, K1
+	VPADDW         Z12, Z0, K1, Z0
 	VMOVUPS        Z0, 64(SI)
 
 laneback:
@@ -1554,72 +1287,46 @@ fence:
 groupstream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z9, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z9, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z8, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            grouprare
-	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z10, Z4
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z4, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVNTPS       Z4, (SI)
-	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z10, Z0
-	VPERMT2W       Z3, Z11, Z2
-	VPTERNLOGD     $0xf8, Z13, Z0, Z2
-	VPCMPUW        $0x06, Z12, Z2, K1
-	VPADDW         Z13, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 16(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVNTPS       Z2, (SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 48(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVNTPS       Z2, 64(SI)
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            groupstream
 	JMP            groupwhole
-
-grouplast:
-	VCMPPS     $0x03, Z7, Z8, K1
-	VCMPPS     $0x03, Z5, Z6, K2
-	KORTESTQ   K1, K2
-	JNE        grouploop
-	VMOVDQA64  Z8, Z0
-	VPERMT2W   Z7, Z10, Z0
-	VMOVDQA64  Z8, Z1
-	VPERMT2W   Z7, Z11, Z1
-	VPTERNLOGD $0xf8, Z13, Z0, Z1
-	VPCMPUW    $0x06, Z12, Z1, K1
-	VPADDW     Z13, Z0, K1, Z0
-	VMOVUPS    Z0, (SI)
-	VMOVDQA64  Z6, Z0
-	VPERMT2W   Z5, Z10, Z0
-	VMOVDQA64  Z6, Z1
-	VPERMT2W   Z5, Z11, Z1
-	VPTERNLOGD $0xf8, Z13, Z0, Z1
-	VPCMPUW    $0x06, Z12, Z1, K1
-	VPADDW     Z13, Z0, K1, Z0
-	VMOVUPS    Z0, 64(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, R8
-	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 480(SP)
@@ -1630,13 +1337,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
-	VBROADCASTSS 4(BX), Z8
-	VMULPS       Z8, Z15, Z7
+	VBROADCASTSS 4(BX), Z6
+	VMULPS       Z6, Z15, Z5
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z7, K7, Z9
+	VMOVAPS      Z5, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1706,42 +1413,42 @@ groupmeetrare:
 short2stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
-	VMULPS.BCST    (BX), Z15, Z9
-	VMULPS.BCST    4(BX), Z15, Z8
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z8, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z8, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VMULPS.BCST    (BX), Z15, Z7
+	VMULPS.BCST    4(BX), Z15, Z6
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z8, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            short2rare
-	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z10, Z4
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z4, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVNTPS       Z4, (SI)
-	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z10, Z0
-	VPERMT2W       Z3, Z11, Z2
-	VPTERNLOGD     $0xf8, Z13, Z0, Z2
-	VPCMPUW        $0x06, Z12, Z2, K1
-	VPADDW         Z13, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 16(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVNTPS       Z2, (SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z6, Z0, Z0
+	VBROADCASTI128 48(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVNTPS       Z2, 64(SI)
 	ADDQ           $+8, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
@@ -1758,44 +1465,44 @@ short2rare:
 short4stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
-	VMULPS.BCST    (BX), Z15, Z9
-	VMULPS.BCST    4(BX), Z15, Z8
-	VMULPS.BCST    8(BX), Z15, Z7
-	VMULPS.BCST    12(BX), Z15, Z6
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z7, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z6, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VMULPS.BCST    (BX), Z15, Z7
+	VMULPS.BCST    4(BX), Z15, Z6
+	VMULPS.BCST    8(BX), Z15, Z5
+	VMULPS.BCST    12(BX), Z15, Z4
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z8, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            short4rare
-	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z10, Z4
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z4, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z4, K1, Z4
-	VMOVNTPS       Z4, (SI)
-	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z10, Z0
-	VPERMT2W       Z3, Z11, Z2
-	VPTERNLOGD     $0xf8, Z13, Z0, Z2
-	VPCMPUW        $0x06, Z12, Z2, K1
-	VPADDW         Z13, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 16(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVNTPS       Z2, (SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z5, Z0, Z0
+	VBROADCASTI128 48(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z4, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z9, Z2
+	VPERMT2W       Z1, Z10, Z0
+	VPTERNLOGD     $0xf8, Z12, Z2, Z0
+	VPCMPUW        $0x06, Z11, Z0, K1
+	VPADDW         Z12, Z2, K1, Z2
+	VMOVNTPS       Z2, 64(SI)
 	ADDQ           $+16, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
@@ -1839,7 +1546,7 @@ rare:
 	VMOVUPS        (BX), Z0
 	VMULPS         Z0, Z15, Z0
 	VBROADCASTI128 (DX), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VPSHUFB        Y13, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
@@ -1848,22 +1555,22 @@ rare:
 	VMOVUPS        64(BX), Z2
 	VMULPS         Z2, Z15, Z2
 	VBROADCASTI128 16(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
+	VPSHUFB        Y13, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z2, Z3, Z3
 	VCMPPS         $0x07, Z3, Z3, K1
 	VBLENDMPS      Z3, Z0, K1, Z3
 	VMOVDQA64      Z1, Z2
-	VPERMT2W       Z3, Z10, Z2
-	VPERMT2W       Z3, Z11, Z1
-	VPTERNLOGD     $0xf8, Z13, Z2, Z1
-	VPCMPUW        $0x06, Z12, Z1, K1
-	VPADDW         Z13, Z2, K1, Z2
+	VPERMT2W       Z3, Z9, Z2
+	VPERMT2W       Z3, Z10, Z1
+	VPTERNLOGD     $0xf8, Z12, Z2, Z1
+	VPCMPUW        $0x06, Z11, Z1, K1
+	VPADDW         Z12, Z2, K1, Z2
 	VMOVUPS        Z2, (SI)
 	VMOVUPS        128(BX), Z1
 	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
+	VPSHUFB        Y13, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
@@ -1871,17 +1578,17 @@ rare:
 	VMOVUPS        192(BX), Z1
 	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
+	VPSHUFB        Y13, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z1, Z3, Z3
 	VCMPPS         $0x07, Z3, Z3, K1
 	VBLENDMPS      Z3, Z0, K1, Z3
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z10, Z0
-	VPERMT2W       Z3, Z11, Z2
-	VPTERNLOGD     $0xf8, Z13, Z0, Z2
-	VPCMPUW        $0x06, Z12, Z2, K1
-	VPADDW         Z13, Z0, K1, Z0
+	VPERMT2W       Z3, Z9, Z0
+	VPERMT2W       Z3, Z10, Z2
+	VPTERNLOGD     $0xf8, Z12, Z0, Z2
+	VPCMPUW        $0x06, Z11, Z2, K1
+	VPADDW         Z12, Z0, K1, Z0
 	VMOVUPS        Z0, 64(SI)
 	CMPQ           480(SP), $+4
 	JEQ            laneback
@@ -1891,7 +1598,7 @@ rare:
 	CMPQ           480(SP), $+3
 	JEQ            short4back
 	VBROADCASTSS   (BX), Z0
-	VMULPS         Z0, Z15, Z9
+	VMULPS         Z0, Z15, Z7
 	JMP            groupback
 
 // func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
@@ -1905,8 +1612,8 @@ TEXT ·DequantizeFpE2M1BF16AVX512(SB), $464-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VMOVUPS      constantsAVX512<>+240(SB), Z14
-	VBROADCASTSS constantsAVX512<>+304(SB), Z13
+	VMOVUPS      constantsAVX512<>+244(SB), Z14
+	VBROADCASTSS constantsAVX512<>+308(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+16(SB), Z10
@@ -2569,37 +2276,38 @@ DATA constantsAVX512<>+160(SB)/4, $0xbc800000
 DATA constantsAVX512<>+164(SB)/4, $0x80000000
 DATA constantsAVX512<>+168(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+172(SB)/4, $0x3b800000
-DATA constantsAVX512<>+176(SB)/4, $0x01800080
-DATA constantsAVX512<>+180(SB)/4, $0x03800280
-DATA constantsAVX512<>+184(SB)/4, $0x05800480
-DATA constantsAVX512<>+188(SB)/4, $0x07800680
-DATA constantsAVX512<>+192(SB)/4, $0x09800880
-DATA constantsAVX512<>+196(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+200(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+204(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+208(SB)/4, $0x01800080
-DATA constantsAVX512<>+212(SB)/4, $0x03800280
-DATA constantsAVX512<>+216(SB)/4, $0x05800480
-DATA constantsAVX512<>+220(SB)/4, $0x07800680
-DATA constantsAVX512<>+224(SB)/4, $0x09800880
-DATA constantsAVX512<>+228(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+232(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+236(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+240(SB)/4, $0x00000000
-DATA constantsAVX512<>+244(SB)/4, $0x3f000000
-DATA constantsAVX512<>+248(SB)/4, $0x3f800000
-DATA constantsAVX512<>+252(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+256(SB)/4, $0x40000000
-DATA constantsAVX512<>+260(SB)/4, $0x40400000
-DATA constantsAVX512<>+264(SB)/4, $0x40800000
-DATA constantsAVX512<>+268(SB)/4, $0x40c00000
-DATA constantsAVX512<>+272(SB)/4, $0x80000000
-DATA constantsAVX512<>+276(SB)/4, $0xbf000000
-DATA constantsAVX512<>+280(SB)/4, $0xbf800000
-DATA constantsAVX512<>+284(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+288(SB)/4, $0xc0000000
-DATA constantsAVX512<>+292(SB)/4, $0xc0400000
-DATA constantsAVX512<>+296(SB)/4, $0xc0800000
-DATA constantsAVX512<>+300(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+304(SB)/4, $0x10000001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $308
+DATA constantsAVX512<>+176(SB)/4, $0x83838383
+DATA constantsAVX512<>+180(SB)/4, $0x01800080
+DATA constantsAVX512<>+184(SB)/4, $0x03800280
+DATA constantsAVX512<>+188(SB)/4, $0x05800480
+DATA constantsAVX512<>+192(SB)/4, $0x07800680
+DATA constantsAVX512<>+196(SB)/4, $0x09800880
+DATA constantsAVX512<>+200(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+204(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+208(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+212(SB)/4, $0x01800080
+DATA constantsAVX512<>+216(SB)/4, $0x03800280
+DATA constantsAVX512<>+220(SB)/4, $0x05800480
+DATA constantsAVX512<>+224(SB)/4, $0x07800680
+DATA constantsAVX512<>+228(SB)/4, $0x09800880
+DATA constantsAVX512<>+232(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+236(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+240(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+244(SB)/4, $0x00000000
+DATA constantsAVX512<>+248(SB)/4, $0x3f000000
+DATA constantsAVX512<>+252(SB)/4, $0x3f800000
+DATA constantsAVX512<>+256(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+260(SB)/4, $0x40000000
+DATA constantsAVX512<>+264(SB)/4, $0x40400000
+DATA constantsAVX512<>+268(SB)/4, $0x40800000
+DATA constantsAVX512<>+272(SB)/4, $0x40c00000
+DATA constantsAVX512<>+276(SB)/4, $0x80000000
+DATA constantsAVX512<>+280(SB)/4, $0xbf000000
+DATA constantsAVX512<>+284(SB)/4, $0xbf800000
+DATA constantsAVX512<>+288(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+292(SB)/4, $0xc0000000
+DATA constantsAVX512<>+296(SB)/4, $0xc0400000
+DATA constantsAVX512<>+300(SB)/4, $0xc0800000
+DATA constantsAVX512<>+304(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+308(SB)/4, $0x10000001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $312

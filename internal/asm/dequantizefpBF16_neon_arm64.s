@@ -472,18 +472,22 @@ groupresume:
 
 TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
-	// per call: V15 times, V14 0x10000, V13 0x7fff
-	// per group: V0 scale, V12 Mul
-	// vector registers in use at once: 14
+	// per call: V15 times, V14 0x83838383, V13 0x10000, V12 0x7fff, V11 0xffffffff
+	// per group: V0 scale, V10 Mul
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	FMOVS times+24(FP), F15
 	VDUP V15.S[0], V15.S4
-	MOVD $65536, R16
+	MOVD $2206434179, R16
 	VDUP R16, V14.S4
-	MOVD $32767, R16
+	MOVD $65536, R16
 	VDUP R16, V13.S4
+	MOVD $32767, R16
+	VDUP R16, V12.S4
+	MOVD $4294967295, R16
+	VDUP R16, V11.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
 	CMP $1, R5
@@ -498,40 +502,41 @@ groupbegin:
 	CMP $16, R4
 	BLT grouptomeet
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
+	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
 	SUB R4, R0, R0
 grouploop:
 	FMOVQ (R2), F0
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V11.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
-	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouprare
-	VCMTST V14.S4, V2.S4, V4.S4
-	VSUB V4.S4, V13.S4, V4.S4
-	VCMTST V14.S4, V1.S4, V5.S4
-	VSUB V5.S4, V13.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	VCMTST V13.S4, V2.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	VCMTST V13.S4, V1.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R1)
-	VCMTST V14.S4, V3.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
-	VCMTST V14.S4, V0.S4, V2.S4
-	VSUB V2.S4, V13.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 16(R1)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	VCMTST V13.S4, V0.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R1)
 groupback:
 	ADD $32, R1, R1
 	ADD $16, R2, R2
@@ -547,7 +552,7 @@ groupwhole:
 	BLT grouptail
 grouptomeet:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
+	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
 groupmeet:
 	MOVD R4, R6
 	MOVD R3, R7
@@ -555,49 +560,54 @@ groupmeet:
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R2), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	VMOV V10.B16, V0.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	VMOV V10.B16, V1.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	VMOV V10.B16, V2.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
-	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	VMOV V10.B16, V3.B16
+	FMOVQ (R2), F4
+	VORR V14.B16, V4.B16, V4.B16
+	VCMEQ V11.B16, V4.B16, V4.B16
+	VCMTST V4.S4, V4.S4, V4.S4
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS groupmeetrare
-	VCMTST V14.S4, V2.S4, V4.S4
-	VSUB V4.S4, V13.S4, V4.S4
-	VCMTST V14.S4, V1.S4, V5.S4
-	VSUB V5.S4, V13.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, (R1)
-	VCMTST V14.S4, V3.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
-	VCMTST V14.S4, V0.S4, V2.S4
-	VSUB V2.S4, V13.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 16(R1)
+	FMOVQ (R2), F4
+	WORD $0x2e213885 // shll v5.8h, v4.8b, #8
+	WORD $0x0e2178b0 // fcvtl v16.4s, v5.4h
+	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VCMTST V13.S4, V16.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V5.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e6140b0 // addhn2 v16.8h, v5.4s, v1.4s
+	FMOVQ F16, (R1)
+	WORD $0x6e213884 // shll2 v4.8h, v4.16b, #8
+	WORD $0x0e217880 // fcvtl v0.4s, v4.4h
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	VCMTST V13.S4, V0.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	VCMTST V13.S4, V4.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624080 // addhn2 v0.8h, v4.4s, v2.4s
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
 	SUB $16, R0, R0
@@ -626,7 +636,7 @@ grouppieces:
 	MOVD R4, R0
 grouppiece:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
+	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
 	ADD $48, RSP, R16
@@ -666,44 +676,45 @@ lanes:
 	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ (R3), F3
-	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R3), F3
-	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R3), F4
-	WORD $0x6e24dde4 // fmul v4.4s, v15.4s, v4.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F4
-	WORD $0x6e24dde4 // fmul v4.4s, v15.4s, v4.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
-	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V11.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanerare
-	VCMTST V14.S4, V2.S4, V4.S4
-	VSUB V4.S4, V13.S4, V4.S4
-	VCMTST V14.S4, V1.S4, V5.S4
-	VSUB V5.S4, V13.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, (R1)
-	VCMTST V14.S4, V3.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
-	VCMTST V14.S4, V0.S4, V2.S4
-	VSUB V2.S4, V13.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 16(R1)
+	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	FMOVQ (R2), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VCMTST V13.S4, V3.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R1)
+	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ 48(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	VCMTST V13.S4, V2.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R1)
 laneback:
 	ADD $32, R1, R1
 	ADD $16, R2, R2
@@ -732,16 +743,16 @@ groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
 	ADD $4, R3, R16
-	VLD1R (R16), [V9.S4]
-	WORD $0x6e29dde8 // fmul v8.4s, v15.4s, v9.4s
+	VLD1R (R16), [V7.S4]
+	WORD $0x6e27dde6 // fmul v6.4s, v15.4s, v7.4s
 	ADD $4, R4, R16
-	VDUP R16, V10.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
-	VCMEQ V31.S4, V11.S4, V11.S4
-	VMOV V11.B16, V10.B16
-	VBSL V12.B16, V8.B16, V10.B16
-	VMOV V10.B16, V12.B16
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V6.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeetreached
@@ -820,10 +831,10 @@ rare:
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V14.S4, V0.S4, V2.S4
-	VSUB V2.S4, V13.S4, V2.S4
-	VCMTST V14.S4, V3.S4, V5.S4
-	VSUB V5.S4, V13.S4, V5.S4
+	VCMTST V13.S4, V0.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	VCMTST V13.S4, V3.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
 	FMOVQ F0, (R1)
@@ -840,10 +851,10 @@ rare:
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V4.B16, V1.B16, V2.B16
-	VCMTST V14.S4, V0.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
-	VCMTST V14.S4, V2.S4, V3.S4
-	VSUB V3.S4, V13.S4, V3.S4
+	VCMTST V13.S4, V0.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	VCMTST V13.S4, V2.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e634040 // addhn2 v0.8h, v2.4s, v3.4s
 	FMOVQ F0, 16(R1)
@@ -853,7 +864,7 @@ rare:
 	MOVD 144(RSP), R3
 groupresume:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
+	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
 	B groupback
 
 // func DequantizeFpE2M1BF16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)

@@ -696,14 +696,16 @@ rare:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeFpE5M2F16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Y15 times, Y14 table
-	// per group: Y0 scale, Y13 Mul
-	// vector registers in use at once: 13
+	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
+	// per group: Y0 scale, Y11 Mul
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+104(SB), Y14
+	VMOVUPS      constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -722,7 +724,7 @@ groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y13
+	VMULPS       Y0, Y15, Y11
 	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -730,36 +732,35 @@ groupbegin:
 
 grouploop:
 	PREFETCHT0 (SI)
-	VMOVQ      (DX), X0
-	VPSHUFB    X14, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMULPS     Y13, Y0, Y0
-	VMOVQ      8(DX), X1
-	VPSHUFB    X14, X1, X1
-	VCVTPH2PS  X1, Y1
-	VMULPS     Y13, Y1, Y1
-	VMOVQ      16(DX), X2
-	VPSHUFB    X14, X2, X2
-	VCVTPH2PS  X2, Y2
-	VMULPS     Y13, Y2, Y2
-	VMOVQ      24(DX), X3
-	VPSHUFB    X14, X3, X3
-	VCVTPH2PS  X3, Y3
-	VMULPS     Y13, Y3, Y3
-	VCMPPS     $0x03, Y1, Y0, Y4
-	VCMPPS     $0x03, Y3, Y2, Y5
-	VORPS      Y5, Y4, Y4
-	VPMOVMSKB  Y4, AX
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y12, Y0, Y0
+	VPMOVMSKB  Y0, AX
 	TESTL      AX, AX
 	JNE        grouprare
+	VMOVQ      (DX), X0
+	VPSHUFB    X13, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
 	VCVTPS2PH  $0x00, Y0, X0
 	VMOVUPS    X0, (SI)
-	VCVTPS2PH  $0x00, Y1, X1
-	VMOVUPS    X1, 16(SI)
-	VCVTPS2PH  $0x00, Y2, X2
-	VMOVUPS    X2, 32(SI)
-	VCVTPS2PH  $0x00, Y3, X3
-	VMOVUPS    X3, 48(SI)
+	VMOVQ      8(DX), X0
+	VPSHUFB    X13, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, 16(SI)
+	VMOVQ      16(DX), X0
+	VPSHUFB    X13, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, 32(SI)
+	VMOVQ      24(DX), X0
+	VPSHUFB    X13, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, 48(SI)
 
 groupback:
 	ADDQ $+64, SI
@@ -779,7 +780,7 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y13
+	VMULPS       Y0, Y15, Y11
 
 groupmeet:
 	MOVQ R8, R10
@@ -788,48 +789,51 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVQ     (DX), X0
-	VPSHUFB   X14, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
+	VMOVAPS Y11, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVQ     8(DX), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y13, Y1, Y1
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
+	VMOVAPS Y11, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVQ     16(DX), X2
-	VPSHUFB   X14, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y13, Y2, Y2
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
+	VMOVAPS Y11, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVQ     24(DX), X3
-	VPSHUFB   X14, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y13, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
+	VMOVAPS   Y11, Y3
+	VPOR      (DX), Y14, Y4
+	VPCMPEQB  Y12, Y4, Y4
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
+	VMOVQ     (DX), X4
+	VPSHUFB   X13, X4, X4
+	VCVTPH2PS X4, Y4
+	VMULPS    Y0, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y1, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
+	VMOVUPS   X0, 16(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y3, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, DI
@@ -864,7 +868,7 @@ grouppieces:
 
 grouppiece:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y13
+	VMULPS       Y0, Y15, Y11
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -910,40 +914,39 @@ short2:
 
 short2loop:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y13
+	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y10
 	PREFETCHT0   (SI)
-	VMOVQ        (DX), X0
-	VPSHUFB      X14, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVQ        8(DX), X1
-	VPSHUFB      X14, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVQ        16(DX), X2
-	VPSHUFB      X14, X2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y12, Y2, Y2
-	VMOVQ        24(DX), X3
-	VPSHUFB      X14, X3, X3
-	VCVTPH2PS    X3, Y3
-	VMULPS       Y12, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
+	VMOVQ        (DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (SI)
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SI)
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(SI)
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 48(SI)
+	VMOVQ        8(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SI)
+	VMOVQ        16(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SI)
+	VMOVQ        24(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -960,44 +963,43 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VMOVQ     (DX), X0
-	VPSHUFB   X14, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   (BX), Y1
-	VMULPS    Y1, Y15, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VMOVUPS   32(BX), Y2
-	VMULPS    Y2, Y15, Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVQ     16(DX), X2
-	VPSHUFB   X14, X2, X2
-	VCVTPH2PS X2, Y2
-	VMOVUPS   64(BX), Y3
-	VMULPS    Y3, Y15, Y3
-	VMULPS    Y3, Y2, Y2
-	VMOVQ     24(DX), X3
-	VPSHUFB   X14, X3, X3
-	VCVTPH2PS X3, Y3
-	VMOVUPS   96(BX), Y4
-	VMULPS    Y4, Y15, Y4
-	VMULPS    Y4, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y12, Y0, Y0
+	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
+	VMOVUPS   (BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     (DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (SI)
+	VMOVUPS   32(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     8(DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
+	VMOVUPS   64(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     16(DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SI)
+	VMOVUPS   96(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     24(DX), X1
+	VPSHUFB   X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SI)
 
 laneback:
 	ADDQ  $+64, SI
@@ -1039,36 +1041,35 @@ fence:
 groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
-	VMOVQ     (DX), X0
-	VPSHUFB   X14, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y13, Y1, Y1
-	VMOVQ     16(DX), X2
-	VPSHUFB   X14, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y13, Y2, Y2
-	VMOVQ     24(DX), X3
-	VPSHUFB   X14, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y13, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y12, Y0, Y0
+	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
+	VMOVQ     (DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVNTPS  X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVNTPS  X3, 48(SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 16(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 32(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X13, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 48(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, R8
@@ -1085,14 +1086,14 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
-	VBROADCASTSS 4(BX), Y10
-	VMULPS       Y10, Y15, Y9
+	VBROADCASTSS 4(BX), Y8
+	VMULPS       Y8, Y15, Y7
 	LEAL         7(R8), AX
-	VMOVD        AX, X12
-	VPBROADCASTD X12, Y12
-	VMOVDQU      constantsAVX2<>+44(SB), Y11
-	VPCMPGTD     Y12, Y11, Y12
-	VBLENDVPS    Y12, Y9, Y13, Y13
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Y10
+	VMOVDQU      constantsAVX2<>+44(SB), Y9
+	VPCMPGTD     Y10, Y9, Y10
+	VBLENDVPS    Y10, Y7, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1140,39 +1141,38 @@ short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y13
+	VMULPS       Y0, Y15, Y11
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y12
-	VMOVQ        (DX), X0
-	VPSHUFB      X14, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVQ        8(DX), X1
-	VPSHUFB      X14, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVQ        16(DX), X2
-	VPSHUFB      X14, X2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y12, Y2, Y2
-	VMOVQ        24(DX), X3
-	VPSHUFB      X14, X3, X3
-	VCVTPH2PS    X3, Y3
-	VMULPS       Y12, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMULPS       Y0, Y15, Y10
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y12, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
+	VMOVQ        (DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, (SI)
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 16(SI)
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVNTPS     X2, 32(SI)
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVNTPS     X3, 48(SI)
+	VMOVQ        8(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(SI)
+	VMOVQ        16(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(SI)
+	VMOVQ        24(DX), X0
+	VPSHUFB      X13, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
@@ -1216,7 +1216,7 @@ rare:
 	VMOVUPS      (BX), Y0
 	VMULPS       Y0, Y15, Y0
 	VMOVQ        (DX), X1
-	VPSHUFB      X14, X1, X1
+	VPSHUFB      X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1227,7 +1227,7 @@ rare:
 	VMOVUPS      32(BX), Y0
 	VMULPS       Y0, Y15, Y0
 	VMOVQ        8(DX), X1
-	VPSHUFB      X14, X1, X1
+	VPSHUFB      X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1237,7 +1237,7 @@ rare:
 	VMOVUPS      64(BX), Y0
 	VMULPS       Y0, Y15, Y0
 	VMOVQ        16(DX), X1
-	VPSHUFB      X14, X1, X1
+	VPSHUFB      X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1247,7 +1247,7 @@ rare:
 	VMOVUPS      96(BX), Y0
 	VMULPS       Y0, Y15, Y0
 	VMOVQ        24(DX), X1
-	VPSHUFB      X14, X1, X1
+	VPSHUFB      X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1260,7 +1260,7 @@ rare:
 	CMPQ         256(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y13
+	VMULPS       Y0, Y15, Y11
 	JMP          groupback
 
 // func DequantizeFpE2M1F16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
@@ -1274,7 +1274,7 @@ TEXT ·DequantizeFpE2M1F16AVX2(SB), NOSPLIT, $256-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+104(SB), Y14
+	VMOVUPS      constantsAVX2<>+108(SB), Y14
 	VBROADCASTSS constantsAVX2<>+92(SB), Y13
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -1834,12 +1834,13 @@ DATA constantsAVX2<>+88(SB)/4, $0xbc800000
 DATA constantsAVX2<>+92(SB)/4, $0x80000000
 DATA constantsAVX2<>+96(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+100(SB)/4, $0x3b800000
-DATA constantsAVX2<>+104(SB)/4, $0x00000000
-DATA constantsAVX2<>+108(SB)/4, $0x3f000000
-DATA constantsAVX2<>+112(SB)/4, $0x3f800000
-DATA constantsAVX2<>+116(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+120(SB)/4, $0x40000000
-DATA constantsAVX2<>+124(SB)/4, $0x40400000
-DATA constantsAVX2<>+128(SB)/4, $0x40800000
-DATA constantsAVX2<>+132(SB)/4, $0x40c00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136
+DATA constantsAVX2<>+104(SB)/4, $0x83838383
+DATA constantsAVX2<>+108(SB)/4, $0x00000000
+DATA constantsAVX2<>+112(SB)/4, $0x3f000000
+DATA constantsAVX2<>+116(SB)/4, $0x3f800000
+DATA constantsAVX2<>+120(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+124(SB)/4, $0x40000000
+DATA constantsAVX2<>+128(SB)/4, $0x40400000
+DATA constantsAVX2<>+132(SB)/4, $0x40800000
+DATA constantsAVX2<>+136(SB)/4, $0x40c00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140

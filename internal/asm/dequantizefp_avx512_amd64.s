@@ -724,14 +724,16 @@ rare:
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE5M2AVX512(SB), $624-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 times, Z14 table
-	// per group: Z0 scale, Z13 Mul
-	// vector registers in use at once: 15
+	// per call: Z15 times, Z14 0x83838383, Z13 table, Z12 0xffffffff
+	// per group: Z0 scale, Z11 Mul
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VMOVUPS      constantsAVX512<>+40(SB), Z14
+	VBROADCASTSS constantsAVX512<>+40(SB), Z14
+	VMOVUPS      constantsAVX512<>+44(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -752,155 +754,41 @@ groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z13
+	VMULPS       Z0, Z15, Z11
 	SUBQ         R8, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z12
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z11
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z10
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z9
-	CMPQ           R8, $+128
-	JLT            groupends
-
-groupahead:
-	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z13, Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z13, Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z13, Z3, Z3
-	VCMPPS         $0x03, Z11, Z12, K1
-	VCMPPS         $0x03, Z9, Z10, K2
-	KORTESTQ       K1, K2
-	JNE            grouploop
-	VMOVUPS        Z12, (SI)
-	VMOVUPS        Z11, 64(SI)
-	VMOVUPS        Z10, 128(SI)
-	VMOVUPS        Z9, 192(SI)
-	VMOVAPS        Z0, Z12
-	VMOVAPS        Z1, Z11
-	VMOVAPS        Z2, Z10
-	VMOVAPS        Z3, Z9
-	ADDQ           $+256, SI
-	ADDQ           $+64, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+128
-	JGE            groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z0
-	VBROADCASTI128 80(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z1, Z2, Z2
-	VBROADCASTI128 96(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z1, Z3, Z3
-	VBROADCASTI128 112(DX), Y4
-	VPSHUFB        Y14, Y4, Y4
-	VCVTPH2PS      Y4, Z4
-	VMULPS         Z1, Z4, Z4
-	VCMPPS         $0x03, Z11, Z12, K1
-	VCMPPS         $0x03, Z9, Z10, K2
-	KORTESTQ       K1, K2
-	JNE            groupturned
-	VMOVUPS        Z12, (SI)
-	VMOVUPS        Z11, 64(SI)
-	VMOVUPS        Z10, 128(SI)
-	VMOVUPS        Z9, 192(SI)
-	VMOVAPS        Z0, Z12
-	VMOVAPS        Z2, Z11
-	VMOVAPS        Z3, Z10
-	VMOVAPS        Z4, Z9
-	ADDQ           $+4, BX
-	ADDQ           $+256, SI
-	ADDQ           $+64, DX
-	MOVQ           R9, R8
-	SUBQ           R8, DI
-	CMPQ           R8, $+64
-	JNE            groupturned
-	TESTQ          DI, DI
-	JNE            groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z13
-	CMPQ         R8, $+128
-	JGE          groupahead
 
 grouploop:
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
 	PREFETCHT0     128(SI)
 	PREFETCHT0     192(SI)
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z13, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z13, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z13, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z12, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            grouprare
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
 	VMOVUPS        Z0, (SI)
-	VMOVUPS        Z1, 64(SI)
-	VMOVUPS        Z2, 128(SI)
-	VMOVUPS        Z3, 192(SI)
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVUPS        Z0, 64(SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVUPS        Z0, 128(SI)
+	VBROADCASTI128 48(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVUPS        Z0, 192(SI)
 
 groupback:
 	ADDQ $+256, SI
@@ -920,7 +808,7 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z13
+	VMULPS       Z0, Z15, Z11
 
 groupmeet:
 	MOVQ R8, R10
@@ -929,42 +817,46 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
-	SUBQ           $+16, R8
-	JLT            groupmeet1cross
+	VMOVAPS Z11, Z0
+	SUBQ    $+16, R8
+	JLT     groupmeet1cross
 
 groupmeet1:
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z13, Z1, Z1
-	SUBQ           $+16, R8
-	JLT            groupmeet2cross
+	VMOVAPS Z11, Z1
+	SUBQ    $+16, R8
+	JLT     groupmeet2cross
 
 groupmeet2:
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z13, Z2, Z2
-	SUBQ           $+16, R8
-	JLT            groupmeet3cross
+	VMOVAPS Z11, Z2
+	SUBQ    $+16, R8
+	JLT     groupmeet3cross
 
 groupmeet3:
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z13, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VMOVAPS        Z11, Z3
+	VPORD          (DX), Z14, Z4
+	VPCMPEQB       Z12, Z4, K1
+	KORTESTQ       K1, K1
 	JNE            groupmeetrare
-	VMOVUPS        Z0, (SI)
-	VMOVUPS        Z1, 64(SI)
-	VMOVUPS        Z2, 128(SI)
-	VMOVUPS        Z3, 192(SI)
+	VBROADCASTI128 (DX), Y4
+	VPSHUFB        Y13, Y4, Y4
+	VCVTPH2PS      Y4, Z4
+	VMULPS         Z0, Z4, Z4
+	VMOVUPS        Z4, (SI)
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z1, Z0, Z0
+	VMOVUPS        Z0, 64(SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z2, Z0, Z0
+	VMOVUPS        Z0, 128(SI)
+	VBROADCASTI128 48(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z3, Z0, Z0
+	VMOVUPS        Z0, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+64, DX
 	SUBQ           $+64, DI
@@ -999,48 +891,45 @@ grouppieces:
 
 grouppiece:
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z13
+	VMULPS       Z0, Z15, Z11
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
+	VMOVDQU8.Z   (DX), K7, Z0
+	VPORD        Z14, Z0, Z0
+	VPCMPEQB     Z12, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupstage
 	VPMOVZXBW.Z  (DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z13, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(DX), K7, Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z13, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(DX), K7, Y2
-	VPSLLW       $0x08, Y2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z13, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(DX), K7, Y3
-	VPSLLW       $0x08, Y3, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z13, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	KMOVQ        K0, K7
+	VMULPS       Z11, Z0, Z0
 	VMOVUPS      Z0, K7, (SI)
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(SI)
+	VPMOVZXBW.Z  16(DX), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z11, Z0, Z0
+	VMOVUPS      Z0, K7, 64(SI)
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z2, K7, 128(SI)
+	VPMOVZXBW.Z  32(DX), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z11, Z0, Z0
+	VMOVUPS      Z0, K7, 128(SI)
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z3, K7, 192(SI)
+	VPMOVZXBW.Z  48(DX), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z11, Z0, Z0
+	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
 	LEAQ (SI)(DI*4), SI
@@ -1064,101 +953,43 @@ groupmore:
 	JMP   groupbegin
 
 short2:
-	CMPQ           R8, $+2
-	JLT            few
-	MOVQ           ahead+48(FP), CX
-	CMPQ           CX, $+1
-	JGT            short2stream
-	CMPQ           R8, $+8
-	JLT            short2loop
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z15, Z1
-	VMULPS         Z1, Z0, Z11
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z1, Z0, Z10
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z9
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z1, Z0, Z8
-
-short2ahead:
-	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z0
-	VBROADCASTI128 80(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z1, Z2, Z2
-	VBROADCASTI128 96(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    12(BX), Z15, Z3
-	VMULPS         Z3, Z1, Z1
-	VBROADCASTI128 112(DX), Y4
-	VPSHUFB        Y14, Y4, Y4
-	VCVTPH2PS      Y4, Z4
-	VMULPS         Z3, Z4, Z4
-	VCMPPS         $0x03, Z10, Z11, K1
-	VCMPPS         $0x03, Z8, Z9, K2
-	KORTESTQ       K1, K2
-	JNE            short2loop
-	VMOVUPS        Z11, (SI)
-	VMOVUPS        Z10, 64(SI)
-	VMOVUPS        Z9, 128(SI)
-	VMOVUPS        Z8, 192(SI)
-	VMOVAPS        Z0, Z11
-	VMOVAPS        Z2, Z10
-	VMOVAPS        Z1, Z9
-	VMOVAPS        Z4, Z8
-	ADDQ           $+8, BX
-	ADDQ           $+256, SI
-	ADDQ           $+64, DX
-	SUBQ           $+2, R8
-	CMPQ           R8, $+4
-	JGE            short2ahead
+	CMPQ R8, $+2
+	JLT  few
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
-	VMULPS.BCST    (BX), Z15, Z13
-	VMULPS.BCST    4(BX), Z15, Z12
+	VMULPS.BCST    (BX), Z15, Z11
+	VMULPS.BCST    4(BX), Z15, Z10
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
 	PREFETCHT0     128(SI)
 	PREFETCHT0     192(SI)
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z13, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z12, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z12, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z12, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            short2rare
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
 	VMOVUPS        Z0, (SI)
-	VMOVUPS        Z1, 64(SI)
-	VMOVUPS        Z2, 128(SI)
-	VMOVUPS        Z3, 192(SI)
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVUPS        Z0, 64(SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VMOVUPS        Z0, 128(SI)
+	VBROADCASTI128 48(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VMOVUPS        Z0, 192(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -1170,107 +1001,45 @@ short2back:
 	JMP  few
 
 short4:
-	CMPQ           R8, $+4
-	JLT            few
-	MOVQ           ahead+48(FP), CX
-	CMPQ           CX, $+1
-	JGT            short4stream
-	CMPQ           R8, $+16
-	JLT            short4loop
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z15, Z1
-	VMULPS         Z1, Z0, Z9
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z8
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z7
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z6
-
-short4ahead:
-	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    16(BX), Z15, Z1
-	VMULPS         Z1, Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    20(BX), Z15, Z2
-	VMULPS         Z2, Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    24(BX), Z15, Z3
-	VMULPS         Z3, Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    28(BX), Z15, Z4
-	VMULPS         Z4, Z3, Z3
-	VCMPPS         $0x03, Z8, Z9, K1
-	VCMPPS         $0x03, Z6, Z7, K2
-	KORTESTQ       K1, K2
-	JNE            short4loop
-	VMOVUPS        Z9, (SI)
-	VMOVUPS        Z8, 64(SI)
-	VMOVUPS        Z7, 128(SI)
-	VMOVUPS        Z6, 192(SI)
-	VMOVAPS        Z0, Z9
-	VMOVAPS        Z1, Z8
-	VMOVAPS        Z2, Z7
-	VMOVAPS        Z3, Z6
-	ADDQ           $+16, BX
-	ADDQ           $+256, SI
-	ADDQ           $+64, DX
-	SUBQ           $+4, R8
-	CMPQ           R8, $+8
-	JGE            short4ahead
+	CMPQ R8, $+4
+	JLT  few
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
-	VMULPS.BCST    (BX), Z15, Z13
-	VMULPS.BCST    4(BX), Z15, Z12
-	VMULPS.BCST    8(BX), Z15, Z11
-	VMULPS.BCST    12(BX), Z15, Z10
+	VMULPS.BCST    (BX), Z15, Z11
+	VMULPS.BCST    4(BX), Z15, Z10
+	VMULPS.BCST    8(BX), Z15, Z9
+	VMULPS.BCST    12(BX), Z15, Z8
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
 	PREFETCHT0     128(SI)
 	PREFETCHT0     192(SI)
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z12, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z11, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z10, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z12, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            short4rare
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
 	VMOVUPS        Z0, (SI)
-	VMOVUPS        Z1, 64(SI)
-	VMOVUPS        Z2, 128(SI)
-	VMOVUPS        Z3, 192(SI)
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VMOVUPS        Z0, 64(SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VMOVUPS        Z0, 128(SI)
+	VBROADCASTI128 48(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z8, Z0, Z0
+	VMOVUPS        Z0, 192(SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -1287,38 +1056,38 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMOVUPS        (BX), Z1
-	VMULPS         Z1, Z15, Z1
-	VMULPS         Z1, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMOVUPS        64(BX), Z2
-	VMULPS         Z2, Z15, Z2
-	VMULPS         Z2, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMOVUPS        128(BX), Z3
-	VMULPS         Z3, Z15, Z3
-	VMULPS         Z3, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMOVUPS        192(BX), Z4
-	VMULPS         Z4, Z15, Z4
-	VMULPS         Z4, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z12, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            lanerare
-	VMOVUPS        Z0, (SI)
+	VMOVUPS        (BX), Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 (DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        Z1, (SI)
+	VMOVUPS        64(BX), Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 16(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
 	VMOVUPS        Z1, 64(SI)
-	VMOVUPS        Z2, 128(SI)
-	VMOVUPS        Z3, 192(SI)
+	VMOVUPS        128(BX), Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 32(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        Z1, 128(SI)
+	VMOVUPS        192(BX), Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 48(DX), Y1
+	VPSHUFB        Y13, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        Z1, 192(SI)
 
 laneback:
 	ADDQ  $+256, SI
@@ -1360,50 +1129,36 @@ fence:
 groupstream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z13, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z13, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z13, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z12, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            grouprare
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
 	VMOVNTPS       Z0, (SI)
-	VMOVNTPS       Z1, 64(SI)
-	VMOVNTPS       Z2, 128(SI)
-	VMOVNTPS       Z3, 192(SI)
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVNTPS       Z0, 64(SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVNTPS       Z0, 128(SI)
+	VBROADCASTI128 48(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVNTPS       Z0, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+64, DX
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            groupstream
 	JMP            groupwhole
-
-grouplast:
-	VCMPPS   $0x03, Z11, Z12, K1
-	VCMPPS   $0x03, Z9, Z10, K2
-	KORTESTQ K1, K2
-	JNE      grouploop
-	VMOVUPS  Z12, (SI)
-	VMOVUPS  Z11, 64(SI)
-	VMOVUPS  Z10, 128(SI)
-	VMOVUPS  Z9, 192(SI)
-	ADDQ     $+256, SI
-	ADDQ     $+64, DX
-	SUBQ     $+64, R8
-	JMP      groupwhole
 
 grouprare:
 	MOVQ $+1, 608(SP)
@@ -1414,13 +1169,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
-	VBROADCASTSS 4(BX), Z12
-	VMULPS       Z12, Z15, Z11
+	VBROADCASTSS 4(BX), Z10
+	VMULPS       Z10, Z15, Z9
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z11, K7, Z13
+	VMOVAPS      Z9, K7, Z11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1490,32 +1245,32 @@ groupmeetrare:
 short2stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
-	VMULPS.BCST    (BX), Z15, Z13
-	VMULPS.BCST    4(BX), Z15, Z12
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z13, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z12, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z12, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VMULPS.BCST    (BX), Z15, Z11
+	VMULPS.BCST    4(BX), Z15, Z10
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z12, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            short2rare
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
 	VMOVNTPS       Z0, (SI)
-	VMOVNTPS       Z1, 64(SI)
-	VMOVNTPS       Z2, 128(SI)
-	VMOVNTPS       Z3, 192(SI)
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVNTPS       Z0, 64(SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VMOVNTPS       Z0, 128(SI)
+	VBROADCASTI128 48(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VMOVNTPS       Z0, 192(SI)
 	ADDQ           $+8, BX
 	ADDQ           $+256, SI
 	ADDQ           $+64, DX
@@ -1532,34 +1287,34 @@ short2rare:
 short4stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
-	VMULPS.BCST    (BX), Z15, Z13
-	VMULPS.BCST    4(BX), Z15, Z12
-	VMULPS.BCST    8(BX), Z15, Z11
-	VMULPS.BCST    12(BX), Z15, Z10
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z13, Z0, Z0
-	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z12, Z1, Z1
-	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z11, Z2, Z2
-	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y14, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z10, Z3, Z3
-	VCMPPS         $0x03, Z1, Z0, K1
-	VCMPPS         $0x03, Z3, Z2, K2
-	KORTESTQ       K1, K2
+	VMULPS.BCST    (BX), Z15, Z11
+	VMULPS.BCST    4(BX), Z15, Z10
+	VMULPS.BCST    8(BX), Z15, Z9
+	VMULPS.BCST    12(BX), Z15, Z8
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z12, Z0, K1
+	KORTESTQ       K1, K1
 	JNE            short4rare
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
 	VMOVNTPS       Z0, (SI)
-	VMOVNTPS       Z1, 64(SI)
-	VMOVNTPS       Z2, 128(SI)
-	VMOVNTPS       Z3, 192(SI)
+	VBROADCASTI128 16(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VMOVNTPS       Z0, 64(SI)
+	VBROADCASTI128 32(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VMOVNTPS       Z0, 128(SI)
+	VBROADCASTI128 48(DX), Y0
+	VPSHUFB        Y13, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z8, Z0, Z0
+	VMOVNTPS       Z0, 192(SI)
 	ADDQ           $+16, BX
 	ADDQ           $+256, SI
 	ADDQ           $+64, DX
@@ -1603,7 +1358,7 @@ rare:
 	VMOVUPS        (BX), Z0
 	VMULPS         Z0, Z15, Z0
 	VBROADCASTI128 (DX), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VPSHUFB        Y13, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
@@ -1613,7 +1368,7 @@ rare:
 	VMOVUPS        64(BX), Z1
 	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 16(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
+	VPSHUFB        Y13, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
@@ -1622,7 +1377,7 @@ rare:
 	VMOVUPS        128(BX), Z1
 	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
+	VPSHUFB        Y13, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
@@ -1631,7 +1386,7 @@ rare:
 	VMOVUPS        192(BX), Z1
 	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 48(DX), Y2
-	VPSHUFB        Y14, Y2, Y2
+	VPSHUFB        Y13, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
@@ -1645,7 +1400,7 @@ rare:
 	CMPQ           608(SP), $+3
 	JEQ            short4back
 	VBROADCASTSS   (BX), Z0
-	VMULPS         Z0, Z15, Z13
+	VMULPS         Z0, Z15, Z11
 	JMP            groupback
 
 // func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
@@ -1659,8 +1414,8 @@ TEXT ·DequantizeFpE2M1AVX512(SB), $592-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VMOVUPS      constantsAVX512<>+104(SB), Z14
-	VBROADCASTSS constantsAVX512<>+168(SB), Z13
+	VMOVUPS      constantsAVX512<>+108(SB), Z14
+	VBROADCASTSS constantsAVX512<>+172(SB), Z13
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -2203,37 +1958,38 @@ DATA constantsAVX512<>+24(SB)/4, $0xbc800000
 DATA constantsAVX512<>+28(SB)/4, $0x80000000
 DATA constantsAVX512<>+32(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+36(SB)/4, $0x3b800000
-DATA constantsAVX512<>+40(SB)/4, $0x01800080
-DATA constantsAVX512<>+44(SB)/4, $0x03800280
-DATA constantsAVX512<>+48(SB)/4, $0x05800480
-DATA constantsAVX512<>+52(SB)/4, $0x07800680
-DATA constantsAVX512<>+56(SB)/4, $0x09800880
-DATA constantsAVX512<>+60(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+64(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+68(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+72(SB)/4, $0x01800080
-DATA constantsAVX512<>+76(SB)/4, $0x03800280
-DATA constantsAVX512<>+80(SB)/4, $0x05800480
-DATA constantsAVX512<>+84(SB)/4, $0x07800680
-DATA constantsAVX512<>+88(SB)/4, $0x09800880
-DATA constantsAVX512<>+92(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+96(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+100(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+104(SB)/4, $0x00000000
-DATA constantsAVX512<>+108(SB)/4, $0x3f000000
-DATA constantsAVX512<>+112(SB)/4, $0x3f800000
-DATA constantsAVX512<>+116(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+120(SB)/4, $0x40000000
-DATA constantsAVX512<>+124(SB)/4, $0x40400000
-DATA constantsAVX512<>+128(SB)/4, $0x40800000
-DATA constantsAVX512<>+132(SB)/4, $0x40c00000
-DATA constantsAVX512<>+136(SB)/4, $0x80000000
-DATA constantsAVX512<>+140(SB)/4, $0xbf000000
-DATA constantsAVX512<>+144(SB)/4, $0xbf800000
-DATA constantsAVX512<>+148(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+152(SB)/4, $0xc0000000
-DATA constantsAVX512<>+156(SB)/4, $0xc0400000
-DATA constantsAVX512<>+160(SB)/4, $0xc0800000
-DATA constantsAVX512<>+164(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+168(SB)/4, $0x10000001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $172
+DATA constantsAVX512<>+40(SB)/4, $0x83838383
+DATA constantsAVX512<>+44(SB)/4, $0x01800080
+DATA constantsAVX512<>+48(SB)/4, $0x03800280
+DATA constantsAVX512<>+52(SB)/4, $0x05800480
+DATA constantsAVX512<>+56(SB)/4, $0x07800680
+DATA constantsAVX512<>+60(SB)/4, $0x09800880
+DATA constantsAVX512<>+64(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+68(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+72(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+76(SB)/4, $0x01800080
+DATA constantsAVX512<>+80(SB)/4, $0x03800280
+DATA constantsAVX512<>+84(SB)/4, $0x05800480
+DATA constantsAVX512<>+88(SB)/4, $0x07800680
+DATA constantsAVX512<>+92(SB)/4, $0x09800880
+DATA constantsAVX512<>+96(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+100(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+104(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+108(SB)/4, $0x00000000
+DATA constantsAVX512<>+112(SB)/4, $0x3f000000
+DATA constantsAVX512<>+116(SB)/4, $0x3f800000
+DATA constantsAVX512<>+120(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+124(SB)/4, $0x40000000
+DATA constantsAVX512<>+128(SB)/4, $0x40400000
+DATA constantsAVX512<>+132(SB)/4, $0x40800000
+DATA constantsAVX512<>+136(SB)/4, $0x40c00000
+DATA constantsAVX512<>+140(SB)/4, $0x80000000
+DATA constantsAVX512<>+144(SB)/4, $0xbf000000
+DATA constantsAVX512<>+148(SB)/4, $0xbf800000
+DATA constantsAVX512<>+152(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+156(SB)/4, $0xc0000000
+DATA constantsAVX512<>+160(SB)/4, $0xc0400000
+DATA constantsAVX512<>+164(SB)/4, $0xc0800000
+DATA constantsAVX512<>+168(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+172(SB)/4, $0x10000001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $176

@@ -428,14 +428,18 @@ groupresume:
 
 TEXT ·DequantizeFpE5M2NEON(SB), NOSPLIT, $200-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
-	// per call: V15 times
-	// per group: V0 scale, V14 Mul
-	// vector registers in use at once: 12
+	// per call: V15 times, V14 0x83838383, V13 0xffffffff
+	// per group: V0 scale, V12 Mul
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	FMOVS times+24(FP), F15
 	VDUP V15.S[0], V15.S4
+	MOVD $2206434179, R16
+	VDUP R16, V14.S4
+	MOVD $4294967295, R16
+	VDUP R16, V13.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
 	CMP $1, R5
@@ -450,29 +454,30 @@ groupbegin:
 	CMP $16, R4
 	BLT grouptomeet
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddee // fmul v14.4s, v15.4s, v0.4s
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	SUB R4, R0, R0
 grouploop:
 	FMOVQ (R2), F0
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V13.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2edc63 // fmul v3.4s, v3.4s, v14.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
-	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouprare
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	FMOVQ F2, (R1)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	FMOVQ F1, 16(R1)
-	FMOVQ F3, 32(R1)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	FMOVQ F1, 32(R1)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	FMOVQ F0, 48(R1)
 groupback:
 	ADD $64, R1, R1
@@ -489,7 +494,7 @@ groupwhole:
 	BLT grouptail
 grouptomeet:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddee // fmul v14.4s, v15.4s, v0.4s
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 groupmeet:
 	MOVD R4, R6
 	MOVD R3, R7
@@ -497,39 +502,44 @@ groupmeet:
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	FMOVQ (R2), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	VMOV V12.B16, V0.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	VMOV V12.B16, V1.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2edc63 // fmul v3.4s, v3.4s, v14.4s
+	VMOV V12.B16, V2.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
-	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	VMOV V12.B16, V3.B16
+	FMOVQ (R2), F4
+	VORR V14.B16, V4.B16, V4.B16
+	VCMEQ V13.B16, V4.B16, V4.B16
+	VCMTST V4.S4, V4.S4, V4.S4
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS groupmeetrare
-	FMOVQ F2, (R1)
-	FMOVQ F1, 16(R1)
-	FMOVQ F3, 32(R1)
-	FMOVQ F0, 48(R1)
+	FMOVQ (R2), F4
+	WORD $0x2e213885 // shll v5.8h, v4.8b, #8
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
+	FMOVQ F6, (R1)
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	FMOVQ F5, 16(R1)
+	WORD $0x6e213884 // shll2 v4.8h, v4.16b, #8
+	WORD $0x0e217880 // fcvtl v0.4s, v4.4h
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ F0, 32(R1)
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	FMOVQ F4, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
 	SUB $16, R0, R0
@@ -558,7 +568,7 @@ grouppieces:
 	MOVD R4, R0
 grouppiece:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddee // fmul v14.4s, v15.4s, v0.4s
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
 	ADD $80, RSP, R16
@@ -598,34 +608,35 @@ lanes:
 	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ (R3), F3
-	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R3), F3
-	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R3), F4
-	WORD $0x6e24dde4 // fmul v4.4s, v15.4s, v4.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F4
-	WORD $0x6e24dde4 // fmul v4.4s, v15.4s, v4.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
-	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V13.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanerare
-	FMOVQ F2, (R1)
-	FMOVQ F1, 16(R1)
-	FMOVQ F3, 32(R1)
-	FMOVQ F0, 48(R1)
+	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	FMOVQ (R2), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ F3, (R1)
+	FMOVQ 16(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ F2, 16(R1)
+	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ F2, 32(R1)
+	FMOVQ 48(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 48(R1)
 laneback:
 	ADD $64, R1, R1
 	ADD $16, R2, R2
@@ -654,16 +665,16 @@ groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
 	ADD $4, R3, R16
-	VLD1R (R16), [V11.S4]
-	WORD $0x6e2bddea // fmul v10.4s, v15.4s, v11.4s
+	VLD1R (R16), [V9.S4]
+	WORD $0x6e29dde8 // fmul v8.4s, v15.4s, v9.4s
 	ADD $4, R4, R16
-	VDUP R16, V12.S4
+	VDUP R16, V10.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eac67ed // smax v13.4s, v31.4s, v12.4s
-	VCMEQ V31.S4, V13.S4, V13.S4
-	VMOV V13.B16, V12.B16
-	VBSL V14.B16, V10.B16, V12.B16
-	VMOV V12.B16, V14.B16
+	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
+	VCMEQ V31.S4, V11.S4, V11.S4
+	VMOV V11.B16, V10.B16
+	VBSL V12.B16, V8.B16, V10.B16
+	VMOV V10.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeetreached
@@ -765,7 +776,7 @@ rare:
 	MOVD 176(RSP), R3
 groupresume:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddee // fmul v14.4s, v15.4s, v0.4s
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	B groupback
 
 // func DequantizeFpE2M1NEON(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)

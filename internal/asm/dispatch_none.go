@@ -492,6 +492,18 @@ func ProductTies(isa ISA, elemKind Elem, same *uint8, tie *float32, scale float3
 	panic("asm: no such implementation of ProductTies")
 }
 
+// QuantizeSixes sets q to the codes of six bits of x*factor, clipped and rounded to the format, which words describe as they do a
+// Float8; that of NaN is 0.
+func QuantizeSixes(isa ISA, q *uint8, x *float32, factor *float32, least int32, ruler float32, weights int32, top int32, groups int) {
+	panic("asm: no such implementation of QuantizeSixes")
+}
+
+// DequantizeSixes sets y = q*(scale*times), the product finite. The format is given by two words for 16 bits, each twice: down is 5 less its exponent's
+// bits, and keep the bits of a float16 that a code has when it is as far below the sign. Times has for a factor what is missing then.
+func DequantizeSixes(isa ISA, y *float32, q *uint8, scale *float32, down int32, keep int32, times float32, groups int, ahead int) {
+	panic("asm: no such implementation of DequantizeSixes")
+}
+
 // LookUp16 sets y = table[q].
 func LookUp16(isa ISA, y *uint16, q *uint8, table *[256]uint16, n int, ahead int) {
 	panic("asm: no such implementation of LookUp16")

@@ -1,0 +1,21 @@
+package formula
+
+import "github.com/lowbit-go/lowbit/gen/ir"
+
+// Sixes records kernels for blocks of floats of six bits, four codes to three bytes. What is
+// less than a tile of such blocks goes another way.
+func Sixes() []*ir.Kernel {
+	q := fpCode{"Sixes", ir.MemU6, nil, false}
+	k := ir.New("sixes", "QuantizeSixes", `sets q to the codes of six bits of x*factor, clipped and rounded to the format, which words describe as they do a
+Float8; that of NaN is 0.`)
+	e := q.encoder(k)
+	v := k.Load("x", ir.MemF32).Mul(k.Param("factor", ir.MemF32))
+	e.quantize(v, func() *ir.Node { return v })
+
+	d := ir.New("sixes", "DequantizeSixes", `sets y = q*(scale*times), the product finite. The format is given by two words for 16 bits, each twice: down is 5 less its exponent's
+bits, and keep the bits of a float16 that a code has when it is as far below the sign. Times has for a factor what is missing then.`)
+	x := d.LoadSixes("q", d.Word("down", ir.MemI32), d.Word("keep", ir.MemI32))
+	d.Store("y", ir.MemF32, x.Mul(d.Word("times", ir.MemF32).Mul(d.Param("scale", ir.MemF32))))
+	d.Large = true
+	return []*ir.Kernel{whole(k), whole(d)}
+}
