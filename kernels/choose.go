@@ -11,7 +11,7 @@ func ChooseInt[T Float](r *IntRule, low, high []float32) {
 }
 
 func chooseInt[T Float](impl isa, r *IntRule, low, high []float32) {
-	if impl == generic || len(low) == 0 {
+	if impl == generic || len(low) <= 1 { // assembly takes longer for one group
 		portableChooseInt[T](r, low, high)
 	} else {
 		chooseIntAsm[T](impl, r, low, high)

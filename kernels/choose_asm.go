@@ -153,10 +153,10 @@ func observeIntAsm[T Float](impl isa, src []T, g Grid, r *IntRule) {
 
 // observeGroup observes one group, which src is, and returns the reciprocal of its scale.
 func observeGroup[T Float](impl isa, src []T, r *IntRule) float32 {
-	var low, recip [1]float32
-	adjacent(impl, src, len(src), low[:], r.Scale[:1], r.ends())
-	chooseInts[T](impl, findings{low[:], recip[:]}, r, 0, 1)
-	return recip[0]
+	var low, high [1]float32
+	adjacent(impl, src, len(src), low[:], high[:], r.ends())
+	portableChooseInt[T](r, low[:], high[:]) // which takes less for one group than to call assembly
+	return reciprocal(r.Scale[0])
 }
 
 func observeInts[T Float](impl isa, src []T, g Grid, r *IntRule, buf []T) {

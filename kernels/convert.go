@@ -14,7 +14,7 @@ import (
 
 // EncodeFloat16 converts as float16.Fromfloat32: from 65520 on to infinity.
 func EncodeFloat16(dst []float16.Float16, src []float32) {
-	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+	if impl, ok := atOnce(len(src)); ok && len(dst) == len(src) && apart(dst, src) {
 		asm.Encode(impl, asm.F16, (*uint16)(unsafe.SliceData(dst)), unsafe.SliceData(src), len(src), 0)
 		return
 	}
@@ -23,7 +23,7 @@ func EncodeFloat16(dst []float16.Float16, src []float32) {
 
 // DecodeFloat16 converts as float16.Float16.Float32.
 func DecodeFloat16(dst []float32, src []float16.Float16) {
-	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+	if impl, ok := atOnce(len(src)); ok && len(dst) == len(src) && apart(dst, src) {
 		asm.Decode(impl, asm.F16, unsafe.SliceData(dst), (*uint16)(unsafe.SliceData(src)), len(src), 0)
 		return
 	}
@@ -32,7 +32,7 @@ func DecodeFloat16(dst []float32, src []float16.Float16) {
 
 // EncodeBFloat16 converts as bf16.FromFloat32.
 func EncodeBFloat16(dst []bf16.BFloat16, src []float32) {
-	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+	if impl, ok := atOnce(len(src)); ok && len(dst) == len(src) && apart(dst, src) {
 		asm.Encode(impl, asm.BF16, (*uint16)(unsafe.SliceData(dst)), unsafe.SliceData(src), len(src), 0)
 		return
 	}
@@ -41,7 +41,7 @@ func EncodeBFloat16(dst []bf16.BFloat16, src []float32) {
 
 // DecodeBFloat16 converts as bf16.BFloat16.Float32.
 func DecodeBFloat16(dst []float32, src []bf16.BFloat16) {
-	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+	if impl, ok := atOnce(len(src)); ok && len(dst) == len(src) && apart(dst, src) {
 		asm.Decode(impl, asm.BF16, unsafe.SliceData(dst), (*uint16)(unsafe.SliceData(src)), len(src), 0)
 		return
 	}
@@ -161,7 +161,7 @@ type small interface {
 
 // encode converts by one, or by assembly, which is told of the format if it is one of fp8.
 func encode[D small](kernel string, dst []D, src []float32, one func(float32) D, f *float8) {
-	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+	if impl, ok := atOnce(len(src)); ok && len(dst) == len(src) && apart(dst, src) {
 		encodePiece[D](impl, unsafe.Pointer(unsafe.SliceData(dst)), unsafe.SliceData(src), f, len(src), 0)
 		return
 	}
@@ -191,7 +191,7 @@ func encodeE8M0(kernel string, dst []fp8.E8M0, src []float32, one func(float32) 
 }
 
 func decode[S small](kernel string, dst []float32, src []S, one func(S) float32) {
-	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+	if impl, ok := atOnce(len(src)); ok && len(dst) == len(src) && apart(dst, src) {
 		decodePiece[S](impl, unsafe.SliceData(dst), unsafe.Pointer(unsafe.SliceData(src)), len(src), 0)
 		return
 	}

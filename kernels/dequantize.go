@@ -15,19 +15,19 @@ import (
 // Bytes(len(dst)) bytes. A code outside Min..Max is no error. Groups of packed codes
 // need not begin at a byte, but those that do are faster.
 func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
-	if impl := atOnce(len(dst)); impl != generic && g.isVector(len(dst)) && len(src) == len(dst) && apart(dst, src) && !tabled[T](impl, 8, len(dst)) {
+	if impl, ok := atOnce(len(dst)); ok && g.isVector(len(dst)) && len(src) == len(dst) && apart(dst, src) && !tabled[T](impl, 8, len(dst)) {
 		y, q := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
 		if code, ok := byteCode[C](p.Format); ok && p.small(code) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
-			scale, elem := &p.Scale[0], elemOf[T]()
-			switch {
-			case p.ZeroPoint == nil:
+			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
+			switch ok, zero := p.smallZero(); {
+			case zero:
 				if elem == asm.F32 {
 					asm.DequantizeF32(y, q, scale, 0, 1, len(dst), 0, impl, code)
 				} else {
 					asm.Dequantize[T](impl, code, elem, y, q, scale, 0, 1, len(dst), 0)
 				}
 				return
-			case p.smallZero():
+			case ok:
 				if elem == asm.F32 {
 					asm.DequantizeZeroPointF32(y, q, scale, &p.ZeroPoint[0], 0, 1, len(dst), 0, impl, code)
 				} else {

@@ -21,10 +21,11 @@ func DynamicInt[C IntCode, T Float](dst []C, src []T, g Grid, r *IntRule) {
 
 func dynamicInt[T Float](impl isa, dst []byte, src []T, g Grid, r *IntRule, f Format) {
 	g = g.merged()
-	if impl == generic || !g.adjacent() || !g.inBytes(f.Bits()) || f.Bits() == 6 || f.Bits() > 8 || r.Dialect != Reference {
+	bits := f.Bits()
+	if impl == generic || !g.adjacent() || !g.inBytes(bits) || bits == 6 || bits > 8 || r.Dialect != Reference {
 		observeInt(impl, src, g, r)
 		p := r.params(0, g.Groups)
-		if f.Bits() > 8 {
+		if bits > 8 {
 			quantizeWide(impl, dst, src, g, &p, f)
 		} else {
 			quantizeInt(impl, dst, src, g, &p, f)

@@ -15,22 +15,22 @@ import (
 //
 // dst may be src.
 func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
-	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(dst) == len(src) &&
+	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && len(dst) == len(src) &&
 		(unsafe.SliceData(dst) == unsafe.SliceData(src) || apart(dst, src)) {
 		y, x, flags, kind := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src)), unsafe.SliceData(mask.data), int32(asmMasks[mask.kind])
 		code, ok := p.fakeCode()
 		if ok && p.small(code) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) && (mask.kind == noMask || smallMask(dst, mask, src, p)) {
-			scale, elem := &p.Scale[0], elemOf[T]()
+			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
 			recip := 1 / *scale
-			switch {
-			case p.ZeroPoint == nil || p.smallZero() && p.ZeroPoint[0] == 0:
+			switch ok, zero := p.smallZero(); {
+			case zero:
 				if elem == asm.F32 {
 					asm.FakeQuantizeF32(y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0, impl)
 				} else {
 					asm.FakeQuantize[T](impl, elem, y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
 				}
 				return
-			case p.smallZero():
+			case ok:
 				if elem == asm.F32 {
 					asm.FakeQuantizeZeroPointF32(y, flags, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), kind, 1, len(src), 0, impl)
 				} else {

@@ -14,7 +14,7 @@ import (
 // A group without elements has neither: MinMax panics if Rows or Len is 0 and
 // Groups is not.
 func MinMax[T Float](min, max []T, src []T, g Grid) {
-	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(min) == 1 && len(max) == 1 && apart(min, max) && apart(min, src) && apart(max, src) {
+	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && len(min) == 1 && len(max) == 1 && apart(min, max) && apart(min, src) && apart(max, src) {
 		x, least, most, elem := unsafe.Pointer(unsafe.SliceData(src)), unsafe.Pointer(&min[0]), unsafe.Pointer(&max[0]), elemOf[T]()
 		if elem == asm.F32 {
 			asm.MinMaxF32(x, least, most, 1, len(src), impl)

@@ -14,27 +14,27 @@ import (
 // Bytes(len(src)) bytes. Groups of packed codes need not begin at a byte, but those
 // that do are faster.
 func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
-	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(dst) == len(src) && apart(dst, src) {
+	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && len(dst) == len(src) && apart(dst, src) {
 		q, x := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
 		if code, ok := byteCode[C](p.Format); ok && p.small(code) && p.clear(q, len(dst)) {
-			scale, elem := &p.Scale[0], elemOf[T]()
+			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
 			recip := 1 / *scale
-			switch {
-			case p.ZeroPoint == nil && code == asm.Int8 && p.Min == -128 && p.Max == 127:
+			switch ok, zero := p.smallZero(); {
+			case zero && code == asm.Int8 && p.Min == -128 && p.Max == 127:
 				if elem == asm.F32 {
 					asm.QuantizeWholeF32((*int8)(q), x, scale, &recip, 1, len(src), 0, impl)
 				} else {
 					asm.QuantizeWhole[T](impl, code, elem, (*int8)(q), x, scale, &recip, 1, len(src), 0)
 				}
 				return
-			case p.ZeroPoint == nil:
+			case zero:
 				if elem == asm.F32 {
 					asm.QuantizeF32(q, x, scale, &recip, int32(p.Min), int32(p.Max), 1, len(src), 0, impl, code)
 				} else {
 					asm.Quantize[T](impl, code, elem, q, x, scale, &recip, int32(p.Min), int32(p.Max), 1, len(src), 0)
 				}
 				return
-			case p.smallZero():
+			case ok:
 				if elem == asm.F32 {
 					asm.QuantizeZeroPointF32(q, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), 1, len(src), 0, impl, code)
 				} else {

@@ -15,14 +15,11 @@ import (
 // which reports mistakes. TestSmall holds one way against the other. The long way is a
 // function of its own: what it needs would be put by for it in every call.
 
-// atOnce returns the implementation if one call of assembly can do n elements and
-// writes nothing past the caches, and otherwise generic.
-func atOnce(n int) isa {
+// atOnce returns the implementation, and whether one call of assembly of it can do n
+// elements and writes nothing past the caches.
+func atOnce(n int) (impl isa, ok bool) {
 	c := chosen.Load()
-	if uint(n-1) >= uint(c>>smallShift) {
-		return generic
-	}
-	return isa(c)
+	return isa(c), uint(n-1) < uint(c>>smallShift)
 }
 
 // smallMost is the number of elements up to which calls are small with an implementation.
@@ -58,15 +55,34 @@ func beside(number, out unsafe.Pointer, n int) bool {
 func (p *IntParams) small(code asm.Code) bool {
 	least := int(code)<<7 - 128
 	return p.Min >= least && p.Max <= least+255 && p.Min < p.Max && p.Dialect == Reference && p.Minval == nil && len(p.Scale) == 1 &&
-		math.Float32bits(p.Scale[0])-leastOrdinary <= mostOrdinary-leastOrdinary
+		ordinary(p.Scale[0])
 }
 
-// The bits of 0x1p-80 and 0x1p100, the least and the greatest scale that need not be divided by.
-const leastOrdinary, mostOrdinary = (127 - 80) << 23, (127 + 100) << 23
+// ordinary reports whether a scale need not be divided by: it is one from 0x1p-80 to 0x1p100.
+func ordinary(scale float32) bool {
+	const least, most = (127 - 80) << 23, (127 + 100) << 23
+	return math.Float32bits(scale)-least <= most-least
+}
 
-// smallZero reports the same of a zero point.
-func (p *IntParams) smallZero() bool {
-	return len(p.ZeroPoint) == 1 && int(p.ZeroPoint[0]) >= p.Min && int(p.ZeroPoint[0]) <= p.Max
+// reciprocal is what asm.Prepare makes of a scale.
+func reciprocal(scale float32) float32 {
+	if !ordinary(scale) {
+		return float32(math.NaN())
+	}
+	return 1 / scale
+}
+
+// smallZero reports the same of a zero point, and whether that is none or 0.
+func (p *IntParams) smallZero() (ok, zero bool) {
+	if p.ZeroPoint == nil {
+		return true, true
+	}
+	if len(p.ZeroPoint) != 1 {
+		return false, false
+	}
+	z := int(p.ZeroPoint[0])
+	ok = z >= p.Min && z <= p.Max
+	return ok, ok && z == 0
 }
 
 // clear reports whether neither a small scale nor a small zero point is among n bytes that are written.
@@ -79,10 +95,7 @@ func (p *IntParams) clear(out unsafe.Pointer, n int) bool {
 // reports whether those of a format are such.
 func byteCode[C IntCode](f Format) (code asm.Code, ok bool) {
 	own := ownFormat[C]()
-	if f == 0 {
-		f = own
-	}
-	return asm.Int8 + asm.Code(f-Int8), own <= Uint8 && f-Int8 <= own-Int8
+	return asm.Code(own-Int8) &^ asm.Code(f), f <= own && own <= Uint8 // Int8 is odd
 }
 
 // fakeCode returns the code of the bytes that numbers of fake-quantizing could be, and

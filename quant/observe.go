@@ -38,6 +38,12 @@ func (o *observer) resize(shape []int, count int) {
 
 // update moves the parameters of the groups from first on, of which this pass saw the ranges low to high; it uses these as scratch.
 func (o *observer) update(first int, low, high []float32) {
+	o.move(first, low, high)
+	o.choose(&o.format, &o.params, first, low, high)
+}
+
+// move makes ranges that a pass saw those that parameters follow from.
+func (o *observer) move(first int, low, high []float32) {
 	o.clamp(low, high)
 	if o.calculator != nil {
 		running := o.running[first:][:len(low)]
@@ -53,7 +59,6 @@ func (o *observer) update(first int, low, high []float32) {
 			running[i], low[i], high[i] = seen, seen.Min, seen.Max
 		}
 	}
-	o.choose(&o.format, &o.params, first, low, high)
 }
 
 // clamp puts the fixed ends in the place of ranges' own, and each end on its side of zero.

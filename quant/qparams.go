@@ -44,11 +44,26 @@ func (p *Params) resize(f *format, shape []int, count int) {
 // copyFrom makes p a copy of q.
 func (p *Params) copyFrom(q *Params) {
 	p.Shape = copyShape(p.Shape, q.Shape)
-	p.Scale = append(p.Scale[:0], q.Scale...)
-	p.ZeroPoint = append(p.ZeroPoint[:0], q.ZeroPoint...)
-	p.MinVal = append(p.MinVal[:0], q.MinVal...)
+	p.copyNumbers(q)
+}
+
+// copyNumbers copies all but the shape.
+func (p *Params) copyNumbers(q *Params) {
+	p.Scale = copied(p.Scale, q.Scale)
+	p.ZeroPoint = copied(p.ZeroPoint, q.ZeroPoint)
+	p.MinVal = copied(p.MinVal, q.MinVal)
 	p.Global = q.Global
-	p.factor = append(p.factor[:0], q.factor...)
+	p.factor = copied(p.factor, q.factor)
+}
+
+// copied returns a copy of src, in dst's memory if it has room. The one number of a tensor with one group takes no call.
+func copied[E any](dst, src []E) []E {
+	if len(src) == 1 && cap(dst) > 0 {
+		dst = dst[:1]
+		dst[0] = src[0]
+		return dst
+	}
+	return append(dst[:0], src...)
 }
 
 // clone returns a copy.

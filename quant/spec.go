@@ -77,11 +77,11 @@ func (d DType) String() string { return enumName(d, dtypeNames) }
 func (d DType) Bits() int { return d.info().bits }
 
 // info is what is known of a DType: of one that there is not, that it is itself.
-func (d DType) info() dtypeInfo {
+func (d DType) info() *dtypeInfo {
 	if int(d) >= len(dtypes) {
-		return dtypeInfo{storage: d}
+		return &dtypeInfo{storage: d}
 	}
-	return dtypes[d]
+	return &dtypes[d]
 }
 
 // IsFloat tells the float formats from the integers.
@@ -265,9 +265,13 @@ func DefaultActivationSpec() Spec {
 // QuantRange returns the quantized range, quant_min and quant_max: of n bits, [-2^(n-1), 2^(n-1)-1] signed (without the lowest
 // with SymmetricWithClipping) and [0, 2^n-1] unsigned; of a float format, its finite range. They are 0 for a DType that there is not.
 func (s Spec) QuantRange() (min, max float64) {
-	d := s.DType.info()
-	min, max = d.min, d.max
-	if s.Scheme == SymmetricWithClipping && min < 0 {
+	return quantRange(s.DType, s.Scheme)
+}
+
+func quantRange(d DType, scheme Scheme) (min, max float64) {
+	info := d.info()
+	min, max = info.min, info.max
+	if scheme == SymmetricWithClipping && min < 0 {
 		min = -max
 	}
 	return min, max

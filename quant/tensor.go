@@ -104,10 +104,14 @@ func overlap[T any](a, b []T) bool {
 
 // copyShape returns a copy of a shape, in dst's memory if it has room. It is never nil: a scalar's is [].
 func copyShape(dst, shape []int) []int {
-	if dst == nil {
-		dst = []int{}
+	if len(shape) > cap(dst) || dst == nil {
+		dst = make([]int, len(shape))
 	}
-	return append(dst[:0], shape...)
+	dst = dst[:len(shape)]
+	for i, n := range shape { // few: a call takes longer
+		dst[i] = n
+	}
+	return dst
 }
 
 // grow returns a slice of n elements, s itself if it has room. The elements are not set.

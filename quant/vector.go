@@ -29,9 +29,9 @@ type vectorWay struct {
 	fake     bool // fake-quantization is on
 	rank     int  // of the vectors, if it is not negative
 	spec     Spec
-	params   Params // if they stay
-	ints     kernels.IntParams
-	rule     kernels.IntRule // if they follow; without memory for them
+	params   Params            // if they stay
+	ints     kernels.IntParams // without memory for them, unless they stay
+	rule     kernels.IntRule   // if they do not stay; without memory for them
 }
 
 // lock locks q for who changes what a vectorWay holds.
@@ -83,8 +83,9 @@ func (q *FakeQuantizer[T]) newVectorWay() *vectorWay {
 		w.movement = moves
 		if o.dynamic && o.alone() {
 			w.movement = follows
-			w.rule = f.intRule(&Params{Scale: unit.Scale, ZeroPoint: []int32{0}, MinVal: unit.Scale}, 0, 1, false)
 		}
+		any := &Params{Scale: unit.Scale, ZeroPoint: []int32{0}, MinVal: unit.Scale}
+		w.ints, w.rule = f.ints(any, span{grid: kernels.Grid{Rows: 1, Groups: 1}}, false), f.intRule(any, 0, 1, false)
 	case o.observed && len(o.params.Scale) == 1 && q.undivided == nil:
 		w.movement = still
 		w.params = o.params.clone()
@@ -145,8 +146,8 @@ func ones(shape []int, rank int) []int {
 	return shape
 }
 
-// observeVector moves the parameters, unless it is for a pass to do so. q is locked.
-func (q *FakeQuantizer[T]) observeVector(x *Tensor[T]) bool {
+// observeVector moves the parameters and sets k to them, unless it is for a pass to do so. q is locked.
+func (q *FakeQuantizer[T]) observeVector(x *Tensor[T], w *vectorWay, k *kernels.IntParams) bool {
 	o := &q.observer
 	if !q.observes() || o.observed && !o.dynamic && len(o.params.Shape) != len(x.Shape) {
 		return false
@@ -155,8 +156,17 @@ func (q *FakeQuantizer[T]) observeVector(x *Tensor[T]) bool {
 	widen(q.low[:], q.least[:])
 	widen(q.high[:], q.most[:])
 	o.resizeVector(len(x.Shape))
-	o.update(0, q.low[:], q.high[:])
+	o.move(0, q.low[:], q.high[:])
+	r, p := w.rule, &o.params
+	r.Scale, r.ZeroPoint, r.Minval = p.Scale, p.ZeroPoint, p.MinVal
+	kernels.ChooseInt[T](&r, q.low[:], q.high[:])
 	o.observed = true
+	k.Format, k.Min, k.Max, k.Scale = w.ints.Format, w.ints.Min, w.ints.Max, p.Scale
+	if w.ints.Minval != nil {
+		k.Minval = p.MinVal
+	} else {
+		k.ZeroPoint = p.ZeroPoint
+	}
 	return true
 }
 
@@ -173,7 +183,7 @@ func (q *FakeQuantizer[T]) quantizeVector(dst *Codes, x *Tensor[T]) bool {
 	case still:
 		dst.Data = grow(dst.Data, n)
 		kernels.QuantizeInt(dst.Data, x.Data, grid, &w.ints)
-		dst.Params.copyFrom(&w.params)
+		dst.Params.copyNumbers(&w.params)
 	case follows:
 		dst.Data = grow(dst.Data, n)
 		var p vectorParams
@@ -182,21 +192,20 @@ func (q *FakeQuantizer[T]) quantizeVector(dst *Codes, x *Tensor[T]) bool {
 		q.mu.Lock()
 		p.keep(&q.observer, rank)
 		q.mu.Unlock()
-		dst.Params.Scale = append(dst.Params.Scale[:0], p.scale[0])
-		dst.Params.ZeroPoint = append(dst.Params.ZeroPoint[:0], p.zeroPoint[0])
-		dst.Params.MinVal = append(dst.Params.MinVal[:0], p.minval[0])
+		dst.Params.Scale = copied(dst.Params.Scale, p.scale[:])
+		dst.Params.ZeroPoint = copied(dst.Params.ZeroPoint, p.zeroPoint[:])
+		dst.Params.MinVal = copied(dst.Params.MinVal, p.minval[:])
 		dst.Params.Global, dst.Params.factor = 0, dst.Params.factor[:0]
 	case moves:
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if !q.observeVector(x) {
+		var k kernels.IntParams
+		if !q.observeVector(x, w, &k) {
 			return false
 		}
-		o := &q.observer
 		dst.Data = grow(dst.Data, n)
-		k := q.format.ints(&o.params, span{grid: grid}, false)
 		kernels.QuantizeInt(dst.Data, x.Data, grid, &k)
-		dst.Params.copyFrom(&o.params)
+		dst.Params.copyNumbers(&q.observer.params)
 	}
 	dst.Spec, dst.Shape, dst.Params.Shape = w.spec, copyShape(dst.Shape, x.Shape), ones(dst.Params.Shape, rank)
 	return true
@@ -233,11 +242,11 @@ func (q *FakeQuantizer[T]) fakeQuantizeVector(dst *Tensor[T], x *Tensor[T], mask
 	case moves:
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if !q.observeVector(x) {
+		var k kernels.IntParams
+		if !q.observeVector(x, w, &k) {
 			return false
 		}
 		y, m := outputs()
-		k := q.format.ints(&q.observer.params, span{grid: grid}, false)
 		kernels.FakeQuantizeInt(y, m, x.Data, grid, &k)
 	}
 	return true
@@ -259,7 +268,7 @@ func dequantizeVector[T kernels.Float](dst *Tensor[T], c *Codes) bool {
 		!isShape(c.Shape, n) || len(p.Shape) > 0 && (len(p.Shape) != len(c.Shape) || !isShape(p.Shape, 1)) {
 		return false
 	}
-	least, most := s.QuantRange()
+	least, most := quantRange(s.DType, s.Scheme)
 	var k kernels.IntParams // not a literal, which is made elsewhere and then copied, before its words are there to be read two at a time
 	k.Format, k.Min, k.Max, k.Scale = kernel, int(least), int(most), p.Scale
 	if len(p.ZeroPoint) > 1 || len(p.ZeroPoint) == 1 && (int(p.ZeroPoint[0]) < k.Min || int(p.ZeroPoint[0]) > k.Max) {
