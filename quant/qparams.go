@@ -174,12 +174,18 @@ func (p *Params) checkDivisors(first int) error {
 
 // ordinary tells whether all scales are positive and finite, at the speed of reading them.
 func ordinary(scales []float32) bool {
-	if len(scales) == 0 {
-		return true
+	least, most := ends(scales)
+	return len(scales) == 0 || least > 0 && most <= math.MaxFloat32
+}
+
+// ends are the least and the greatest of numbers, NaN if one is; 0 of none.
+func ends(x []float32) (least, most float32) {
+	if len(x) == 0 {
+		return 0, 0
 	}
-	var least, most [1]float32
-	kernels.MinMax(least[:], most[:], scales, kernels.Grid{Rows: 1, Groups: 1, Len: len(scales)})
-	return least[0] > 0 && most[0] <= math.MaxFloat32
+	var lo, hi [1]float32
+	kernels.MinMax(lo[:], hi[:], x, kernels.Grid{Rows: 1, Groups: 1, Len: len(x)})
+	return lo[0], hi[0]
 }
 
 // ordinary tells whether all scales are positive, finite and normal numbers of the type that scales have.
@@ -198,13 +204,8 @@ func (f *format) ordinary(scales []float32) bool {
 	case ScaleBFloat16:
 		least, most, spare = 0x1p-126, 0x1.fep127, 1<<16-1
 	}
-	const sign = 1 << 31
-	lo, hi, others := math.Float32bits(least), math.Float32bits(most), uint32(0)
-	for _, s := range scales {
-		b := math.Float32bits(s)
-		others |= b&spare | ((b-lo)|(hi-b))&sign // positive numbers are in the order of their bits
-	}
-	return others == 0
+	lo, hi := ends(scales)
+	return lo >= least && hi <= most && scan.Bits(scales)&spare == 0
 }
 
 // format is what a Spec says about codes and parameters, resolved.

@@ -1,6 +1,19 @@
 // Package scan looks through parameters: for short groups that is a part of the work.
 package scan
 
+import "math"
+
+// Bits are those that any of the numbers has.
+func Bits(x []float32) (bits uint32) {
+	for ; len(x) >= 4; x = x[4:] {
+		bits |= math.Float32bits(x[0]) | math.Float32bits(x[1]) | (math.Float32bits(x[2]) | math.Float32bits(x[3]))
+	}
+	for _, v := range x {
+		bits |= math.Float32bits(v)
+	}
+	return bits
+}
+
 // Zeros reports whether all are 0.
 func Zeros(z []int32) bool {
 	for ; len(z) >= 8; z = z[8:] {

@@ -51,3 +51,16 @@ func TestOutside(t *testing.T) {
 		}
 	}
 }
+
+func TestBits(t *testing.T) {
+	for n := range 10 {
+		x, want := make([]float32, n), uint32(0)
+		for i := range x {
+			x[i] = math.Float32frombits(1 << (3*i + n%3))
+			want |= 1 << (3*i + n%3)
+		}
+		if got := Bits(x); got != want {
+			t.Errorf("%d numbers: %x, want %x", n, got, want)
+		}
+	}
+}
