@@ -245,11 +245,9 @@ const tiny = 1e-15
 // scaleSearch fits levels around 0, or values.
 func scaleSearch() *ir.Kernel {
 	k, s := ir.NewSearch("search", "ScaleSearch", `finds the scale of the least sum w*(scale*v - x)^2, v = min(max(round(x*inverse), least), most) or, by choice, the value of IQ4_NL that is nearest to x*inverse.
-The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, and most and least. The first try must be taken. Those
-of one more are read.`+ofGroups)
-	invert := func(b block, try int) {
-		most, divisor := b.Lane(signedMost), b.Try(try+1)
-		inverse := b.positive(divisor, most.Div(divisor).Under(1), b.Try(try).Div(most))
+The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, for the first try only, and most and least. The first
+try must be taken. Those of one more are read.`+ofGroups)
+	invert := func(b block, inverse *ir.BlockNode) {
 		b.StoreLane(signedInverse, inverse)
 		b.StoreLane(signedNinth, inverse.Mul(b.Each(1./9)))
 	}
@@ -265,7 +263,8 @@ of one more are read.`+ofGroups)
 	b = block{stage.Numbers()}
 	none, most := b.Each(0), b.Lane(signedMost)
 	b.StoreLane(signedUsual, unsigned(most).Where(b.Each(tiny), b.finite(most, b.Each(1), none), none))
-	invert(b, 0)
+	divisor := b.Try(1)
+	invert(b, b.positive(divisor, most.Div(divisor).Under(1), b.Try(0).Div(most)))
 
 	stage = s.Stage(true)
 	levels, values := stage.Either(1)
@@ -291,7 +290,7 @@ of one more are read.`+ofGroups)
 	b.StoreLane(signedFitted, taken(b.Lane(signedInverse), b.Lane(signedFitted)))
 	b.StoreLane(signedBest, best)
 	b.StoreLane(signedUsual, best.WhereAbove(b.Each(float32(math.Inf(-1))), b.Lane(signedUsual), b.Each(0))) // the first is taken
-	invert(b, ir.TryNumbers)
+	invert(b, b.Try(ir.TryNumbers).Div(b.Lane(signedMost)))
 	return k
 }
 

@@ -53,8 +53,8 @@ func FourColumnsAVX2(rows *float32, a *float32, b *float32, c *float32, d *float
 func RangedSearchAVX2(l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 
 // ScaleSearchAVX2 finds the scale of the least sum w*(scale*v - x)^2, v = min(max(round(x*inverse), least), most) or, by choice, the value of IQ4_NL that is nearest to x*inverse.
-// The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, and most and least. The first try must be taken. Those
-// of one more are read.
+// The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, for the first try only, and most and least. The first
+// try must be taken. Those of one more are read.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape

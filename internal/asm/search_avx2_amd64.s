@@ -1012,8 +1012,6 @@ number11:
 	VMOVUPS      128(BX), Y14
 	VMOVUPS      1152(BX), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS 20(R8), Y11
-	VMOVUPS      (BX), Y10
 	VMULPS       Y15, Y15, Y0
 	VMULPS       Y13, Y14, Y1
 	VBROADCASTSS constantsAVX2<>+152(SB), Y2
@@ -1038,17 +1036,13 @@ number11:
 	VCMPPS       $0x1e, Y0, Y2, Y3
 	VBLENDVPS    Y3, Y1, Y12, Y3
 	VMOVUPS      Y3, 256(BX)
-	VDIVPS       Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VDIVPS       Y0, Y1, Y1
 	VBROADCASTSS 16(R8), Y0
-	VDIVPS       Y10, Y0, Y0
-	VCMPPS       $0x1e, Y12, Y11, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMOVUPS      Y2, 768(BX)
-	VBROADCASTSS constantsAVX2<>+28(SB), Y0
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, 896(BX)
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 768(BX)
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 896(BX)
 	ADDQ         $+32, BX
 	SUBQ         $+1, R10
 	TESTQ        R10, R10

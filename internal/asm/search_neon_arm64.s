@@ -1078,41 +1078,33 @@ number11:
 	MOVD $4286578688, R16
 	VDUP R16, V7.S4
 	FMOVQ 256(R3), F6
-	FMOVS 20(R4), F5
+	FMOVS 16(R4), F5
 	VDUP V5.S[0], V5.S4
 	FMOVQ (R3), F4
-	MOVD $1065353216, R16
-	VDUP R16, V3.S4
-	FMOVS 16(R4), F2
-	VDUP V2.S[0], V2.S4
 	MOVD $1038323257, R16
-	VDUP R16, V16.S4
+	VDUP R16, V3.S4
 	WORD $0x6e2fdde0 // fmul v0.4s, v15.4s, v15.4s
 	WORD $0x6e2dddc1 // fmul v1.4s, v14.4s, v13.4s
-	WORD $0x6eace5b1 // fcmgt v17.4s, v13.4s, v12.4s
-	VBSL V11.B16, V1.B16, V17.B16
+	WORD $0x6eace5a2 // fcmgt v2.4s, v13.4s, v12.4s
+	VBSL V11.B16, V1.B16, V2.B16
 	WORD $0x6e2dfde1 // fdiv v1.4s, v15.4s, v13.4s
-	WORD $0x6eb1e412 // fcmgt v18.4s, v0.4s, v17.4s
-	VBSL V10.B16, V1.B16, V18.B16
-	FMOVQ F18, 512(R3)
-	WORD $0x6eb1e412 // fcmgt v18.4s, v0.4s, v17.4s
-	VBSL V8.B16, V9.B16, V18.B16
-	FMOVQ F18, 640(R3)
+	WORD $0x6ea2e410 // fcmgt v16.4s, v0.4s, v2.4s
+	VBSL V10.B16, V1.B16, V16.B16
+	FMOVQ F16, 512(R3)
+	WORD $0x6ea2e410 // fcmgt v16.4s, v0.4s, v2.4s
+	VBSL V8.B16, V9.B16, V16.B16
+	FMOVQ F16, 640(R3)
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x6eb1e400 // fcmgt v0.4s, v0.4s, v17.4s
+	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	VBSL V14.B16, V1.B16, V0.B16
 	FMOVQ F0, 128(R3)
 	WORD $0x6ea7e400 // fcmgt v0.4s, v0.4s, v7.4s
 	VBSL V12.B16, V6.B16, V0.B16
 	FMOVQ F0, 256(R3)
-	WORD $0x6e25fc80 // fdiv v0.4s, v4.4s, v5.4s
-	WORD $0x6e20fc60 // fdiv v0.4s, v3.4s, v0.4s
-	WORD $0x6e24fc41 // fdiv v1.4s, v2.4s, v4.4s
-	WORD $0x6eace4b1 // fcmgt v17.4s, v5.4s, v12.4s
-	VBSL V1.B16, V0.B16, V17.B16
-	FMOVQ F17, 768(R3)
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	FMOVQ F17, 896(R3)
+	WORD $0x6e24fca0 // fdiv v0.4s, v5.4s, v4.4s
+	FMOVQ F0, 768(R3)
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	FMOVQ F0, 896(R3)
 	ADD $16, R3, R3
 	SUB $1, R6, R6
 	CBNZ R6, number11
