@@ -10,6 +10,12 @@ import (
 
 // Kernels over interleaved blocks have sixteen float32 in four registers.
 
+// CountDown takes one from a general register and jumps if something is left.
+func (m *Machine) CountDown(r plan.GPR, l string) {
+	m.AddImm(r, -1)
+	m.Branch(r, plan.NotEqual, 0, l)
+}
+
 // StoreCheck stores a number.
 func (m *Machine) StoreCheck(p plan.GPR, check int) {
 	m.STR(asm.S, asm.At(asm.R(p), 0), asm.V(check))

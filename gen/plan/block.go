@@ -22,6 +22,7 @@ type BlockMachine interface {
 	// operands' registers. What is in memory is at: of a listed number, where the table is too. A BlockFinite has two
 	// more operands, the check and zeros, a BlockSum one, the sum. What a BlockCopy is copied to is at table.
 	LowerBlock(s *Seg, n *ir.BlockNode, part int, args []V, at, table Addr) V
+	CountDown(r GPR, label string)        // takes one from a general register and jumps if something is left
 	StoreCheck(p GPR, check int)          // stores the first number of a register
 	BlockConstant(n *ir.BlockNode) string // bytes of a register that a node has as its last operand, none if there are none
 	BlockTables() bool                    // it has instructions for a BlockTable

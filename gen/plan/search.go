@@ -64,8 +64,7 @@ func GenerateSearch(k *ir.Kernel, m BlockMachine) error {
 	}
 	if tried {
 		m.AddImm(g.at["tries"], 4*ir.TryNumbers)
-		m.AddImm(g.at["count"], -1)
-		m.Branch(g.at["count"], NotEqual, 0, "try")
+		m.CountDown(g.at["count"], "try")
 	}
 	m.Ret()
 	return nil
@@ -134,8 +133,7 @@ func (g *searchCode) step(name string, step *ir.Block) {
 		b.call.print(places[b.call])
 		b.body.print(places[b.body])
 		m.AddImm(g.at["params"], 4*m.Width())
-		m.AddImm(n, -1)
-		m.Branch(n, NotEqual, 0, "number"+name)
+		m.CountDown(n, "number"+name)
 		return
 	}
 	for register := 0; register < stripRegisters; register += b.registers {
@@ -158,8 +156,7 @@ func (g *searchCode) step(name string, step *ir.Block) {
 		for _, name := range rows {
 			m.AddImm(g.at[name], step.Step(name))
 		}
-		m.AddImm(n, -1)
-		m.Branch(n, NotEqual, 0, "row"+name)
+		m.CountDown(n, "row"+name)
 		b.after.print(places[b.after])
 	}
 }

@@ -14,6 +14,12 @@ import (
 
 // Kernels over interleaved blocks have sixteen bytes in 128 bits, and sixteen float32 in one register or two.
 
+// CountDown takes one from a general register and jumps if something is left.
+func (m *Machine) CountDown(r plan.GPR, l string) {
+	m.i("DECQ", gprs[r])
+	m.i("JNE", operand.LabelRef(l))
+}
+
 // StoreCheck stores a number.
 func (m *Machine) StoreCheck(p plan.GPR, check int) {
 	m.i("VMOVSS", xs[check], operand.Mem{Base: gprs[p]})

@@ -30,8 +30,7 @@ row00:
 	VADDPS  Y0, Y15, Y15
 	VADDPS  Y1, Y14, Y14
 	ADDQ    $+128, DI
-	SUBQ    $+1, R8
-	TESTQ   R8, R8
+	DECQ    R8
 	JNE     row00
 	VMOVUPS Y15, (SI)
 	VMOVUPS Y14, 32(SI)
@@ -47,8 +46,7 @@ number01:
 	VSQRTPS      Y0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          number01
 	ADDQ         $+64, R10
 	CMPQ         R10, R9
@@ -91,8 +89,7 @@ row00:
 	VMOVUPS Y2, 32(DI)
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
+	DECQ    R9
 	JNE     row00
 	ADDQ    $+64, R11
 	CMPQ    R11, R10
@@ -127,8 +124,7 @@ row00:
 	VMOVUPS Y1, 32(DI)
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
+	DECQ    R9
 	JNE     row00
 	ADDQ    $+64, R11
 	CMPQ    R11, R10
@@ -174,8 +170,7 @@ row00:
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+1, R10
-	TESTQ   R10, R10
+	DECQ    R10
 	JNE     row00
 	ADDQ    $+64, R12
 	CMPQ    R12, R11
@@ -340,8 +335,7 @@ row00:
 	VMOVAPS   Y5, Y12
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
-	SUBQ      $+1, R10
-	TESTQ     R10, R10
+	DECQ      R10
 	JNE       row00
 	VMOVUPS   Y11, 512(BX)
 	VMOVUPS   Y10, 544(BX)
@@ -396,8 +390,7 @@ number01:
 	VDIVPS       Y3, Y7, Y3
 	VMOVUPS      Y3, 896(BX)
 	ADDQ         $+32, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number01
 	ADDQ         $+64, R13
 	CMPQ         R13, R11
@@ -462,8 +455,7 @@ row10:
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+1, R10
-	TESTQ   R10, R10
+	DECQ    R10
 	JNE     row10
 	VMOVUPS Y10, 1408(BX)
 	VMOVUPS Y9, 1536(BX)
@@ -516,8 +508,7 @@ number11:
 	VBLENDVPS    Y1, Y6, Y0, Y1
 	VMOVUPS      Y1, 2176(BX)
 	ADDQ         $+32, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number11
 	ADDQ         $+64, R13
 	CMPQ         R13, R11
@@ -559,8 +550,7 @@ row20:
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+1, R10
-	TESTQ   R10, R10
+	DECQ    R10
 	JNE     row20
 	VMOVUPS Y11, 2048(BX)
 	VMOVUPS Y10, 2080(BX)
@@ -603,8 +593,7 @@ rowother20:
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+1, R10
-	TESTQ   R10, R10
+	DECQ    R10
 	JNE     rowother20
 	VMOVUPS Y9, 2048(BX)
 	VMOVUPS Y8, 2080(BX)
@@ -668,15 +657,13 @@ number21:
 	VBLENDVPS    Y0, Y1, Y11, Y0
 	VMOVUPS      Y0, 384(BX)
 	ADDQ         $+32, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number21
 	ADDQ         $+64, R13
 	CMPQ         R13, R11
 	JLT          strip2
 	ADDQ         $+16, R8
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          try
 	VZEROUPPER
 	RET
@@ -736,8 +723,7 @@ row00:
 	ADDQ      $+128, DI
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
-	SUBQ      $+1, R10
-	TESTQ     R10, R10
+	DECQ      R10
 	JNE       row00
 	VMOVUPS   Y11, 384(BX)
 	VMOVUPS   Y10, 416(BX)
@@ -774,8 +760,7 @@ number01:
 	VMULPS       Y7, Y2, Y2
 	VMOVUPS      Y2, 896(BX)
 	ADDQ         $+32, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number01
 	ADDQ         $+64, R13
 	CMPQ         R13, R11
@@ -830,8 +815,7 @@ row10:
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+1, R10
-	TESTQ   R10, R10
+	DECQ    R10
 	JNE     row10
 	VMOVUPS Y10, 1024(BX)
 	VMOVUPS Y9, 1056(BX)
@@ -993,8 +977,7 @@ rowother10:
 	VADDPS       Y1, Y12, Y12
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          rowother10
 	VMOVUPS      Y15, 1024(BX)
 	VMOVUPS      Y14, 1152(BX)
@@ -1044,15 +1027,13 @@ number11:
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 896(BX)
 	ADDQ         $+32, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number11
 	ADDQ         $+64, R13
 	CMPQ         R13, R11
 	JLT          strip1
 	ADDQ         $+16, R8
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          try
 	VZEROUPPER
 	RET
@@ -1095,8 +1076,7 @@ row00:
 	VMOVAPS   Y6, Y13
 	VMOVAPS   Y0, Y12
 	ADDQ      $+128, SI
-	SUBQ      $+1, R9
-	TESTQ     R9, R9
+	DECQ      R9
 	JNE       row00
 	VMOVUPS   Y13, (DX)
 	VMOVUPS   Y12, 32(DX)
@@ -1123,8 +1103,7 @@ number01:
 	VDIVPS       Y15, Y9, Y0
 	VMOVUPS      Y0, 768(DX)
 	ADDQ         $+32, DX
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          number01
 	MOVQ         params+16(FP), DX
 	ADDQ         R11, DX
@@ -1174,8 +1153,7 @@ row02:
 	VADDPS  Y5, Y7, Y7
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
+	DECQ    R9
 	JNE     row02
 	VMOVUPS Y10, 1024(DX)
 	VMOVUPS Y9, 1056(DX)
@@ -1198,8 +1176,7 @@ number03:
 	VBLENDVPS    Y1, Y11, Y13, Y1
 	VMOVUPS      Y1, 256(DX)
 	ADDQ         $+32, DX
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          number03
 	ADDQ         $+64, R11
 	CMPQ         R11, R10
@@ -1279,8 +1256,7 @@ row10:
 	VMOVAPS      Y2, Y14
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          row10
 	VMOVUPS      Y11, 256(DX)
 	VMOVUPS      Y15, 1024(DX)
@@ -1358,8 +1334,7 @@ row10more:
 	VMOVAPS      Y2, Y14
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          row10more
 	VMOVUPS      Y11, 256(DX)
 	VMOVUPS      Y15, 1024(DX)
@@ -1368,8 +1343,7 @@ row10more:
 	CMPQ         R11, R10
 	JLT          strip1
 	ADDQ         $+16, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          try
 	VZEROUPPER
 	RET

@@ -30,8 +30,7 @@ row00:
 	VADDPS  Z0, Z15, Z15
 	VADDPS  Z1, Z14, Z14
 	ADDQ    $+128, DI
-	SUBQ    $+1, R8
-	TESTQ   R8, R8
+	DECQ    R8
 	JNE     row00
 	VMOVUPS Z15, (SI)
 	VMOVUPS Z14, 64(SI)
@@ -47,8 +46,7 @@ number01:
 	VSQRTPS      Z0, Z0
 	VMOVUPS      Z0, (SI)
 	ADDQ         $+64, SI
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          number01
 	ADDQ         $+128, R10
 	CMPQ         R10, R9
@@ -89,8 +87,7 @@ row00:
 	VMOVUPS    Z1, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+128, SI
-	SUBQ       $+1, R9
-	TESTQ      R9, R9
+	DECQ       R9
 	JNE        row00
 	ADDQ       $+128, R11
 	CMPQ       R11, R10
@@ -125,8 +122,7 @@ row00:
 	VMOVUPS Z1, 64(DI)
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
+	DECQ    R9
 	JNE     row00
 	ADDQ    $+128, R11
 	CMPQ    R11, R10
@@ -172,8 +168,7 @@ row00:
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+1, R10
-	TESTQ   R10, R10
+	DECQ    R10
 	JNE     row00
 	ADDQ    $+128, R12
 	CMPQ    R12, R11
@@ -338,8 +333,7 @@ row00:
 	VMOVAPS   Z5, Z12
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
-	SUBQ      $+1, R10
-	TESTQ     R10, R10
+	DECQ      R10
 	JNE       row00
 	VMOVUPS   Z11, 512(BX)
 	VMOVUPS   Z10, 576(BX)
@@ -394,8 +388,7 @@ number01:
 	VDIVPS       Z3, Z7, Z3
 	VMOVUPS      Z3, 896(BX)
 	ADDQ         $+64, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number01
 	ADDQ         $+128, R13
 	CMPQ         R13, R11
@@ -462,8 +455,7 @@ row10:
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+1, R10
-	TESTQ   R10, R10
+	DECQ    R10
 	JNE     row10
 	VMOVUPS Z8, 1408(BX)
 	VMOVUPS Z7, 1472(BX)
@@ -525,8 +517,7 @@ rowother10:
 	ADDQ      $+128, DI
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
-	SUBQ      $+1, R10
-	TESTQ     R10, R10
+	DECQ      R10
 	JNE       rowother10
 	VMOVUPS   Z8, 1408(BX)
 	VMOVUPS   Z7, 1472(BX)
@@ -581,8 +572,7 @@ number11:
 	VBLENDMPS    Z6, Z0, K1, Z0
 	VMOVUPS      Z0, 2176(BX)
 	ADDQ         $+64, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number11
 	ADDQ         $+128, R13
 	CMPQ         R13, R11
@@ -624,8 +614,7 @@ row20:
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+1, R10
-	TESTQ   R10, R10
+	DECQ    R10
 	JNE     row20
 	VMOVUPS Z11, 2048(BX)
 	VMOVUPS Z10, 2112(BX)
@@ -666,8 +655,7 @@ rowother20:
 	ADDQ       $+128, DI
 	ADDQ       $+128, SI
 	ADDQ       $+128, DX
-	SUBQ       $+1, R10
-	TESTQ      R10, R10
+	DECQ       R10
 	JNE        rowother20
 	VMOVUPS    Z9, 2048(BX)
 	VMOVUPS    Z8, 2112(BX)
@@ -729,15 +717,13 @@ number21:
 	VBLENDMPS    Z0, Z17, K1, Z0
 	VMOVUPS      Z0, 384(BX)
 	ADDQ         $+64, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number21
 	ADDQ         $+128, R13
 	CMPQ         R13, R11
 	JLT          strip2
 	ADDQ         $+16, R8
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          try
 	VZEROUPPER
 	RET
@@ -797,8 +783,7 @@ row00:
 	ADDQ       $+128, DI
 	ADDQ       $+128, SI
 	ADDQ       $+128, DX
-	SUBQ       $+1, R10
-	TESTQ      R10, R10
+	DECQ       R10
 	JNE        row00
 	VMOVUPS    Z11, 384(BX)
 	VMOVUPS    Z10, 448(BX)
@@ -835,8 +820,7 @@ number01:
 	VMULPS       Z7, Z0, Z0
 	VMOVUPS      Z0, 896(BX)
 	ADDQ         $+64, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number01
 	ADDQ         $+128, R13
 	CMPQ         R13, R11
@@ -891,8 +875,7 @@ row10:
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
 	ADDQ    $+128, DX
-	SUBQ    $+1, R10
-	TESTQ   R10, R10
+	DECQ    R10
 	JNE     row10
 	VMOVUPS Z10, 1024(BX)
 	VMOVUPS Z9, 1088(BX)
@@ -959,8 +942,7 @@ rowother10:
 	VADDPS      Z18, Z16, Z16
 	ADDQ        $+128, SI
 	ADDQ        $+128, DX
-	SUBQ        $+1, R10
-	TESTQ       R10, R10
+	DECQ        R10
 	JNE         rowother10
 	VMOVUPS     Z4, 1024(BX)
 	VMOVUPS     Z3, 1088(BX)
@@ -1010,15 +992,13 @@ number11:
 	VMULPS       Z3, Z0, Z0
 	VMOVUPS      Z0, 896(BX)
 	ADDQ         $+64, BX
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          number11
 	ADDQ         $+128, R13
 	CMPQ         R13, R11
 	JLT          strip1
 	ADDQ         $+16, R8
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          try
 	VZEROUPPER
 	RET
@@ -1061,8 +1041,7 @@ row00:
 	VMOVAPS    Z0, Z13
 	VMOVAPS    Z2, Z12
 	ADDQ       $+128, SI
-	SUBQ       $+1, R9
-	TESTQ      R9, R9
+	DECQ       R9
 	JNE        row00
 	VMOVUPS    Z13, (DX)
 	VMOVUPS    Z12, 64(DX)
@@ -1089,8 +1068,7 @@ number01:
 	VDIVPS       Z15, Z9, Z0
 	VMOVUPS      Z0, 768(DX)
 	ADDQ         $+64, DX
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          number01
 	MOVQ         params+16(FP), DX
 	ADDQ         R11, DX
@@ -1140,8 +1118,7 @@ row02:
 	VADDPS  Z5, Z7, Z7
 	ADDQ    $+128, DI
 	ADDQ    $+128, SI
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
+	DECQ    R9
 	JNE     row02
 	VMOVUPS Z10, 1024(DX)
 	VMOVUPS Z9, 1088(DX)
@@ -1164,8 +1141,7 @@ number03:
 	VBLENDMPS    Z11, Z13, K1, Z0
 	VMOVUPS      Z0, 256(DX)
 	ADDQ         $+64, DX
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          number03
 	ADDQ         $+128, R11
 	CMPQ         R11, R10
@@ -1295,8 +1271,7 @@ row10:
 	VMOVAPS    Z24, Z12
 	ADDQ       $+128, DI
 	ADDQ       $+128, SI
-	SUBQ       $+1, R9
-	TESTQ      R9, R9
+	DECQ       R9
 	JNE        row10
 	VMOVUPS    Z9, 256(DX)
 	VMOVUPS    Z7, 320(DX)
@@ -1308,8 +1283,7 @@ row10:
 	CMPQ       R11, R10
 	JLT        strip1
 	ADDQ       $+16, BX
-	SUBQ       $+1, R8
-	TESTQ      R8, R8
+	DECQ       R8
 	JNE        try
 	VZEROUPPER
 	RET
