@@ -77,36 +77,41 @@ func (w *weighing) group(dst, x []float32, g int) {
 // byMeans weighs by importance and a factor times the mean of the squares of each 256 elements.
 func (w *weighing) byMeans(x, im []float32, length int, factor float32) {
 	w.kind, w.importance = byImportance, im
-	for at := 0; at < len(x); {
-		var sums [4]float32
-		blocks := min(len(x)-at, 1024) / 256
-		if blocks == 4 {
-			sums = fourSquares((*[1024]float32)(x[at:]))
+	groups := 256 / length
+	for means := w.means[:]; len(x) > 0; {
+		var sums [8]float32
+		blocks := min(len(x)/256, len(sums))
+		if blocks == len(sums) {
+			sums = eightSquares((*[8 * 256]float32)(x))
 		} else {
 			for i := range blocks {
-				sums[i] = sumSquares(x[at+256*i:][:256])
+				sums[i] = sumSquares(x[256*i:][:256])
 			}
 		}
 		for i := range blocks {
 			mean := float32(factor*sums[i]) / 256
-			for g := at / length; g < (at+256)/length; g++ {
-				w.means[g] = mean
+			for g := range means[groups*i:][:groups] {
+				means[groups*i+g] = mean
 			}
-			at += 256
 		}
+		x, means = x[256*blocks:], means[groups*blocks:]
 	}
 }
 
-// fourSquares is sumSquares of four times 256 elements side by side: each sum waits for itself.
-func fourSquares(x *[1024]float32) (sums [4]float32) {
-	var a, b, c, d float32
+// eightSquares is sumSquares of eight times 256 elements side by side: each sum waits for itself.
+func eightSquares(x *[8 * 256]float32) (sums [8]float32) {
+	var a, b, c, d, e, f, g, h float32
 	for i := range 256 {
 		a += float32(x[i] * x[i])
 		b += float32(x[256+i] * x[256+i])
 		c += float32(x[512+i] * x[512+i])
 		d += float32(x[768+i] * x[768+i])
+		e += float32(x[1024+i] * x[1024+i])
+		f += float32(x[1280+i] * x[1280+i])
+		g += float32(x[1536+i] * x[1536+i])
+		h += float32(x[1792+i] * x[1792+i])
 	}
-	return [4]float32{a, b, c, d}
+	return [8]float32{a, b, c, d, e, f, g, h}
 }
 
 // fits are the results of the searches of a piece.

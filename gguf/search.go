@@ -353,72 +353,101 @@ func (s *rangedSearch) error(x, w, l []float32, scale, offset float32) (sum floa
 // searchPositive finds the scale of numbers that are not negative, and writes their codes: nine scales are tried, then up to five rounds change
 // each code if that makes the weighed error less.
 func searchPositive(codes []uint8, x, w []float32, n int32) (scale float32) {
-	most := float32(0)
-	for _, v := range x {
-		if v > most {
-			most = v
-		}
-	}
+	most, usual := largestOf(x), true
 	if most < tiny {
 		clear(codes)
 		return 0
 	}
+	for _, v := range x {
+		usual = usual && v >= 0 && v <= math.MaxFloat32
+	}
 	w, codes = w[:len(x)], codes[:len(x)]
 	inverse := float32(n) / most
-	best, s := float32(0), 1/inverse
-	for i, v := range x {
-		d := v - float32(s*float32(uint8(rounded(float32(inverse*v)))))
-		best += float32(float32(w[i]*d) * d)
+	var best float32
+	if usual {
+		best = positiveError(x, w, inverse)
+	} else {
+		s := 1 / inverse
+		for i, v := range x {
+			d := v - float32(s*float32(uint8(rounded(float32(inverse*v)))))
+			best += float32(float32(w[i]*d) * d)
+		}
 	}
 	for k := -4; k <= 4; k++ {
 		if k == 0 {
 			continue
 		}
 		try := (float32(0.1*float32(k)) + float32(n)) / most
-		s, e := 1/try, float32(0)
-		for i, v := range x {
-			d := v - float32(s*float32(min(rounded(float32(try*v)), n)))
-			e += float32(float32(w[i]*d) * d)
+		var e float32
+		if usual {
+			e = positiveError(x, w, try)
+		} else {
+			s := 1 / try
+			for i, v := range x {
+				d := v - float32(s*float32(min(rounded(float32(try*v)), n)))
+				e += float32(float32(w[i]*d) * d)
+			}
 		}
 		if e < best {
 			best, inverse = e, try
 		}
 	}
+	var room [16]float32
+	levels := room[:len(x)] // as float32
 	var a, b float32
 	for i, v := range x {
-		codes[i] = uint8(min(rounded(float32(inverse*v)), n))
-		l := float32(codes[i])
+		l := float32(uint8(min(rounded(float32(inverse*v)), n)))
+		levels[i] = l
 		a += float32(float32(w[i]*v) * l)
 		b += float32(float32(w[i]*l) * l)
 	}
 	for range 5 {
 		changed := false
 		for i, v := range x {
-			l := float32(codes[i])
+			l := levels[i]
 			wx := float32(w[i] * v)
 			a1, b1 := a-float32(wx*l), b-float32(float32(w[i]*l)*l)
 			if !(a1 > 0 && b1 > 0) {
 				continue
 			}
-			next := min(rounded(float32(v*b1)/a1), n)
-			if next == int32(codes[i]) {
+			q := float32(v*b1) / a1
+			if next := unit(q); next == l && q < 1<<22 && q >= 0 {
+				continue
+			}
+			next := min(rounded(q), n)
+			if next == int32(l) {
 				continue
 			}
 			l = float32(next)
 			a1 += float32(wx * l)
 			b1 += float32(float32(w[i]*l) * l)
 			if float32(float32(a1*a1)*b) > float32(float32(a*a)*b1) {
-				codes[i], a, b, changed = uint8(next), a1, b1, true
+				levels[i], a, b, changed = float32(uint8(next)), a1, b1, true
 			}
 		}
 		if !changed {
 			break
 		}
 	}
+	for i, l := range levels {
+		codes[i] = uint8(l)
+	}
 	if b > 0 {
 		return a / b
 	}
 	return 0
+}
+
+// positiveError is the weighed square error of numbers from 0 to the largest, of which the inverse makes no more levels than there are, and less than
+// half a step: they need no limit.
+func positiveError(x, w []float32, inverse float32) (e float32) {
+	s := 1 / inverse
+	w = w[:len(x)]
+	for i, v := range x {
+		d := v - float32(s*unit(float32(inverse*v)))
+		e += float32(float32(w[i]*d) * d)
+	}
+	return e
 }
 
 // iq4Nearest has the code of IQ4_NL whose value is nearest, at floor(2x) + 512 for -256 <= x < 256: a number that is just between two values
