@@ -46,7 +46,6 @@ func (m *Machine) Width() int { return 4 }
 const (
 	spare          = asm.V(31)
 	r0, r1, r2, r3 = asm.R(16), asm.R(17), asm.R(19), asm.R(20)
-	r4             = asm.R(21)
 )
 
 // Regs lists what may be allocated.
@@ -146,6 +145,18 @@ func (m *Machine) BranchMultiple(r plan.GPR, power int, l string) {
 	m.CBZ(r0, l)
 }
 
+// BranchReach jumps if a >= b.
+func (m *Machine) BranchReach(a, b plan.GPR, l string) {
+	m.XCMP(asm.R(a), asm.R(b))
+	m.BGE(l)
+}
+
+// BranchBelow jumps if a < b.
+func (m *Machine) BranchBelow(a, b plan.GPR, l string) {
+	m.XCMP(asm.R(a), asm.R(b))
+	m.BLT(l)
+}
+
 // Streams: STNP is but a hint.
 func (m *Machine) Streams() bool { return false }
 
@@ -158,6 +169,9 @@ func (m *Machine) BranchOdd(string, string)        { panic("neon: no streams") }
 
 // Jump goes to a label.
 func (m *Machine) Jump(l string) { m.B(l) }
+
+// Number sets a general register to a number.
+func (m *Machine) Number(d plan.GPR, imm int) { m.XMOVI(asm.R(d), imm) }
 
 // Move copies a general register.
 func (m *Machine) Move(d, s plan.GPR) { m.XMOV(asm.R(d), asm.R(s)) }

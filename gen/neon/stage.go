@@ -102,6 +102,7 @@ func (m *Machine) Routines() {
 	m.LD1R(asm.S, spare, inMemory)
 	m.fill(32)
 	m.RET()
+	m.rowRoutines()
 }
 
 func (m *Machine) begin(does string, number int, doc string) {

@@ -152,11 +152,11 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 	for _, l := range pr.loops {
 		sh := l.core()
 		all = append(append(all, sh.group), sh.segments()...)
-		if sh.meeting != nil {
-			all = append(all, sh.meeting.values, sh.meeting.tile)
-		}
 	}
 	all = append(all, pr.rare)
+	if pr.row != nil {
+		all = append(all, pr.row.meet)
+	}
 	callPins := map[V]int{}
 	if !p.pin(liveOut(pr.call, all...), callPins) {
 		return nil, false
@@ -199,29 +199,11 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		place(sh.tail, pins)
 		place(sh.after, pins)
 	}
-	if sh := pr.groups; ok && sh != nil && sh.meeting != nil {
-		p.spilling.ranOut = true
-		pins, enough := p.meetPins(pr, sh.meeting, callPins)
-		if !enough {
-			return nil, false
-		}
-		place(sh.meeting.values, pins)
-		place(sh.meeting.tile, pins)
+	if ok && pr.row != nil {
+		place(pr.row.meet, callPins)
+		p.meetFails = !ok
 	}
 	return out, ok
-}
-
-// meetPins are those of the code where groups meet. Set apart, it leaves only
-// what it uses of the call's values, and all else is computed again behind it.
-func (p *planner) meetPins(pr *program, meet *meeting, call map[V]int) (map[V]int, bool) {
-	pins := maps.Clone(call)
-	if p.spilling.apart {
-		clear(pins)
-		for _, v := range liveOut(pr.call, meet.values, meet.tile) {
-			pins[v] = call[v]
-		}
-	}
-	return pins, p.pin(liveOut(meet.values, meet.tile), pins)
 }
 
 // candidates for demotion: constants, words and parameters, the least used in a tile first.

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"strings"
 	"testing"
 
@@ -64,20 +63,6 @@ func TestPinnedStay(t *testing.T) {
 	at, ok := s.p.scan(s, pinned)
 	if !ok || at[p] != 2 || at[a] == 2 {
 		t.Fatalf("ok %v, registers %v", ok, at)
-	}
-}
-
-func TestSqueeze(t *testing.T) {
-	s := segment(0)
-	a := s.Op(Vec, emit)
-	b := s.Op(Vec, emit, a)
-	kept := s.Op(Vec, emit, b)
-	m := s.Op(Mask, emit, b)
-	c := s.Op(Vec, emit, m)
-	same := s.p.squeeze(s.insts, []V{kept})
-	want := map[V]V{a: a, b: b, kept: a, m: m, c: b} // a result does not take what its operand had
-	if !maps.Equal(same, want) {
-		t.Errorf("%v, want %v", same, want)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // Generate prints one kernel as one function of the machine.
 func Generate(k *ir.Kernel, m Machine) error {
 	k.Prune()
-	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, spilling: spilling{spilled: map[int]Addr{}}, abreast: !storesWide(k), streams: Streams(k)}
+	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, abreast: !storesWide(k), streams: Streams(k)}
 	for i := 0; i < len(k.Nodes); i++ {
 		if e := m.Extras(k.Nodes[i]); len(e) > 0 {
 			p.extras[k.Nodes[i].ID] = e
@@ -42,13 +42,14 @@ func Generate(k *ir.Kernel, m Machine) error {
 	}
 	for {
 		p.maxUsed = [classes]int{}
-		p.spilling.ranOut, p.rareFails = false, false
+		p.meetFails, p.rareFails = false, false
 		pr = p.build()
 		var ok bool
 		if alloc, ok = p.allocate(pr); ok {
 			break
 		}
-		if p.spilling.ranOut && p.spillMore() {
+		if p.meetFails && !p.frugal {
+			p.frugal = true
 			continue
 		}
 		if p.rareFails && !p.rareAlone {
@@ -79,11 +80,11 @@ func storesWide(k *ir.Kernel) bool {
 }
 
 // counts are the general registers that hold numbers of elements. In a row,
-// groups holds what the group at hand has left behind the tile, and
-// behind and table what groups and the first parameter's pointer were before it.
+// groups holds what the group at hand has left, index points to the numbers of
+// the groups in a tile, and free is for what passes; routines find all four.
 // In a tree, at walks along a group's registers to the last of them, last bytes
 // behind its first element; place is where a round leaves what it has, and rounds how many are left.
-type counts struct{ groups, length, n, behind, table, at, last, place, rounds GPR }
+type counts struct{ groups, length, n, free, index, at, last, place, rounds GPR }
 
 func (p *planner) assignPointers() error {
 	p.ptr = map[string]GPR{}
@@ -104,12 +105,15 @@ func (p *planner) assignPointers() error {
 	for _, r := range p.k.Results {
 		p.ptr[r.Name] = take()
 	}
-	if p.k.Grouped() {
+	switch {
+	case p.k.Folds():
 		c.groups, c.length = take(), take()
-		if p.k.Folds() {
-			c.at, c.last, c.place, c.rounds = take(), take(), take(), take()
-		} else {
-			c.behind, c.table = take(), take()
+		c.at, c.last, c.place, c.rounds = take(), take(), take(), take()
+	case p.k.Grouped():
+		next += 4
+		if next <= len(regs) {
+			row := regs[len(regs)-4:]
+			c.groups, c.length, c.free, c.index = row[0], row[1], row[2], row[3]
 		}
 	}
 	if next > len(regs) {

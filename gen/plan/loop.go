@@ -25,7 +25,7 @@ type longLoop struct{ eachLoop }
 // rowLoop runs over groups of any length, whose tiles may be of several of them.
 type rowLoop struct {
 	*shape
-	*meeting
+	*row
 }
 
 // shortLoop has tiles of several whole groups.
@@ -34,8 +34,11 @@ type shortLoop struct{ *shape }
 // blockLoop is a shortLoop for whole tiles only, of a kernel that has no other.
 type blockLoop struct{ *shape }
 
-// laneLoop has groups of one element.
-type laneLoop struct{ *shape }
+// laneLoop has groups of one element, and does for others what is rare there.
+type laneLoop struct {
+	*shape
+	*row
+}
 
 // treeLoop reduces as many groups at a time as a register has lanes.
 type treeLoop struct {
@@ -62,7 +65,7 @@ func (l shortLoop) enter(p *printer) {
 	p.m.Branch(p.counts.length, Equal, 4*p.m.Width()/l.share, l.name)
 }
 
-func (l laneLoop) enter(p *printer) { p.m.Branch(p.counts.length, Equal, 1, l.at(atEntry)) }
+func (l laneLoop) enter(p *printer) { p.m.Branch(p.counts.length, Equal, 1, l.shape.at(atEntry)) }
 
 func (l flatLoop) print(p *printer) {
 	p.tiles(l.shape)
@@ -81,9 +84,13 @@ func (l blockLoop) print(p *printer) {
 }
 
 func (l laneLoop) print(p *printer) {
-	p.m.Label(l.at(atEntry))
-	p.m.Move(p.counts.n, p.counts.groups)
+	m := p.m
+	m.Label(l.shape.at(atEntry))
+	m.Move(p.counts.n, p.counts.groups)
+	m.KeepNumber(l.turned, 0)
+	m.Label(l.shape.at(atRow))
 	p.tiles(l.shape)
+	m.BranchKept(l.turned, 1, p.pr.groups.at(atOddDone))
 	p.ret()
 }
 
@@ -116,24 +123,21 @@ const (
 	atLast   mark = "last"   // its second half alone
 )
 
-// Marks of a row.
+// Marks of a row, and of the lanes' loop for it.
 const (
 	atBegin    mark = "begin"    // a tile begins, of one group or of several
 	atWhole    mark = "whole"    // behind a group's whole tiles
-	atNext     mark = "next"     // a group ends with a tile
-	atSkip     mark = "skip"     // it has no more elements
 	atToMeet   mark = "tomeet"   // tiles in which groups meet follow
-	atMeet     mark = "meet"     // the head of their loop
+	atEnding   mark = "ending"   // few groups are left
+	atChosen   mark = "chosen"   // and their parameters are copied
+	atMeet     mark = "meet"     // the head of the loop of such tiles
 	atMet      mark = "met"      // behind it
 	atMeetRare mark = "meetrare" // one of the rare kind leaves
-	atPieces   mark = "pieces"   // a tile is done in pieces, each of one group
-	atPiece    mark = "piece"    // one of them
-	atMore     mark = "more"     // another follows
+	atOdd      mark = "odd"      // some elements are for the lanes' loop
+	atRepeat   mark = "repeat"   // so many
+	atRow      mark = "row"      // where it begins
+	atOddDone  mark = "odddone"  // and where it ends
 	atDone     mark = "done"     // behind the row
-	atCross    mark = "cross"    // a group ends within a slot
-	atMix      mark = "mix"      // the next group's values come to lanes
-	atReached  mark = "reached"  // and this is the last group of the slot
-	atMixed    mark = "mixed"    // and all lanes have theirs
 )
 
 func label(name string, m mark) string { return name + string(m) }
@@ -141,7 +145,7 @@ func label(name string, m mark) string { return name + string(m) }
 // at is a label of the loop.
 func (sh *shape) at(m mark) string { return label(sh.name, m) }
 
-// segments are those of a shape that go by its group's values; where groups meet is apart.
+// segments are those of a shape that go by its group's values.
 func (sh *shape) segments() []*Seg {
 	list := []*Seg{sh.body, sh.tail, sh.after}
 	if a := sh.ahead; a != nil {

@@ -62,20 +62,29 @@ type Reduction interface {
 	FoldAlarm(s *Seg, acc []V, label string)
 }
 
-// Meeting prints what is done in a tile in which groups meet.
+// Meeting is for tiles in which groups meet.
 type Meeting interface {
-	// Spread prints the loading of a parameter into all lanes, MixParam that into the lanes
-	// behind the group's end, Mix the same of a register; W+behind is the first of these
-	// lanes, which MixMask has prepared. They may use registers that MixTemps made.
-	MixTemps(s *Seg) []V
-	MixMask(behind GPR, temps []int)
-	MixParam(d int, at Addr, temps []int)
-	Mix(d, v int, temps []int)
-	Spread(d int, at Addr)
-	SubBranch(r GPR, imm int, l string)         // r -= imm; jumps if it is negative then
-	BranchReaches(behind, length GPR, l string) // jumps if behind + length >= 0
-	SetSlot(slot int)                           // in a register of its own
-	BranchSlot(slot int, l string)              // jumps if it is that
+	// LoadWords loads a register of parameters, or of numbers of groups; ChooseFrom takes for each
+	// number that parameter, and Choose does so from memory.
+	LoadWords(s *Seg, at Addr) V
+	ChooseFrom(s *Seg, params, numbers V) V
+	Choose(s *Seg, params, numbers Addr) V
+	// NumberGroups makes the table of numbers, in the form that the machine chooses by, and the numbers
+	// behind it. PointNumbers sets index to those of a tile by what the group at hand has left,
+	// NextGroups goes on by a tile, with the parameters' pointers, and GroupLeft tells what the group has left.
+	NumberGroups(t Numbers)
+	PointNumbers(table Addr)
+	NextGroups(t Numbers, params []GPR)
+	GroupLeft(table Addr)
+	// KeepEnd stores where an array of groups' parameters ends, GroupsLeft tells how many there are from p on.
+	KeepEnd(a Addr, p, groups GPR)
+	GroupsLeft(d, p GPR, end Addr)
+	BranchBelowKept(r GPR, a Addr, l string) // jumps if r is less than what was kept
+	BranchAboveKept(r GPR, a Addr, l string) // jumps if it is greater
+	// Repeat puts parameters in the frame once for each of n elements, of which the group at hand has some
+	// left. The pointer to the next element's is for KeepRepeated, and what its group has left is in index.
+	Repeat(a Addr, p GPR)
+	KeepRepeated(a Addr)
 }
 
 // Control prints what is done with general registers.
@@ -92,6 +101,7 @@ type Control interface {
 	BranchReach(a, b GPR, l string)            // jumps if a >= b
 	BranchBelow(a, b GPR, l string)            // jumps if a < b
 	Jump(l string)
+	Number(d GPR, imm int)
 	Move(d, s GPR)
 	Add(d, s GPR)
 	Sub(d, s GPR)

@@ -33,8 +33,6 @@ type Inst struct {
 	Tied bool
 	// Emit prints it, given physical register numbers.
 	Emit func(d, u []int)
-	// optional, unless nil, tells in the end whether it is wanted.
-	optional func() bool
 }
 
 // Addr is where a stream's tile is: in memory behind a general register, or
@@ -124,19 +122,19 @@ func Streams(k *ir.Kernel) []*ir.Stream {
 }
 
 type planner struct {
-	k        *ir.Kernel
-	m        Machine
-	class    []Class
-	extras   map[int][]*ir.Node
-	demoted  map[int]bool    // constants and parameters that are loaded anew at each use
-	needs    map[bool]*needs // of long groups, and of all others
-	streams  []*ir.Stream
-	ptr      map[string]GPR
-	n        GPR // elements left
-	counts   counts
-	spilling spilling
+	k       *ir.Kernel
+	m       Machine
+	class   []Class
+	extras  map[int][]*ir.Node
+	demoted map[int]bool    // constants and parameters that are loaded anew at each use
+	needs   map[bool]*needs // of long groups, and of all others
+	streams []*ir.Stream
+	ptr     map[string]GPR
+	n       GPR // elements left
+	counts  counts
 
 	rareFails, rareAlone bool // registers ran out in the rare way; so it has all of them, and keeps no constant
+	meetFails, frugal    bool // registers ran out where groups meet; so it keeps no choice of parameters
 
 	abreast bool     // a loop that looks ahead has registers for a tile's four side by side
 	aside   []func() // prints what is out of the loops' way

@@ -17,13 +17,13 @@ type Seg struct {
 	params  map[V]Addr // where parameters are that stay in memory
 	name    string     // of the loop, for labels
 	splits  map[[3]int][2]V
-	rare    bool     // what is done instead of another segment
-	alarm   string   // where alarms go
-	second  bool     // a tile's second half
-	next    int      // groups between those of the segment and those that the pointers are at
-	inplace bool     // parameters stay in memory, for a machine that takes such operands
-	mixture *mixture // where groups meet
-	Tail    bool     // fewer elements than a tile are left, and masks say which
+	rare    bool   // what is done instead of another segment
+	alarm   string // where alarms go
+	second  bool   // a tile's second half
+	next    int    // groups between those of the segment and those that the pointers are at
+	inplace bool   // parameters stay in memory, for a machine that takes such operands
+	meets   bool   // groups meet, and parameters are chosen
+	Tail    bool   // fewer elements than a tile are left, and masks say which
 }
 
 // RareLabel is where an alarm goes.
@@ -92,9 +92,6 @@ func (s *Seg) OpTied(c Class, emit func(d int, u []int), uses ...V) V {
 func (s *Seg) demand(n *ir.Node, slot int) V {
 	n = same(n, s.long)
 	level := s.p.k.Levels(s.lanes)[n.ID]
-	if s.mixture != nil && s.mixture.root(n) >= 0 {
-		return s.root(n, slot)
-	}
 	switch level {
 	case ir.PerCall:
 		slot = 0
@@ -144,6 +141,9 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 		}
 		args = append(args, vs)
 	}
+	if n.Op == ir.OpParam && s.meets {
+		return s.chosen(n, slot)
+	}
 	v := s.p.m.Lower(s, n, slot, args, s.place(n, slot))
 	if n.Op == ir.OpParam && s.inplace {
 		s.params[v] = s.place(n, slot)
@@ -185,9 +185,6 @@ func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
 func (s *Seg) body(accs map[*ir.Node][]V) {
 	for _, n := range s.p.k.Nodes {
 		if early(n) && s.wants(n) {
-			for slot := 0; slot < 4 && s.mixture != nil; slot++ {
-				s.with(slot, func() { s.demand(n.Args[0], slot) })
-			}
 			s.emit(n, 0)
 		}
 	}
@@ -197,7 +194,7 @@ func (s *Seg) body(accs map[*ir.Node][]V) {
 	}
 	for slot := range 4 {
 		before := len(s.insts)
-		s.with(slot, func() { s.nodes(4, slot, accs) })
+		s.nodes(4, slot, accs)
 		switch {
 		case s.Tail && slot < 3 && len(s.insts) == before: // there are none but narrow lanes
 		case s.Tail && slot%2 == 0 && s.p.k.Folds(): // NaNs are sought in two at a time

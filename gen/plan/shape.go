@@ -10,16 +10,15 @@ import (
 
 // shape is what loops have in common, with its segments.
 type shape struct {
-	name    string
-	share   int
-	lanes   bool
-	group   *Seg
-	body    *Seg
-	masked  bool       // masks do what is left of a tile, which otherwise is staged
-	tail    *Seg       // that tile by masks, empty if there are none; an alarm has it staged
-	meeting *meeting   // where tiles may be of several groups
-	ahead   *lookAhead // where that pays
-	after   *Seg       // behind a group; a tree's is empty
+	name   string
+	share  int
+	lanes  bool
+	group  *Seg
+	body   *Seg
+	masked bool       // masks do what is left of a tile, which otherwise is staged
+	tail   *Seg       // that tile by masks, empty if there are none; an alarm has it staged
+	ahead  *lookAhead // where that pays
+	after  *Seg       // behind a group; a tree's is empty
 }
 
 // lookAhead are the segments of a loop that begins a tile before the one in front is done.
@@ -42,18 +41,13 @@ func (a *lookAhead) segments() []*Seg {
 	return []*Seg{a.first, a.both, a.next.turn, a.next.last}
 }
 
-// meeting are the segments of tiles in which groups meet.
-type meeting struct {
-	values *Seg // of a group
-	tile   *Seg
-}
-
 // program is a function before printing.
 type program struct {
 	call    *Seg
 	loops   []loop // in the order in which they are printed
 	entered []loop // in the order in which it is asked whether they are meant
 	groups  *shape // of the loop for all groups that others are not for; nil in flat kernels
+	row     *row   // if that is a row
 	rare    *Seg   // what is done instead of a tile, with its parameters one for each element; empty where that is never
 	frame
 }
@@ -66,11 +60,6 @@ func (p *planner) build() *program {
 		pr.call.demand(n, 0)
 	}
 	pr.frame = p.layout()
-	for _, n := range p.k.Nodes {
-		if _, ok := p.spilling.spilled[n.ID]; ok {
-			p.spilling.spilled[n.ID] = pr.take(16 * p.m.Width())
-		}
-	}
 	switch {
 	case p.k.Whole && p.k.Grouped():
 		sh := p.shape(pr, p.m.Shares()[0], false, false)
@@ -89,9 +78,6 @@ func (p *planner) build() *program {
 	}
 	pr.groups = p.shape(pr, 1, false, false)
 	pr.loops = []loop{eachLoop{pr.groups}}
-	if meeting := pr.groups.meeting; meeting != nil {
-		pr.loops = []loop{rowLoop{pr.groups, meeting}}
-	}
 	var long, short, trees, lanes []loop
 	if slices.ContainsFunc(p.k.Nodes, func(n *ir.Node) bool { return n.Op == ir.OpElse }) {
 		long = []loop{longLoop{eachLoop{p.shape(pr, 1, false, true)}}}
@@ -101,7 +87,9 @@ func (p *planner) build() *program {
 			trees = append(trees, treeLoop{p.tree(pr, t), t})
 		}
 	} else {
-		lanes = []loop{laneLoop{p.shape(pr, 4, true, false)}}
+		lane := p.shape(pr, 4, true, false)
+		pr.row = p.row(pr, lane)
+		pr.loops, lanes = []loop{rowLoop{pr.groups, pr.row}}, []loop{laneLoop{lane, pr.row}}
 		for _, share := range p.m.Shares() {
 			short = append(short, shortLoop{p.shape(pr, share, false, false)})
 		}
@@ -174,9 +162,6 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		sh.tail = tile(sh.at(atTail), sh.at(atStage), at)
 		sh.tail.Tail = true
 		sh.tail.body(accs)
-	}
-	if share == 1 && p.k.Grouped() && !lanes && !long && !p.k.Folds() {
-		sh.meeting = p.meeting(pr, sh, direct)
 	}
 	if len(p.needs[long].carried) > 0 && !lanes && p.m.Ahead() {
 		sh.ahead = p.lookAhead(pr, sh, direct)

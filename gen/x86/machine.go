@@ -295,8 +295,23 @@ func (m *Machine) BranchMultiple(r plan.GPR, power int, l string) {
 	m.i("JEQ", operand.LabelRef(l))
 }
 
+// BranchReach jumps if a >= b.
+func (m *Machine) BranchReach(a, b plan.GPR, l string) {
+	m.i("CMPQ", gprs[a], gprs[b])
+	m.i("JGE", operand.LabelRef(l))
+}
+
+// BranchBelow jumps if a < b.
+func (m *Machine) BranchBelow(a, b plan.GPR, l string) {
+	m.i("CMPQ", gprs[a], gprs[b])
+	m.i("JLT", operand.LabelRef(l))
+}
+
 // Jump goes to a label.
 func (m *Machine) Jump(l string) { m.i("JMP", operand.LabelRef(l)) }
+
+// Number sets a general register to a number, which is not negative.
+func (m *Machine) Number(d plan.GPR, imm int) { m.i("MOVL", operand.U32(uint32(imm)), gprs[d].As32()) }
 
 // Move copies a general register.
 func (m *Machine) Move(d, s plan.GPR) { m.i("MOVQ", gprs[s], gprs[d]) }

@@ -1,61 +1,189 @@
 package x86
 
 import (
+	"fmt"
+
 	"github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
 
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
-// MixTemps: AVX2 has no masked broadcast.
-func (m *Machine) MixTemps(s *plan.Seg) []plan.V {
-	if m.wide {
-		return nil
-	}
-	return []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
+// Where groups meet each element's parameters are chosen by a permutation. Routines find what the
+// group at hand has left, the groups' length and two registers that are free in the last ones.
+var rowLeft, rowLength, rowFree, rowIndex = gprs[len(gprs)-4], gprs[len(gprs)-3], gprs[len(gprs)-2], gprs[len(gprs)-1]
+
+// LoadWords loads a register.
+func (m *Machine) LoadWords(s *plan.Seg, at plan.Addr) plan.V {
+	return s.Op(plan.Vec, func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), m.vec(d)) })
 }
 
-// MixMask sets K7, or the first of two registers.
-func (m *Machine) MixMask(behind plan.GPR, temps []int) {
-	if m.wide { // shifts count modulo 32
-		m.i("MOVL", operand.U32(0xffffffff), scratch.As32())
-		m.i("SHLXL", gprs[behind].As32(), scratch.As32(), scratch.As32())
-		m.i("SHRL", operand.Imm(16), scratch.As32())
-		m.i("KMOVW", scratch.As32(), ks[7])
-		return
-	}
-	m.i("LEAL", operand.Mem{Base: gprs[behind], Disp: m.Width() - 1}, scratch.As32())
-	m.i("VMOVD", scratch.As32(), xs[temps[0]])
-	m.i("VPBROADCASTD", xs[temps[0]], m.vec(temps[0]))
-	b := make([]byte, 4*m.Width())
-	for i := range m.Width() {
-		b[4*i] = byte(i)
-	}
-	m.i("VMOVDQU", m.constant(string(b)), m.vec(temps[1]))
-	m.i("VPCMPGTD", m.vec(temps[0]), m.vec(temps[1]), m.vec(temps[0]))
+// ChooseFrom takes for each number that lane.
+func (m *Machine) ChooseFrom(s *plan.Seg, params, numbers plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, params, numbers)
 }
 
-// MixParam replaces lanes by a parameter.
-func (m *Machine) MixParam(d int, at plan.Addr, temps []int) {
-	if m.wide {
-		m.i("VBROADCASTSS", m.mem(at, 0), ks[7], m.vec(d))
-		return
-	}
-	m.Spread(temps[1], at)
-	m.Mix(d, temps[1], temps)
+// Choose does so from memory.
+func (m *Machine) Choose(s *plan.Seg, params, numbers plan.Addr) plan.V {
+	return s.Op(plan.Vec, func(d int, _ []int) {
+		m.i("VMOVUPS", m.mem(numbers, 0), m.vec(d))
+		m.i("VPERMPS", m.mem(params, 0), m.vec(d), m.vec(d))
+	})
 }
 
-// Mix replaces lanes by those of v.
-func (m *Machine) Mix(d, v int, temps []int) {
-	if m.wide {
-		m.i("VMOVAPS", m.vec(v), ks[7], m.vec(d))
-	} else {
-		m.i("VBLENDVPS", m.vec(temps[0]), m.vec(v), m.vec(d), m.vec(d))
+// NumberGroups has a routine make the table.
+func (m *Machine) NumberGroups(t plan.Numbers) {
+	m.i("LEAQ", m.mem(t.Table, 0), inFrame)
+	m.callRoutine("number")
+}
+
+func (m *Machine) numberGroups() {
+	w := m.Width()
+	entry := func(i int) operand.Mem { return operand.Mem{Base: inFrame, Disp: 4 * i} }
+	behind := func(i int) operand.Mem { return operand.Mem{Base: rowIndex, Disp: 4*plan.NumbersLen(w) + 8*i} }
+	keep := func(i int) { m.i("MOVQ", scratch, behind(i)) }
+	group, piece, ended := m.newLabel("group"), m.newLabel("piece"), m.newLabel("ended")
+	m.i("VPBROADCASTD", m.constant("\x01\x00\x00\x00"), m.vec(1))
+	m.zero(0)
+	for i := range 4 {
+		m.i("VMOVUPS", m.vec(0), entry(w*i))
+	}
+	m.i("VMOVUPS", m.vec(0), entry(3*w+1))
+	m.i("MOVQ", inFrame, rowIndex)
+	m.i("LEAQ", entry(4*w+1), inMemory)
+	m.i("LEAQ", entry(8*w+2), rowFree)
+	m.ctx.Label(group)
+	m.i("VPADDD", m.vec(1), m.vec(0), m.vec(0))
+	m.i("MOVQ", inMemory, inFrame)
+	m.i("LEAQ", operand.Mem{Base: inMemory, Index: rowLength, Scale: 4}, inMemory)
+	m.ctx.Label(piece)
+	m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame})
+	m.i("ADDQ", immediate(4*w), inFrame)
+	m.i("CMPQ", inFrame, inMemory)
+	m.i("JGE", operand.LabelRef(ended))
+	m.i("CMPQ", inFrame, rowFree)
+	m.i("JLT", operand.LabelRef(piece))
+	m.ctx.Label(ended)
+	m.i("CMPQ", inMemory, rowFree)
+	m.i("JLT", operand.LabelRef(group))
+	m.i("MOVL", operand.Mem{Base: rowFree, Disp: -4}, scratch.As32()) // of the element behind a tile, counted from its first group's end
+	m.i("DECQ", scratch)
+	keep(0)
+	m.i("IMULQ", rowLength, scratch)
+	m.i("NEGQ", scratch)
+	m.i("ADDQ", immediate(4*w), scratch)
+	m.i("SHLQ", operand.Imm(2), scratch)
+	keep(1)
+	m.i("MOVQ", rowLength, scratch)
+	m.i("SHLQ", operand.Imm(2), scratch)
+	keep(2)
+	m.i("LEAQ", operand.Mem{Base: rowIndex, Disp: 16*w + 3}, scratch) // numbers are four bytes apart
+	keep(3)
+	m.i("LEAQ", operand.Mem{Base: rowIndex, Disp: 4}, scratch)
+	keep(4)
+	m.i("MOVQ", rowLength, scratch)
+	m.i("SHLQ", operand.Imm(uint64(log2(w))), scratch)
+	keep(5)
+	m.i("RET")
+}
+
+// PointNumbers sets index.
+func (m *Machine) PointNumbers(table plan.Addr) {
+	m.i("LEAQ", m.mem(table, 4*(4*m.Width()+1)), rowIndex)
+	m.i("LEAQ", operand.Mem{Base: rowLeft, Index: rowLeft, Scale: 1}, scratch)
+	m.i("SUBQ", scratch, rowIndex)
+	m.i("SUBQ", scratch, rowIndex)
+}
+
+// GroupLeft is the same the other way round.
+func (m *Machine) GroupLeft(table plan.Addr) {
+	m.i("LEAQ", m.mem(table, 4*(4*m.Width()+1)), rowLeft)
+	m.i("SUBQ", rowIndex, rowLeft)
+	m.i("SHRQ", operand.Imm(2), rowLeft)
+}
+
+// NextGroups goes on without branches.
+func (m *Machine) NextGroups(t plan.Numbers, params []plan.GPR) {
+	m.i("ADDQ", m.mem(t.Step, 0), rowIndex)
+	m.i("MOVQ", rowIndex, rowFree)
+	m.i("SUBQ", m.mem(t.Size, 0), rowFree)
+	m.i("XORL", scratch.As32(), scratch.As32())
+	m.i("CMPQ", m.mem(t.End, 0), rowIndex)
+	m.i("CMOVQCS", rowFree, rowIndex)
+	m.i("ADCQ", m.mem(t.Whole, 0), scratch)
+	for _, p := range params {
+		m.i("LEAQ", operand.Mem{Base: gprs[p], Index: scratch, Scale: 4}, gprs[p])
 	}
 }
 
-// Spread broadcasts a parameter.
-func (m *Machine) Spread(d int, at plan.Addr) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) }
+// KeepEnd stores p + 4*groups.
+func (m *Machine) KeepEnd(a plan.Addr, p, groups plan.GPR) {
+	m.i("LEAQ", operand.Mem{Base: gprs[p], Index: gprs[groups], Scale: 4}, scratch)
+	m.i("MOVQ", scratch, m.mem(a, 0))
+}
+
+// GroupsLeft is (end-p)/4.
+func (m *Machine) GroupsLeft(d, p plan.GPR, end plan.Addr) {
+	m.i("MOVQ", m.mem(end, 0), gprs[d])
+	m.i("SUBQ", gprs[p], gprs[d])
+	m.i("SHRQ", operand.Imm(2), gprs[d])
+}
+
+// BranchBelowKept jumps if r is less than what was kept, BranchAboveKept if it is greater.
+func (m *Machine) BranchBelowKept(r plan.GPR, a plan.Addr, l string) {
+	m.i("CMPQ", gprs[r], m.mem(a, 0))
+	m.i("JLT", operand.LabelRef(l))
+}
+func (m *Machine) BranchAboveKept(r plan.GPR, a plan.Addr, l string) {
+	m.i("CMPQ", gprs[r], m.mem(a, 0))
+	m.i("JGT", operand.LabelRef(l))
+}
+
+// Repeat has a routine repeat parameters.
+func (m *Machine) Repeat(a plan.Addr, p plan.GPR) { m.call(a, p, "repeat") }
+
+// KeepRepeated stores the pointer that it leaves.
+func (m *Machine) KeepRepeated(a plan.Addr) { m.i("MOVQ", inMemory, m.mem(a, 0)) }
+
+func (m *Machine) repeat() {
+	group, piece, ended, done, inside := m.newLabel("group"), m.newLabel("piece"), m.newLabel("ended"), m.newLabel("done"), m.newLabel("inside")
+	end, groupEnd := rowFree, bytes
+	m.i("LEAQ", operand.Mem{Base: inFrame, Index: count, Scale: 4}, end)
+	m.i("MOVQ", rowLeft, rowIndex)
+	m.ctx.Label(group)
+	m.i("VBROADCASTSS", operand.Mem{Base: inMemory}, m.vec(0))
+	m.i("LEAQ", operand.Mem{Base: inFrame, Index: rowIndex, Scale: 4}, groupEnd)
+	m.ctx.Label(piece)
+	m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame})
+	m.i("ADDQ", immediate(4*m.Width()), inFrame)
+	m.i("CMPQ", inFrame, groupEnd)
+	m.i("JGE", operand.LabelRef(ended))
+	m.i("CMPQ", inFrame, end)
+	m.i("JLT", operand.LabelRef(piece))
+	m.ctx.Label(ended)
+	m.i("MOVQ", groupEnd, inFrame)
+	m.i("CMPQ", groupEnd, end)
+	m.i("JGE", operand.LabelRef(done))
+	m.i("ADDQ", immediate(4), inMemory)
+	m.i("MOVQ", rowLength, rowIndex)
+	m.i("JMP", operand.LabelRef(group))
+	m.ctx.Label(done)
+	m.i("MOVQ", groupEnd, rowIndex)
+	m.i("SUBQ", end, rowIndex)
+	m.i("SHRQ", operand.Imm(2), rowIndex)
+	m.i("JNE", operand.LabelRef(inside))
+	m.i("ADDQ", immediate(4), inMemory)
+	m.i("MOVQ", rowLength, rowIndex)
+	m.ctx.Label(inside)
+	m.i("RET")
+}
+
+// rowRoutines prints those of tiles in which groups meet.
+func (m *Machine) rowRoutines() {
+	m.begin("number", fmt.Sprintf("makes the table at RAX of the groups that %d elements are of, for groups of so many as %s says.", 8*m.Width()+2, rowLength.Asm()))
+	m.numberGroups()
+	m.begin("repeat", fmt.Sprintf("puts parameters from RCX on in the frame, once for each element: %s times the first, and %s times each that follows.", rowLeft.Asm(), rowLength.Asm()))
+	m.repeat()
+}
 
 // Spill stores a register, Fill loads one.
 func (m *Machine) Spill(v plan.V, at plan.Addr) plan.Inst {
@@ -64,36 +192,4 @@ func (m *Machine) Spill(v plan.V, at plan.Addr) plan.Inst {
 
 func (m *Machine) Fill(v plan.V, at plan.Addr) plan.Inst {
 	return plan.Inst{Defs: []plan.V{v}, Emit: func(d, _ []int) { m.i("VMOVUPS", m.mem(at, 0), m.vec(d[0])) }}
-}
-
-// SubBranch subtracts, and jumps if the result is negative.
-func (m *Machine) SubBranch(r plan.GPR, imm int, l string) {
-	m.AddImm(r, -imm)
-	m.i("JLT", operand.LabelRef(l))
-}
-
-// BranchReach jumps if a >= b.
-func (m *Machine) BranchReach(a, b plan.GPR, l string) {
-	m.i("CMPQ", gprs[a], gprs[b])
-	m.i("JGE", operand.LabelRef(l))
-}
-
-// BranchReaches jumps if behind + length >= 0.
-func (m *Machine) BranchReaches(behind, length plan.GPR, l string) {
-	m.i("MOVQ", gprs[behind], scratch)
-	m.i("ADDQ", gprs[length], scratch)
-	m.i("JGE", operand.LabelRef(l))
-}
-
-// BranchBelow jumps if a < b.
-func (m *Machine) BranchBelow(a, b plan.GPR, l string) {
-	m.i("CMPQ", gprs[a], gprs[b])
-	m.i("JLT", operand.LabelRef(l))
-}
-
-// SetSlot notes a slot, and BranchSlot jumps if it is that.
-func (m *Machine) SetSlot(slot int) { m.i("MOVL", operand.U32(uint32(slot)), reg.R14.As32()) }
-func (m *Machine) BranchSlot(slot int, l string) {
-	m.i("CMPL", reg.R14.As32(), operand.I8(int8(slot)))
-	m.i("JEQ", operand.LabelRef(l))
 }

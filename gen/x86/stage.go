@@ -133,6 +133,7 @@ func (m *Machine) Routines() {
 	}
 	m.begin("spread", "puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.")
 	m.spreadTile()
+	m.rowRoutines()
 	for lines := 1; lines <= 4; lines *= 2 {
 		m.begin("fetch", fmt.Sprintf("fetches %d bytes from RAX on: into the second cache if RCX is at least %d, else into the first alone.", 64*lines, farFetch), 64*lines)
 		m.fetch(lines)

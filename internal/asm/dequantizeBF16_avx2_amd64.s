@@ -5,36 +5,45 @@
 #include "textflag.h"
 
 // func DequantizeInt8BF16AVX2(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeInt8BF16AVX2(SB), $272-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeInt8BF16AVX2(SB), $1056-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale
-	// vector registers in use at once: 8
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 608(SP)
+	LEAQ  264(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -81,64 +90,69 @@ grouploop:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 600(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 396(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	SUBQ        $+8, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Y1
+	VMOVUPS     (BX), Y2
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y14, Y2, Y2
+	VMOVUPS     32(R15), Y3
+	VPERMPS     Y2, Y3, Y3
+	VFMADD213PS Y15, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y0, Y3
+	VPADDD      Y14, Y3, Y3
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y14, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y3, Y3
 	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-	SUBQ        $+8, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPACKUSDW   Y0, Y3, Y3
+	VPERMQ      $0xd8, Y3, Y3
+	VMOVUPS     Y3, (SI)
 	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	SUBQ        $+8, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     64(R15), Y1
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
+	VMOVUPS     96(R15), Y3
+	VPERMPS     Y2, Y3, Y2
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -154,37 +168,31 @@ groupmeet3:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
+	ADDQ        568(SP), R15
+	MOVQ        R15, R13
+	SUBQ        576(SP), R13
+	XORL        AX, AX
+	CMPQ        584(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        560(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+32, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+32
-	JLT         grouptail
-	CMPQ        R8, $+32
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 600(SP)
+	JLT         groupmet
+	CMPQ        R15, 592(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 396(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
@@ -193,37 +201,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 232(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R8, 248(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  232(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  248(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 224(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 232(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -274,13 +266,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 624(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -346,10 +341,12 @@ laneloop:
 	MOVQ        240(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 624(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -406,55 +403,47 @@ groupstream:
 	VMOVNTPS    Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 616(SP)
+	MOVQ 608(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 632(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 632(SP), BX
+	MOVQ $+32, 600(SP)
+	MOVQ 616(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X12
-	VPBROADCASTD X12, Y12
-	VMOVDQU      constantsAVX2<>+4(SB), Y11
-	VPCMPGTD     Y12, Y11, Y12
-	VBROADCASTSS 4(BX), Y11
-	VBLENDVPS    Y12, Y11, Y13, Y13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 616(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1048(SP)
+	LEAQ 760(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 624(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1048(SP), BX
+	MOVQ 616(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -502,8 +491,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -523,39 +512,48 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointInt8BF16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $400-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $1616-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
-	// vector registers in use at once: 11
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         zeroPoint+24(FP), R8
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 744(SP)
+	LEAQ  400(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -606,70 +604,83 @@ grouploop:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS (BX), Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 532(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	SUBQ        $+8, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Y1
+	VMOVUPS     (BX), Y2
+	VPERMPS     Y2, Y1, Y3
+	VMOVUPS     (R8), Y4
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VPMOVSXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y12, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y14, Y2, Y2
+	VMOVUPS     32(R15), Y3
+	VPERMPS     Y2, Y3, Y5
+	VPERMPS     Y4, Y3, Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y1, Y1
+	VFMADD213PS Y15, Y5, Y1
+	VPSLLD      $0x0f, Y0, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y0, Y3
+	VPADDD      Y14, Y3, Y3
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y14, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y3, Y3
 	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-	SUBQ        $+8, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPACKUSDW   Y0, Y3, Y3
+	VPERMQ      $0xd8, Y3, Y3
+	VMOVUPS     Y3, (SI)
 	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	SUBQ        $+8, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     64(R15), Y1
+	VPERMPS     Y2, Y1, Y3
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VPMOVSXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y12, Y1
+	VMOVUPS     96(R15), Y3
+	VPERMPS     Y2, Y3, Y2
+	VPERMPS     Y4, Y3, Y4
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y1, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -685,38 +696,32 @@ groupmeet3:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
+	ADDQ        704(SP), R15
+	MOVQ        R15, R13
+	SUBQ        712(SP), R13
+	XORL        AX, AX
+	CMPQ        720(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        696(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+32, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+32
-	JLT         grouptail
-	CMPQ        R9, $+32
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 736(SP)
+	JLT         groupmet
+	CMPQ        R15, 728(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
@@ -727,38 +732,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 360(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R9, 384(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  384(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 352(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -818,13 +806,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 760(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -904,10 +895,12 @@ laneloop:
 	MOVQ        376(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -968,60 +961,57 @@ groupstream:
 	VMOVNTPS    Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 752(SP)
+	MOVQ 744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 768(SP), BX
+	LEAQ 1192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1192(SP), R8
+	MOVQ $+32, 736(SP)
+	MOVQ 752(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Y9
-	VCVTDQ2PS    Y9, Y8
-	LEAL         7(R9), AX
-	VMOVD        AX, X11
-	VPBROADCASTD X11, Y11
-	VMOVDQU      constantsAVX2<>+4(SB), Y10
-	VPCMPGTD     Y11, Y10, Y11
-	VBLENDVPS    Y11, Y8, Y13, Y13
-	VBROADCASTSS 4(BX), Y10
-	VBLENDVPS    Y11, Y10, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 752(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1184(SP)
+	LEAQ 896(SP), BX
+	LEAQ 1320(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1608(SP)
+	LEAQ 1320(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 760(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1184(SP), BX
+	MOVQ 1608(SP), R8
+	MOVQ 752(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1078,8 +1068,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1104,36 +1094,45 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeUint8BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeUint8BF16AVX2(SB), $272-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeUint8BF16AVX2(SB), $1056-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale
-	// vector registers in use at once: 8
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 608(SP)
+	LEAQ  264(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1180,64 +1179,69 @@ grouploop:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 600(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 396(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	SUBQ        $+8, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Y1
+	VMOVUPS     (BX), Y2
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y14, Y2, Y2
+	VMOVUPS     32(R15), Y3
+	VPERMPS     Y2, Y3, Y3
+	VFMADD213PS Y15, Y3, Y1
+	VPSLLD      $0x0f, Y0, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y0, Y3
+	VPADDD      Y14, Y3, Y3
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y14, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y3, Y3
 	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-	SUBQ        $+8, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPACKUSDW   Y0, Y3, Y3
+	VPERMQ      $0xd8, Y3, Y3
+	VMOVUPS     Y3, (SI)
 	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	SUBQ        $+8, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     64(R15), Y1
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
+	VMOVUPS     96(R15), Y3
+	VPERMPS     Y2, Y3, Y2
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -1253,37 +1257,31 @@ groupmeet3:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
+	ADDQ        568(SP), R15
+	MOVQ        R15, R13
+	SUBQ        576(SP), R13
+	XORL        AX, AX
+	CMPQ        584(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        560(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+32, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+32
-	JLT         grouptail
-	CMPQ        R8, $+32
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 600(SP)
+	JLT         groupmet
+	CMPQ        R15, 592(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 396(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
@@ -1292,37 +1290,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 232(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R8, 248(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  232(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  248(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 224(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 232(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1373,13 +1355,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 624(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1445,10 +1430,12 @@ laneloop:
 	MOVQ        240(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 624(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1505,55 +1492,47 @@ groupstream:
 	VMOVNTPS    Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 616(SP)
+	MOVQ 608(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 632(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 632(SP), BX
+	MOVQ $+32, 600(SP)
+	MOVQ 616(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X12
-	VPBROADCASTD X12, Y12
-	VMOVDQU      constantsAVX2<>+4(SB), Y11
-	VPCMPGTD     Y12, Y11, Y12
-	VBROADCASTSS 4(BX), Y11
-	VBLENDVPS    Y12, Y11, Y13, Y13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 616(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1048(SP)
+	LEAQ 760(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 624(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1048(SP), BX
+	MOVQ 616(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1601,8 +1580,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1622,39 +1601,48 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointUint8BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $400-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $1616-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
-	// vector registers in use at once: 11
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         zeroPoint+24(FP), R8
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 744(SP)
+	LEAQ  400(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1705,70 +1693,83 @@ grouploop:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS (BX), Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 532(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	SUBQ        $+8, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Y1
+	VMOVUPS     (BX), Y2
+	VPERMPS     Y2, Y1, Y3
+	VMOVUPS     (R8), Y4
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VPMOVZXBD   8(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y12, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y14, Y2, Y2
+	VMOVUPS     32(R15), Y3
+	VPERMPS     Y2, Y3, Y5
+	VPERMPS     Y4, Y3, Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y1, Y1
+	VFMADD213PS Y15, Y5, Y1
+	VPSLLD      $0x0f, Y0, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y0, Y3
+	VPADDD      Y14, Y3, Y3
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y14, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y3, Y3
 	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-	SUBQ        $+8, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPACKUSDW   Y0, Y3, Y3
+	VPERMQ      $0xd8, Y3, Y3
+	VMOVUPS     Y3, (SI)
 	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y12, Y0
-	SUBQ        $+8, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     64(R15), Y1
+	VPERMPS     Y2, Y1, Y3
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VPMOVZXBD   24(DX), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y12, Y1
+	VMOVUPS     96(R15), Y3
+	VPERMPS     Y2, Y3, Y2
+	VPERMPS     Y4, Y3, Y4
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y1, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
@@ -1784,38 +1785,32 @@ groupmeet3:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
+	ADDQ        704(SP), R15
+	MOVQ        R15, R13
+	SUBQ        712(SP), R13
+	XORL        AX, AX
+	CMPQ        720(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        696(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+32, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+32
-	JLT         grouptail
-	CMPQ        R9, $+32
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 736(SP)
+	JLT         groupmet
+	CMPQ        R15, 728(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
@@ -1826,38 +1821,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 360(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R9, 384(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  384(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 352(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1917,13 +1895,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 760(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2003,10 +1984,12 @@ laneloop:
 	MOVQ        376(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2067,60 +2050,57 @@ groupstream:
 	VMOVNTPS    Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 752(SP)
+	MOVQ 744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 768(SP), BX
+	LEAQ 1192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1192(SP), R8
+	MOVQ $+32, 736(SP)
+	MOVQ 752(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Y9
-	VCVTDQ2PS    Y9, Y8
-	LEAL         7(R9), AX
-	VMOVD        AX, X11
-	VPBROADCASTD X11, Y11
-	VMOVDQU      constantsAVX2<>+4(SB), Y10
-	VPCMPGTD     Y11, Y10, Y11
-	VBLENDVPS    Y11, Y8, Y13, Y13
-	VBROADCASTSS 4(BX), Y10
-	VBLENDVPS    Y11, Y10, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 752(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1184(SP)
+	LEAQ 896(SP), BX
+	LEAQ 1320(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1608(SP)
+	LEAQ 1320(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 760(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1184(SP), BX
+	MOVQ 1608(SP), R8
+	MOVQ 752(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -2177,8 +2157,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2203,12 +2183,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked4BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $256-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizePacked4BF16AVX2(SB), $1040-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
 	// per group: Y11 scale
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -2216,29 +2196,38 @@ TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $256-56
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
 	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+40(SB), Y13
+	VMOVUPS      constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 592(SP)
+	LEAQ  248(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y11
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2297,76 +2286,81 @@ grouploop:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 584(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 380(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	SUBQ         $+8, R8
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	SUBQ         $+8, R8
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
 	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	SUBQ         $+8, R8
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
+	VMOVUPS      96(R15), Y3
+	VPERMPS      Y2, Y3, Y2
+	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2382,37 +2376,31 @@ groupmeet3:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
+	ADDQ         552(SP), R15
+	MOVQ         R15, R13
+	SUBQ         560(SP), R13
+	XORL         AX, AX
+	CMPQ         568(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         544(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 584(SP)
+	JLT          groupmet
+	CMPQ         R15, 576(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 380(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y11
 	MOVQ         SI, 208(SP)
 	LEAQ         (SP), SI
@@ -2421,39 +2409,23 @@ grouppiece:
 	CALL         ·stageIn4AVX2(SB)
 	MOVQ         DX, 216(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R8, 232(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  208(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  216(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	MOVQ  232(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 208(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 216(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -2516,13 +2488,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 608(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2600,10 +2575,12 @@ laneloop:
 	MOVQ         224(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 608(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2672,55 +2649,47 @@ groupstream:
 	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 600(SP)
+	MOVQ 592(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 616(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 616(SP), BX
+	MOVQ $+32, 584(SP)
+	MOVQ 600(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X10
-	VPBROADCASTD X10, Y10
-	VMOVDQU      constantsAVX2<>+4(SB), Y9
-	VPCMPGTD     Y10, Y9, Y10
-	VBROADCASTSS 4(BX), Y9
-	VBLENDVPS    Y10, Y9, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 600(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 744(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1032(SP)
+	LEAQ 744(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 608(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1032(SP), BX
+	MOVQ 600(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -2780,8 +2749,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2801,12 +2770,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked4BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $384-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $1600-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
 	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -2815,31 +2784,40 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $384-64
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
 	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+40(SB), Y13
+	VMOVUPS      constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 728(SP)
+	LEAQ  384(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2902,82 +2880,95 @@ grouploop:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS (BX), Y10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 720(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 516(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VPBROADCASTD 4(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VFMADD213PS  Y15, Y5, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
 	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VPBROADCASTD 12(DX), Y1
 	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
 	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
+	VMOVUPS      96(R15), Y3
+	VPERMPS      Y2, Y3, Y2
+	VPERMPS      Y4, Y3, Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y1, Y1
+	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -2993,38 +2984,32 @@ groupmeet3:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
+	ADDQ         688(SP), R15
+	MOVQ         R15, R13
+	SUBQ         696(SP), R13
+	XORL         AX, AX
+	CMPQ         704(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         680(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 720(SP)
+	JLT          groupmet
+	CMPQ         R15, 712(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 516(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
@@ -3035,40 +3020,23 @@ grouppiece:
 	CALL         ·stageIn4AVX2(SB)
 	MOVQ         DX, 344(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R9, 368(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  344(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	MOVQ  368(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 336(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 344(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -3140,13 +3108,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 744(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3238,10 +3209,12 @@ laneloop:
 	MOVQ         360(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 744(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3314,60 +3287,57 @@ groupstream:
 	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 736(SP)
+	MOVQ 728(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 752(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 752(SP), BX
+	LEAQ 1176(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1176(SP), R8
+	MOVQ $+32, 720(SP)
+	MOVQ 736(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Y7
-	VCVTDQ2PS    Y7, Y6
-	LEAL         7(R9), AX
-	VMOVD        AX, X9
-	VPBROADCASTD X9, Y9
-	VMOVDQU      constantsAVX2<>+4(SB), Y8
-	VPCMPGTD     Y9, Y8, Y9
-	VBLENDVPS    Y9, Y6, Y11, Y11
-	VBROADCASTSS 4(BX), Y8
-	VBLENDVPS    Y9, Y8, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 736(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 880(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1168(SP)
+	LEAQ 880(SP), BX
+	LEAQ 1304(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1592(SP)
+	LEAQ 1304(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 744(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1168(SP), BX
+	MOVQ 1592(SP), R8
+	MOVQ 736(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -3436,8 +3406,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -3462,43 +3432,52 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked2BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $256-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizePacked2BF16AVX2(SB), $1040-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
 	// per group: Y10 scale
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Y0
 	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+72(SB), Y1
+	VMOVUPS      constantsAVX2<>+40(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+104(SB), Y13
-	VMOVUPS      constantsAVX2<>+136(SB), Y12
+	VMOVUPS      constantsAVX2<>+72(SB), Y13
+	VMOVUPS      constantsAVX2<>+104(SB), Y12
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 592(SP)
+	LEAQ  248(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3549,68 +3528,73 @@ grouploop:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 584(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 380(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	SUBQ         $+8, R8
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y11, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y11, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	SUBQ         $+8, R8
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	SUBQ         $+8, R8
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
+	VMOVUPS      96(R15), Y3
+	VPERMPS      Y2, Y3, Y2
+	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -3626,37 +3610,31 @@ groupmeet3:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
+	ADDQ         552(SP), R15
+	MOVQ         R15, R13
+	SUBQ         560(SP), R13
+	XORL         AX, AX
+	CMPQ         568(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         544(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 584(SP)
+	JLT          groupmet
+	CMPQ         R15, 576(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 380(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	MOVQ         SI, 208(SP)
 	LEAQ         (SP), SI
@@ -3665,39 +3643,23 @@ grouppiece:
 	CALL         ·stageIn2AVX2(SB)
 	MOVQ         DX, 216(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R8, 232(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  208(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  216(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	MOVQ  232(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 208(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 216(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -3752,13 +3714,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 608(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3828,10 +3793,12 @@ laneloop:
 	MOVQ         224(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 608(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3892,55 +3859,47 @@ groupstream:
 	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 600(SP)
+	MOVQ 592(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 616(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 616(SP), BX
+	MOVQ $+32, 584(SP)
+	MOVQ 600(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X9
-	VPBROADCASTD X9, Y9
-	VMOVDQU      constantsAVX2<>+4(SB), Y8
-	VPCMPGTD     Y9, Y8, Y9
-	VBROADCASTSS 4(BX), Y8
-	VBLENDVPS    Y9, Y8, Y10, Y10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 600(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 744(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1032(SP)
+	LEAQ 744(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 608(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1032(SP), BX
+	MOVQ 600(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -3992,8 +3951,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -4013,46 +3972,55 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $384-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $1600-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
 	// per group: Y10 scale, Y0 zeroPoint, Y9 ToFloat
-	// vector registers in use at once: 14
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+72(SB), Y1
+	VMOVUPS      constantsAVX2<>+40(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+104(SB), Y13
-	VMOVUPS      constantsAVX2<>+136(SB), Y12
+	VMOVUPS      constantsAVX2<>+72(SB), Y13
+	VMOVUPS      constantsAVX2<>+104(SB), Y12
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 728(SP)
+	LEAQ  384(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4107,74 +4075,87 @@ grouploop:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS (BX), Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 720(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 516(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y9, Y0
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VPBROADCASTD (DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VFMADD213PS  Y15, Y5, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y11, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y11, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y9, Y0
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VPBROADCASTD 4(DX), Y1
 	VPSRLVD      Y12, Y1, Y1
 	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y9, Y1
+	VMOVUPS      96(R15), Y3
+	VPERMPS      Y2, Y3, Y2
+	VPERMPS      Y4, Y3, Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y1, Y1
+	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -4190,38 +4171,32 @@ groupmeet3:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
+	ADDQ         688(SP), R15
+	MOVQ         R15, R13
+	SUBQ         696(SP), R13
+	XORL         AX, AX
+	CMPQ         704(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         680(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 720(SP)
+	JLT          groupmet
+	CMPQ         R15, 712(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 516(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
@@ -4232,40 +4207,23 @@ grouppiece:
 	CALL         ·stageIn2AVX2(SB)
 	MOVQ         DX, 344(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R9, 368(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  344(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	MOVQ  368(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 336(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 344(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4329,13 +4287,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 744(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -4419,10 +4380,12 @@ laneloop:
 	MOVQ         360(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 744(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4487,60 +4450,57 @@ groupstream:
 	VMOVNTPS     Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 736(SP)
+	MOVQ 728(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 752(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 752(SP), BX
+	LEAQ 1176(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1176(SP), R8
+	MOVQ $+32, 720(SP)
+	MOVQ 736(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Y6
-	VCVTDQ2PS    Y6, Y5
-	LEAL         7(R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+4(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBLENDVPS    Y8, Y5, Y10, Y10
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 736(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 880(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1168(SP)
+	LEAQ 880(SP), BX
+	LEAQ 1304(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1592(SP)
+	LEAQ 1304(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 744(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1168(SP), BX
+	MOVQ 1592(SP), R8
+	MOVQ 736(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -4601,8 +4561,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -4627,45 +4587,37 @@ lanestage:
 	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
-DATA constantsAVX2<>+4(SB)/4, $0x00000000
-DATA constantsAVX2<>+8(SB)/4, $0x00000001
-DATA constantsAVX2<>+12(SB)/4, $0x00000002
-DATA constantsAVX2<>+16(SB)/4, $0x00000003
-DATA constantsAVX2<>+20(SB)/4, $0x00000004
-DATA constantsAVX2<>+24(SB)/4, $0x00000005
-DATA constantsAVX2<>+28(SB)/4, $0x00000006
-DATA constantsAVX2<>+32(SB)/4, $0x00000007
-DATA constantsAVX2<>+36(SB)/4, $0x0000000f
-DATA constantsAVX2<>+40(SB)/4, $0x0000001c
-DATA constantsAVX2<>+44(SB)/4, $0x00000018
-DATA constantsAVX2<>+48(SB)/4, $0x00000014
-DATA constantsAVX2<>+52(SB)/4, $0x00000010
-DATA constantsAVX2<>+56(SB)/4, $0x0000000c
-DATA constantsAVX2<>+60(SB)/4, $0x00000008
-DATA constantsAVX2<>+64(SB)/4, $0x00000004
-DATA constantsAVX2<>+68(SB)/4, $0x00000000
+DATA constantsAVX2<>+4(SB)/4, $0x0000000f
+DATA constantsAVX2<>+8(SB)/4, $0x0000001c
+DATA constantsAVX2<>+12(SB)/4, $0x00000018
+DATA constantsAVX2<>+16(SB)/4, $0x00000014
+DATA constantsAVX2<>+20(SB)/4, $0x00000010
+DATA constantsAVX2<>+24(SB)/4, $0x0000000c
+DATA constantsAVX2<>+28(SB)/4, $0x00000008
+DATA constantsAVX2<>+32(SB)/4, $0x00000004
+DATA constantsAVX2<>+36(SB)/4, $0x00000000
+DATA constantsAVX2<>+40(SB)/4, $0x00000000
+DATA constantsAVX2<>+44(SB)/4, $0x00000001
+DATA constantsAVX2<>+48(SB)/4, $0x00000002
+DATA constantsAVX2<>+52(SB)/4, $0x00000003
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000001
+DATA constantsAVX2<>+64(SB)/4, $0x00000002
+DATA constantsAVX2<>+68(SB)/4, $0x00000003
 DATA constantsAVX2<>+72(SB)/4, $0x00000000
-DATA constantsAVX2<>+76(SB)/4, $0x00000001
-DATA constantsAVX2<>+80(SB)/4, $0x00000002
-DATA constantsAVX2<>+84(SB)/4, $0x00000003
-DATA constantsAVX2<>+88(SB)/4, $0x00000000
-DATA constantsAVX2<>+92(SB)/4, $0x00000001
-DATA constantsAVX2<>+96(SB)/4, $0x00000002
-DATA constantsAVX2<>+100(SB)/4, $0x00000003
-DATA constantsAVX2<>+104(SB)/4, $0x00000000
-DATA constantsAVX2<>+108(SB)/4, $0x00000002
-DATA constantsAVX2<>+112(SB)/4, $0x00000004
-DATA constantsAVX2<>+116(SB)/4, $0x00000006
-DATA constantsAVX2<>+120(SB)/4, $0x00000008
-DATA constantsAVX2<>+124(SB)/4, $0x0000000a
-DATA constantsAVX2<>+128(SB)/4, $0x0000000c
-DATA constantsAVX2<>+132(SB)/4, $0x0000000e
-DATA constantsAVX2<>+136(SB)/4, $0x00000010
-DATA constantsAVX2<>+140(SB)/4, $0x00000012
-DATA constantsAVX2<>+144(SB)/4, $0x00000014
-DATA constantsAVX2<>+148(SB)/4, $0x00000016
-DATA constantsAVX2<>+152(SB)/4, $0x00000018
-DATA constantsAVX2<>+156(SB)/4, $0x0000001a
-DATA constantsAVX2<>+160(SB)/4, $0x0000001c
-DATA constantsAVX2<>+164(SB)/4, $0x0000001e
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $168
+DATA constantsAVX2<>+76(SB)/4, $0x00000002
+DATA constantsAVX2<>+80(SB)/4, $0x00000004
+DATA constantsAVX2<>+84(SB)/4, $0x00000006
+DATA constantsAVX2<>+88(SB)/4, $0x00000008
+DATA constantsAVX2<>+92(SB)/4, $0x0000000a
+DATA constantsAVX2<>+96(SB)/4, $0x0000000c
+DATA constantsAVX2<>+100(SB)/4, $0x0000000e
+DATA constantsAVX2<>+104(SB)/4, $0x00000010
+DATA constantsAVX2<>+108(SB)/4, $0x00000012
+DATA constantsAVX2<>+112(SB)/4, $0x00000014
+DATA constantsAVX2<>+116(SB)/4, $0x00000016
+DATA constantsAVX2<>+120(SB)/4, $0x00000018
+DATA constantsAVX2<>+124(SB)/4, $0x0000001a
+DATA constantsAVX2<>+128(SB)/4, $0x0000001c
+DATA constantsAVX2<>+132(SB)/4, $0x0000001e
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeInt8BF16AVX512(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeInt8BF16AVX512(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale
 	// vector registers in use at once: 11
@@ -19,27 +19,36 @@ TEXT ·DequantizeInt8BF16AVX512(SB), $496-56
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VMOVUPS      constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z10
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -75,56 +84,61 @@ grouploop:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z11, Z2
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VFMADD213PS Z15, Z3, Z1
+	VMOVDQA64   Z0, Z3
+	VPERMT2W    Z1, Z11, Z3
 	VPERMT2W    Z1, Z12, Z0
-	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPTERNLOGD  $0xf8, Z14, Z3, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPADDW      Z14, Z3, K1, Z3
+	VMOVUPS     Z3, (SI)
 	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
+	VMOVUPS     192(R15), Z3
+	VPERMPS     Z2, Z3, Z2
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
@@ -134,37 +148,31 @@ groupmeet3:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
+	ADDQ        1080(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1088(SP), R13
+	XORL        AX, AX
+	CMPQ        1096(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1072(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1112(SP)
+	JLT         groupmet
+	CMPQ        R15, 1104(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z10
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -211,24 +219,10 @@ grouptailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
 	LEAQ       (DX)(DI*1), DX
-	SUBQ       DI, R8
-	SUBQ       DI, R11
-	SUBQ       DI, R10
-	TESTQ      R10, R10
-	JEQ        return
-	TESTQ      R8, R8
-	JNE        groupmore
-	MOVQ       R9, R8
-	ADDQ       $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -266,13 +260,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -310,13 +304,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -370,10 +367,12 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -418,53 +417,47 @@ groupstream:
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -498,8 +491,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -535,8 +528,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -556,9 +549,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), $752-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), $3088-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
 	// vector registers in use at once: 12
@@ -571,29 +564,38 @@ TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), $752-64
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VMOVUPS      constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z10
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -633,62 +635,75 @@ grouploop:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS (BX), Z9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z10, Z0, Z0
-	VFMADD213PS Z15, Z9, Z0
-	SUBQ        $+16, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z3
+	VMOVUPS     (R8), Z4
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z10, Z1, Z1
-	VFMADD213PS Z15, Z9, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z11, Z2
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z5
+	VPERMPS     Z4, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z15, Z5, Z1
+	VMOVDQA64   Z0, Z3
+	VPERMT2W    Z1, Z11, Z3
 	VPERMT2W    Z1, Z12, Z0
-	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPTERNLOGD  $0xf8, Z14, Z3, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPADDW      Z14, Z3, K1, Z3
+	VMOVUPS     Z3, (SI)
 	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z10, Z0, Z0
-	VFMADD213PS Z15, Z9, Z0
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VPMOVSXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z10, Z1, Z1
-	VFMADD213PS Z15, Z9, Z1
+	VMOVUPS     192(R15), Z3
+	VPERMPS     Z2, Z3, Z2
+	VPERMPS     Z4, Z3, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z1, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
@@ -698,38 +713,32 @@ groupmeet3:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
+	ADDQ        1344(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1352(SP), R13
+	XORL        AX, AX
+	CMPQ        1360(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1336(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1376(SP)
+	JLT         groupmet
+	CMPQ        R15, 1368(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z10
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
@@ -782,25 +791,10 @@ grouptailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
 	LEAQ       (DX)(DI*1), DX
-	SUBQ       DI, R9
-	SUBQ       DI, R12
-	SUBQ       DI, R11
-	TESTQ      R11, R11
-	JEQ        return
-	TESTQ      R9, R9
-	JNE        groupmore
-	MOVQ       R10, R9
-	ADDQ       $+4, BX
-	ADDQ       $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -847,13 +841,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -904,13 +898,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -978,10 +975,12 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1030,58 +1029,57 @@ groupstream:
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z8
-	VCVTDQ2PS    Z8, Z7
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z7, K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -1124,8 +1122,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -1174,8 +1172,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -1200,9 +1198,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeUint8BF16AVX512(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeUint8BF16AVX512(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale
 	// vector registers in use at once: 11
@@ -1214,27 +1212,36 @@ TEXT ·DequantizeUint8BF16AVX512(SB), $496-56
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VMOVUPS      constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z10
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1270,56 +1277,61 @@ grouploop:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z11, Z2
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VFMADD213PS Z15, Z3, Z1
+	VMOVDQA64   Z0, Z3
+	VPERMT2W    Z1, Z11, Z3
 	VPERMT2W    Z1, Z12, Z0
-	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPTERNLOGD  $0xf8, Z14, Z3, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPADDW      Z14, Z3, K1, Z3
+	VMOVUPS     Z3, (SI)
 	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
+	VMOVUPS     192(R15), Z3
+	VPERMPS     Z2, Z3, Z2
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
@@ -1329,37 +1341,31 @@ groupmeet3:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
+	ADDQ        1080(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1088(SP), R13
+	XORL        AX, AX
+	CMPQ        1096(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1072(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1112(SP)
+	JLT         groupmet
+	CMPQ        R15, 1104(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z10
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -1406,24 +1412,10 @@ grouptailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
 	LEAQ       (DX)(DI*1), DX
-	SUBQ       DI, R8
-	SUBQ       DI, R11
-	SUBQ       DI, R10
-	TESTQ      R10, R10
-	JEQ        return
-	TESTQ      R8, R8
-	JNE        groupmore
-	MOVQ       R9, R8
-	ADDQ       $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1461,13 +1453,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1505,13 +1497,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1565,10 +1560,12 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1613,53 +1610,47 @@ groupstream:
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -1693,8 +1684,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -1730,8 +1721,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -1751,9 +1742,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), $752-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), $3088-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
 	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
 	// vector registers in use at once: 12
@@ -1766,29 +1757,38 @@ TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), $752-64
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VMOVUPS      constantsAVX512<>+8(SB), Z12
 	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z10
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1828,62 +1828,75 @@ grouploop:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z10
-	VBROADCASTSS (BX), Z9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z10, Z0, Z0
-	VFMADD213PS Z15, Z9, Z0
-	SUBQ        $+16, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z3
+	VMOVUPS     (R8), Z4
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VPMOVZXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z10, Z1, Z1
-	VFMADD213PS Z15, Z9, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z11, Z2
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z5
+	VPERMPS     Z4, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z15, Z5, Z1
+	VMOVDQA64   Z0, Z3
+	VPERMT2W    Z1, Z11, Z3
 	VPERMT2W    Z1, Z12, Z0
-	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPTERNLOGD  $0xf8, Z14, Z3, Z0
 	VPCMPUW     $0x06, Z13, Z0, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPADDW      Z14, Z3, K1, Z3
+	VMOVUPS     Z3, (SI)
 	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z10, Z0, Z0
-	VFMADD213PS Z15, Z9, Z0
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VPMOVZXBD   48(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z10, Z1, Z1
-	VFMADD213PS Z15, Z9, Z1
+	VMOVUPS     192(R15), Z3
+	VPERMPS     Z2, Z3, Z2
+	VPERMPS     Z4, Z3, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z1, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z11, Z2
 	VPERMT2W    Z1, Z12, Z0
@@ -1893,38 +1906,32 @@ groupmeet3:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
+	ADDQ        1344(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1352(SP), R13
+	XORL        AX, AX
+	CMPQ        1360(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1336(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1376(SP)
+	JLT         groupmet
+	CMPQ        R15, 1368(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z10
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
@@ -1977,25 +1984,10 @@ grouptailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
 	LEAQ       (DX)(DI*1), DX
-	SUBQ       DI, R9
-	SUBQ       DI, R12
-	SUBQ       DI, R11
-	TESTQ      R11, R11
-	JEQ        return
-	TESTQ      R9, R9
-	JNE        groupmore
-	MOVQ       R10, R9
-	ADDQ       $+4, BX
-	ADDQ       $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -2042,13 +2034,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -2099,13 +2091,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2173,10 +2168,12 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2225,58 +2222,57 @@ groupstream:
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z8
-	VCVTDQ2PS    Z8, Z7
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z7, K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -2319,8 +2315,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -2369,8 +2365,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -2395,9 +2391,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked4BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizePacked4BF16AVX512(SB), $464-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizePacked4BF16AVX512(SB), $1952-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale
 	// vector registers in use at once: 13
@@ -2415,27 +2411,36 @@ TEXT ·DequantizePacked4BF16AVX512(SB), $464-56
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VMOVUPS      constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+72(SB), Z9
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1088(SP)
+	LEAQ  456(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z8
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2475,60 +2480,65 @@ grouploop:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1080(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z8, Z0
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
-	VFMADD213PS Z15, Z8, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z9, Z2
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VFMADD213PS Z15, Z3, Z1
+	VMOVDQA64   Z0, Z3
+	VPERMT2W    Z1, Z9, Z3
 	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPTERNLOGD  $0xf8, Z12, Z3, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
-	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPADDW      Z12, Z3, K1, Z3
+	VMOVUPS     Z3, (SI)
 	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z8, Z0
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
-	VFMADD213PS Z15, Z8, Z1
+	VMOVUPS     192(R15), Z3
+	VPERMPS     Z2, Z3, Z2
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
@@ -2538,37 +2548,31 @@ groupmeet3:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        1048(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1056(SP), R13
+	XORL        AX, AX
+	CMPQ        1064(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1040(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1080(SP)
+	JLT         groupmet
+	CMPQ        R15, 1072(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -2640,24 +2644,10 @@ grouptailnarrow:
 	MOVQ       DI, AX
 	SHRQ       $0x01, AX
 	ADDQ       AX, DX
-	SUBQ       DI, R8
-	SUBQ       DI, R11
-	SUBQ       DI, R10
-	TESTQ      R10, R10
-	JEQ        return
-	TESTQ      R8, R8
-	JNE        groupmore
-	MOVQ       R9, R8
-	ADDQ       $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -2699,13 +2689,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -2747,13 +2737,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1104(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2811,10 +2804,12 @@ laneloop:
 	MOVQ        432(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1104(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2863,53 +2858,47 @@ groupstream:
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1096(SP)
+	MOVQ 1088(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1112(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1112(SP), BX
+	MOVQ $+64, 1080(SP)
+	MOVQ 1096(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1096(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1368(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1944(SP)
+	LEAQ 1368(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1104(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1944(SP), BX
+	MOVQ 1096(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -2947,8 +2936,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -2988,8 +2977,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -3009,9 +2998,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked4BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), $720-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), $3056-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
 	// vector registers in use at once: 14
@@ -3030,29 +3019,38 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), $720-64
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VMOVUPS      constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+72(SB), Z9
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1352(SP)
+	LEAQ  720(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3096,66 +3094,79 @@ grouploop:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS (BX), Z7
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1344(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 980(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z15, Z7, Z0
-	SUBQ        $+16, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z3
+	VMOVUPS     (R8), Z4
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VPMOVZXBQ   8(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z15, Z7, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z9, Z2
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z5
+	VPERMPS     Z4, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z15, Z5, Z1
+	VMOVDQA64   Z0, Z3
+	VPERMT2W    Z1, Z9, Z3
 	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPTERNLOGD  $0xf8, Z12, Z3, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
-	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
+	VPADDW      Z12, Z3, K1, Z3
+	VMOVUPS     Z3, (SI)
 	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z15, Z7, Z0
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VPMOVZXBQ   24(DX), Z1
 	VPMULUDQ    Z13, Z1, Z1
 	VPERMPS     Z14, Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z15, Z7, Z1
+	VMOVUPS     192(R15), Z3
+	VPERMPS     Z2, Z3, Z2
+	VPERMPS     Z4, Z3, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z1, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
 	VPERMT2W    Z1, Z9, Z2
 	VPERMT2W    Z1, Z10, Z0
@@ -3165,38 +3176,32 @@ groupmeet3:
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        1312(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1320(SP), R13
+	XORL        AX, AX
+	CMPQ        1328(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1304(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1344(SP)
+	JLT         groupmet
+	CMPQ        R15, 1336(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
@@ -3274,25 +3279,10 @@ grouptailnarrow:
 	MOVQ       DI, AX
 	SHRQ       $0x01, AX
 	ADDQ       AX, DX
-	SUBQ       DI, R9
-	SUBQ       DI, R12
-	SUBQ       DI, R11
-	TESTQ      R11, R11
-	JEQ        return
-	TESTQ      R9, R9
-	JNE        groupmore
-	MOVQ       R10, R9
-	ADDQ       $+4, BX
-	ADDQ       $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -3343,13 +3333,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -3404,13 +3394,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1368(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3482,10 +3475,12 @@ laneloop:
 	MOVQ        696(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1368(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3538,58 +3533,57 @@ groupstream:
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1360(SP)
+	MOVQ 1352(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1376(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1376(SP), BX
+	LEAQ 2216(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2216(SP), R8
+	MOVQ $+64, 1344(SP)
+	MOVQ 1360(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z6
-	VCVTDQ2PS    Z6, Z5
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z5, K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1360(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1632(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2208(SP)
+	LEAQ 1632(SP), BX
+	LEAQ 2472(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3048(SP)
+	LEAQ 2472(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1368(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2208(SP), BX
+	MOVQ 3048(SP), R8
+	MOVQ 1360(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -3636,8 +3630,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -3690,8 +3684,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -3716,9 +3710,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked2BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizePacked2BF16AVX512(SB), $448-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizePacked2BF16AVX512(SB), $1936-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale
 	// vector registers in use at once: 13
@@ -3736,27 +3730,36 @@ TEXT ·DequantizePacked2BF16AVX512(SB), $448-56
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VMOVUPS      constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+72(SB), Z9
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1072(SP)
+	LEAQ  440(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z8
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3796,60 +3799,65 @@ grouploop:
 	VMOVUPS      Z2, 64(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1064(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 700(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	SUBQ         $+16, R8
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z1
+	VFMADD213PS  Z15, Z1, Z0
 	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z3
+	VFMADD213PS  Z15, Z3, Z1
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z1, Z9, Z3
 	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPTERNLOGD   $0xf8, Z12, Z3, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (SI)
-	SUBQ         $+16, R8
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VPADDW       Z12, Z3, K1, Z3
+	VMOVUPS      Z3, (SI)
 	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	SUBQ         $+16, R8
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z1
+	VFMADD213PS  Z15, Z1, Z0
 	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
+	VMOVUPS      192(R15), Z3
+	VPERMPS      Z2, Z3, Z2
+	VFMADD213PS  Z15, Z2, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
@@ -3859,37 +3867,31 @@ groupmeet3:
 	VMOVUPS      Z2, 64(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
+	ADDQ         1032(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1040(SP), R13
+	XORL         AX, AX
+	CMPQ         1048(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1024(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+64, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1064(SP)
+	JLT          groupmet
+	CMPQ         R15, 1056(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 700(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -3965,24 +3967,10 @@ grouptailnarrow:
 	MOVQ       DI, AX
 	SHRQ       $0x02, AX
 	ADDQ       AX, DX
-	SUBQ       DI, R8
-	SUBQ       DI, R11
-	SUBQ       DI, R10
-	TESTQ      R10, R10
-	JEQ        return
-	TESTQ      R8, R8
-	JNE        groupmore
-	MOVQ       R9, R8
-	ADDQ       $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -4024,13 +4012,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -4072,13 +4060,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1088(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4136,10 +4127,12 @@ laneloop:
 	MOVQ         416(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1088(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4188,53 +4181,47 @@ groupstream:
 	VMOVNTPS     Z2, 64(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1080(SP)
+	MOVQ 1072(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1096(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1096(SP), BX
+	MOVQ $+64, 1064(SP)
+	MOVQ 1080(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1080(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1352(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1928(SP)
+	LEAQ 1352(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1088(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1928(SP), BX
+	MOVQ 1080(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -4272,8 +4259,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -4313,8 +4300,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -4334,9 +4321,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked2BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), $704-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), $3040-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
 	// vector registers in use at once: 14
@@ -4355,29 +4342,38 @@ TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), $704-64
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VMOVUPS      constantsAVX512<>+8(SB), Z10
 	VMOVUPS      constantsAVX512<>+72(SB), Z9
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1336(SP)
+	LEAQ  704(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4421,66 +4417,79 @@ grouploop:
 	VMOVUPS      Z2, 64(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z8
-	VBROADCASTSS (BX), Z7
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1328(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 964(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z7, Z0
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VFMADD213PS  Z15, Z3, Z0
 	VPBROADCASTD 4(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VSUBPS       Z8, Z1, Z1
-	VFMADD213PS  Z15, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z1, Z1
+	VFMADD213PS  Z15, Z5, Z1
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z1, Z9, Z3
 	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPTERNLOGD   $0xf8, Z12, Z3, Z0
 	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VPADDW       Z12, Z3, K1, Z3
+	VMOVUPS      Z3, (SI)
 	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z15, Z7, Z0
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VFMADD213PS  Z15, Z3, Z0
 	VPBROADCASTD 12(DX), Z1
 	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VSUBPS       Z8, Z1, Z1
-	VFMADD213PS  Z15, Z7, Z1
+	VMOVUPS      192(R15), Z3
+	VPERMPS      Z2, Z3, Z2
+	VPERMPS      Z4, Z3, Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z4, Z1, Z1
+	VFMADD213PS  Z15, Z2, Z1
 	VMOVDQA64    Z0, Z2
 	VPERMT2W     Z1, Z9, Z2
 	VPERMT2W     Z1, Z10, Z0
@@ -4490,38 +4499,32 @@ groupmeet3:
 	VMOVUPS      Z2, 64(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
+	ADDQ         1296(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1304(SP), R13
+	XORL         AX, AX
+	CMPQ         1312(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1288(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1328(SP)
+	JLT          groupmet
+	CMPQ         R15, 1320(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 964(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
@@ -4603,25 +4606,10 @@ grouptailnarrow:
 	MOVQ       DI, AX
 	SHRQ       $0x02, AX
 	ADDQ       AX, DX
-	SUBQ       DI, R9
-	SUBQ       DI, R12
-	SUBQ       DI, R11
-	TESTQ      R11, R11
-	JEQ        return
-	TESTQ      R9, R9
-	JNE        groupmore
-	MOVQ       R10, R9
-	ADDQ       $+4, BX
-	ADDQ       $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4672,13 +4660,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4733,13 +4721,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1352(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4811,10 +4802,12 @@ laneloop:
 	MOVQ         680(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1352(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4867,58 +4860,57 @@ groupstream:
 	VMOVNTPS     Z2, 64(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1344(SP)
+	MOVQ 1336(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1360(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1360(SP), BX
+	LEAQ 2200(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2200(SP), R8
+	MOVQ $+64, 1328(SP)
+	MOVQ 1344(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z6
-	VCVTDQ2PS    Z6, Z5
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z5, K7, Z8
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1344(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1616(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2192(SP)
+	LEAQ 1616(SP), BX
+	LEAQ 2456(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3032(SP)
+	LEAQ 2456(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1352(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2192(SP), BX
+	MOVQ 3032(SP), R8
+	MOVQ 1344(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -4965,8 +4957,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -5019,8 +5011,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 

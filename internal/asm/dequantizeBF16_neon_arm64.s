@@ -6,11 +6,11 @@
 
 // func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $168-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizeInt8BF16NEON(SB), 0, $600-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
 	// per group: V10 scale
-	// vector registers in use at once: 13
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -25,21 +25,30 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $168-56
 	VDUP R16, V12.S4
 	MOVD $32767, R16
 	VDUP R16, V11.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 368(RSP)
+	ADD $168, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -77,96 +86,99 @@ grouploop:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $236, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V5.S4
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V1.S4
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V12.S4, V5.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e624065 // addhn2 v5.8h, v3.4s, v2.4s
+	FMOVQ F5, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
+	FMOVQ F3, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 352(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $236, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -175,8 +187,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 136(RSP)
 	ADD $48, RSP, R2
-	MOVD R4, 152(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 128(RSP), R1
@@ -186,23 +197,13 @@ groupstaged:
 	ADD R0<<1, R1, R1
 	MOVD 136(RSP), R2
 	ADD R0, R2, R2
-	MOVD 152(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 384(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -262,49 +263,46 @@ lanetail:
 	MOVD 136(RSP), R2
 	MOVD 144(RSP), R3
 laneend:
+	MOVD 384(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 376(RSP)
+	MOVD 368(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $392, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $392, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 360(RSP)
+	MOVD 376(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 376(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $456, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 600(RSP)
+	ADD $456, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 384(RSP)
+	B lanerow
+groupodddone:
+	MOVD 600(RSP), R3
+	MOVD 376(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -322,11 +320,11 @@ lanestage:
 
 // func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $232-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointInt8BF16NEON(SB), 0, $888-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V0 zeroPoint, V9 ToFloat
-	// vector registers in use at once: 16
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -342,23 +340,32 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $232-64
 	VDUP R16, V12.S4
 	MOVD $32767, R16
 	VDUP R16, V11.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -400,68 +407,80 @@ grouploop:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	VLD1R (R3), [V9.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V5.S4, V2.S4, V3.S4
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V5.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
+	VFMLA V5.S4, V1.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	VFMLA V3.S4, V1.S4, V2.S4
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
 	VCMTST V12.S4, V1.S4, V3.S4
@@ -471,32 +490,31 @@ groupmeet3:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
@@ -507,8 +525,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $48, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -518,24 +535,13 @@ groupstaged:
 	ADD R0<<1, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -609,57 +615,56 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V6.S4]
-	WORD $0x4e21d8c5 // scvtf v5.4s, v6.4s
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V5.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -682,11 +687,11 @@ lanestage:
 
 // func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $168-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizeUint8BF16NEON(SB), 0, $600-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// per group: V11 scale
-	// vector registers in use at once: 12
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -699,21 +704,30 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $168-56
 	VDUP R16, V13.S4
 	MOVD $32767, R16
 	VDUP R16, V12.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 368(RSP)
+	ADD $168, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -750,95 +764,98 @@ grouploop:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V11.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $236, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V5.S4
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	VCMTST V13.S4, V3.S4, V1.S4
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V13.S4, V5.S4, V1.S4
 	VSUB V1.S4, V12.S4, V1.S4
-	VCMTST V13.S4, V2.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	VCMTST V13.S4, V3.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e624065 // addhn2 v5.8h, v3.4s, v2.4s
+	FMOVQ F5, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	VCMTST V13.S4, V2.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V1.S4
+	VCMTST V13.S4, V3.S4, V0.S4
 	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
+	FMOVQ F3, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 352(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $236, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -847,8 +864,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 136(RSP)
 	ADD $48, RSP, R2
-	MOVD R4, 152(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 128(RSP), R1
@@ -858,23 +874,13 @@ groupstaged:
 	ADD R0<<1, R1, R1
 	MOVD 136(RSP), R2
 	ADD R0, R2, R2
-	MOVD 152(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 384(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -933,49 +939,46 @@ lanetail:
 	MOVD 136(RSP), R2
 	MOVD 144(RSP), R3
 laneend:
+	MOVD 384(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 376(RSP)
+	MOVD 368(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $392, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $392, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 360(RSP)
+	MOVD 376(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 376(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $456, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 600(RSP)
+	ADD $456, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 384(RSP)
+	B lanerow
+groupodddone:
+	MOVD 600(RSP), R3
+	MOVD 376(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -993,11 +996,11 @@ lanestage:
 
 // func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $232-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointUint8BF16NEON(SB), 0, $888-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 15
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1011,23 +1014,32 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $232-64
 	VDUP R16, V13.S4
 	MOVD $32767, R16
 	VDUP R16, V12.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -1068,67 +1080,79 @@ grouploop:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V5.S4, V2.S4, V3.S4
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V5.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
+	VFMLA V5.S4, V1.S4, V2.S4
 	VCMTST V13.S4, V3.S4, V1.S4
 	VSUB V1.S4, V12.S4, V1.S4
-	VCMTST V13.S4, V2.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
+	VCMTST V13.S4, V2.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	VFMLA V3.S4, V1.S4, V2.S4
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	VCMTST V13.S4, V2.S4, V0.S4
 	VSUB V0.S4, V12.S4, V0.S4
 	VCMTST V13.S4, V1.S4, V3.S4
@@ -1138,32 +1162,31 @@ groupmeet3:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
@@ -1174,8 +1197,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $48, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -1185,24 +1207,13 @@ groupstaged:
 	ADD R0<<1, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1275,57 +1286,56 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V7.S4]
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V6.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1348,11 +1358,11 @@ lanestage:
 
 // func DequantizePacked4BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $168-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked4BF16NEON(SB), 0, $600-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale
-	// vector registers in use at once: 14
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1375,21 +1385,30 @@ TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $168-56
 	VDUP R16, V11.S4
 	MOVD $32767, R16
 	VDUP R16, V10.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 368(RSP)
+	ADD $168, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1430,23 +1449,30 @@ grouploop:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $8, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V9.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $236, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -1455,74 +1481,70 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V5.S4
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V1.S4
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V11.S4, V5.S4, V1.S4
 	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	VCMTST V11.S4, V3.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e624065 // addhn2 v5.8h, v3.4s, v2.4s
+	FMOVQ F5, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V3.S4, V0.S4
 	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
+	FMOVQ F3, 16(R1)
 	ADD $32, R1, R1
 	ADD $8, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 352(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $236, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -1531,8 +1553,7 @@ grouppiece:
 	CALL ·stageIn4NEON(SB)
 	MOVD R2, 136(RSP)
 	ADD $48, RSP, R2
-	MOVD R4, 152(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 128(RSP), R1
@@ -1542,23 +1563,13 @@ groupstaged:
 	ADD R0<<1, R1, R1
 	MOVD 136(RSP), R2
 	ADD R0>>1, R2, R2
-	MOVD 152(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 384(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1621,49 +1632,46 @@ lanetail:
 	MOVD 136(RSP), R2
 	MOVD 144(RSP), R3
 laneend:
+	MOVD 384(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 376(RSP)
+	MOVD 368(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $392, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $392, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 360(RSP)
+	MOVD 376(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 376(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $456, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 600(RSP)
+	ADD $456, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 384(RSP)
+	B lanerow
+groupodddone:
+	MOVD 600(RSP), R3
+	MOVD 376(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -1681,11 +1689,11 @@ lanestage:
 
 // func DequantizeZeroPointPacked4BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $232-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), 0, $888-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
-	// vector registers in use at once: 17
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1709,23 +1717,32 @@ TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $232-64
 	VDUP R16, V11.S4
 	MOVD $32767, R16
 	VDUP R16, V10.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1770,25 +1787,31 @@ grouploop:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $8, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -1797,44 +1820,50 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V5.S4, V2.S4, V3.S4
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V5.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
+	VFMLA V5.S4, V1.S4, V2.S4
 	VCMTST V11.S4, V3.S4, V1.S4
 	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V16.S4
-	VSUB V16.S4, V10.S4, V16.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e704043 // addhn2 v3.8h, v2.4s, v16.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	VFMLA V3.S4, V1.S4, V2.S4
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	VCMTST V11.S4, V2.S4, V0.S4
 	VSUB V0.S4, V10.S4, V0.S4
 	VCMTST V11.S4, V1.S4, V3.S4
@@ -1844,32 +1873,31 @@ groupmeet3:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $8, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
@@ -1880,8 +1908,7 @@ grouppiece:
 	CALL ·stageIn4NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $48, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -1891,24 +1918,13 @@ groupstaged:
 	ADD R0<<1, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0>>1, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1985,57 +2001,56 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V4.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2058,11 +2073,11 @@ lanestage:
 
 // func DequantizePacked2BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $168-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked2BF16NEON(SB), 0, $600-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale
-	// vector registers in use at once: 14
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2085,21 +2100,30 @@ TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $168-56
 	VDUP R16, V11.S4
 	MOVD $32767, R16
 	VDUP R16, V10.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 368(RSP)
+	ADD $168, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2142,23 +2166,30 @@ grouploop:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $4, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V9.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $236, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -2169,74 +2200,70 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V5.S4
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V1.S4
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V11.S4, V5.S4, V1.S4
 	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	VCMTST V11.S4, V3.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e624065 // addhn2 v5.8h, v3.4s, v2.4s
+	FMOVQ F5, (R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V3.S4, V0.S4
 	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
+	FMOVQ F3, 16(R1)
 	ADD $32, R1, R1
 	ADD $4, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 352(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $236, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -2245,8 +2272,7 @@ grouppiece:
 	CALL ·stageIn2NEON(SB)
 	MOVD R2, 136(RSP)
 	ADD $48, RSP, R2
-	MOVD R4, 152(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 128(RSP), R1
@@ -2256,23 +2282,13 @@ groupstaged:
 	ADD R0<<1, R1, R1
 	MOVD 136(RSP), R2
 	ADD R0>>2, R2, R2
-	MOVD 152(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 384(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2337,49 +2353,46 @@ lanetail:
 	MOVD 136(RSP), R2
 	MOVD 144(RSP), R3
 laneend:
+	MOVD 384(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 376(RSP)
+	MOVD 368(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $392, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $392, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 360(RSP)
+	MOVD 376(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 376(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $456, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 600(RSP)
+	ADD $456, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 384(RSP)
+	B lanerow
+groupodddone:
+	MOVD 600(RSP), R3
+	MOVD 376(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -2397,11 +2410,11 @@ lanestage:
 
 // func DequantizeZeroPointPacked2BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $232-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), 0, $888-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
-	// vector registers in use at once: 17
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2425,23 +2438,32 @@ TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $232-64
 	VDUP R16, V11.S4
 	MOVD $32767, R16
 	VDUP R16, V10.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2488,25 +2510,31 @@ grouploop:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $4, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -2517,44 +2545,50 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V5.S4, V2.S4, V3.S4
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V5.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
+	VFMLA V5.S4, V1.S4, V2.S4
 	VCMTST V11.S4, V3.S4, V1.S4
 	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V16.S4
-	VSUB V16.S4, V10.S4, V16.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e704043 // addhn2 v3.8h, v2.4s, v16.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	VFMLA V3.S4, V1.S4, V2.S4
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	VCMTST V11.S4, V2.S4, V0.S4
 	VSUB V0.S4, V10.S4, V0.S4
 	VCMTST V11.S4, V1.S4, V3.S4
@@ -2564,32 +2598,31 @@ groupmeet3:
 	FMOVQ F2, 16(R1)
 	ADD $32, R1, R1
 	ADD $4, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
@@ -2600,8 +2633,7 @@ grouppiece:
 	CALL ·stageIn2NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $48, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -2611,24 +2643,13 @@ groupstaged:
 	ADD R0<<1, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0>>2, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2707,57 +2728,56 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V4.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1

@@ -5,37 +5,46 @@
 #include "textflag.h"
 
 // func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeInt8F16AVX512(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeInt8F16AVX512(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
-	// vector registers in use at once: 3
+	// vector registers in use at once: 4
 	MOVQ   y+0(FP), SI
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R8
-	MOVQ   length+40(FP), R9
-	CMPQ   R9, $+1
+	MOVQ   groups+32(FP), R11
+	MOVQ   length+40(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R9, $+32
+	CMPQ   R12, $+32
 	JEQ    short2
-	CMPQ   R9, $+16
+	CMPQ   R12, $+16
 	JEQ    short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -65,90 +74,89 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z14
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
+	ADDQ        1080(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1088(SP), R13
+	XORL        AX, AX
+	CMPQ        1096(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1072(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1112(SP)
+	JLT         groupmet
+	CMPQ        R15, 1104(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -185,26 +193,12 @@ grouppiece:
 	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*2), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -236,13 +230,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -274,13 +268,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -328,10 +325,12 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -370,53 +369,47 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -444,8 +437,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -475,8 +468,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -496,9 +489,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointInt8F16AVX512(SB), $752-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointInt8F16AVX512(SB), $3088-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
 	// vector registers in use at once: 6
@@ -507,29 +500,38 @@ TEXT ·DequantizeZeroPointInt8F16AVX512(SB), $752-64
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+40(FP), R9
-	MOVQ   length+48(FP), R10
-	CMPQ   R10, $+1
+	MOVQ   groups+40(FP), R11
+	MOVQ   length+48(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R10, $+32
+	CMPQ   R12, $+32
 	JEQ    short2
-	CMPQ   R10, $+16
+	CMPQ   R12, $+16
 	JEQ    short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -563,97 +565,104 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z14
-	VBROADCASTSS (BX), Z13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z3
+	VMOVUPS     (R8), Z4
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VPERMPS     Z4, Z1, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z0, Z0
+	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
+	ADDQ        1344(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1352(SP), R13
+	XORL        AX, AX
+	CMPQ        1360(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1336(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1376(SP)
+	JLT         groupmet
+	CMPQ        R15, 1368(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
@@ -696,27 +705,12 @@ grouppiece:
 	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*2), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -757,13 +751,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -808,13 +802,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -876,10 +873,12 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -922,58 +921,57 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z12
-	VCVTDQ2PS    Z12, Z11
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z11, K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -1010,8 +1008,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -1054,8 +1052,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -1080,37 +1078,46 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeUint8F16AVX512(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeUint8F16AVX512(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
-	// vector registers in use at once: 3
+	// vector registers in use at once: 4
 	MOVQ   y+0(FP), SI
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R8
-	MOVQ   length+40(FP), R9
-	CMPQ   R9, $+1
+	MOVQ   groups+32(FP), R11
+	MOVQ   length+40(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R9, $+32
+	CMPQ   R12, $+32
 	JEQ    short2
-	CMPQ   R9, $+16
+	CMPQ   R12, $+16
 	JEQ    short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1140,90 +1147,89 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z14
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
+	ADDQ        1080(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1088(SP), R13
+	XORL        AX, AX
+	CMPQ        1096(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1072(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1112(SP)
+	JLT         groupmet
+	CMPQ        R15, 1104(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -1260,26 +1266,12 @@ grouppiece:
 	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*2), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1311,13 +1303,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1349,13 +1341,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1403,10 +1398,12 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1445,53 +1442,47 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -1519,8 +1510,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -1550,8 +1541,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -1571,9 +1562,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointUint8F16AVX512(SB), $752-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointUint8F16AVX512(SB), $3088-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
 	// vector registers in use at once: 6
@@ -1582,29 +1573,38 @@ TEXT ·DequantizeZeroPointUint8F16AVX512(SB), $752-64
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+40(FP), R9
-	MOVQ   length+48(FP), R10
-	CMPQ   R10, $+1
+	MOVQ   groups+40(FP), R11
+	MOVQ   length+48(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R10, $+32
+	CMPQ   R12, $+32
 	JEQ    short2
-	CMPQ   R10, $+16
+	CMPQ   R12, $+16
 	JEQ    short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1638,97 +1638,104 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z14
-	VBROADCASTSS (BX), Z13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z3
+	VMOVUPS     (R8), Z4
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VPERMPS     Z4, Z1, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z0, Z0
+	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
+	ADDQ        1344(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1352(SP), R13
+	XORL        AX, AX
+	CMPQ        1360(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1336(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1376(SP)
+	JLT         groupmet
+	CMPQ        R15, 1368(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
@@ -1771,27 +1778,12 @@ grouppiece:
 	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*2), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1832,13 +1824,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1883,13 +1875,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1951,10 +1946,12 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1997,58 +1994,57 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z12
-	VCVTDQ2PS    Z12, Z11
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z11, K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -2085,8 +2081,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -2129,8 +2125,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -2155,12 +2151,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked4F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizePacked4F16AVX512(SB), $464-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizePacked4F16AVX512(SB), $1952-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale
-	// vector registers in use at once: 5
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -2171,27 +2167,36 @@ TEXT ·DequantizePacked4F16AVX512(SB), $464-56
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VBROADCASTSS constantsAVX512<>+64(SB), Z13
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1088(SP)
+	LEAQ  456(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2225,94 +2230,93 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1080(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        1048(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1056(SP), R13
+	XORL        AX, AX
+	CMPQ        1064(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1040(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1080(SP)
+	JLT         groupmet
+	CMPQ        R15, 1072(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -2376,28 +2380,14 @@ grouppiece:
 	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*2), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -2433,13 +2423,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -2475,13 +2465,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1104(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2533,10 +2526,12 @@ laneloop:
 	MOVQ        432(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1104(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2579,53 +2574,47 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1096(SP)
+	MOVQ 1088(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1112(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1112(SP), BX
+	MOVQ $+64, 1080(SP)
+	MOVQ 1096(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1096(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1368(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1944(SP)
+	LEAQ 1368(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1104(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1944(SP), BX
+	MOVQ 1096(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -2657,8 +2646,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -2692,8 +2681,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -2713,9 +2702,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked4F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked4F16AVX512(SB), $720-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointPacked4F16AVX512(SB), $3056-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
 	// vector registers in use at once: 8
@@ -2730,29 +2719,38 @@ TEXT ·DequantizeZeroPointPacked4F16AVX512(SB), $720-64
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VBROADCASTSS constantsAVX512<>+64(SB), Z13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1352(SP)
+	LEAQ  720(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2790,101 +2788,108 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS (BX), Z11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1344(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 980(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z12, Z0, Z0
-	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z3
+	VMOVUPS     (R8), Z4
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z12, Z0, Z0
-	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z12, Z0, Z0
-	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z12, Z0, Z0
-	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VPERMPS     Z4, Z1, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z0, Z0
+	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        1312(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1320(SP), R13
+	XORL        AX, AX
+	CMPQ        1328(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1304(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1344(SP)
+	JLT         groupmet
+	CMPQ        R15, 1336(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
@@ -2954,29 +2959,14 @@ grouppiece:
 	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*2), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -3021,13 +3011,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -3076,13 +3066,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1368(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3148,10 +3141,12 @@ laneloop:
 	MOVQ        696(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1368(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3198,58 +3193,57 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1360(SP)
+	MOVQ 1352(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1376(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1376(SP), BX
+	LEAQ 2216(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2216(SP), R8
+	MOVQ $+64, 1344(SP)
+	MOVQ 1360(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z10
-	VCVTDQ2PS    Z10, Z9
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z9, K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1360(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1632(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2208(SP)
+	LEAQ 1632(SP), BX
+	LEAQ 2472(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3048(SP)
+	LEAQ 2472(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1368(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2208(SP), BX
+	MOVQ 3048(SP), R8
+	MOVQ 1360(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -3290,8 +3284,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -3338,8 +3332,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -3364,12 +3358,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked2F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizePacked2F16AVX512(SB), $448-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizePacked2F16AVX512(SB), $1936-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale
-	// vector registers in use at once: 5
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -3380,27 +3374,36 @@ TEXT ·DequantizePacked2F16AVX512(SB), $448-56
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1072(SP)
+	LEAQ  440(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3434,94 +3437,93 @@ grouploop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1064(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 700(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z1
+	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (SI)
-	SUBQ         $+16, R8
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z1
+	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(SI)
-	SUBQ         $+16, R8
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z1
+	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(SI)
-	SUBQ         $+16, R8
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VFMADD213PS  Z15, Z2, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
+	ADDQ         1032(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1040(SP), R13
+	XORL         AX, AX
+	CMPQ         1048(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1024(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+64, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1064(SP)
+	JLT          groupmet
+	CMPQ         R15, 1056(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 700(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -3589,28 +3591,14 @@ grouppiece:
 	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*2), SI
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -3646,13 +3634,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -3688,13 +3676,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1088(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3746,10 +3737,12 @@ laneloop:
 	MOVQ         416(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1088(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3792,53 +3785,47 @@ groupstream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1080(SP)
+	MOVQ 1072(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1096(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1096(SP), BX
+	MOVQ $+64, 1064(SP)
+	MOVQ 1080(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1080(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1352(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1928(SP)
+	LEAQ 1352(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1088(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1928(SP), BX
+	MOVQ 1080(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -3870,8 +3857,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -3905,8 +3892,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -3926,9 +3913,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked2F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked2F16AVX512(SB), $704-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointPacked2F16AVX512(SB), $3040-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
 	// vector registers in use at once: 8
@@ -3943,29 +3930,38 @@ TEXT ·DequantizeZeroPointPacked2F16AVX512(SB), $704-64
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1336(SP)
+	LEAQ  704(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4003,101 +3999,108 @@ grouploop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS (BX), Z11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1328(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 964(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VFMADD213PS  Z15, Z3, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VFMADD213PS  Z15, Z3, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VFMADD213PS  Z15, Z3, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z4, Z0, Z0
+	VFMADD213PS  Z15, Z2, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
+	ADDQ         1296(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1304(SP), R13
+	XORL         AX, AX
+	CMPQ         1312(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1288(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1328(SP)
+	JLT          groupmet
+	CMPQ         R15, 1320(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 964(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
@@ -4171,29 +4174,14 @@ grouppiece:
 	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*2), SI
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4238,13 +4226,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4293,13 +4281,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1352(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4365,10 +4356,12 @@ laneloop:
 	MOVQ         680(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1352(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4415,58 +4408,57 @@ groupstream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1344(SP)
+	MOVQ 1336(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1360(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1360(SP), BX
+	LEAQ 2200(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2200(SP), R8
+	MOVQ $+64, 1328(SP)
+	MOVQ 1344(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z10
-	VCVTDQ2PS    Z10, Z9
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z9, K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1344(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1616(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2192(SP)
+	LEAQ 1616(SP), BX
+	LEAQ 2456(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3032(SP)
+	LEAQ 2456(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1352(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2192(SP), BX
+	MOVQ 3032(SP), R8
+	MOVQ 1344(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -4507,8 +4499,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -4555,8 +4547,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+128, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 

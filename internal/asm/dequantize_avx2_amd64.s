@@ -5,35 +5,44 @@
 #include "textflag.h"
 
 // func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeInt8AVX2(SB), $336-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeInt8AVX2(SB), $1120-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
-	// vector registers in use at once: 5
+	// vector registers in use at once: 4
 	MOVQ   y+0(FP), SI
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R8
-	MOVQ   length+40(FP), R9
-	CMPQ   R9, $+1
+	MOVQ   groups+32(FP), R11
+	MOVQ   length+40(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R9, $+16
+	CMPQ   R12, $+16
 	JEQ    short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 672(SP)
+	LEAQ  328(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -59,88 +68,87 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y14
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 664(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 460(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     (R15), Y1
+	VMOVUPS     (BX), Y2
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+8, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     32(R15), Y1
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+8, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     64(R15), Y1
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+8, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     96(R15), Y1
+	VPERMPS     Y2, Y1, Y2
+	VFMADD213PS Y15, Y2, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        632(SP), R15
+	MOVQ        R15, R13
+	SUBQ        640(SP), R13
+	XORL        AX, AX
+	CMPQ        648(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        624(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+32, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+32
-	JLT         grouptail
-	CMPQ        R8, $+32
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 664(SP)
+	JLT         groupmet
+	CMPQ        R15, 656(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 460(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y14
 	MOVQ         SI, 288(SP)
 	LEAQ         (SP), SI
@@ -149,37 +157,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 296(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R8, 312(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  296(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  312(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 288(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 296(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -209,13 +201,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 688(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -259,10 +254,12 @@ laneloop:
 	MOVQ        304(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 688(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -297,55 +294,47 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 680(SP)
+	MOVQ 672(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 696(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 696(SP), BX
+	MOVQ $+32, 664(SP)
+	MOVQ 680(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X13
-	VPBROADCASTD X13, Y13
-	VMOVDQU      constantsAVX2<>+0(SB), Y12
-	VPCMPGTD     Y13, Y12, Y13
-	VBROADCASTSS 4(BX), Y12
-	VBLENDVPS    Y13, Y12, Y14, Y14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 680(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 824(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1112(SP)
+	LEAQ 824(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 688(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1112(SP), BX
+	MOVQ 680(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -371,8 +360,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -392,38 +381,47 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8AVX2(SB), $464-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeZeroPointInt8AVX2(SB), $1680-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
-	// vector registers in use at once: 8
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), SI
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+40(FP), R9
-	MOVQ   length+48(FP), R10
-	CMPQ   R10, $+1
+	MOVQ   groups+40(FP), R11
+	MOVQ   length+48(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R10, $+16
+	CMPQ   R12, $+16
 	JEQ    short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -453,95 +451,102 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS (BX), Y13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
+	VMOVUPS     (R15), Y1
+	VMOVUPS     (BX), Y2
+	VPERMPS     Y2, Y1, Y3
+	VMOVUPS     (R8), Y4
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+8, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
+	VMOVUPS     32(R15), Y1
+	VPERMPS     Y2, Y1, Y3
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+8, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
+	VMOVUPS     64(R15), Y1
+	VPERMPS     Y2, Y1, Y3
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+8, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
+	VMOVUPS     96(R15), Y1
+	VPERMPS     Y2, Y1, Y2
+	VPERMPS     Y4, Y1, Y4
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y0, Y0
+	VFMADD213PS Y15, Y2, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        768(SP), R15
+	MOVQ        R15, R13
+	SUBQ        776(SP), R13
+	XORL        AX, AX
+	CMPQ        784(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        760(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+32, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+32
-	JLT         grouptail
-	CMPQ        R9, $+32
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 800(SP)
+	JLT         groupmet
+	CMPQ        R15, 792(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
@@ -552,38 +557,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 424(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R9, 448(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  424(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  448(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -622,13 +610,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -686,10 +677,12 @@ laneloop:
 	MOVQ        440(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -728,60 +721,57 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Y10
-	VCVTDQ2PS    Y10, Y9
-	LEAL         7(R9), AX
-	VMOVD        AX, X12
-	VPBROADCASTD X12, Y12
-	VMOVDQU      constantsAVX2<>+0(SB), Y11
-	VPCMPGTD     Y12, Y11, Y12
-	VBLENDVPS    Y12, Y9, Y14, Y14
-	VBROADCASTSS 4(BX), Y11
-	VBLENDVPS    Y12, Y11, Y13, Y13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -816,8 +806,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -842,9 +832,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalInt8AVX2(SB), $464-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·DequantizeMinvalInt8AVX2(SB), $1680-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
 	// vector registers in use at once: 6
@@ -854,26 +844,35 @@ TEXT ·DequantizeMinvalInt8AVX2(SB), $464-64
 	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+36(FP), Y0
 	VCVTDQ2PS    Y0, Y15
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -907,98 +906,102 @@ grouploop:
 	VMOVUPS    Y0, 96(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+32, DX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
 	JGE        grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
+	VMOVUPS   (R15), Y1
+	VMOVUPS   (BX), Y2
+	VPERMPS   Y2, Y1, Y3
+	VMOVUPS   (R8), Y4
+	VPERMPS   Y4, Y1, Y1
 	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
+	VMULPS    Y3, Y0, Y0
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (SI)
-	SUBQ      $+8, R9
-	JLT       groupmeet1cross
-
-groupmeet1:
 	VPMOVSXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
+	VMOVUPS   32(R15), Y1
+	VPERMPS   Y2, Y1, Y3
+	VPERMPS   Y4, Y1, Y1
 	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
+	VMULPS    Y3, Y0, Y0
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
-	SUBQ      $+8, R9
-	JLT       groupmeet2cross
-
-groupmeet2:
 	VPMOVSXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
+	VMOVUPS   64(R15), Y1
+	VPERMPS   Y2, Y1, Y3
+	VPERMPS   Y4, Y1, Y1
 	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
+	VMULPS    Y3, Y0, Y0
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SI)
-	SUBQ      $+8, R9
-	JLT       groupmeet3cross
-
-groupmeet3:
 	VPMOVSXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
+	VMOVUPS   96(R15), Y1
+	VPERMPS   Y2, Y1, Y2
+	VPERMPS   Y4, Y1, Y4
 	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y4, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+32, DX
+	ADDQ      768(SP), R15
+	MOVQ      R15, R13
+	SUBQ      776(SP), R13
+	XORL      AX, AX
+	CMPQ      784(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      760(SP), AX
+	LEAQ      (BX)(AX*4), BX
+	LEAQ      (R8)(AX*4), R8
 	SUBQ      $+32, DI
-	CMPQ      R9, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R9, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 800(SP)
+	JLT       groupmet
+	CMPQ      R15, 792(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
 	MOVQ         SI, 416(SP)
@@ -1008,38 +1011,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 424(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R9, 448(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  424(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  448(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1080,13 +1066,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1144,10 +1133,12 @@ laneloop:
 	MOVQ      440(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1190,59 +1181,57 @@ groupstream:
 	VMOVNTPS  Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+32, DX
-	SUBQ      $+32, R9
-	CMPQ      R9, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       groupstream
 	JMP       groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X12
-	VPBROADCASTD X12, Y12
-	VMOVDQU      constantsAVX2<>+0(SB), Y11
-	VPCMPGTD     Y12, Y11, Y12
-	VBROADCASTSS 4(BX), Y11
-	VBLENDVPS    Y12, Y11, Y14, Y14
-	VBROADCASTSS 4(R8), Y11
-	VBLENDVPS    Y12, Y11, Y13, Y13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1279,8 +1268,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1305,35 +1294,44 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeUint8AVX2(SB), $336-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeUint8AVX2(SB), $1120-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
-	// vector registers in use at once: 5
+	// vector registers in use at once: 4
 	MOVQ   y+0(FP), SI
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R8
-	MOVQ   length+40(FP), R9
-	CMPQ   R9, $+1
+	MOVQ   groups+32(FP), R11
+	MOVQ   length+40(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R9, $+16
+	CMPQ   R12, $+16
 	JEQ    short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 672(SP)
+	LEAQ  328(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1359,88 +1357,87 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y14
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 664(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 460(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     (R15), Y1
+	VMOVUPS     (BX), Y2
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+8, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     32(R15), Y1
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+8, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     64(R15), Y1
+	VPERMPS     Y2, Y1, Y1
+	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+8, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VMOVUPS     96(R15), Y1
+	VPERMPS     Y2, Y1, Y2
+	VFMADD213PS Y15, Y2, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        632(SP), R15
+	MOVQ        R15, R13
+	SUBQ        640(SP), R13
+	XORL        AX, AX
+	CMPQ        648(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        624(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+32, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+32
-	JLT         grouptail
-	CMPQ        R8, $+32
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 664(SP)
+	JLT         groupmet
+	CMPQ        R15, 656(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 460(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y14
 	MOVQ         SI, 288(SP)
 	LEAQ         (SP), SI
@@ -1449,37 +1446,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 296(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R8, 312(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  296(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  312(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 288(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 296(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1509,13 +1490,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 688(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1559,10 +1543,12 @@ laneloop:
 	MOVQ        304(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 688(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1597,55 +1583,47 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 680(SP)
+	MOVQ 672(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 696(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 696(SP), BX
+	MOVQ $+32, 664(SP)
+	MOVQ 680(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X13
-	VPBROADCASTD X13, Y13
-	VMOVDQU      constantsAVX2<>+0(SB), Y12
-	VPCMPGTD     Y13, Y12, Y13
-	VBROADCASTSS 4(BX), Y12
-	VBLENDVPS    Y13, Y12, Y14, Y14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 680(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 824(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1112(SP)
+	LEAQ 824(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 688(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1112(SP), BX
+	MOVQ 680(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1671,8 +1649,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1692,38 +1670,47 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8AVX2(SB), $464-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeZeroPointUint8AVX2(SB), $1680-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
-	// vector registers in use at once: 8
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), SI
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VXORPS Y15, Y15, Y15
-	MOVQ   groups+40(FP), R9
-	MOVQ   length+48(FP), R10
-	CMPQ   R10, $+1
+	MOVQ   groups+40(FP), R11
+	MOVQ   length+48(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R10, $+16
+	CMPQ   R12, $+16
 	JEQ    short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1753,95 +1740,102 @@ grouploop:
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS (BX), Y13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
+	VMOVUPS     (R15), Y1
+	VMOVUPS     (BX), Y2
+	VPERMPS     Y2, Y1, Y3
+	VMOVUPS     (R8), Y4
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VMOVUPS     Y0, (SI)
-	SUBQ        $+8, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
+	VMOVUPS     32(R15), Y1
+	VPERMPS     Y2, Y1, Y3
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VMOVUPS     Y0, 32(SI)
-	SUBQ        $+8, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
+	VMOVUPS     64(R15), Y1
+	VPERMPS     Y2, Y1, Y3
+	VPERMPS     Y4, Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y0, Y0
+	VFMADD213PS Y15, Y3, Y0
 	VMOVUPS     Y0, 64(SI)
-	SUBQ        $+8, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
+	VMOVUPS     96(R15), Y1
+	VPERMPS     Y2, Y1, Y2
+	VPERMPS     Y4, Y1, Y4
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y0, Y0
+	VFMADD213PS Y15, Y2, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
+	ADDQ        768(SP), R15
+	MOVQ        R15, R13
+	SUBQ        776(SP), R13
+	XORL        AX, AX
+	CMPQ        784(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        760(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+32, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+32
-	JLT         grouptail
-	CMPQ        R9, $+32
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 800(SP)
+	JLT         groupmet
+	CMPQ        R15, 792(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
@@ -1852,38 +1846,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 424(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R9, 448(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  424(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  448(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1922,13 +1899,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1986,10 +1966,12 @@ laneloop:
 	MOVQ        440(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2028,60 +2010,57 @@ groupstream:
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Y10
-	VCVTDQ2PS    Y10, Y9
-	LEAL         7(R9), AX
-	VMOVD        AX, X12
-	VPBROADCASTD X12, Y12
-	VMOVDQU      constantsAVX2<>+0(SB), Y11
-	VPCMPGTD     Y12, Y11, Y12
-	VBLENDVPS    Y12, Y9, Y14, Y14
-	VBROADCASTSS 4(BX), Y11
-	VBLENDVPS    Y12, Y11, Y13, Y13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -2116,8 +2095,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2142,9 +2121,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalUint8AVX2(SB), $464-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·DequantizeMinvalUint8AVX2(SB), $1680-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
 	// vector registers in use at once: 6
@@ -2154,26 +2133,35 @@ TEXT ·DequantizeMinvalUint8AVX2(SB), $464-64
 	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+36(FP), Y0
 	VCVTDQ2PS    Y0, Y15
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2207,98 +2195,102 @@ grouploop:
 	VMOVUPS    Y0, 96(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+32, DX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
 	JGE        grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
+	VMOVUPS   (R15), Y1
+	VMOVUPS   (BX), Y2
+	VPERMPS   Y2, Y1, Y3
+	VMOVUPS   (R8), Y4
+	VPERMPS   Y4, Y1, Y1
 	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
+	VMULPS    Y3, Y0, Y0
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (SI)
-	SUBQ      $+8, R9
-	JLT       groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBD 8(DX), Y0
 	VCVTDQ2PS Y0, Y0
+	VMOVUPS   32(R15), Y1
+	VPERMPS   Y2, Y1, Y3
+	VPERMPS   Y4, Y1, Y1
 	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
+	VMULPS    Y3, Y0, Y0
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
-	SUBQ      $+8, R9
-	JLT       groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBD 16(DX), Y0
 	VCVTDQ2PS Y0, Y0
+	VMOVUPS   64(R15), Y1
+	VPERMPS   Y2, Y1, Y3
+	VPERMPS   Y4, Y1, Y1
 	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
+	VMULPS    Y3, Y0, Y0
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SI)
-	SUBQ      $+8, R9
-	JLT       groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBD 24(DX), Y0
 	VCVTDQ2PS Y0, Y0
+	VMOVUPS   96(R15), Y1
+	VPERMPS   Y2, Y1, Y2
+	VPERMPS   Y4, Y1, Y4
 	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y4, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+32, DX
+	ADDQ      768(SP), R15
+	MOVQ      R15, R13
+	SUBQ      776(SP), R13
+	XORL      AX, AX
+	CMPQ      784(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      760(SP), AX
+	LEAQ      (BX)(AX*4), BX
+	LEAQ      (R8)(AX*4), R8
 	SUBQ      $+32, DI
-	CMPQ      R9, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R9, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 800(SP)
+	JLT       groupmet
+	CMPQ      R15, 792(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
 	MOVQ         SI, 416(SP)
@@ -2308,38 +2300,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 424(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R9, 448(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  424(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  448(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -2380,13 +2355,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2444,10 +2422,12 @@ laneloop:
 	MOVQ      440(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2490,59 +2470,57 @@ groupstream:
 	VMOVNTPS  Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+32, DX
-	SUBQ      $+32, R9
-	CMPQ      R9, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       groupstream
 	JMP       groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X12
-	VPBROADCASTD X12, Y12
-	VMOVDQU      constantsAVX2<>+0(SB), Y11
-	VPCMPGTD     Y12, Y11, Y12
-	VBROADCASTSS 4(BX), Y11
-	VBLENDVPS    Y12, Y11, Y14, Y14
-	VBROADCASTSS 4(R8), Y11
-	VBLENDVPS    Y12, Y11, Y13, Y13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -2579,8 +2557,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2605,12 +2583,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked4AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizePacked4AVX2(SB), $320-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizePacked4AVX2(SB), $1104-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale
-	// vector registers in use at once: 7
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -2618,28 +2596,37 @@ TEXT ·DequantizePacked4AVX2(SB), $320-56
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+36(SB), Y13
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 656(SP)
+	LEAQ  312(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y12
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2677,100 +2664,99 @@ grouploop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 648(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 444(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, (SI)
-	SUBQ         $+8, R8
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, 32(SI)
-	SUBQ         $+8, R8
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, 64(SI)
-	SUBQ         $+8, R8
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VFMADD213PS  Y15, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
+	ADDQ         616(SP), R15
+	MOVQ         R15, R13
+	SUBQ         624(SP), R13
+	XORL         AX, AX
+	CMPQ         632(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         608(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 648(SP)
+	JLT          groupmet
+	CMPQ         R15, 640(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 444(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y12
 	MOVQ         SI, 272(SP)
 	LEAQ         (SP), SI
@@ -2779,39 +2765,23 @@ grouppiece:
 	CALL         ·stageIn4AVX2(SB)
 	MOVQ         DX, 280(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R8, 296(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  272(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  280(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	MOVQ  296(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 280(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -2853,13 +2823,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 672(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2915,10 +2888,12 @@ laneloop:
 	MOVQ         288(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 672(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2965,55 +2940,47 @@ groupstream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 664(SP)
+	MOVQ 656(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 680(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 680(SP), BX
+	MOVQ $+32, 648(SP)
+	MOVQ 664(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X11
-	VPBROADCASTD X11, Y11
-	VMOVDQU      constantsAVX2<>+0(SB), Y10
-	VPCMPGTD     Y11, Y10, Y11
-	VBROADCASTSS 4(BX), Y10
-	VBLENDVPS    Y11, Y10, Y12, Y12
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 664(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 808(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1096(SP)
+	LEAQ 808(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 672(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1096(SP), BX
+	MOVQ 664(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -3051,8 +3018,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -3072,12 +3039,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked4AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked4AVX2(SB), $448-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeZeroPointPacked4AVX2(SB), $1664-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -3086,30 +3053,39 @@ TEXT ·DequantizeZeroPointPacked4AVX2(SB), $448-64
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+36(SB), Y13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 792(SP)
+	LEAQ  448(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3151,107 +3127,114 @@ grouploop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS (BX), Y11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 784(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 580(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VMOVUPS      Y0, (SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VMOVUPS      Y0, 32(SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VMOVUPS      Y0, 64(SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y0, Y0
+	VFMADD213PS  Y15, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
+	ADDQ         752(SP), R15
+	MOVQ         R15, R13
+	SUBQ         760(SP), R13
+	XORL         AX, AX
+	CMPQ         768(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         744(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 784(SP)
+	JLT          groupmet
+	CMPQ         R15, 776(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
@@ -3262,40 +3245,23 @@ grouppiece:
 	CALL         ·stageIn4AVX2(SB)
 	MOVQ         DX, 408(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R9, 432(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  408(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	MOVQ  432(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 400(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 408(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -3346,13 +3312,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 808(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3422,10 +3391,12 @@ laneloop:
 	MOVQ         424(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 808(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3476,60 +3447,57 @@ groupstream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 800(SP)
+	MOVQ 792(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 816(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 816(SP), BX
+	LEAQ 1240(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1240(SP), R8
+	MOVQ $+32, 784(SP)
+	MOVQ 800(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Y8
-	VCVTDQ2PS    Y8, Y7
-	LEAL         7(R9), AX
-	VMOVD        AX, X10
-	VPBROADCASTD X10, Y10
-	VMOVDQU      constantsAVX2<>+0(SB), Y9
-	VPCMPGTD     Y10, Y9, Y10
-	VBLENDVPS    Y10, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y9
-	VBLENDVPS    Y10, Y9, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 800(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 944(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1232(SP)
+	LEAQ 944(SP), BX
+	LEAQ 1368(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1656(SP)
+	LEAQ 1368(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 808(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1232(SP), BX
+	MOVQ 1656(SP), R8
+	MOVQ 800(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -3576,8 +3544,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -3602,9 +3570,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeMinvalPacked4AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalPacked4AVX2(SB), $448-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·DequantizeMinvalPacked4AVX2(SB), $1664-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
 	// per group: Y12 scale, Y11 minval
 	// vector registers in use at once: 8
@@ -3617,29 +3585,38 @@ TEXT ·DequantizeMinvalPacked4AVX2(SB), $448-64
 	VCVTDQ2PS    Y1, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+36(SB), Y13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 792(SP)
+	LEAQ  448(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3685,110 +3662,114 @@ grouploop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 784(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 580(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD 4(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 8(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 12(DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y4, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
+	ADDQ         752(SP), R15
+	MOVQ         R15, R13
+	SUBQ         760(SP), R13
+	XORL         AX, AX
+	CMPQ         768(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         744(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 784(SP)
+	JLT          groupmet
+	CMPQ         R15, 776(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
 	MOVQ         SI, 400(SP)
@@ -3798,40 +3779,23 @@ grouppiece:
 	CALL         ·stageIn4AVX2(SB)
 	MOVQ         DX, 408(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R9, 432(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  408(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	MOVQ  432(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 400(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 408(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -3884,13 +3848,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 808(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3960,10 +3927,12 @@ laneloop:
 	MOVQ         424(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 808(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4018,59 +3987,57 @@ groupstream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 800(SP)
+	MOVQ 792(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 816(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 816(SP), BX
+	LEAQ 1240(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1240(SP), R8
+	MOVQ $+32, 784(SP)
+	MOVQ 800(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X10
-	VPBROADCASTD X10, Y10
-	VMOVDQU      constantsAVX2<>+0(SB), Y9
-	VPCMPGTD     Y10, Y9, Y10
-	VBROADCASTSS 4(BX), Y9
-	VBLENDVPS    Y10, Y9, Y12, Y12
-	VBROADCASTSS 4(R8), Y9
-	VBLENDVPS    Y10, Y9, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 800(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 944(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1232(SP)
+	LEAQ 944(SP), BX
+	LEAQ 1368(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1656(SP)
+	LEAQ 1368(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 808(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1232(SP), BX
+	MOVQ 1656(SP), R8
+	MOVQ 800(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -4119,8 +4086,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -4145,42 +4112,51 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked2AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizePacked2AVX2(SB), $320-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizePacked2AVX2(SB), $1104-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale
-	// vector registers in use at once: 8
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS sign+24(FP), Y0
 	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+68(SB), Y1
+	VMOVUPS      constantsAVX2<>+36(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+100(SB), Y13
-	VMOVUPS      constantsAVX2<>+132(SB), Y12
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	VMOVUPS      constantsAVX2<>+68(SB), Y13
+	VMOVUPS      constantsAVX2<>+100(SB), Y12
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 656(SP)
+	LEAQ  312(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y11
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4210,92 +4186,91 @@ grouploop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 648(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 444(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, (SI)
-	SUBQ         $+8, R8
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, 32(SI)
-	SUBQ         $+8, R8
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, 64(SI)
-	SUBQ         $+8, R8
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VFMADD213PS  Y15, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
+	ADDQ         616(SP), R15
+	MOVQ         R15, R13
+	SUBQ         624(SP), R13
+	XORL         AX, AX
+	CMPQ         632(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         608(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 648(SP)
+	JLT          groupmet
+	CMPQ         R15, 640(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 444(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y11
 	MOVQ         SI, 272(SP)
 	LEAQ         (SP), SI
@@ -4304,39 +4279,23 @@ grouppiece:
 	CALL         ·stageIn2AVX2(SB)
 	MOVQ         DX, 280(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R8, 296(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  272(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  280(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	MOVQ  296(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 280(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -4370,13 +4329,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 672(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -4424,10 +4386,12 @@ laneloop:
 	MOVQ         288(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 672(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4466,55 +4430,47 @@ groupstream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 664(SP)
+	MOVQ 656(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 680(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 680(SP), BX
+	MOVQ $+32, 648(SP)
+	MOVQ 664(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X10
-	VPBROADCASTD X10, Y10
-	VMOVDQU      constantsAVX2<>+0(SB), Y9
-	VPCMPGTD     Y10, Y9, Y10
-	VBROADCASTSS 4(BX), Y9
-	VBLENDVPS    Y10, Y9, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 664(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 808(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1096(SP)
+	LEAQ 808(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 672(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1096(SP), BX
+	MOVQ 664(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -4544,8 +4500,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -4565,45 +4521,54 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked2AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked2AVX2(SB), $448-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·DequantizeZeroPointPacked2AVX2(SB), $1664-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
-	// vector registers in use at once: 11
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         zeroPoint+24(FP), R8
 	VBROADCASTSS sign+32(FP), Y0
 	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+68(SB), Y1
+	VMOVUPS      constantsAVX2<>+36(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+100(SB), Y13
-	VMOVUPS      constantsAVX2<>+132(SB), Y12
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	VMOVUPS      constantsAVX2<>+68(SB), Y13
+	VMOVUPS      constantsAVX2<>+100(SB), Y12
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 792(SP)
+	LEAQ  448(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4637,99 +4602,106 @@ grouploop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS (BX), Y10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 784(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 580(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VMOVUPS      Y0, (SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VMOVUPS      Y0, 32(SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y15, Y3, Y0
 	VMOVUPS      Y0, 64(SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y0, Y0
+	VFMADD213PS  Y15, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
+	ADDQ         752(SP), R15
+	MOVQ         R15, R13
+	SUBQ         760(SP), R13
+	XORL         AX, AX
+	CMPQ         768(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         744(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 784(SP)
+	JLT          groupmet
+	CMPQ         R15, 776(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
@@ -4740,40 +4712,23 @@ grouppiece:
 	CALL         ·stageIn2AVX2(SB)
 	MOVQ         DX, 408(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R9, 432(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  408(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	MOVQ  432(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 400(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 408(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4816,13 +4771,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 808(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -4884,10 +4842,12 @@ laneloop:
 	MOVQ         424(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 808(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4930,60 +4890,57 @@ groupstream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 800(SP)
+	MOVQ 792(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 816(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 816(SP), BX
+	LEAQ 1240(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1240(SP), R8
+	MOVQ $+32, 784(SP)
+	MOVQ 800(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Y7
-	VCVTDQ2PS    Y7, Y6
-	LEAL         7(R9), AX
-	VMOVD        AX, X9
-	VPBROADCASTD X9, Y9
-	VMOVDQU      constantsAVX2<>+0(SB), Y8
-	VPCMPGTD     Y9, Y8, Y9
-	VBLENDVPS    Y9, Y6, Y11, Y11
-	VBROADCASTSS 4(BX), Y8
-	VBLENDVPS    Y9, Y8, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 800(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 944(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1232(SP)
+	LEAQ 944(SP), BX
+	LEAQ 1368(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1656(SP)
+	LEAQ 1368(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 808(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1232(SP), BX
+	MOVQ 1656(SP), R8
+	MOVQ 800(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -5022,8 +4979,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -5048,9 +5005,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeMinvalPacked2AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalPacked2AVX2(SB), $448-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·DequantizeMinvalPacked2AVX2(SB), $1664-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
 	// per group: Y11 scale, Y10 minval
 	// vector registers in use at once: 9
@@ -5061,32 +5018,41 @@ TEXT ·DequantizeMinvalPacked2AVX2(SB), $448-64
 	VBROADCASTSS sign+32(FP), Y0
 	VBROADCASTSS least+36(FP), Y1
 	VCVTDQ2PS    Y1, Y15
-	VMOVUPS      constantsAVX2<>+68(SB), Y1
+	VMOVUPS      constantsAVX2<>+36(SB), Y1
 	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
 	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+100(SB), Y13
-	VMOVUPS      constantsAVX2<>+132(SB), Y12
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	VMOVUPS      constantsAVX2<>+68(SB), Y13
+	VMOVUPS      constantsAVX2<>+100(SB), Y12
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 792(SP)
+	LEAQ  448(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5124,102 +5090,106 @@ grouploop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 784(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 580(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 4(DX), Y0
 	VPSRLVD      Y12, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y4, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
+	ADDQ         752(SP), R15
+	MOVQ         R15, R13
+	SUBQ         760(SP), R13
+	XORL         AX, AX
+	CMPQ         768(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         744(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 784(SP)
+	JLT          groupmet
+	CMPQ         R15, 776(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10
 	MOVQ         SI, 400(SP)
@@ -5229,40 +5199,23 @@ grouppiece:
 	CALL         ·stageIn2AVX2(SB)
 	MOVQ         DX, 408(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R9, 432(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  408(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	MOVQ  432(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 400(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 408(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -5307,13 +5260,16 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 808(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -5375,10 +5331,12 @@ laneloop:
 	MOVQ         424(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 808(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5425,59 +5383,57 @@ groupstream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 800(SP)
+	MOVQ 792(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 816(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 816(SP), BX
+	LEAQ 1240(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1240(SP), R8
+	MOVQ $+32, 784(SP)
+	MOVQ 800(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X9
-	VPBROADCASTD X9, Y9
-	VMOVDQU      constantsAVX2<>+0(SB), Y8
-	VPCMPGTD     Y9, Y8, Y9
-	VBROADCASTSS 4(BX), Y8
-	VBLENDVPS    Y9, Y8, Y11, Y11
-	VBROADCASTSS 4(R8), Y8
-	VBLENDVPS    Y9, Y8, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 800(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 944(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1232(SP)
+	LEAQ 944(SP), BX
+	LEAQ 1368(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1656(SP)
+	LEAQ 1368(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 808(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1232(SP), BX
+	MOVQ 1656(SP), R8
+	MOVQ 800(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -5518,8 +5474,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+128, SI
 	ADDQ         $+8, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -5543,45 +5499,37 @@ lanestage:
 	LEAQ 272(SP), R8
 	JMP  laneloop
 
-DATA constantsAVX2<>+0(SB)/4, $0x00000000
-DATA constantsAVX2<>+4(SB)/4, $0x00000001
-DATA constantsAVX2<>+8(SB)/4, $0x00000002
-DATA constantsAVX2<>+12(SB)/4, $0x00000003
-DATA constantsAVX2<>+16(SB)/4, $0x00000004
-DATA constantsAVX2<>+20(SB)/4, $0x00000005
-DATA constantsAVX2<>+24(SB)/4, $0x00000006
-DATA constantsAVX2<>+28(SB)/4, $0x00000007
-DATA constantsAVX2<>+32(SB)/4, $0x0000000f
-DATA constantsAVX2<>+36(SB)/4, $0x0000001c
-DATA constantsAVX2<>+40(SB)/4, $0x00000018
-DATA constantsAVX2<>+44(SB)/4, $0x00000014
-DATA constantsAVX2<>+48(SB)/4, $0x00000010
-DATA constantsAVX2<>+52(SB)/4, $0x0000000c
-DATA constantsAVX2<>+56(SB)/4, $0x00000008
-DATA constantsAVX2<>+60(SB)/4, $0x00000004
-DATA constantsAVX2<>+64(SB)/4, $0x00000000
+DATA constantsAVX2<>+0(SB)/4, $0x0000000f
+DATA constantsAVX2<>+4(SB)/4, $0x0000001c
+DATA constantsAVX2<>+8(SB)/4, $0x00000018
+DATA constantsAVX2<>+12(SB)/4, $0x00000014
+DATA constantsAVX2<>+16(SB)/4, $0x00000010
+DATA constantsAVX2<>+20(SB)/4, $0x0000000c
+DATA constantsAVX2<>+24(SB)/4, $0x00000008
+DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+32(SB)/4, $0x00000000
+DATA constantsAVX2<>+36(SB)/4, $0x00000000
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00000002
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000000
+DATA constantsAVX2<>+56(SB)/4, $0x00000001
+DATA constantsAVX2<>+60(SB)/4, $0x00000002
+DATA constantsAVX2<>+64(SB)/4, $0x00000003
 DATA constantsAVX2<>+68(SB)/4, $0x00000000
-DATA constantsAVX2<>+72(SB)/4, $0x00000001
-DATA constantsAVX2<>+76(SB)/4, $0x00000002
-DATA constantsAVX2<>+80(SB)/4, $0x00000003
-DATA constantsAVX2<>+84(SB)/4, $0x00000000
-DATA constantsAVX2<>+88(SB)/4, $0x00000001
-DATA constantsAVX2<>+92(SB)/4, $0x00000002
-DATA constantsAVX2<>+96(SB)/4, $0x00000003
-DATA constantsAVX2<>+100(SB)/4, $0x00000000
-DATA constantsAVX2<>+104(SB)/4, $0x00000002
-DATA constantsAVX2<>+108(SB)/4, $0x00000004
-DATA constantsAVX2<>+112(SB)/4, $0x00000006
-DATA constantsAVX2<>+116(SB)/4, $0x00000008
-DATA constantsAVX2<>+120(SB)/4, $0x0000000a
-DATA constantsAVX2<>+124(SB)/4, $0x0000000c
-DATA constantsAVX2<>+128(SB)/4, $0x0000000e
-DATA constantsAVX2<>+132(SB)/4, $0x00000010
-DATA constantsAVX2<>+136(SB)/4, $0x00000012
-DATA constantsAVX2<>+140(SB)/4, $0x00000014
-DATA constantsAVX2<>+144(SB)/4, $0x00000016
-DATA constantsAVX2<>+148(SB)/4, $0x00000018
-DATA constantsAVX2<>+152(SB)/4, $0x0000001a
-DATA constantsAVX2<>+156(SB)/4, $0x0000001c
-DATA constantsAVX2<>+160(SB)/4, $0x0000001e
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $164
+DATA constantsAVX2<>+72(SB)/4, $0x00000002
+DATA constantsAVX2<>+76(SB)/4, $0x00000004
+DATA constantsAVX2<>+80(SB)/4, $0x00000006
+DATA constantsAVX2<>+84(SB)/4, $0x00000008
+DATA constantsAVX2<>+88(SB)/4, $0x0000000a
+DATA constantsAVX2<>+92(SB)/4, $0x0000000c
+DATA constantsAVX2<>+96(SB)/4, $0x0000000e
+DATA constantsAVX2<>+100(SB)/4, $0x00000010
+DATA constantsAVX2<>+104(SB)/4, $0x00000012
+DATA constantsAVX2<>+108(SB)/4, $0x00000014
+DATA constantsAVX2<>+112(SB)/4, $0x00000016
+DATA constantsAVX2<>+116(SB)/4, $0x00000018
+DATA constantsAVX2<>+120(SB)/4, $0x0000001a
+DATA constantsAVX2<>+124(SB)/4, $0x0000001c
+DATA constantsAVX2<>+128(SB)/4, $0x0000001e
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $132

@@ -5,37 +5,46 @@
 #include "textflag.h"
 
 // func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeInt8AVX512(SB), $624-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeInt8AVX512(SB), $2112-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
-	// vector registers in use at once: 3
+	// vector registers in use at once: 4
 	MOVQ   y+0(FP), SI
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R8
-	MOVQ   length+40(FP), R9
-	CMPQ   R9, $+1
+	MOVQ   groups+32(FP), R11
+	MOVQ   length+40(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R9, $+32
+	CMPQ   R12, $+32
 	JEQ    short2
-	CMPQ   R9, $+16
+	CMPQ   R12, $+16
 	JEQ    short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1248(SP)
+	LEAQ  616(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -63,86 +72,85 @@ grouploop:
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z14
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1240(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 876(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, (SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, 64(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, 128(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VFMADD213PS Z15, Z2, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
+	ADDQ        1208(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1216(SP), R13
+	XORL        AX, AX
+	CMPQ        1224(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1200(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1240(SP)
+	JLT         groupmet
+	CMPQ        R15, 1232(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 876(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -175,26 +183,12 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -224,13 +218,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -260,13 +254,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1264(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -310,10 +307,12 @@ laneloop:
 	MOVQ        592(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1264(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -348,53 +347,47 @@ groupstream:
 	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1256(SP)
+	MOVQ 1248(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1272(SP), BX
+	MOVQ $+64, 1240(SP)
+	MOVQ 1256(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1256(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1528(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2104(SP)
+	LEAQ 1528(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1264(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2104(SP), BX
+	MOVQ 1256(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -418,8 +411,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -445,8 +438,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -466,9 +459,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointInt8AVX512(SB), $880-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointInt8AVX512(SB), $3216-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
 	// vector registers in use at once: 6
@@ -477,29 +470,38 @@ TEXT ·DequantizeZeroPointInt8AVX512(SB), $880-64
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+40(FP), R9
-	MOVQ   length+48(FP), R10
-	CMPQ   R10, $+1
+	MOVQ   groups+40(FP), R11
+	MOVQ   length+48(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R10, $+32
+	CMPQ   R12, $+32
 	JEQ    short2
-	CMPQ   R10, $+16
+	CMPQ   R12, $+16
 	JEQ    short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -531,93 +533,100 @@ grouploop:
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z14
-	VBROADCASTSS (BX), Z13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z3
+	VMOVUPS     (R8), Z4
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VMOVUPS     Z0, (SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVSXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VMOVUPS     Z0, 64(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVSXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VMOVUPS     Z0, 128(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVSXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VPERMPS     Z4, Z1, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z0, Z0
+	VFMADD213PS Z15, Z2, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
+	ADDQ        1472(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1480(SP), R13
+	XORL        AX, AX
+	CMPQ        1488(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1464(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1504(SP)
+	JLT         groupmet
+	CMPQ        R15, 1496(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
@@ -656,27 +665,12 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -715,13 +709,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -764,13 +758,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -828,10 +825,12 @@ laneloop:
 	MOVQ        856(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -870,58 +869,57 @@ groupstream:
 	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z12
-	VCVTDQ2PS    Z12, Z11
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z11, K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -954,8 +952,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -994,8 +992,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -1020,40 +1018,49 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeMinvalInt8AVX512(SB), $880-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeMinvalInt8AVX512(SB), $3216-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
-	// vector registers in use at once: 4
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+36(FP), Z0
 	VCVTDQ2PS    Z0, Z15
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1089,96 +1096,100 @@ grouploop:
 	VMOVUPS    Z0, 192(SI)
 	ADDQ       $+256, SI
 	ADDQ       $+64, DX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVSXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
+	VMOVUPS   (R15), Z1
+	VMOVUPS   (BX), Z2
+	VPERMPS   Z2, Z1, Z3
+	VMOVUPS   (R8), Z4
+	VPERMPS   Z4, Z1, Z1
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, (SI)
-	SUBQ      $+16, R9
-	JLT       groupmeet1cross
-
-groupmeet1:
 	VPMOVSXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
+	VMOVUPS   64(R15), Z1
+	VPERMPS   Z2, Z1, Z3
+	VPERMPS   Z4, Z1, Z1
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, 64(SI)
-	SUBQ      $+16, R9
-	JLT       groupmeet2cross
-
-groupmeet2:
 	VPMOVSXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
+	VMOVUPS   128(R15), Z1
+	VPERMPS   Z2, Z1, Z3
+	VPERMPS   Z4, Z1, Z1
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, 128(SI)
-	SUBQ      $+16, R9
-	JLT       groupmeet3cross
-
-groupmeet3:
 	VPMOVSXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
+	VMOVUPS   192(R15), Z1
+	VPERMPS   Z2, Z1, Z2
+	VPERMPS   Z4, Z1, Z4
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VADDPS    Z4, Z0, Z0
 	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+64, DX
+	ADDQ      1472(SP), R15
+	MOVQ      R15, R13
+	SUBQ      1480(SP), R13
+	XORL      AX, AX
+	CMPQ      1488(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      1464(SP), AX
+	LEAQ      (BX)(AX*4), BX
+	LEAQ      (R8)(AX*4), R8
 	SUBQ      $+64, DI
-	CMPQ      R9, $+1
-	JLT       groupnext
-	CMPQ      DI, $+64
-	JLT       grouptail
-	CMPQ      R9, $+64
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 1504(SP)
+	JLT       groupmet
+	CMPQ      R15, 1496(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z13
 	MOVQ         $-1, AX
@@ -1220,27 +1231,12 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1279,13 +1275,13 @@ short2loop:
 	ADDQ        $+8, R8
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+2, R9
-	CMPQ        R9, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2loop
 	JMP         few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1324,13 +1320,16 @@ short4loop:
 	ADDQ        $+16, R8
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+4, R9
-	CMPQ        R9, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4loop
 	JMP         few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1388,10 +1387,12 @@ laneloop:
 	MOVQ      856(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1434,56 +1435,57 @@ groupstream:
 	VMOVNTPS  Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+64, DX
-	SUBQ      $+64, R9
-	CMPQ      R9, $+64
+	SUBQ      $+64, R11
+	CMPQ      R11, $+64
 	JGE       groupstream
 	JMP       groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	VBROADCASTSS 4(R8), K7, Z13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -1516,8 +1518,8 @@ short2stream:
 	ADDQ        $+8, R8
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+2, R9
-	CMPQ        R9, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -1552,8 +1554,8 @@ short4stream:
 	ADDQ        $+16, R8
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+4, R9
-	CMPQ        R9, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 
@@ -1578,37 +1580,46 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeUint8AVX512(SB), $624-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeUint8AVX512(SB), $2112-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0
 	// per group: Z14 scale
-	// vector registers in use at once: 3
+	// vector registers in use at once: 4
 	MOVQ   y+0(FP), SI
 	MOVQ   q+8(FP), DX
 	MOVQ   scale+16(FP), BX
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R8
-	MOVQ   length+40(FP), R9
-	CMPQ   R9, $+1
+	MOVQ   groups+32(FP), R11
+	MOVQ   length+40(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R9, $+32
+	CMPQ   R12, $+32
 	JEQ    short2
-	CMPQ   R9, $+16
+	CMPQ   R12, $+16
 	JEQ    short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1248(SP)
+	LEAQ  616(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1636,86 +1647,85 @@ grouploop:
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z14
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1240(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 876(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, (SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, 64(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, 128(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VFMADD213PS Z15, Z2, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
+	ADDQ        1208(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1216(SP), R13
+	XORL        AX, AX
+	CMPQ        1224(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1200(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1240(SP)
+	JLT         groupmet
+	CMPQ        R15, 1232(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 876(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -1748,26 +1758,12 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1797,13 +1793,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1833,13 +1829,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1264(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1883,10 +1882,12 @@ laneloop:
 	MOVQ        592(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1264(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1921,53 +1922,47 @@ groupstream:
 	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1256(SP)
+	MOVQ 1248(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1272(SP), BX
+	MOVQ $+64, 1240(SP)
+	MOVQ 1256(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1256(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1528(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2104(SP)
+	LEAQ 1528(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1264(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2104(SP), BX
+	MOVQ 1256(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -1991,8 +1986,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -2018,8 +2013,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -2039,9 +2034,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointUint8AVX512(SB), $880-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointUint8AVX512(SB), $3216-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0
 	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
 	// vector registers in use at once: 6
@@ -2050,29 +2045,38 @@ TEXT ·DequantizeZeroPointUint8AVX512(SB), $880-64
 	MOVQ   scale+16(FP), BX
 	MOVQ   zeroPoint+24(FP), R8
 	VPXORD Z15, Z15, Z15
-	MOVQ   groups+40(FP), R9
-	MOVQ   length+48(FP), R10
-	CMPQ   R10, $+1
+	MOVQ   groups+40(FP), R11
+	MOVQ   length+48(FP), R12
+	CMPQ   R12, $+1
 	JEQ    lanes
-	CMPQ   R10, $+32
+	CMPQ   R12, $+32
 	JEQ    short2
-	CMPQ   R10, $+16
+	CMPQ   R12, $+16
 	JEQ    short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2104,93 +2108,100 @@ grouploop:
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z14
-	VBROADCASTSS (BX), Z13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z3
+	VMOVUPS     (R8), Z4
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VMOVUPS     Z0, (SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBD   16(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VMOVUPS     Z0, 64(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBD   32(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VMOVUPS     Z0, 128(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBD   48(DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VFMADD213PS Z15, Z13, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VPERMPS     Z4, Z1, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z0, Z0
+	VFMADD213PS Z15, Z2, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
+	ADDQ        1472(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1480(SP), R13
+	XORL        AX, AX
+	CMPQ        1488(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1464(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1504(SP)
+	JLT         groupmet
+	CMPQ        R15, 1496(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
@@ -2229,27 +2240,12 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -2288,13 +2284,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -2337,13 +2333,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2401,10 +2400,12 @@ laneloop:
 	MOVQ        856(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2443,58 +2444,57 @@ groupstream:
 	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z12
-	VCVTDQ2PS    Z12, Z11
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z11, K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -2527,8 +2527,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -2567,8 +2567,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+64, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -2593,40 +2593,49 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeMinvalUint8AVX512(SB), $880-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeMinvalUint8AVX512(SB), $3216-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z15 ToFloat
 	// per group: Z14 scale, Z13 minval
-	// vector registers in use at once: 4
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         minval+24(FP), R8
 	VBROADCASTSS least+36(FP), Z0
 	VCVTDQ2PS    Z0, Z15
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z13
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2662,96 +2671,100 @@ grouploop:
 	VMOVUPS    Z0, 192(SI)
 	ADDQ       $+256, SI
 	ADDQ       $+64, DX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
+	VMOVUPS   (R15), Z1
+	VMOVUPS   (BX), Z2
+	VPERMPS   Z2, Z1, Z3
+	VMOVUPS   (R8), Z4
+	VPERMPS   Z4, Z1, Z1
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, (SI)
-	SUBQ      $+16, R9
-	JLT       groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBD 16(DX), Z0
 	VCVTDQ2PS Z0, Z0
+	VMOVUPS   64(R15), Z1
+	VPERMPS   Z2, Z1, Z3
+	VPERMPS   Z4, Z1, Z1
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, 64(SI)
-	SUBQ      $+16, R9
-	JLT       groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBD 32(DX), Z0
 	VCVTDQ2PS Z0, Z0
+	VMOVUPS   128(R15), Z1
+	VPERMPS   Z2, Z1, Z3
+	VPERMPS   Z4, Z1, Z1
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, 128(SI)
-	SUBQ      $+16, R9
-	JLT       groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBD 48(DX), Z0
 	VCVTDQ2PS Z0, Z0
+	VMOVUPS   192(R15), Z1
+	VPERMPS   Z2, Z1, Z2
+	VPERMPS   Z4, Z1, Z4
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VADDPS    Z4, Z0, Z0
 	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+64, DX
+	ADDQ      1472(SP), R15
+	MOVQ      R15, R13
+	SUBQ      1480(SP), R13
+	XORL      AX, AX
+	CMPQ      1488(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      1464(SP), AX
+	LEAQ      (BX)(AX*4), BX
+	LEAQ      (R8)(AX*4), R8
 	SUBQ      $+64, DI
-	CMPQ      R9, $+1
-	JLT       groupnext
-	CMPQ      DI, $+64
-	JLT       grouptail
-	CMPQ      R9, $+64
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 1504(SP)
+	JLT       groupmet
+	CMPQ      R15, 1496(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z13
 	MOVQ         $-1, AX
@@ -2793,27 +2806,12 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	LEAQ  (DX)(DI*1), DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -2852,13 +2850,13 @@ short2loop:
 	ADDQ        $+8, R8
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+2, R9
-	CMPQ        R9, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2loop
 	JMP         few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -2897,13 +2895,16 @@ short4loop:
 	ADDQ        $+16, R8
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+4, R9
-	CMPQ        R9, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4loop
 	JMP         few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2961,10 +2962,12 @@ laneloop:
 	MOVQ      856(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3007,56 +3010,57 @@ groupstream:
 	VMOVNTPS  Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+64, DX
-	SUBQ      $+64, R9
-	CMPQ      R9, $+64
+	SUBQ      $+64, R11
+	CMPQ      R11, $+64
 	JGE       groupstream
 	JMP       groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	VBROADCASTSS 4(R8), K7, Z13
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -3089,8 +3093,8 @@ short2stream:
 	ADDQ        $+8, R8
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+2, R9
-	CMPQ        R9, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -3125,8 +3129,8 @@ short4stream:
 	ADDQ        $+16, R8
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+4, R9
-	CMPQ        R9, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 
@@ -3151,12 +3155,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked4AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizePacked4AVX512(SB), $592-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizePacked4AVX512(SB), $2080-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale
-	// vector registers in use at once: 5
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -3167,27 +3171,36 @@ TEXT ·DequantizePacked4AVX512(SB), $592-56
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VBROADCASTSS constantsAVX512<>+64(SB), Z13
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1216(SP)
+	LEAQ  584(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3219,90 +3232,89 @@ grouploop:
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1208(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 844(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, (SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, 64(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, 128(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VFMADD213PS Z15, Z2, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
+	ADDQ        1176(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1184(SP), R13
+	XORL        AX, AX
+	CMPQ        1192(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1168(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1208(SP)
+	JLT         groupmet
+	CMPQ        R15, 1200(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 844(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -3362,28 +3374,14 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -3417,13 +3415,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -3457,13 +3455,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1232(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3511,10 +3512,12 @@ laneloop:
 	MOVQ        560(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1232(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3553,53 +3556,47 @@ groupstream:
 	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1224(SP)
+	MOVQ 1216(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1240(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1240(SP), BX
+	MOVQ $+64, 1208(SP)
+	MOVQ 1224(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1224(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1496(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2072(SP)
+	LEAQ 1496(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1232(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2072(SP), BX
+	MOVQ 1224(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -3627,8 +3624,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -3658,8 +3655,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -3679,9 +3676,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked4AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked4AVX512(SB), $848-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointPacked4AVX512(SB), $3184-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
 	// vector registers in use at once: 8
@@ -3696,29 +3693,38 @@ TEXT ·DequantizeZeroPointPacked4AVX512(SB), $848-64
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VBROADCASTSS constantsAVX512<>+64(SB), Z13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1480(SP)
+	LEAQ  848(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3754,97 +3760,104 @@ grouploop:
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS (BX), Z11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1472(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1108(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z12, Z0, Z0
-	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z3
+	VMOVUPS     (R8), Z4
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VMOVUPS     Z0, (SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z12, Z0, Z0
-	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     64(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VMOVUPS     Z0, 64(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z12, Z0, Z0
-	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     128(R15), Z1
+	VPERMPS     Z2, Z1, Z3
+	VPERMPS     Z4, Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VFMADD213PS Z15, Z3, Z0
 	VMOVUPS     Z0, 128(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z12, Z0, Z0
-	VFMADD213PS Z15, Z11, Z0
+	VMOVUPS     192(R15), Z1
+	VPERMPS     Z2, Z1, Z2
+	VPERMPS     Z4, Z1, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z0, Z0
+	VFMADD213PS Z15, Z2, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
+	ADDQ        1440(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1448(SP), R13
+	XORL        AX, AX
+	CMPQ        1456(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1432(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
 	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1472(SP)
+	JLT         groupmet
+	CMPQ        R15, 1464(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
@@ -3910,29 +3923,14 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -3975,13 +3973,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4028,13 +4026,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1496(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4096,10 +4097,12 @@ laneloop:
 	MOVQ        824(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1496(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4142,58 +4145,57 @@ groupstream:
 	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1488(SP)
+	MOVQ 1480(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1504(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1504(SP), BX
+	LEAQ 2344(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2344(SP), R8
+	MOVQ $+64, 1472(SP)
+	MOVQ 1488(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z10
-	VCVTDQ2PS    Z10, Z9
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z9, K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1488(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2336(SP)
+	LEAQ 1760(SP), BX
+	LEAQ 2600(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3176(SP)
+	LEAQ 2600(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1496(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2336(SP), BX
+	MOVQ 3176(SP), R8
+	MOVQ 1488(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -4230,8 +4232,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -4274,8 +4276,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -4300,12 +4302,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeMinvalPacked4AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked4AVX512(SB), $848-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeMinvalPacked4AVX512(SB), $3184-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
 	// per group: Z12 scale, Z11 minval
-	// vector registers in use at once: 6
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -4318,28 +4320,37 @@ TEXT ·DequantizeMinvalPacked4AVX512(SB), $848-64
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VBROADCASTSS constantsAVX512<>+64(SB), Z13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1480(SP)
+	LEAQ  848(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4379,100 +4390,104 @@ grouploop:
 	VMOVUPS    Z0, 192(SI)
 	ADDQ       $+256, SI
 	ADDQ       $+32, DX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1472(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1108(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
+	VMOVUPS   (R15), Z1
+	VMOVUPS   (BX), Z2
+	VPERMPS   Z2, Z1, Z3
+	VMOVUPS   (R8), Z4
+	VPERMPS   Z4, Z1, Z1
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, (SI)
-	SUBQ      $+16, R9
-	JLT       groupmeet1cross
-
-groupmeet1:
 	VPMOVZXBQ 8(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
+	VMOVUPS   64(R15), Z1
+	VPERMPS   Z2, Z1, Z3
+	VPERMPS   Z4, Z1, Z1
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, 64(SI)
-	SUBQ      $+16, R9
-	JLT       groupmeet2cross
-
-groupmeet2:
 	VPMOVZXBQ 16(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
+	VMOVUPS   128(R15), Z1
+	VPERMPS   Z2, Z1, Z3
+	VPERMPS   Z4, Z1, Z1
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, 128(SI)
-	SUBQ      $+16, R9
-	JLT       groupmeet3cross
-
-groupmeet3:
 	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
+	VMOVUPS   192(R15), Z1
+	VPERMPS   Z2, Z1, Z2
+	VPERMPS   Z4, Z1, Z4
 	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VADDPS    Z4, Z0, Z0
 	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+32, DX
+	ADDQ      1440(SP), R15
+	MOVQ      R15, R13
+	SUBQ      1448(SP), R13
+	XORL      AX, AX
+	CMPQ      1456(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      1432(SP), AX
+	LEAQ      (BX)(AX*4), BX
+	LEAQ      (R8)(AX*4), R8
 	SUBQ      $+64, DI
-	CMPQ      R9, $+1
-	JLT       groupnext
-	CMPQ      DI, $+64
-	JLT       grouptail
-	CMPQ      R9, $+64
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 1472(SP)
+	JLT       groupmet
+	CMPQ      R15, 1464(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
@@ -4541,29 +4556,14 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4606,13 +4606,13 @@ short2loop:
 	ADDQ        $+8, R8
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
-	SUBQ        $+2, R9
-	CMPQ        R9, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2loop
 	JMP         few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4655,13 +4655,16 @@ short4loop:
 	ADDQ        $+16, R8
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
-	SUBQ        $+4, R9
-	CMPQ        R9, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4loop
 	JMP         few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1496(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4723,10 +4726,12 @@ laneloop:
 	MOVQ      824(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1496(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4773,56 +4778,57 @@ groupstream:
 	VMOVNTPS  Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+32, DX
-	SUBQ      $+64, R9
-	CMPQ      R9, $+64
+	SUBQ      $+64, R11
+	CMPQ      R11, $+64
 	JGE       groupstream
 	JMP       groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1488(SP)
+	MOVQ 1480(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1504(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1504(SP), BX
+	LEAQ 2344(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2344(SP), R8
+	MOVQ $+64, 1472(SP)
+	MOVQ 1488(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1488(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2336(SP)
+	LEAQ 1760(SP), BX
+	LEAQ 2600(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3176(SP)
+	LEAQ 2600(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1496(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2336(SP), BX
+	MOVQ 3176(SP), R8
+	MOVQ 1488(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -4859,8 +4865,8 @@ short2stream:
 	ADDQ        $+8, R8
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
-	SUBQ        $+2, R9
-	CMPQ        R9, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -4899,8 +4905,8 @@ short4stream:
 	ADDQ        $+16, R8
 	ADDQ        $+256, SI
 	ADDQ        $+32, DX
-	SUBQ        $+4, R9
-	CMPQ        R9, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 
@@ -4925,12 +4931,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizePacked2AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizePacked2AVX512(SB), $576-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizePacked2AVX512(SB), $2064-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale
-	// vector registers in use at once: 5
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -4941,27 +4947,36 @@ TEXT ·DequantizePacked2AVX512(SB), $576-56
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1200(SP)
+	LEAQ  568(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4993,90 +5008,89 @@ grouploop:
 	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1192(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 828(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z1
+	VFMADD213PS  Z15, Z1, Z0
 	VMOVUPS      Z0, (SI)
-	SUBQ         $+16, R8
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z1
+	VFMADD213PS  Z15, Z1, Z0
 	VMOVUPS      Z0, 64(SI)
-	SUBQ         $+16, R8
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z1
+	VFMADD213PS  Z15, Z1, Z0
 	VMOVUPS      Z0, 128(SI)
-	SUBQ         $+16, R8
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VFMADD213PS  Z15, Z2, Z0
 	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
+	ADDQ         1160(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1168(SP), R13
+	XORL         AX, AX
+	CMPQ         1176(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1152(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+64, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1192(SP)
+	JLT          groupmet
+	CMPQ         R15, 1184(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 828(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -5140,28 +5154,14 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -5195,13 +5195,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -5235,13 +5235,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1216(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -5289,10 +5292,12 @@ laneloop:
 	MOVQ         544(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1216(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5331,53 +5336,47 @@ groupstream:
 	VMOVNTPS     Z0, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1208(SP)
+	MOVQ 1200(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1224(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1224(SP), BX
+	MOVQ $+64, 1192(SP)
+	MOVQ 1208(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1208(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1480(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2056(SP)
+	LEAQ 1480(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1216(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2056(SP), BX
+	MOVQ 1208(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -5405,8 +5404,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -5436,8 +5435,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -5457,9 +5456,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked2AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked2AVX512(SB), $832-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointPacked2AVX512(SB), $3168-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
 	// vector registers in use at once: 8
@@ -5474,29 +5473,38 @@ TEXT ·DequantizeZeroPointPacked2AVX512(SB), $832-64
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1464(SP)
+	LEAQ  832(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5532,97 +5540,104 @@ grouploop:
 	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z12
-	VBROADCASTSS (BX), Z11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1456(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1092(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VFMADD213PS  Z15, Z3, Z0
 	VMOVUPS      Z0, (SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VFMADD213PS  Z15, Z3, Z0
 	VMOVUPS      Z0, 64(SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VFMADD213PS  Z15, Z3, Z0
 	VMOVUPS      Z0, 128(SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VFMADD213PS  Z15, Z11, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z4, Z0, Z0
+	VFMADD213PS  Z15, Z2, Z0
 	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
+	ADDQ         1424(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1432(SP), R13
+	XORL         AX, AX
+	CMPQ         1440(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1416(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1456(SP)
+	JLT          groupmet
+	CMPQ         R15, 1448(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1092(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
@@ -5692,29 +5707,14 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -5757,13 +5757,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -5810,13 +5810,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1480(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -5878,10 +5881,12 @@ laneloop:
 	MOVQ         808(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1480(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5924,58 +5929,57 @@ groupstream:
 	VMOVNTPS     Z0, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1472(SP)
+	MOVQ 1464(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1488(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1488(SP), BX
+	LEAQ 2328(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2328(SP), R8
+	MOVQ $+64, 1456(SP)
+	MOVQ 1472(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z10
-	VCVTDQ2PS    Z10, Z9
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z9, K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1472(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1744(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2320(SP)
+	LEAQ 1744(SP), BX
+	LEAQ 2584(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3160(SP)
+	LEAQ 2584(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1480(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2320(SP), BX
+	MOVQ 3160(SP), R8
+	MOVQ 1472(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -6012,8 +6016,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -6056,8 +6060,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+16, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -6082,12 +6086,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeMinvalPacked2AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked2AVX512(SB), $832-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeMinvalPacked2AVX512(SB), $3168-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
 	// per group: Z12 scale, Z11 minval
-	// vector registers in use at once: 6
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -6100,28 +6104,37 @@ TEXT ·DequantizeMinvalPacked2AVX512(SB), $832-64
 	VPSUBD       Z0, Z1, Z1
 	VCVTDQ2PS    Z1, Z14
 	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1464(SP)
+	LEAQ  832(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6161,100 +6174,104 @@ grouploop:
 	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1456(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1092(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
+	VMULPS       Z3, Z0, Z0
+	VADDPS       Z1, Z0, Z0
 	VMOVUPS      Z0, (SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VPBROADCASTD 4(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
+	VMULPS       Z3, Z0, Z0
+	VADDPS       Z1, Z0, Z0
 	VMOVUPS      Z0, 64(SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
 	VPBROADCASTD 8(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
+	VMULPS       Z3, Z0, Z0
+	VADDPS       Z1, Z0, Z0
 	VMOVUPS      Z0, 128(SI)
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
 	VPBROADCASTD 12(DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
 	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z4, Z0, Z0
 	VMOVUPS      Z0, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
+	ADDQ         1424(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1432(SP), R13
+	XORL         AX, AX
+	CMPQ         1440(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1416(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1456(SP)
+	JLT          groupmet
+	CMPQ         R15, 1448(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1092(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
@@ -6327,29 +6344,14 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -6392,13 +6394,13 @@ short2loop:
 	ADDQ         $+8, R8
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -6441,13 +6443,16 @@ short4loop:
 	ADDQ         $+16, R8
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
 	JGE          short4loop
 	JMP          few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1480(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -6509,10 +6514,12 @@ laneloop:
 	MOVQ         808(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1480(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -6559,56 +6566,57 @@ groupstream:
 	VMOVNTPS     Z0, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1472(SP)
+	MOVQ 1464(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1488(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1488(SP), BX
+	LEAQ 2328(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2328(SP), R8
+	MOVQ $+64, 1456(SP)
+	MOVQ 1472(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1472(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1744(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2320(SP)
+	LEAQ 1744(SP), BX
+	LEAQ 2584(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3160(SP)
+	LEAQ 2584(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1480(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2320(SP), BX
+	MOVQ 3160(SP), R8
+	MOVQ 1472(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -6645,8 +6653,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -6685,8 +6693,8 @@ short4stream:
 	ADDQ         $+16, R8
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
 	JGE          short4stream
 	JMP          few
 

@@ -5,12 +5,12 @@
 #include "textflag.h"
 
 // func DequantizePacked4AVX512VBMI(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizePacked4AVX512VBMI(SB), $592-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
+TEXT ·DequantizePacked4AVX512VBMI(SB), $2080-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -30,27 +30,36 @@ TEXT ·DequantizePacked4AVX512VBMI(SB), $592-56
 	VMOVUPS      constantsAVX512VBMI<>+324(SB), Z1
 	VPANDD       Z3, Z1, Z1
 	VPXORD       Z1, Z0, Z10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1216(SP)
+	LEAQ  584(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -81,25 +90,33 @@ grouploop:
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1208(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 844(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -107,63 +124,54 @@ groupmeet0:
 	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VFMADD213PS    Z15, Z9, Z3
+	VMOVUPS        (R15), Z4
+	VMOVUPS        (BX), Z5
+	VPERMPS        Z5, Z4, Z4
+	VFMADD213PS    Z15, Z4, Z3
 	VMOVUPS        Z3, (SI)
-	SUBQ           $+16, R8
-	JLT            groupmeet1cross
+	VPANDD         Z13, Z2, Z2
+	VMOVUPS        64(R15), Z3
+	VPERMPS        Z5, Z3, Z3
+	VFMADD213PS    Z15, Z3, Z2
+	VMOVUPS        Z2, 64(SI)
+	VPUNPCKHBW     Z0, Z1, Z1
+	VPSLLD         $0x10, Z1, Z0
+	VMOVUPS        128(R15), Z2
+	VPERMPS        Z5, Z2, Z2
+	VFMADD213PS    Z15, Z2, Z0
+	VMOVUPS        Z0, 128(SI)
+	VPANDD         Z13, Z1, Z1
+	VMOVUPS        192(R15), Z0
+	VPERMPS        Z5, Z0, Z5
+	VFMADD213PS    Z15, Z5, Z1
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	ADDQ           1176(SP), R15
+	MOVQ           R15, R13
+	SUBQ           1184(SP), R13
+	XORL           AX, AX
+	CMPQ           1192(SP), R15
+	CMOVQCS        R13, R15
+	ADCQ           1168(SP), AX
+	LEAQ           (BX)(AX*4), BX
+	SUBQ           $+64, DI
+	CMPQ           DI, 1208(SP)
+	JLT            groupmet
+	CMPQ           R15, 1200(SP)
+	JGT            groupmeet
 
-groupmeet1:
-	VPANDD      Z13, Z2, Z2
-	VFMADD213PS Z15, Z9, Z2
-	VMOVUPS     Z2, 64(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
-	VPUNPCKHBW  Z0, Z1, Z1
-	VPSLLD      $0x10, Z1, Z0
-	VFMADD213PS Z15, Z9, Z0
-	VMOVUPS     Z0, 128(SI)
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
-	VPANDD      Z13, Z1, Z1
-	VFMADD213PS Z15, Z9, Z1
-	VMOVUPS     Z1, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 844(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ          DI, DI
+	JEQ            return
+	CMPQ           R11, DI
+	JLT            groupodd
 	VBROADCASTSS   (BX), Z9
 	MOVQ           $-1, AX
 	BZHIQ          DI, AX, AX
@@ -204,28 +212,14 @@ grouppiece:
 	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -258,13 +252,13 @@ short2loop:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -297,13 +291,16 @@ short4loop:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1232(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -350,10 +347,12 @@ laneloop:
 	MOVQ           560(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1232(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -391,53 +390,47 @@ groupstream:
 	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            groupstream
 	JMP            groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1224(SP)
+	MOVQ 1216(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1240(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1240(SP), BX
+	MOVQ $+64, 1208(SP)
+	MOVQ 1224(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1224(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1496(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2072(SP)
+	LEAQ 1496(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1232(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2072(SP), BX
+	MOVQ 1224(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -464,8 +457,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -494,8 +487,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -515,9 +508,9 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeZeroPointPacked4AVX512VBMI(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeZeroPointPacked4AVX512VBMI(SB), $848-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointPacked4AVX512VBMI(SB), $3184-64
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale, Z0 zeroPoint, Z8 ToFloat
 	// vector registers in use at once: 14
@@ -541,29 +534,38 @@ TEXT ·DequantizeZeroPointPacked4AVX512VBMI(SB), $848-64
 	VMOVUPS      constantsAVX512VBMI<>+324(SB), Z1
 	VPANDD       Z3, Z1, Z1
 	VPXORD       Z1, Z0, Z10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1480(SP)
+	LEAQ  848(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -598,27 +600,34 @@ grouploop:
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+64, R9
-	CMPQ           R9, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS (BX), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1472(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1108(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -626,68 +635,68 @@ groupmeet0:
 	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VSUBPS         Z9, Z3, Z3
-	VFMADD213PS    Z15, Z8, Z3
+	VMOVUPS        (R15), Z4
+	VMOVUPS        (BX), Z5
+	VPERMPS        Z5, Z4, Z6
+	VMOVUPS        (R8), Z7
+	VPERMPS        Z7, Z4, Z4
+	VCVTDQ2PS      Z4, Z4
+	VSUBPS         Z4, Z3, Z3
+	VFMADD213PS    Z15, Z6, Z3
 	VMOVUPS        Z3, (SI)
-	SUBQ           $+16, R9
-	JLT            groupmeet1cross
+	VPANDD         Z13, Z2, Z2
+	VMOVUPS        64(R15), Z3
+	VPERMPS        Z5, Z3, Z4
+	VPERMPS        Z7, Z3, Z3
+	VCVTDQ2PS      Z3, Z3
+	VSUBPS         Z3, Z2, Z2
+	VFMADD213PS    Z15, Z4, Z2
+	VMOVUPS        Z2, 64(SI)
+	VPUNPCKHBW     Z0, Z1, Z1
+	VPSLLD         $0x10, Z1, Z0
+	VMOVUPS        128(R15), Z2
+	VPERMPS        Z5, Z2, Z3
+	VPERMPS        Z7, Z2, Z2
+	VCVTDQ2PS      Z2, Z2
+	VSUBPS         Z2, Z0, Z0
+	VFMADD213PS    Z15, Z3, Z0
+	VMOVUPS        Z0, 128(SI)
+	VPANDD         Z13, Z1, Z1
+	VMOVUPS        192(R15), Z0
+	VPERMPS        Z5, Z0, Z5
+	VPERMPS        Z7, Z0, Z7
+	VCVTDQ2PS      Z7, Z7
+	VSUBPS         Z7, Z1, Z1
+	VFMADD213PS    Z15, Z5, Z1
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	ADDQ           1440(SP), R15
+	MOVQ           R15, R13
+	SUBQ           1448(SP), R13
+	XORL           AX, AX
+	CMPQ           1456(SP), R15
+	CMOVQCS        R13, R15
+	ADCQ           1432(SP), AX
+	LEAQ           (BX)(AX*4), BX
+	LEAQ           (R8)(AX*4), R8
+	SUBQ           $+64, DI
+	CMPQ           DI, 1472(SP)
+	JLT            groupmet
+	CMPQ           R15, 1464(SP)
+	JGT            groupmeet
 
-groupmeet1:
-	VPANDD      Z13, Z2, Z2
-	VSUBPS      Z9, Z2, Z2
-	VFMADD213PS Z15, Z8, Z2
-	VMOVUPS     Z2, 64(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet2cross
-
-groupmeet2:
-	VPUNPCKHBW  Z0, Z1, Z1
-	VPSLLD      $0x10, Z1, Z0
-	VSUBPS      Z9, Z0, Z0
-	VFMADD213PS Z15, Z8, Z0
-	VMOVUPS     Z0, 128(SI)
-	SUBQ        $+16, R9
-	JLT         groupmeet3cross
-
-groupmeet3:
-	VPANDD      Z13, Z1, Z1
-	VSUBPS      Z9, Z1, Z1
-	VFMADD213PS Z15, Z8, Z1
-	VMOVUPS     Z1, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	SUBQ        $+64, DI
-	CMPQ        R9, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R9, $+64
-	JLT         groupmeet
-	JMP         groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ          DI, DI
+	JEQ            return
+	CMPQ           R11, DI
+	JLT            groupodd
 	VBROADCASTSS   (BX), Z9
 	VBROADCASTSS   (R8), Z0
 	VCVTDQ2PS      Z0, Z8
@@ -734,29 +743,14 @@ grouppiece:
 	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -798,13 +792,13 @@ short2loop:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2loop
 	JMP              few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -850,13 +844,16 @@ short4loop:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4loop
 	JMP              few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1496(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -917,10 +914,12 @@ laneloop:
 	MOVQ           824(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1496(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -962,58 +961,57 @@ groupstream:
 	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+64, R9
-	CMPQ           R9, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            groupstream
 	JMP            groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1488(SP)
+	MOVQ 1480(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1504(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1504(SP), BX
+	LEAQ 2344(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2344(SP), R8
+	MOVQ $+64, 1472(SP)
+	MOVQ 1488(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(R8), Z7
-	VCVTDQ2PS    Z7, Z6
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z6, K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1488(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2336(SP)
+	LEAQ 1760(SP), BX
+	LEAQ 2600(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3176(SP)
+	LEAQ 2600(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1496(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2336(SP), BX
+	MOVQ 3176(SP), R8
+	MOVQ 1488(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -1049,8 +1047,8 @@ short2stream:
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+2, R9
-	CMPQ             R9, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -1092,8 +1090,8 @@ short4stream:
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
 	ADDQ             $+32, DX
-	SUBQ             $+4, R9
-	CMPQ             R9, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
@@ -1118,12 +1116,12 @@ lanestage:
 	JMP  laneloop
 
 // func DequantizeMinvalPacked4AVX512VBMI(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeMinvalPacked4AVX512VBMI(SB), $848-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
+TEXT ·DequantizeMinvalPacked4AVX512VBMI(SB), $3184-64
+	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale, Z8 minval
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1145,28 +1143,37 @@ TEXT ·DequantizeMinvalPacked4AVX512VBMI(SB), $848-64
 	VMOVUPS      constantsAVX512VBMI<>+324(SB), Z1
 	VPANDD       Z3, Z1, Z1
 	VPXORD       Z1, Z0, Z10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1480(SP)
+	LEAQ  848(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1205,26 +1212,34 @@ grouploop:
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+64, R9
-	CMPQ           R9, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            grouploop
 
 groupwhole:
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1472(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1108(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1232,72 +1247,68 @@ groupmeet0:
 	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
+	VMOVUPS        (R15), Z4
+	VMOVUPS        (BX), Z5
+	VPERMPS        Z5, Z4, Z6
+	VMOVUPS        (R8), Z7
+	VPERMPS        Z7, Z4, Z4
 	VSUBPS         Z15, Z3, Z3
-	VMULPS         Z9, Z3, Z3
-	VADDPS         Z8, Z3, Z3
+	VMULPS         Z6, Z3, Z3
+	VADDPS         Z4, Z3, Z3
 	VMOVUPS        Z3, (SI)
-	SUBQ           $+16, R9
-	JLT            groupmeet1cross
+	VPANDD         Z13, Z2, Z2
+	VMOVUPS        64(R15), Z3
+	VPERMPS        Z5, Z3, Z4
+	VPERMPS        Z7, Z3, Z3
+	VSUBPS         Z15, Z2, Z2
+	VMULPS         Z4, Z2, Z2
+	VADDPS         Z3, Z2, Z2
+	VMOVUPS        Z2, 64(SI)
+	VPUNPCKHBW     Z0, Z1, Z1
+	VPSLLD         $0x10, Z1, Z0
+	VMOVUPS        128(R15), Z2
+	VPERMPS        Z5, Z2, Z3
+	VPERMPS        Z7, Z2, Z2
+	VSUBPS         Z15, Z0, Z0
+	VMULPS         Z3, Z0, Z0
+	VADDPS         Z2, Z0, Z0
+	VMOVUPS        Z0, 128(SI)
+	VPANDD         Z13, Z1, Z1
+	VMOVUPS        192(R15), Z0
+	VPERMPS        Z5, Z0, Z5
+	VPERMPS        Z7, Z0, Z7
+	VSUBPS         Z15, Z1, Z1
+	VMULPS         Z5, Z1, Z1
+	VADDPS         Z7, Z1, Z1
+	VMOVUPS        Z1, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	ADDQ           1440(SP), R15
+	MOVQ           R15, R13
+	SUBQ           1448(SP), R13
+	XORL           AX, AX
+	CMPQ           1456(SP), R15
+	CMOVQCS        R13, R15
+	ADCQ           1432(SP), AX
+	LEAQ           (BX)(AX*4), BX
+	LEAQ           (R8)(AX*4), R8
+	SUBQ           $+64, DI
+	CMPQ           DI, 1472(SP)
+	JLT            groupmet
+	CMPQ           R15, 1464(SP)
+	JGT            groupmeet
 
-groupmeet1:
-	VPANDD  Z13, Z2, Z2
-	VSUBPS  Z15, Z2, Z2
-	VMULPS  Z9, Z2, Z2
-	VADDPS  Z8, Z2, Z2
-	VMOVUPS Z2, 64(SI)
-	SUBQ    $+16, R9
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VPUNPCKHBW Z0, Z1, Z1
-	VPSLLD     $0x10, Z1, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z9, Z0, Z0
-	VADDPS     Z8, Z0, Z0
-	VMOVUPS    Z0, 128(SI)
-	SUBQ       $+16, R9
-	JLT        groupmeet3cross
-
-groupmeet3:
-	VPANDD  Z13, Z1, Z1
-	VSUBPS  Z15, Z1, Z1
-	VMULPS  Z9, Z1, Z1
-	VADDPS  Z8, Z1, Z1
-	VMOVUPS Z1, 192(SI)
-	ADDQ    $+256, SI
-	ADDQ    $+32, DX
-	SUBQ    $+64, DI
-	CMPQ    R9, $+1
-	JLT     groupnext
-	CMPQ    DI, $+64
-	JLT     grouptail
-	CMPQ    R9, $+64
-	JLT     groupmeet
-	JMP     groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ          DI, DI
+	JEQ            return
+	CMPQ           R11, DI
+	JLT            groupodd
 	VBROADCASTSS   (BX), Z9
 	VBROADCASTSS   (R8), Z8
 	MOVQ           $-1, AX
@@ -1347,29 +1358,14 @@ grouppiece:
 	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1411,13 +1407,13 @@ short2loop:
 	ADDQ           $+8, R8
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+2, R9
-	CMPQ           R9, $+2
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
 	JGE            short2loop
 	JMP            few
 
 short4:
-	CMPQ R9, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1459,13 +1455,16 @@ short4loop:
 	ADDQ           $+16, R8
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+4, R9
-	CMPQ           R9, $+4
+	SUBQ           $+4, R11
+	CMPQ           R11, $+4
 	JGE            short4loop
 	JMP            few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1496(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1526,10 +1525,12 @@ laneloop:
 	MOVQ           824(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1496(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1575,56 +1576,57 @@ groupstream:
 	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+64, R9
-	CMPQ           R9, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            groupstream
 	JMP            groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1488(SP)
+	MOVQ 1480(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1504(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1504(SP), BX
+	LEAQ 2344(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2344(SP), R8
+	MOVQ $+64, 1472(SP)
+	MOVQ 1488(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(R8), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1488(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
+grouprepeat:
+	LEAQ 1760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2336(SP)
+	LEAQ 1760(SP), BX
+	LEAQ 2600(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3176(SP)
+	LEAQ 2600(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1496(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2336(SP), BX
+	MOVQ 3176(SP), R8
+	MOVQ 1488(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ           (DX)(CX*1), AX
@@ -1660,8 +1662,8 @@ short2stream:
 	ADDQ           $+8, R8
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+2, R9
-	CMPQ           R9, $+2
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
 	JGE            short2stream
 	JMP            few
 
@@ -1699,8 +1701,8 @@ short4stream:
 	ADDQ           $+16, R8
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+4, R9
-	CMPQ           R9, $+4
+	SUBQ           $+4, R11
+	CMPQ           R11, $+4
 	JGE            short4stream
 	JMP            few
 

@@ -6,11 +6,11 @@
 
 // func DequantizeInt8NEON(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $200-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizeInt8NEON(SB), 0, $632-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -21,21 +21,30 @@ TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $200-56
 	VDUP R16, V14.S4
 	MOVD $2155905152, R16
 	VDUP R16, V13.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -63,86 +72,89 @@ grouploop:
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V12.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V5.S4
+	FMOVQ F5, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V12.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -151,8 +163,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -162,23 +173,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -228,49 +229,46 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V10.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
-	VCMEQ V31.S4, V11.S4, V11.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V11.B16, V10.B16
-	VBSL V12.B16, V31.B16, V10.B16
-	VMOV V10.B16, V12.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -288,11 +286,11 @@ lanestage:
 
 // func DequantizeZeroPointInt8NEON(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointInt8NEON(SB), 0, $920-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -304,23 +302,32 @@ TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $264-64
 	VDUP R16, V14.S4
 	MOVD $2155905152, R16
 	VDUP R16, V13.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -352,93 +359,104 @@ grouploop:
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	VLD1R (R3), [V11.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
+	VFMLA V5.S4, V2.S4, V3.S4
 	FMOVQ F3, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
+	VFMLA V3.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
+	VFMLA V3.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
@@ -449,8 +467,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -460,24 +477,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -541,57 +547,56 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V8.S4]
-	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
-	ADD $4, R5, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	VMOV V10.B16, V9.B16
-	VBSL V12.B16, V7.B16, V9.B16
-	VMOV V9.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -614,8 +619,8 @@ lanestage:
 
 // func DequantizeMinvalInt8NEON(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalInt8NEON(SB), 0, $920-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080
 	// per group: V11 scale, V10 minval
 	// vector registers in use at once: 11
@@ -632,22 +637,31 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $264-64
 	VDUP R16, V13.S4
 	MOVD $2155905152, R16
 	VDUP R16, V12.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
@@ -679,92 +693,100 @@ grouploop:
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	FMOVQ F2, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 32(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 224(RSP)
@@ -774,8 +796,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -785,24 +806,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -862,56 +872,56 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -934,11 +944,11 @@ lanestage:
 
 // func DequantizeUint8NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $200-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizeUint8NEON(SB), 0, $632-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -947,21 +957,30 @@ TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $200-56
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
 	VDUP R16, V14.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V13.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -988,85 +1007,88 @@ grouploop:
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V13.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V13.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V5.S4
+	FMOVQ F5, (R1)
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(R1)
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V13.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V13.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -1075,8 +1097,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -1086,23 +1107,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1151,49 +1162,46 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V11.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eab67ec // smax v12.4s, v31.4s, v11.4s
-	VCMEQ V31.S4, V12.S4, V12.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V12.B16, V11.B16
-	VBSL V13.B16, V31.B16, V11.B16
-	VMOV V11.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -1211,11 +1219,11 @@ lanestage:
 
 // func DequantizeZeroPointUint8NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointUint8NEON(SB), 0, $920-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1225,23 +1233,32 @@ TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $264-64
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
 	VDUP R16, V14.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -1272,92 +1289,103 @@ grouploop:
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
-	VLD1R (R3), [V12.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
 	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V3.S4
+	VFMLA V5.S4, V2.S4, V3.S4
 	FMOVQ F3, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
 	VZIP2 V15.H8, V1.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
+	VFMLA V3.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
+	VFMLA V3.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
 	VZIP2 V15.H8, V0.H8, V0.H8
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
@@ -1368,8 +1396,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -1379,24 +1406,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1459,57 +1475,56 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V9.S4]
-	WORD $0x4e21d928 // scvtf v8.4s, v9.4s
-	ADD $4, R5, R16
-	VDUP R16, V10.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
-	VCMEQ V31.S4, V11.S4, V11.S4
-	VMOV V11.B16, V10.B16
-	VBSL V13.B16, V8.B16, V10.B16
-	VMOV V10.B16, V13.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V11.B16, V10.B16
-	VBSL V12.B16, V31.B16, V10.B16
-	VMOV V10.B16, V12.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -1532,8 +1547,8 @@ lanestage:
 
 // func DequantizeMinvalUint8NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalUint8NEON(SB), 0, $920-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000
 	// per group: V12 scale, V11 minval
 	// vector registers in use at once: 10
@@ -1548,22 +1563,31 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $264-64
 	VDUP R16, V14.S4
 	MOVD $1258291200, R16
 	VDUP R16, V13.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -1594,91 +1618,99 @@ grouploop:
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	FMOVQ F2, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 32(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V11.S4]
 	MOVD R1, 224(RSP)
@@ -1688,8 +1720,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -1699,24 +1730,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1775,56 +1795,56 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V12.B16, V31.B16, V9.B16
-	VMOV V9.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -1847,11 +1867,11 @@ lanestage:
 
 // func DequantizePacked4NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked4NEON(SB), NOSPLIT, $200-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked4NEON(SB), 0, $632-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1870,21 +1890,30 @@ TEXT ·DequantizePacked4NEON(SB), NOSPLIT, $200-56
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
 	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1915,23 +1944,30 @@ grouploop:
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $8, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V11.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -1940,64 +1976,60 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V5.S4
+	FMOVQ F5, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $8, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -2006,8 +2038,7 @@ grouppiece:
 	CALL ·stageIn4NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -2017,23 +2048,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0>>1, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2086,49 +2107,46 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -2146,11 +2164,11 @@ lanestage:
 
 // func DequantizeZeroPointPacked4NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked4NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked4NEON(SB), 0, $920-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 14
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2170,23 +2188,32 @@ TEXT ·DequantizeZeroPointPacked4NEON(SB), NOSPLIT, $264-64
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
 	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2221,25 +2248,31 @@ grouploop:
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $8, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -2248,69 +2281,74 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
+	VFMLA V5.S4, V2.S4, V3.S4
 	FMOVQ F3, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
+	VFMLA V3.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
+	VFMLA V3.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $8, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
@@ -2321,8 +2359,7 @@ grouppiece:
 	CALL ·stageIn4NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -2332,24 +2369,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0>>1, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2416,57 +2442,56 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V7.S4]
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V6.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -2489,8 +2514,8 @@ lanestage:
 
 // func DequantizeMinvalPacked4NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalPacked4NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalPacked4NEON(SB), 0, $920-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
 	// vector registers in use at once: 12
@@ -2515,22 +2540,31 @@ TEXT ·DequantizeMinvalPacked4NEON(SB), NOSPLIT, $264-64
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
 	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2565,24 +2599,31 @@ grouploop:
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $8, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -2591,69 +2632,70 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V13.H8, V1.H8, V2.H8
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	FMOVQ F2, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 32(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $8, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	MOVD R1, 224(RSP)
@@ -2663,8 +2705,7 @@ grouppiece:
 	CALL ·stageIn4NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -2674,24 +2715,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0>>1, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2754,56 +2784,56 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -2826,11 +2856,11 @@ lanestage:
 
 // func DequantizePacked2NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizePacked2NEON(SB), NOSPLIT, $200-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizePacked2NEON(SB), 0, $632-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2849,21 +2879,30 @@ TEXT ·DequantizePacked2NEON(SB), NOSPLIT, $200-56
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
 	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2896,23 +2935,30 @@ grouploop:
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $4, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V11.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -2923,64 +2969,60 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V5.S4
+	FMOVQ F5, (R1)
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R1)
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(R1)
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $4, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -2989,8 +3031,7 @@ grouppiece:
 	CALL ·stageIn2NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -3000,23 +3041,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0>>2, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -3071,49 +3102,46 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -3131,11 +3159,11 @@ lanestage:
 
 // func DequantizeZeroPointPacked2NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointPacked2NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeZeroPointPacked2NEON(SB), 0, $920-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 14
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3155,23 +3183,32 @@ TEXT ·DequantizeZeroPointPacked2NEON(SB), NOSPLIT, $264-64
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
 	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -3208,25 +3245,31 @@ grouploop:
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $4, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -3237,69 +3280,74 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
 	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
+	VFMLA V5.S4, V2.S4, V3.S4
 	FMOVQ F3, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
 	VZIP2 V14.H8, V1.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
+	VFMLA V3.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V14.H8, V0.H8, V1.H8
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
+	VFMLA V3.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
 	VZIP2 V14.H8, V0.H8, V0.H8
 	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V1.S4
+	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $4, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
@@ -3310,8 +3358,7 @@ grouppiece:
 	CALL ·stageIn2NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -3321,24 +3368,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0>>2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -3407,57 +3443,56 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VLD1R (R16), [V7.S4]
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V6.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -3480,8 +3515,8 @@ lanestage:
 
 // func DequantizeMinvalPacked2NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalPacked2NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
+TEXT ·DequantizeMinvalPacked2NEON(SB), 0, $920-64
+	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
 	// vector registers in use at once: 12
@@ -3506,22 +3541,31 @@ TEXT ·DequantizeMinvalPacked2NEON(SB), NOSPLIT, $264-64
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
 	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -3558,24 +3602,31 @@ grouploop:
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $4, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
@@ -3586,69 +3637,70 @@ groupmeet0:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V13.H8, V1.H8, V2.H8
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ (R15), F3
+	FMOVQ (R3), F4
+	VTBL V3.B16, [V4.B16], V5.B16
+	FMOVQ (R4), F6
+	VTBL V3.B16, [V6.B16], V3.B16
 	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	FMOVQ F2, (R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V13.H8, V0.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V4.B16], V3.B16
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 32(R1)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
 	VZIP2 V13.H8, V0.H8, V0.H8
 	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V4.B16], V4.B16
+	VTBL V1.B16, [V6.B16], V6.B16
 	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $4, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	MOVD R1, 224(RSP)
@@ -3658,8 +3710,7 @@ grouppiece:
 	CALL ·stageIn2NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -3669,24 +3720,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0>>2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -3751,56 +3791,56 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1

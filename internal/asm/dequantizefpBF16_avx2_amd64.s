@@ -5,12 +5,12 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeFpE4M3BF16AVX2(SB), $272-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·DequantizeFpE4M3BF16AVX2(SB), $1056-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 table, Y11 0x7fff, Y10 0xffffffff
 	// per group: Y0 scale, Y9 Mul
-	// vector registers in use at once: 14
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -20,26 +20,35 @@ TEXT ·DequantizeFpE4M3BF16AVX2(SB), $272-56
 	VMOVUPS      constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+40(SB), Y11
 	VBROADCASTSS constantsAVX2<>+44(SB), Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 608(SP)
+	LEAQ  264(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y9
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -105,91 +114,93 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+32, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 600(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 396(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Y9, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Y9, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Y9, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS   Y9, Y3
-	VPOR      (DX), Y14, Y4
-	VPCMPEQB  Y10, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y10, Y0, Y0
+	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
-	VMOVQ     (DX), X4
-	VPSHUFB   X12, X4, X4
-	VPSRAW    $0x01, X4, X5
-	VPAND     X13, X5, X5
-	VCVTPH2PS X5, Y5
-	VMULPS    Y0, Y5, Y5
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X4
+	VMOVUPS   (R15), Y0
+	VMOVUPS   (BX), Y1
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     (DX), X2
+	VPSHUFB   X12, X2, X2
+	VPSRAW    $0x01, X2, X3
+	VPAND     X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   32(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     8(DX), X2
+	VPSHUFB   X12, X2, X2
+	VPSRAW    $0x01, X2, X4
 	VPAND     X13, X4, X4
 	VCVTPH2PS X4, Y4
-	VMULPS    Y1, Y4, Y4
-	VPSLLD    $0x0f, Y5, Y0
+	VMULPS    Y0, Y4, Y4
+	VPSLLD    $0x0f, Y3, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y5, Y0
+	VPADDD    Y0, Y3, Y0
 	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y4, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y4, Y2
+	VPADDD    Y11, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y2, Y1, Y1
+	VMOVUPS   64(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     16(DX), X2
+	VPSHUFB   X12, X2, X2
+	VPSRAW    $0x01, X2, X3
+	VPAND     X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   96(R15), Y0
+	VPERMPS   Y1, Y0, Y1
+	VMULPS    Y1, Y15, Y1
 	VMOVQ     24(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X2
 	VPAND     X13, X2, X2
 	VCVTPH2PS X2, Y2
-	VMULPS    Y3, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VMULPS    Y1, Y2, Y2
+	VPSLLD    $0x0f, Y3, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y3, Y0
 	VPADDD    Y11, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
@@ -202,37 +213,31 @@ groupmeet3:
 	VMOVUPS   Y0, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+32, DX
+	ADDQ      568(SP), R15
+	MOVQ      R15, R13
+	SUBQ      576(SP), R13
+	XORL      AX, AX
+	CMPQ      584(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      560(SP), AX
+	LEAQ      (BX)(AX*4), BX
 	SUBQ      $+32, DI
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 600(SP)
+	JLT       groupmet
+	CMPQ      R15, 592(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 396(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y9
 	MOVQ         SI, 224(SP)
@@ -242,37 +247,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 232(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R8, 248(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  232(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  248(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 224(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 232(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -344,13 +333,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	ADDQ $+32, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 624(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -439,10 +431,12 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 624(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -516,8 +510,8 @@ groupstream:
 	VMOVNTPS  Y0, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+32, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       groupstream
 	JMP       groupwhole
 
@@ -526,118 +520,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
-	VMULPS       Y2, Y15, Y3
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R8, $-7
-	JGE  groupmeet0mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS 4(BX), Y3
-	VMULPS       Y3, Y15, Y4
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	VBROADCASTSS 4(BX), Y4
-	VMULPS       Y4, Y15, Y5
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBLENDVPS    Y2, Y5, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y15, Y6
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBLENDVPS    Y3, Y6, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 616(SP)
+	MOVQ 608(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 632(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 632(SP), BX
+	MOVQ $+32, 600(SP)
+	MOVQ 616(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 396(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 616(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1048(SP)
+	LEAQ 760(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 624(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1048(SP), BX
+	MOVQ 616(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -704,8 +627,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -745,48 +668,48 @@ rare:
 	VBROADCASTSS times+24(FP), Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPCMPEQD     Y3, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VMULPS       Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      32(BX), Y0
 	VBROADCASTSS times+24(FP), Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    8(DX), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VPCMPEQD     Y4, Y2, Y4
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VPADDD       Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VFMADD231PS  Y5, Y2, Y6
 	VMINPS       Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VBLENDVPS    Y4, Y0, Y6, Y4
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VMULPS       Y0, Y4, Y4
 	VMULPS       Y1, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+40(SB), Y0
@@ -807,48 +730,48 @@ rare:
 	VBROADCASTSS times+24(FP), Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    16(DX), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPCMPEQD     Y3, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VMULPS       Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      96(BX), Y0
 	VBROADCASTSS times+24(FP), Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    24(DX), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VPCMPEQD     Y4, Y2, Y4
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
 	VPADDD       Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
 	VFMADD231PS  Y5, Y2, Y6
 	VMINPS       Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VBLENDVPS    Y4, Y0, Y6, Y4
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VMULPS       Y0, Y4, Y4
 	VMULPS       Y1, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+40(SB), Y0
@@ -881,40 +804,49 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE5M2BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeFpE5M2BF16AVX2(SB), $272-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
+TEXT ·DequantizeFpE5M2BF16AVX2(SB), $1056-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0x7fff, Y11 0xffffffff
 	// per group: Y0 scale, Y10 Mul
-	// vector registers in use at once: 15
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+108(SB), Y14
+	VBROADCASTSS constantsAVX2<>+76(SB), Y14
 	VMOVUPS      constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+40(SB), Y12
 	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 608(SP)
+	LEAQ  264(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y10
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -972,126 +904,122 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+32, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 600(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 396(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Y10, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Y10, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Y10, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS   Y10, Y3
-	VPOR      (DX), Y14, Y4
-	VPCMPEQB  Y11, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y11, Y0, Y0
+	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
-	VMOVQ     (DX), X4
-	VPSHUFB   X13, X4, X4
-	VCVTPH2PS X4, Y4
-	VMULPS    Y0, Y4, Y4
-	VMOVQ     8(DX), X0
+	VMOVUPS   (R15), Y0
+	VMOVUPS   (BX), Y1
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     (DX), X2
+	VPSHUFB   X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   32(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     8(DX), X3
+	VPSHUFB   X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y3, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   64(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     16(DX), X2
+	VPSHUFB   X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   96(R15), Y0
+	VPERMPS   Y1, Y0, Y1
+	VMULPS    Y1, Y15, Y1
+	VMOVQ     24(DX), X0
 	VPSHUFB   X13, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y1, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
+	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
+	VPADDD    Y1, Y2, Y1
 	VPADDD    Y12, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSRLD    $0x10, Y1, Y1
-	VPSRLD    $0x10, Y4, Y4
-	VPACKUSDW Y4, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y2, Y0, Y0
-	VMOVQ     24(DX), X1
-	VPSHUFB   X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y3, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y12, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
 	VPSRLD    $0x10, Y2, Y2
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
+	VPACKUSDW Y2, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+32, DX
+	ADDQ      568(SP), R15
+	MOVQ      R15, R13
+	SUBQ      576(SP), R13
+	XORL      AX, AX
+	CMPQ      584(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      560(SP), AX
+	LEAQ      (BX)(AX*4), BX
 	SUBQ      $+32, DI
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 600(SP)
+	JLT       groupmet
+	CMPQ      R15, 592(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 396(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y10
 	MOVQ         SI, 224(SP)
@@ -1101,37 +1029,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 232(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R8, 248(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  232(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  248(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 224(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 232(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1195,13 +1107,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	ADDQ $+32, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 624(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1282,10 +1197,12 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 624(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1351,8 +1268,8 @@ groupstream:
 	VMOVNTPS  Y2, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+32, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       groupstream
 	JMP       groupwhole
 
@@ -1361,60 +1278,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y15, Y6
-	LEAL         7(R8), AX
-	VMOVD        AX, X9
-	VPBROADCASTD X9, Y9
-	VMOVDQU      constantsAVX2<>+48(SB), Y8
-	VPCMPGTD     Y9, Y8, Y9
-	VBLENDVPS    Y9, Y6, Y10, Y10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 616(SP)
+	MOVQ 608(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 632(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 632(SP), BX
+	MOVQ $+32, 600(SP)
+	MOVQ 616(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 396(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 616(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1048(SP)
+	LEAQ 760(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 624(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1048(SP), BX
+	MOVQ 616(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1473,8 +1377,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1517,7 +1421,7 @@ rare:
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      32(BX), Y1
 	VMULPS       Y1, Y15, Y1
@@ -1579,39 +1483,48 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE2M1BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $256-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·DequantizeFpE2M1BF16AVX2(SB), $1040-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0x80000000, Y12 0x7fff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 12
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+112(SB), Y14
-	VBROADCASTSS constantsAVX2<>+96(SB), Y13
+	VMOVUPS      constantsAVX2<>+80(SB), Y14
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
 	VBROADCASTSS constantsAVX2<>+40(SB), Y12
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 592(SP)
+	LEAQ  248(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1678,131 +1591,133 @@ grouploop:
 	VMOVUPS    Y2, 32(SI)
 	ADDQ       $+64, SI
 	ADDQ       $+16, DX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
 	JGE        grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y11
-
-groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXBQ (DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VPMOVZXBQ 4(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SI)
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VPMOVZXBQ 12(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-	ADDQ      $+64, SI
-	ADDQ      $+16, DX
-	SUBQ      $+32, DI
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 584(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 380(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS   (R15), Y0
+	VMOVUPS   (BX), Y1
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VPMOVZXBQ (DX), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   32(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VPMOVZXBQ 4(DX), Y3
+	VPSLLQ    $0x1c, Y3, Y4
+	VPOR      Y3, Y4, Y4
+	VPERMPS   Y14, Y4, Y3
+	VPSLLD    $0x1c, Y4, Y4
+	VPAND     Y13, Y4, Y4
+	VPOR      Y4, Y3, Y3
+	VMULPS    Y0, Y3, Y3
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y3, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VMOVUPS   64(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VPMOVZXBQ 8(DX), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   96(R15), Y0
+	VPERMPS   Y1, Y0, Y1
+	VMULPS    Y1, Y15, Y1
+	VPMOVZXBQ 12(DX), Y0
+	VPSLLQ    $0x1c, Y0, Y3
+	VPOR      Y0, Y3, Y3
+	VPERMPS   Y14, Y3, Y0
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSRLD    $0x10, Y1, Y1
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y1, Y1
+	VPERMQ    $0xd8, Y1, Y1
+	VMOVUPS   Y1, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+16, DX
+	ADDQ      552(SP), R15
+	MOVQ      R15, R13
+	SUBQ      560(SP), R13
+	XORL      AX, AX
+	CMPQ      568(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      544(SP), AX
+	LEAQ      (BX)(AX*4), BX
+	SUBQ      $+32, DI
+	CMPQ      DI, 584(SP)
+	JLT       groupmet
+	CMPQ      R15, 576(SP)
+	JGT       groupmeet
+
+groupmet:
+	LEAQ 380(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
 	MOVQ         SI, 208(SP)
@@ -1812,39 +1727,23 @@ grouppiece:
 	CALL         ·stageIn4AVX2(SB)
 	MOVQ         DX, 216(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R8, 232(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  208(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  216(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	MOVQ  232(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 208(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 216(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1917,13 +1816,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 608(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2013,10 +1915,12 @@ laneloop:
 	MOVQ      224(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 608(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2093,56 +1997,47 @@ groupstream:
 	VMOVNTPS  Y2, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+16, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       groupstream
 	JMP       groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 600(SP)
+	MOVQ 592(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 616(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 616(SP), BX
+	MOVQ $+32, 584(SP)
+	MOVQ 600(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(BX), Y8
-	VMULPS       Y8, Y15, Y7
-	LEAL         7(R8), AX
-	VMOVD        AX, X10
-	VPBROADCASTD X10, Y10
-	VMOVDQU      constantsAVX2<>+48(SB), Y9
-	VPCMPGTD     Y10, Y9, Y10
-	VBLENDVPS    Y10, Y7, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 600(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 744(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1032(SP)
+	LEAQ 744(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 608(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1032(SP), BX
+	MOVQ 600(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -2212,8 +2107,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2244,28 +2139,20 @@ DATA constantsAVX2<>+32(SB)/4, $0x0d800c80
 DATA constantsAVX2<>+36(SB)/4, $0x0f800e80
 DATA constantsAVX2<>+40(SB)/4, $0x00007fff
 DATA constantsAVX2<>+44(SB)/4, $0xffffffff
-DATA constantsAVX2<>+48(SB)/4, $0x00000000
-DATA constantsAVX2<>+52(SB)/4, $0x00000001
-DATA constantsAVX2<>+56(SB)/4, $0x00000002
-DATA constantsAVX2<>+60(SB)/4, $0x00000003
-DATA constantsAVX2<>+64(SB)/4, $0x00000004
-DATA constantsAVX2<>+68(SB)/4, $0x00000005
-DATA constantsAVX2<>+72(SB)/4, $0x00000006
-DATA constantsAVX2<>+76(SB)/4, $0x00000007
-DATA constantsAVX2<>+80(SB)/4, $0x0000007f
-DATA constantsAVX2<>+84(SB)/4, $0x3c000000
-DATA constantsAVX2<>+88(SB)/4, $0x40000000
-DATA constantsAVX2<>+92(SB)/4, $0xbc800000
-DATA constantsAVX2<>+96(SB)/4, $0x80000000
-DATA constantsAVX2<>+100(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+104(SB)/4, $0x3b800000
-DATA constantsAVX2<>+108(SB)/4, $0x83838383
-DATA constantsAVX2<>+112(SB)/4, $0x00000000
-DATA constantsAVX2<>+116(SB)/4, $0x3f000000
-DATA constantsAVX2<>+120(SB)/4, $0x3f800000
-DATA constantsAVX2<>+124(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+128(SB)/4, $0x40000000
-DATA constantsAVX2<>+132(SB)/4, $0x40400000
-DATA constantsAVX2<>+136(SB)/4, $0x40800000
-DATA constantsAVX2<>+140(SB)/4, $0x40c00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144
+DATA constantsAVX2<>+48(SB)/4, $0x0000007f
+DATA constantsAVX2<>+52(SB)/4, $0x3c000000
+DATA constantsAVX2<>+56(SB)/4, $0x40000000
+DATA constantsAVX2<>+60(SB)/4, $0xbc800000
+DATA constantsAVX2<>+64(SB)/4, $0x80000000
+DATA constantsAVX2<>+68(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+72(SB)/4, $0x3b800000
+DATA constantsAVX2<>+76(SB)/4, $0x83838383
+DATA constantsAVX2<>+80(SB)/4, $0x00000000
+DATA constantsAVX2<>+84(SB)/4, $0x3f000000
+DATA constantsAVX2<>+88(SB)/4, $0x3f800000
+DATA constantsAVX2<>+92(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+96(SB)/4, $0x40000000
+DATA constantsAVX2<>+100(SB)/4, $0x40400000
+DATA constantsAVX2<>+104(SB)/4, $0x40800000
+DATA constantsAVX2<>+108(SB)/4, $0x40c00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $112

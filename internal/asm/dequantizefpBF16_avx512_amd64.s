@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeFpE4M3BF16AVX512(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE4M3BF16AVX512(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x80808080, Z13 0xbfffbfff, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
 	// per group: Z0 scale, Z7 Mul
 	// vector registers in use at once: 20
@@ -22,28 +22,37 @@ TEXT ·DequantizeFpE4M3BF16AVX512(SB), $496-56
 	VMOVUPS      constantsAVX512<>+16(SB), Z10
 	VMOVUPS      constantsAVX512<>+80(SB), Z9
 	VBROADCASTSS constantsAVX512<>+144(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z7
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -89,113 +98,109 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z7
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Z7, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Z7, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Z7, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS       Z7, Z3
-	VPORD         (DX), Z14, Z4
-	VPCMPEQB      Z8, Z4, K1
-	KORTESTQ      K1, K1
-	JNE           groupmeetrare
-	VPMOVSXBW     (DX), Z4
-	VPSLLW        $0x07, Z4, Z4
-	VPANDD        Z13, Z4, Z4
-	VCVTPH2PS     Y4, Z16
-	VMULPS        Z0, Z16, Z16
-	VEXTRACTI64X4 $0x01, Z4, Y4
-	VCVTPH2PS     Y4, Z4
-	VMULPS        Z1, Z4, Z4
-	VMOVDQA64     Z16, Z0
-	VPERMT2W      Z4, Z9, Z0
-	VPERMT2W      Z4, Z10, Z16
-	VPTERNLOGD    $0xf8, Z12, Z0, Z16
-	VPCMPUW       $0x06, Z11, Z16, K1
-	VPADDW        Z12, Z0, K1, Z0
-	VMOVUPS       Z0, (SI)
-	VPMOVSXBW     32(DX), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z13, Z0, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z2, Z1, Z1
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z3, Z0, Z0
-	VMOVDQA64     Z1, Z2
-	VPERMT2W      Z0, Z9, Z2
-	VPERMT2W      Z0, Z10, Z1
-	VPTERNLOGD    $0xf8, Z12, Z2, Z1
-	VPCMPUW       $0x06, Z11, Z1, K1
-	VPADDW        Z12, Z2, K1, Z2
-	VMOVUPS       Z2, 64(SI)
-	ADDQ          $+128, SI
-	ADDQ          $+64, DX
-	SUBQ          $+64, DI
-	CMPQ          R8, $+1
-	JLT           groupnext
-	CMPQ          DI, $+64
-	JLT           grouptail
-	CMPQ          R8, $+64
-	JLT           groupmeet
-	JMP           groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z8, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           groupmeetrare
+	VMOVUPS       (R15), Z0
+	VMOVUPS       (BX), Z1
+	VPERMPS       Z1, Z0, Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     (DX), Z2
+	VPSLLW        $0x07, Z2, Z2
+	VPANDD        Z13, Z2, Z2
+	VCVTPH2PS     Y2, Z3
+	VMULPS        Z0, Z3, Z3
+	VMOVUPS       64(R15), Z0
+	VPERMPS       Z1, Z0, Z0
+	VMULPS        Z0, Z15, Z0
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z0, Z2, Z2
+	VMOVDQA64     Z3, Z0
+	VPERMT2W      Z2, Z9, Z0
+	VPERMT2W      Z2, Z10, Z3
+	VPTERNLOGD    $0xf8, Z12, Z0, Z3
+	VPCMPUW       $0x06, Z11, Z3, K1
+	VPADDW        Z12, Z0, K1, Z0
+	VMOVUPS       Z0, (SI)
+	VMOVUPS       128(R15), Z0
+	VPERMPS       Z1, Z0, Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     32(DX), Z2
+	VPSLLW        $0x07, Z2, Z2
+	VPANDD        Z13, Z2, Z2
+	VCVTPH2PS     Y2, Z3
+	VMULPS        Z0, Z3, Z3
+	VMOVUPS       192(R15), Z0
+	VPERMPS       Z1, Z0, Z1
+	VMULPS        Z1, Z15, Z1
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z1, Z2, Z2
+	VMOVDQA64     Z3, Z0
+	VPERMT2W      Z2, Z9, Z0
+	VPERMT2W      Z2, Z10, Z3
+	VPTERNLOGD    $0xf8, Z12, Z0, Z3
+	VPCMPUW       $0x06, Z11, Z3, K1
+	VPADDW        Z12, Z0, K1, Z0
+	VMOVUPS       Z0, 64(SI)
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	ADDQ          1080(SP), R15
+	MOVQ          R15, R13
+	SUBQ          1088(SP), R13
+	XORL          AX, AX
+	CMPQ          1096(SP), R15
+	CMOVQCS       R13, R15
+	ADCQ          1072(SP), AX
+	LEAQ          (BX)(AX*4), BX
+	SUBQ          $+64, DI
+	CMPQ          DI, 1112(SP)
+	JLT           groupmet
+	CMPQ          R15, 1104(SP)
+	JGT           groupmeet
+
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ         DI, DI
+	JEQ           return
+	CMPQ          R11, DI
+	JLT           groupodd
 	VBROADCASTSS  (BX), Z0
 	VMULPS        Z0, Z15, Z7
 	MOVQ          $-1, AX
@@ -250,26 +255,10 @@ grouptailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
 	LEAQ       (DX)(DI*1), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -319,13 +308,13 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -377,13 +366,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -451,10 +443,12 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -507,8 +501,8 @@ groupstream:
 	VMOVNTPS      Z2, 64(SI)
 	ADDQ          $+128, SI
 	ADDQ          $+64, DX
-	SUBQ          $+64, R8
-	CMPQ          R8, $+64
+	SUBQ          $+64, R11
+	CMPQ          R11, $+64
 	JGE           groupstream
 	JMP           groupwhole
 
@@ -516,51 +510,6 @@ grouprare:
 	MOVQ $+1, 480(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z6
-	VMULPS       Z6, Z15, Z5
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z5, K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -570,8 +519,7 @@ groupstage:
 	CALL ·stageIn8AVX512(SB)
 	MOVQ DX, 456(SP)
 	LEAQ 128(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -582,17 +530,49 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 456(SP), DX
 	LEAQ (DX)(DI*1), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ          (DX)(CX*1), AX
@@ -636,8 +616,8 @@ short2stream:
 	ADDQ          $+8, BX
 	ADDQ          $+128, SI
 	ADDQ          $+64, DX
-	SUBQ          $+2, R8
-	CMPQ          R8, $+2
+	SUBQ          $+2, R11
+	CMPQ          R11, $+2
 	JGE           short2stream
 	JMP           few
 
@@ -690,8 +670,8 @@ short4stream:
 	ADDQ          $+16, BX
 	ADDQ          $+128, SI
 	ADDQ          $+64, DX
-	SUBQ          $+4, R8
-	CMPQ          R8, $+4
+	SUBQ          $+4, R11
+	CMPQ          R11, $+4
 	JGE           short4stream
 	JMP           few
 
@@ -819,12 +799,12 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE5M2BF16AVX512(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE5M2BF16AVX512(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x83838383, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
 	// per group: Z0 scale, Z7 Mul
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -836,28 +816,37 @@ TEXT ·DequantizeFpE5M2BF16AVX512(SB), $496-56
 	VMOVUPS      constantsAVX512<>+16(SB), Z10
 	VMOVUPS      constantsAVX512<>+80(SB), Z9
 	VBROADCASTSS constantsAVX512<>+144(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z7
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -903,113 +892,109 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z7
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Z7, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Z7, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Z7, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS        Z7, Z3
-	VPORD          (DX), Z14, Z4
-	VPCMPEQB       Z8, Z4, K1
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z8, Z0, K1
 	KORTESTQ       K1, K1
 	JNE            groupmeetrare
-	VBROADCASTI128 (DX), Y4
-	VPSHUFB        Y13, Y4, Y4
-	VCVTPH2PS      Y4, Z4
-	VMULPS         Z0, Z4, Z4
-	VBROADCASTI128 16(DX), Y0
+	VMOVUPS        (R15), Z0
+	VMOVUPS        (BX), Z1
+	VPERMPS        Z1, Z0, Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 (DX), Y2
+	VPSHUFB        Y13, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z0, Z2, Z2
+	VMOVUPS        64(R15), Z0
+	VPERMPS        Z1, Z0, Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 16(DX), Y3
+	VPSHUFB        Y13, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z0, Z3, Z3
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z9, Z0
+	VPERMT2W       Z3, Z10, Z2
+	VPTERNLOGD     $0xf8, Z12, Z0, Z2
+	VPCMPUW        $0x06, Z11, Z2, K1
+	VPADDW         Z12, Z0, K1, Z0
+	VMOVUPS        Z0, (SI)
+	VMOVUPS        128(R15), Z0
+	VPERMPS        Z1, Z0, Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 32(DX), Y2
+	VPSHUFB        Y13, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z0, Z2, Z2
+	VMOVUPS        192(R15), Z0
+	VPERMPS        Z1, Z0, Z1
+	VMULPS         Z1, Z15, Z1
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y13, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z1, Z0, Z0
-	VMOVDQA64      Z4, Z1
+	VMOVDQA64      Z2, Z1
 	VPERMT2W       Z0, Z9, Z1
-	VPERMT2W       Z0, Z10, Z4
-	VPTERNLOGD     $0xf8, Z12, Z1, Z4
-	VPCMPUW        $0x06, Z11, Z4, K1
+	VPERMT2W       Z0, Z10, Z2
+	VPTERNLOGD     $0xf8, Z12, Z1, Z2
+	VPCMPUW        $0x06, Z11, Z2, K1
 	VPADDW         Z12, Z1, K1, Z1
-	VMOVUPS        Z1, (SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y13, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z2, Z0, Z0
-	VBROADCASTI128 48(DX), Y1
-	VPSHUFB        Y13, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z3, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z9, Z2
-	VPERMT2W       Z1, Z10, Z0
-	VPTERNLOGD     $0xf8, Z12, Z2, Z0
-	VPCMPUW        $0x06, Z11, Z0, K1
-	VPADDW         Z12, Z2, K1, Z2
-	VMOVUPS        Z2, 64(SI)
+	VMOVUPS        Z1, 64(SI)
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
+	ADDQ           1080(SP), R15
+	MOVQ           R15, R13
+	SUBQ           1088(SP), R13
+	XORL           AX, AX
+	CMPQ           1096(SP), R15
+	CMOVQCS        R13, R15
+	ADCQ           1072(SP), AX
+	LEAQ           (BX)(AX*4), BX
 	SUBQ           $+64, DI
-	CMPQ           R8, $+1
-	JLT            groupnext
-	CMPQ           DI, $+64
-	JLT            grouptail
-	CMPQ           R8, $+64
-	JLT            groupmeet
-	JMP            groupbegin
+	CMPQ           DI, 1112(SP)
+	JLT            groupmet
+	CMPQ           R15, 1104(SP)
+	JGT            groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z7
 	MOVQ         $-1, AX
@@ -1066,26 +1051,10 @@ grouptailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
 	LEAQ       (DX)(DI*1), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1135,13 +1104,13 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1193,13 +1162,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1267,10 +1239,12 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1323,8 +1297,8 @@ groupstream:
 	VMOVNTPS       Z2, 64(SI)
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            groupstream
 	JMP            groupwhole
 
@@ -1332,51 +1306,6 @@ grouprare:
 	MOVQ $+1, 480(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z6
-	VMULPS       Z6, Z15, Z5
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z5, K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -1386,8 +1315,7 @@ groupstage:
 	CALL ·stageIn8AVX512(SB)
 	MOVQ DX, 456(SP)
 	LEAQ 128(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1398,17 +1326,49 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 456(SP), DX
 	LEAQ (DX)(DI*1), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ           (DX)(CX*1), AX
@@ -1452,8 +1412,8 @@ short2stream:
 	ADDQ           $+8, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
 	JGE            short2stream
 	JMP            few
 
@@ -1506,8 +1466,8 @@ short4stream:
 	ADDQ           $+16, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
+	SUBQ           $+4, R11
+	CMPQ           R11, $+4
 	JGE            short4stream
 	JMP            few
 
@@ -1602,9 +1562,9 @@ rare:
 	JMP            groupback
 
 // func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeFpE2M1BF16AVX512(SB), $464-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE2M1BF16AVX512(SB), $1952-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 table, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
 	// per group: Z0 scale, Z8 Mul
 	// vector registers in use at once: 14
@@ -1618,28 +1578,37 @@ TEXT ·DequantizeFpE2M1BF16AVX512(SB), $464-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+16(SB), Z10
 	VMOVUPS      constantsAVX512<>+80(SB), Z9
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1088(SP)
+	LEAQ  456(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z8
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1679,101 +1648,103 @@ grouploop:
 	VMOVUPS    Z2, 64(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+32, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z8
-
-groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VPMOVZXBQ  8(DX), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, (SI)
-	SUBQ       $+16, R8
-	JLT        groupmeet2cross
-
-groupmeet2:
-	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VPMOVZXBQ  24(DX), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, 64(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+32, DX
-	SUBQ       $+64, DI
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       DI, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1080(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS    (R15), Z0
+	VMOVUPS    (BX), Z1
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPMOVZXBQ  (DX), Z2
+	VPMULUDQ   Z13, Z2, Z2
+	VPERMPS    Z14, Z2, Z2
+	VMULPS     Z0, Z2, Z2
+	VMOVUPS    64(R15), Z0
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPMOVZXBQ  8(DX), Z3
+	VPMULUDQ   Z13, Z3, Z3
+	VPERMPS    Z14, Z3, Z3
+	VMULPS     Z0, Z3, Z3
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
+	VMOVUPS    Z0, (SI)
+	VMOVUPS    128(R15), Z0
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPMOVZXBQ  16(DX), Z2
+	VPMULUDQ   Z13, Z2, Z2
+	VPERMPS    Z14, Z2, Z2
+	VMULPS     Z0, Z2, Z2
+	VMOVUPS    192(R15), Z0
+	VPERMPS    Z1, Z0, Z1
+	VMULPS     Z1, Z15, Z1
+	VPMOVZXBQ  24(DX), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z1, Z0, Z0
+	VMOVDQA64  Z2, Z1
+	VPERMT2W   Z0, Z9, Z1
+	VPERMT2W   Z0, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z1, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z1, K1, Z1
+	VMOVUPS    Z1, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	ADDQ       1048(SP), R15
+	MOVQ       R15, R13
+	SUBQ       1056(SP), R13
+	XORL       AX, AX
+	CMPQ       1064(SP), R15
+	CMOVQCS    R13, R15
+	ADCQ       1040(SP), AX
+	LEAQ       (BX)(AX*4), BX
+	SUBQ       $+64, DI
+	CMPQ       DI, 1080(SP)
+	JLT        groupmet
+	CMPQ       R15, 1072(SP)
+	JGT        groupmeet
+
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z8
 	MOVQ         $-1, AX
@@ -1846,24 +1817,10 @@ grouptailnarrow:
 	MOVQ       DI, AX
 	SHRQ       $0x01, AX
 	ADDQ       AX, DX
-	SUBQ       DI, R8
-	SUBQ       DI, R11
-	SUBQ       DI, R10
-	TESTQ      R10, R10
-	JEQ        return
-	TESTQ      R8, R8
-	JNE        groupmore
-	MOVQ       R9, R8
-	ADDQ       $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1907,13 +1864,13 @@ short2loop:
 	ADDQ        $+8, BX
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2loop
 	JMP         few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1959,13 +1916,16 @@ short4loop:
 	ADDQ        $+16, BX
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4loop
 	JMP         few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1104(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2027,10 +1987,12 @@ laneloop:
 	MOVQ       432(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1104(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2079,55 +2041,47 @@ groupstream:
 	VMOVNTPS   Z2, 64(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+32, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
 	JGE        groupstream
 	JMP        groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1096(SP)
+	MOVQ 1088(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1112(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1112(SP), BX
+	MOVQ $+64, 1080(SP)
+	MOVQ 1096(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z7
-	VMULPS       Z7, Z15, Z6
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z6, K7, Z8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1096(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1368(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1944(SP)
+	LEAQ 1368(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1104(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1944(SP), BX
+	MOVQ 1096(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -2167,8 +2121,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -2212,8 +2166,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3BF16AVX512VBMI(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeFpE4M3BF16AVX512VBMI(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE4M3BF16AVX512VBMI(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x0, Z13 table, Z12 0xffff0000, Z11 table, Z10 table, Z9 table, Z8 table, Z7 0x80808080, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table, Z2 0xffffffff
 	// per group: Z0 scale, Z16 Mul
 	// vector registers in use at once: 26
@@ -28,28 +28,37 @@ TEXT ·DequantizeFpE4M3BF16AVX512VBMI(SB), $496-56
 	VMOVUPS      constantsAVX512VBMI<>+336(SB), Z4
 	VMOVUPS      constantsAVX512VBMI<>+400(SB), Z3
 	VBROADCASTSS constantsAVX512VBMI<>+464(SB), Z2
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z16
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -95,113 +104,109 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z16
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Z16, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Z16, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Z16, Z19
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS    Z16, Z20
-	VPORD      (DX), Z14, Z21
-	VPCMPEQB   Z2, Z21, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPERMB     (DX), Z13, Z21
-	VMOVDQA64  Z21, Z22
-	VPERMI2B   Z10, Z11, Z22
-	VMOVDQA64  Z21, Z23
-	VPERMI2B   Z8, Z9, Z23
-	VPTERNLOGD $0xf8, Z7, Z21, Z23
-	VPUNPCKLBW Z23, Z22, Z21
-	VPSLLD     $0x10, Z21, Z24
-	VMULPS     Z0, Z24, Z24
-	VPANDD     Z12, Z21, Z21
-	VMULPS     Z1, Z21, Z21
-	VMOVDQA64  Z24, Z0
-	VPERMT2W   Z21, Z3, Z0
-	VPERMT2W   Z21, Z4, Z24
-	VPTERNLOGD $0xf8, Z6, Z0, Z24
-	VPCMPUW    $0x06, Z5, Z24, K1
-	VPADDW     Z6, Z0, K1, Z0
-	VMOVUPS    Z0, (SI)
-	VPUNPCKHBW Z23, Z22, Z22
-	VPSLLD     $0x10, Z22, Z0
-	VMULPS     Z19, Z0, Z0
-	VPANDD     Z12, Z22, Z22
-	VMULPS     Z20, Z22, Z22
-	VMOVDQA64  Z0, Z1
-	VPERMT2W   Z22, Z3, Z1
-	VPERMT2W   Z22, Z4, Z0
-	VPTERNLOGD $0xf8, Z6, Z1, Z0
-	VPCMPUW    $0x06, Z5, Z0, K1
-	VPADDW     Z6, Z1, K1, Z1
-	VMOVUPS    Z1, 64(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, DI
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       DI, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPORD      (DX), Z14, Z0
+	VPCMPEQB   Z2, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VMOVUPS    (R15), Z0
+	VMOVUPS    (BX), Z1
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPERMB     (DX), Z13, Z16
+	VMOVDQA64  Z16, Z17
+	VPERMI2B   Z10, Z11, Z17
+	VMOVDQA64  Z16, Z18
+	VPERMI2B   Z8, Z9, Z18
+	VPTERNLOGD $0xf8, Z7, Z16, Z18
+	VPUNPCKLBW Z18, Z17, Z16
+	VPSLLD     $0x10, Z16, Z19
+	VMULPS     Z0, Z19, Z19
+	VMOVUPS    64(R15), Z0
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPANDD     Z12, Z16, Z16
+	VMULPS     Z0, Z16, Z16
+	VMOVDQA64  Z19, Z0
+	VPERMT2W   Z16, Z3, Z0
+	VPERMT2W   Z16, Z4, Z19
+	VPTERNLOGD $0xf8, Z6, Z0, Z19
+	VPCMPUW    $0x06, Z5, Z19, K1
+	VPADDW     Z6, Z0, K1, Z0
+	VMOVUPS    Z0, (SI)
+	VMOVUPS    128(R15), Z0
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPUNPCKHBW Z18, Z17, Z17
+	VPSLLD     $0x10, Z17, Z16
+	VMULPS     Z0, Z16, Z16
+	VMOVUPS    192(R15), Z0
+	VPERMPS    Z1, Z0, Z1
+	VMULPS     Z1, Z15, Z1
+	VPANDD     Z12, Z17, Z17
+	VMULPS     Z1, Z17, Z17
+	VMOVDQA64  Z16, Z0
+	VPERMT2W   Z17, Z3, Z0
+	VPERMT2W   Z17, Z4, Z16
+	VPTERNLOGD $0xf8, Z6, Z0, Z16
+	VPCMPUW    $0x06, Z5, Z16, K1
+	VPADDW     Z6, Z0, K1, Z0
+	VMOVUPS    Z0, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	ADDQ       1080(SP), R15
+	MOVQ       R15, R13
+	SUBQ       1088(SP), R13
+	XORL       AX, AX
+	CMPQ       1096(SP), R15
+	CMOVQCS    R13, R15
+	ADCQ       1072(SP), AX
+	LEAQ       (BX)(AX*4), BX
+	SUBQ       $+64, DI
+	CMPQ       DI, 1112(SP)
+	JLT        groupmet
+	CMPQ       R15, 1104(SP)
+	JGT        groupmeet
+
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z16
 	MOVQ         $-1, AX
@@ -256,26 +261,10 @@ grouptailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
 	LEAQ       (DX)(DI*1), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -325,13 +314,13 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -383,13 +372,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -457,10 +449,12 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -513,8 +507,8 @@ groupstream:
 	VMOVNTPS   Z17, 64(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+64, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
 	JGE        groupstream
 	JMP        groupwhole
 
@@ -522,51 +516,6 @@ grouprare:
 	MOVQ $+1, 480(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z17
-	VMULPS       Z17, Z15, Z18
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z18, K7, Z16
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -576,8 +525,7 @@ groupstage:
 	CALL ·stageIn8AVX512(SB)
 	MOVQ DX, 456(SP)
 	LEAQ 128(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -588,17 +536,49 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 456(SP), DX
 	LEAQ (DX)(DI*1), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -642,8 +622,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -696,8 +676,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 

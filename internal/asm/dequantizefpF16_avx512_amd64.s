@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3F16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE4M3F16AVX512(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE4M3F16AVX512(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x80808080, Z13 0xbfffbfff, Z12 0xffffffff
 	// per group: Z0 scale, Z11 Mul
 	// vector registers in use at once: 15
@@ -18,28 +18,37 @@ TEXT ·DequantizeFpE4M3F16AVX512(SB), $496-56
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z11
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -79,107 +88,103 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z11
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Z11, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Z11, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Z11, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS       Z11, Z3
-	VPORD         (DX), Z14, Z4
-	VPCMPEQB      Z12, Z4, K1
-	KORTESTQ      K1, K1
-	JNE           groupmeetrare
-	VPMOVSXBW     (DX), Z4
-	VPSLLW        $0x07, Z4, Z4
-	VPANDD        Z13, Z4, Z4
-	VCVTPH2PS     Y4, Z5
-	VMULPS        Z0, Z5, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVUPS       Y5, (SI)
-	VEXTRACTI64X4 $0x01, Z4, Y4
-	VCVTPH2PS     Y4, Z4
-	VMULPS        Z1, Z4, Z4
-	VCVTPS2PH     $0x00, Z4, Y4
-	VMOVUPS       Y4, 32(SI)
-	VPMOVSXBW     32(DX), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z13, Z0, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z2, Z1, Z1
-	VCVTPS2PH     $0x00, Z1, Y1
-	VMOVUPS       Y1, 64(SI)
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z3, Z0, Z0
-	VCVTPS2PH     $0x00, Z0, Y0
-	VMOVUPS       Y0, 96(SI)
-	ADDQ          $+128, SI
-	ADDQ          $+64, DX
-	SUBQ          $+64, DI
-	CMPQ          R8, $+1
-	JLT           groupnext
-	CMPQ          DI, $+64
-	JLT           grouptail
-	CMPQ          R8, $+64
-	JLT           groupmeet
-	JMP           groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           groupmeetrare
+	VMOVUPS       (R15), Z0
+	VMOVUPS       (BX), Z1
+	VPERMPS       Z1, Z0, Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     (DX), Z2
+	VPSLLW        $0x07, Z2, Z2
+	VPANDD        Z13, Z2, Z2
+	VCVTPH2PS     Y2, Z3
+	VMULPS        Z0, Z3, Z3
+	VCVTPS2PH     $0x00, Z3, Y3
+	VMOVUPS       Y3, (SI)
+	VMOVUPS       64(R15), Z0
+	VPERMPS       Z1, Z0, Z0
+	VMULPS        Z0, Z15, Z0
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z0, Z2, Z2
+	VCVTPS2PH     $0x00, Z2, Y2
+	VMOVUPS       Y2, 32(SI)
+	VMOVUPS       128(R15), Z0
+	VPERMPS       Z1, Z0, Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     32(DX), Z2
+	VPSLLW        $0x07, Z2, Z2
+	VPANDD        Z13, Z2, Z2
+	VCVTPH2PS     Y2, Z3
+	VMULPS        Z0, Z3, Z3
+	VCVTPS2PH     $0x00, Z3, Y3
+	VMOVUPS       Y3, 64(SI)
+	VMOVUPS       192(R15), Z0
+	VPERMPS       Z1, Z0, Z1
+	VMULPS        Z1, Z15, Z1
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z1, Z2, Z2
+	VCVTPS2PH     $0x00, Z2, Y2
+	VMOVUPS       Y2, 96(SI)
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	ADDQ          1080(SP), R15
+	MOVQ          R15, R13
+	SUBQ          1088(SP), R13
+	XORL          AX, AX
+	CMPQ          1096(SP), R15
+	CMOVQCS       R13, R15
+	ADCQ          1072(SP), AX
+	LEAQ          (BX)(AX*4), BX
+	SUBQ          $+64, DI
+	CMPQ          DI, 1112(SP)
+	JLT           groupmet
+	CMPQ          R15, 1104(SP)
+	JGT           groupmeet
+
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ         DI, DI
+	JEQ           return
+	CMPQ          R11, DI
+	JLT           groupodd
 	VBROADCASTSS  (BX), Z0
 	VMULPS        Z0, Z15, Z11
 	MOVQ          $-1, AX
@@ -228,26 +233,10 @@ grouppiece:
 grouptailnarrow:
 	LEAQ (SI)(DI*2), SI
 	LEAQ (DX)(DI*1), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -291,13 +280,13 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -343,13 +332,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -411,10 +403,12 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -461,8 +455,8 @@ groupstream:
 	VMOVNTPS      Y0, 96(SI)
 	ADDQ          $+128, SI
 	ADDQ          $+64, DX
-	SUBQ          $+64, R8
-	CMPQ          R8, $+64
+	SUBQ          $+64, R11
+	CMPQ          R11, $+64
 	JGE           groupstream
 	JMP           groupwhole
 
@@ -470,51 +464,6 @@ grouprare:
 	MOVQ $+1, 480(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z10
-	VMULPS       Z10, Z15, Z9
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z9, K7, Z11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -524,8 +473,7 @@ groupstage:
 	CALL ·stageIn8AVX512(SB)
 	MOVQ DX, 456(SP)
 	LEAQ 128(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -536,17 +484,49 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 456(SP), DX
 	LEAQ (DX)(DI*1), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ          (DX)(CX*1), AX
@@ -584,8 +564,8 @@ short2stream:
 	ADDQ          $+8, BX
 	ADDQ          $+128, SI
 	ADDQ          $+64, DX
-	SUBQ          $+2, R8
-	CMPQ          R8, $+2
+	SUBQ          $+2, R11
+	CMPQ          R11, $+2
 	JGE           short2stream
 	JMP           few
 
@@ -632,8 +612,8 @@ short4stream:
 	ADDQ          $+16, BX
 	ADDQ          $+128, SI
 	ADDQ          $+64, DX
-	SUBQ          $+4, R8
-	CMPQ          R8, $+4
+	SUBQ          $+4, R11
+	CMPQ          R11, $+4
 	JGE           short4stream
 	JMP           few
 
@@ -755,12 +735,12 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE5M2F16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE5M2F16AVX512(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE5M2F16AVX512(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x83838383, Z13 table, Z12 0xffffffff
 	// per group: Z0 scale, Z11 Mul
-	// vector registers in use at once: 12
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -768,28 +748,37 @@ TEXT ·DequantizeFpE5M2F16AVX512(SB), $496-56
 	VBROADCASTSS constantsAVX512<>+40(SB), Z14
 	VMOVUPS      constantsAVX512<>+44(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z11
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -829,107 +818,103 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Z11, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Z11, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Z11, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS        Z11, Z3
-	VPORD          (DX), Z14, Z4
-	VPCMPEQB       Z12, Z4, K1
+	VPORD          (DX), Z14, Z0
+	VPCMPEQB       Z12, Z0, K1
 	KORTESTQ       K1, K1
 	JNE            groupmeetrare
-	VBROADCASTI128 (DX), Y4
-	VPSHUFB        Y13, Y4, Y4
-	VCVTPH2PS      Y4, Z4
-	VMULPS         Z0, Z4, Z4
-	VCVTPS2PH      $0x00, Z4, Y4
-	VMOVUPS        Y4, (SI)
-	VBROADCASTI128 16(DX), Y0
+	VMOVUPS        (R15), Z0
+	VMOVUPS        (BX), Z1
+	VPERMPS        Z1, Z0, Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 (DX), Y2
+	VPSHUFB        Y13, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z0, Z2, Z2
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, (SI)
+	VMOVUPS        64(R15), Z0
+	VPERMPS        Z1, Z0, Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 16(DX), Y2
+	VPSHUFB        Y13, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z0, Z2, Z2
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 32(SI)
+	VMOVUPS        128(R15), Z0
+	VPERMPS        Z1, Z0, Z0
+	VMULPS         Z0, Z15, Z0
+	VBROADCASTI128 32(DX), Y2
+	VPSHUFB        Y13, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z0, Z2, Z2
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 64(SI)
+	VMOVUPS        192(R15), Z0
+	VPERMPS        Z1, Z0, Z1
+	VMULPS         Z1, Z15, Z1
+	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y13, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z1, Z0, Z0
 	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 32(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y13, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z2, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 64(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y13, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z3, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVUPS        Y0, 96(SI)
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
+	ADDQ           1080(SP), R15
+	MOVQ           R15, R13
+	SUBQ           1088(SP), R13
+	XORL           AX, AX
+	CMPQ           1096(SP), R15
+	CMOVQCS        R13, R15
+	ADCQ           1072(SP), AX
+	LEAQ           (BX)(AX*4), BX
 	SUBQ           $+64, DI
-	CMPQ           R8, $+1
-	JLT            groupnext
-	CMPQ           DI, $+64
-	JLT            grouptail
-	CMPQ           R8, $+64
-	JLT            groupmeet
-	JMP            groupbegin
+	CMPQ           DI, 1112(SP)
+	JLT            groupmet
+	CMPQ           R15, 1104(SP)
+	JGT            groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z11
 	MOVQ         $-1, AX
@@ -978,26 +963,10 @@ grouppiece:
 grouptailnarrow:
 	LEAQ (SI)(DI*2), SI
 	LEAQ (DX)(DI*1), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1041,13 +1010,13 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1093,13 +1062,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1161,10 +1133,12 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1211,8 +1185,8 @@ groupstream:
 	VMOVNTPS       Y0, 96(SI)
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            groupstream
 	JMP            groupwhole
 
@@ -1220,51 +1194,6 @@ grouprare:
 	MOVQ $+1, 480(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z10
-	VMULPS       Z10, Z15, Z9
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z9, K7, Z11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -1274,8 +1203,7 @@ groupstage:
 	CALL ·stageIn8AVX512(SB)
 	MOVQ DX, 456(SP)
 	LEAQ 128(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1286,17 +1214,49 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 456(SP), DX
 	LEAQ (DX)(DI*1), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ           (DX)(CX*1), AX
@@ -1334,8 +1294,8 @@ short2stream:
 	ADDQ           $+8, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
 	JGE            short2stream
 	JMP            few
 
@@ -1382,8 +1342,8 @@ short4stream:
 	ADDQ           $+16, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
+	SUBQ           $+4, R11
+	CMPQ           R11, $+4
 	JGE            short4stream
 	JMP            few
 
@@ -1472,9 +1432,9 @@ rare:
 	JMP            groupback
 
 // func DequantizeFpE2M1F16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE2M1F16AVX512(SB), $464-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE2M1F16AVX512(SB), $1952-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 table, Z13 0x10000001
 	// per group: Z0 scale, Z12 Mul
 	// vector registers in use at once: 8
@@ -1484,28 +1444,37 @@ TEXT ·DequantizeFpE2M1F16AVX512(SB), $464-56
 	VBROADCASTSS times+24(FP), Z15
 	VMOVUPS      constantsAVX512<>+108(SB), Z14
 	VBROADCASTSS constantsAVX512<>+172(SB), Z13
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1088(SP)
+	LEAQ  456(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z12
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1539,95 +1508,97 @@ grouploop:
 	VMOVUPS    Y0, 96(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+32, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
 	JGE        grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1080(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (SI)
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(SI)
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(SI)
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
+	VMOVUPS   (R15), Z0
+	VMOVUPS   (BX), Z1
+	VPERMPS   Z1, Z0, Z0
+	VMULPS    Z0, Z15, Z0
+	VPMOVZXBQ (DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVUPS   Y2, (SI)
+	VMOVUPS   64(R15), Z0
+	VPERMPS   Z1, Z0, Z0
+	VMULPS    Z0, Z15, Z0
+	VPMOVZXBQ 8(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   128(R15), Z0
+	VPERMPS   Z1, Z0, Z0
+	VMULPS    Z0, Z15, Z0
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   192(R15), Z0
+	VPERMPS   Z1, Z0, Z1
+	VMULPS    Z1, Z15, Z1
 	VPMOVZXBQ 24(DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z12, Z0, Z0
+	VMULPS    Z1, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+32, DX
+	ADDQ      1048(SP), R15
+	MOVQ      R15, R13
+	SUBQ      1056(SP), R13
+	XORL      AX, AX
+	CMPQ      1064(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      1040(SP), AX
+	LEAQ      (BX)(AX*4), BX
 	SUBQ      $+64, DI
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      DI, $+64
-	JLT       grouptail
-	CMPQ      R8, $+64
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 1080(SP)
+	JLT       groupmet
+	CMPQ      R15, 1072(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z12
 	MOVQ         $-1, AX
@@ -1692,28 +1663,14 @@ grouppiece:
 	VMOVDQU16    Y0, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*2), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1751,13 +1708,13 @@ short2loop:
 	ADDQ        $+8, BX
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2loop
 	JMP         few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1797,13 +1754,16 @@ short4loop:
 	ADDQ        $+16, BX
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4loop
 	JMP         few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1104(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1859,10 +1819,12 @@ laneloop:
 	MOVQ      432(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1104(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1905,55 +1867,47 @@ groupstream:
 	VMOVNTPS  Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+32, DX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
+	SUBQ      $+64, R11
+	CMPQ      R11, $+64
 	JGE       groupstream
 	JMP       groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1096(SP)
+	MOVQ 1088(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1112(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1112(SP), BX
+	MOVQ $+64, 1080(SP)
+	MOVQ 1096(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z11
-	VMULPS       Z11, Z15, Z10
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z10, K7, Z12
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1096(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1368(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1944(SP)
+	LEAQ 1368(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1104(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1944(SP), BX
+	MOVQ 1096(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -1987,8 +1941,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -2026,8 +1980,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3F16AVX512VBMI(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE4M3F16AVX512VBMI(SB), $496-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE4M3F16AVX512VBMI(SB), $1984-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x0, Z13 table, Z12 0xffff0000, Z11 table, Z10 table, Z9 table, Z8 table, Z7 0x80808080, Z6 0xffffffff
 	// per group: Z0 scale, Z5 Mul
 	// vector registers in use at once: 21
@@ -24,28 +24,37 @@ TEXT ·DequantizeFpE4M3F16AVX512VBMI(SB), $496-56
 	VMOVUPS      constantsAVX512VBMI<>+260(SB), Z8
 	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z7
 	VBROADCASTSS constantsAVX512VBMI<>+328(SB), Z6
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z5
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -85,107 +94,103 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z5
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Z5, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Z5, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Z5, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS    Z5, Z16
-	VPORD      (DX), Z14, Z17
-	VPCMPEQB   Z6, Z17, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPERMB     (DX), Z13, Z17
-	VMOVDQA64  Z17, Z18
-	VPERMI2B   Z10, Z11, Z18
-	VMOVDQA64  Z17, Z19
-	VPERMI2B   Z8, Z9, Z19
-	VPTERNLOGD $0xf8, Z7, Z17, Z19
-	VPUNPCKLBW Z19, Z18, Z17
-	VPSLLD     $0x10, Z17, Z20
-	VMULPS     Z0, Z20, Z20
-	VCVTPS2PH  $0x00, Z20, Y20
-	VMOVUPS    Y20, (SI)
-	VPANDD     Z12, Z17, Z17
-	VMULPS     Z1, Z17, Z17
-	VCVTPS2PH  $0x00, Z17, Y17
-	VMOVUPS    Y17, 32(SI)
-	VPUNPCKHBW Z19, Z18, Z18
-	VPSLLD     $0x10, Z18, Z0
-	VMULPS     Z2, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VPANDD     Z12, Z18, Z18
-	VMULPS     Z16, Z18, Z18
-	VCVTPS2PH  $0x00, Z18, Y18
-	VMOVUPS    Y18, 96(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, DI
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       DI, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPORD      (DX), Z14, Z0
+	VPCMPEQB   Z6, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VMOVUPS    (R15), Z0
+	VMOVUPS    (BX), Z1
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPERMB     (DX), Z13, Z2
+	VMOVDQA64  Z2, Z3
+	VPERMI2B   Z10, Z11, Z3
+	VMOVDQA64  Z2, Z4
+	VPERMI2B   Z8, Z9, Z4
+	VPTERNLOGD $0xf8, Z7, Z2, Z4
+	VPUNPCKLBW Z4, Z3, Z2
+	VPSLLD     $0x10, Z2, Z5
+	VMULPS     Z0, Z5, Z5
+	VCVTPS2PH  $0x00, Z5, Y5
+	VMOVUPS    Y5, (SI)
+	VMOVUPS    64(R15), Z0
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPANDD     Z12, Z2, Z2
+	VMULPS     Z0, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, 32(SI)
+	VMOVUPS    128(R15), Z0
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPUNPCKHBW Z4, Z3, Z3
+	VPSLLD     $0x10, Z3, Z2
+	VMULPS     Z0, Z2, Z2
+	VCVTPS2PH  $0x00, Z2, Y2
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    192(R15), Z0
+	VPERMPS    Z1, Z0, Z1
+	VMULPS     Z1, Z15, Z1
+	VPANDD     Z12, Z3, Z3
+	VMULPS     Z1, Z3, Z3
+	VCVTPS2PH  $0x00, Z3, Y3
+	VMOVUPS    Y3, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	ADDQ       1080(SP), R15
+	MOVQ       R15, R13
+	SUBQ       1088(SP), R13
+	XORL       AX, AX
+	CMPQ       1096(SP), R15
+	CMOVQCS    R13, R15
+	ADCQ       1072(SP), AX
+	LEAQ       (BX)(AX*4), BX
+	SUBQ       $+64, DI
+	CMPQ       DI, 1112(SP)
+	JLT        groupmet
+	CMPQ       R15, 1104(SP)
+	JGT        groupmeet
+
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z5
 	MOVQ         $-1, AX
@@ -235,26 +240,10 @@ grouppiece:
 grouptailnarrow:
 	LEAQ (SI)(DI*2), SI
 	LEAQ (DX)(DI*1), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -298,13 +287,13 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -350,13 +339,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+128, SI
 	ADDQ $+64, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -418,10 +410,12 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -468,8 +462,8 @@ groupstream:
 	VMOVNTPS   Y1, 96(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+64, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
 	JGE        groupstream
 	JMP        groupwhole
 
@@ -477,51 +471,6 @@ grouprare:
 	MOVQ $+1, 480(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z4
-	VMULPS       Z4, Z15, Z3
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z3, K7, Z5
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -531,8 +480,7 @@ groupstage:
 	CALL ·stageIn8AVX512(SB)
 	MOVQ DX, 456(SP)
 	LEAQ 128(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -543,17 +491,49 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 456(SP), DX
 	LEAQ (DX)(DI*1), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -591,8 +571,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -639,8 +619,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 

@@ -5,12 +5,12 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeFpE4M3AVX2(SB), $336-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·DequantizeFpE4M3AVX2(SB), $1120-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 table, Y11 0xffffffff
 	// per group: Y0 scale, Y10 Mul
-	// vector registers in use at once: 16
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -19,26 +19,35 @@ TEXT ·DequantizeFpE4M3AVX2(SB), $336-56
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	VMOVUPS      constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+40(SB), Y11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 672(SP)
+	LEAQ  328(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y10
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -83,112 +92,108 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+32, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y10
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Y10, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Y10, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Y10, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS   Y10, Y3
-	VPOR      (DX), Y14, Y4
-	VPCMPEQB  Y11, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       groupmeetrare
-	VMOVQ     (DX), X4
-	VPSHUFB   X12, X4, X4
-	VPSRAW    $0x01, X4, X5
-	VPAND     X13, X5, X5
-	VCVTPH2PS X5, Y5
-	VMULPS    Y0, Y5, Y5
-	VMOVUPS   Y5, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X4
-	VPAND     X13, X4, X4
-	VCVTPH2PS X4, Y4
-	VMULPS    Y1, Y4, Y4
-	VMOVUPS   Y4, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y3, Y1, Y1
-	VMOVUPS   Y1, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, DI
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 664(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 460(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y11, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VMOVUPS   (R15), Y0
+	VMOVUPS   (BX), Y1
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     (DX), X2
+	VPSHUFB   X12, X2, X2
+	VPSRAW    $0x01, X2, X3
+	VPAND     X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   Y3, (SI)
+	VMOVUPS   32(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     8(DX), X2
+	VPSHUFB   X12, X2, X2
+	VPSRAW    $0x01, X2, X3
+	VPAND     X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   Y3, 32(SI)
+	VMOVUPS   64(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     16(DX), X2
+	VPSHUFB   X12, X2, X2
+	VPSRAW    $0x01, X2, X3
+	VPAND     X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   96(R15), Y0
+	VPERMPS   Y1, Y0, Y1
+	VMULPS    Y1, Y15, Y1
+	VMOVQ     24(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y1, Y2, Y2
+	VMOVUPS   Y2, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	ADDQ      632(SP), R15
+	MOVQ      R15, R13
+	SUBQ      640(SP), R13
+	XORL      AX, AX
+	CMPQ      648(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      624(SP), AX
+	LEAQ      (BX)(AX*4), BX
+	SUBQ      $+32, DI
+	CMPQ      DI, 664(SP)
+	JLT       groupmet
+	CMPQ      R15, 656(SP)
+	JGT       groupmeet
+
+groupmet:
+	LEAQ 460(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y10
 	MOVQ         SI, 288(SP)
@@ -198,37 +203,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 296(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R8, 312(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  296(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  312(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 288(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 296(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -279,13 +268,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+128, SI
 	ADDQ $+32, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 688(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -352,10 +344,12 @@ laneback:
 	MOVQ  304(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 688(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -407,8 +401,8 @@ groupstream:
 	VMOVNTPS  Y1, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+32, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       groupstream
 	JMP       groupwhole
 
@@ -417,60 +411,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y15, Y6
-	LEAL         7(R8), AX
-	VMOVD        AX, X9
-	VPBROADCASTD X9, Y9
-	VMOVDQU      constantsAVX2<>+44(SB), Y8
-	VPCMPGTD     Y9, Y8, Y9
-	VBLENDVPS    Y9, Y6, Y10, Y10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 680(SP)
+	MOVQ 672(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 696(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 696(SP), BX
+	MOVQ $+32, 664(SP)
+	MOVQ 680(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 460(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 680(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 824(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1112(SP)
+	LEAQ 824(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 688(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1112(SP), BX
+	MOVQ 680(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -515,8 +496,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -556,24 +537,24 @@ rare:
 	VBROADCASTSS times+24(FP), Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3
 	VPCMPEQD     Y3, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
 	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VMULPS       Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)
@@ -581,24 +562,24 @@ rare:
 	VBROADCASTSS times+24(FP), Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    8(DX), Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3
 	VPCMPEQD     Y3, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
 	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VMULPS       Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 32(SI)
@@ -606,24 +587,24 @@ rare:
 	VBROADCASTSS times+24(FP), Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    16(DX), Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3
 	VPCMPEQD     Y3, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
 	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VMULPS       Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 64(SI)
@@ -631,24 +612,24 @@ rare:
 	VBROADCASTSS times+24(FP), Y1
 	VMULPS       Y0, Y1, Y1
 	VPMOVZXBD    24(DX), Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3
 	VPCMPEQD     Y3, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
 	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VMULPS       Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 96(SI)
@@ -667,39 +648,48 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeFpE5M2AVX2(SB), $336-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
+TEXT ·DequantizeFpE5M2AVX2(SB), $1120-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x83838383, Y13 table, Y12 0xffffffff
 	// per group: Y0 scale, Y11 Mul
-	// vector registers in use at once: 14
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+104(SB), Y14
+	VBROADCASTSS constantsAVX2<>+72(SB), Y14
 	VMOVUPS      constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+40(SB), Y12
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 672(SP)
+	LEAQ  328(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -736,104 +726,100 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+32, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 664(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 460(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Y11, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Y11, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Y11, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS   Y11, Y3
-	VPOR      (DX), Y14, Y4
-	VPCMPEQB  Y12, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y12, Y0, Y0
+	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
-	VMOVQ     (DX), X4
-	VPSHUFB   X13, X4, X4
-	VCVTPH2PS X4, Y4
-	VMULPS    Y0, Y4, Y4
-	VMOVUPS   Y4, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X13, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
+	VMOVUPS   (R15), Y0
+	VMOVUPS   (BX), Y1
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     (DX), X2
+	VPSHUFB   X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   Y2, (SI)
+	VMOVUPS   32(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     8(DX), X2
+	VPSHUFB   X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   64(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     16(DX), X2
+	VPSHUFB   X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   96(R15), Y0
+	VPERMPS   Y1, Y0, Y1
+	VMULPS    Y1, Y15, Y1
 	VMOVQ     24(DX), X0
 	VPSHUFB   X13, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y3, Y0, Y0
+	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+32, DX
+	ADDQ      632(SP), R15
+	MOVQ      R15, R13
+	SUBQ      640(SP), R13
+	XORL      AX, AX
+	CMPQ      648(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      624(SP), AX
+	LEAQ      (BX)(AX*4), BX
 	SUBQ      $+32, DI
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 664(SP)
+	JLT       groupmet
+	CMPQ      R15, 656(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 460(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
 	MOVQ         SI, 288(SP)
@@ -843,37 +829,21 @@ grouppiece:
 	CALL         ·stageIn8AVX2(SB)
 	MOVQ         DX, 296(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R8, 312(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  296(SP), DX
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  312(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 288(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 296(SP), DX
+	LEAQ (DX)(DI*1), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -916,13 +886,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+128, SI
 	ADDQ $+32, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 688(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -981,10 +954,12 @@ laneback:
 	MOVQ  304(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 688(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1028,8 +1003,8 @@ groupstream:
 	VMOVNTPS  Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+32, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       groupstream
 	JMP       groupwhole
 
@@ -1038,60 +1013,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Y8
-	VMULPS       Y8, Y15, Y7
-	LEAL         7(R8), AX
-	VMOVD        AX, X10
-	VPBROADCASTD X10, Y10
-	VMOVDQU      constantsAVX2<>+44(SB), Y9
-	VPCMPGTD     Y10, Y9, Y10
-	VBLENDVPS    Y10, Y7, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 680(SP)
+	MOVQ 672(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 696(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 696(SP), BX
+	MOVQ $+32, 664(SP)
+	MOVQ 680(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 460(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 680(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 824(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1112(SP)
+	LEAQ 824(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 688(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1112(SP), BX
+	MOVQ 680(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1128,8 +1090,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+32, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1172,7 +1134,7 @@ rare:
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(BX), Y0
@@ -1212,38 +1174,47 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeFpE2M1AVX2(SB), $320-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·DequantizeFpE2M1AVX2(SB), $1104-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 table, Y13 0x80000000
 	// per group: Y0 scale, Y12 Mul
-	// vector registers in use at once: 10
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+108(SB), Y14
-	VBROADCASTSS constantsAVX2<>+92(SB), Y13
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	VMOVUPS      constantsAVX2<>+76(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 656(SP)
+	LEAQ  312(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y12
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1289,109 +1260,111 @@ grouploop:
 	VMOVUPS    Y0, 96(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+16, DX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
 	JGE        grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 648(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 444(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXBQ (DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VPMOVZXBQ 4(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
+	VMOVUPS   (R15), Y0
+	VMOVUPS   (BX), Y1
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VPMOVZXBQ (DX), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   Y2, (SI)
+	VMOVUPS   32(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VPMOVZXBQ 4(DX), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   64(R15), Y0
+	VPERMPS   Y1, Y0, Y0
+	VMULPS    Y0, Y15, Y0
+	VPMOVZXBQ 8(DX), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   96(R15), Y0
+	VPERMPS   Y1, Y0, Y1
+	VMULPS    Y1, Y15, Y1
 	VPMOVZXBQ 12(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
+	VPSLLQ    $0x1c, Y0, Y2
+	VPOR      Y0, Y2, Y2
+	VPERMPS   Y14, Y2, Y0
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+16, DX
+	ADDQ      616(SP), R15
+	MOVQ      R15, R13
+	SUBQ      624(SP), R13
+	XORL      AX, AX
+	CMPQ      632(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      608(SP), AX
+	LEAQ      (BX)(AX*4), BX
 	SUBQ      $+32, DI
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 648(SP)
+	JLT       groupmet
+	CMPQ      R15, 640(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 444(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y12
 	MOVQ         SI, 272(SP)
@@ -1401,39 +1374,23 @@ grouppiece:
 	CALL         ·stageIn4AVX2(SB)
 	MOVQ         DX, 280(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R8, 296(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  272(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  280(SP), DX
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	MOVQ  296(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 280(SP), DX
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1485,13 +1442,16 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 672(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1559,10 +1519,12 @@ laneloop:
 	MOVQ      288(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 672(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1617,56 +1579,47 @@ groupstream:
 	VMOVNTPS  Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+16, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       groupstream
 	JMP       groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 664(SP)
+	MOVQ 656(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 680(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 680(SP), BX
+	MOVQ $+32, 648(SP)
+	MOVQ 664(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(BX), Y9
-	VMULPS       Y9, Y15, Y8
-	LEAL         7(R8), AX
-	VMOVD        AX, X11
-	VPBROADCASTD X11, Y11
-	VMOVDQU      constantsAVX2<>+44(SB), Y10
-	VPCMPGTD     Y11, Y10, Y11
-	VBLENDVPS    Y11, Y8, Y12, Y12
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 664(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 808(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1096(SP)
+	LEAQ 808(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 672(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1096(SP), BX
+	MOVQ 664(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1714,8 +1667,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+16, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1745,28 +1698,20 @@ DATA constantsAVX2<>+28(SB)/4, $0x0b800a80
 DATA constantsAVX2<>+32(SB)/4, $0x0d800c80
 DATA constantsAVX2<>+36(SB)/4, $0x0f800e80
 DATA constantsAVX2<>+40(SB)/4, $0xffffffff
-DATA constantsAVX2<>+44(SB)/4, $0x00000000
-DATA constantsAVX2<>+48(SB)/4, $0x00000001
-DATA constantsAVX2<>+52(SB)/4, $0x00000002
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000004
-DATA constantsAVX2<>+64(SB)/4, $0x00000005
-DATA constantsAVX2<>+68(SB)/4, $0x00000006
-DATA constantsAVX2<>+72(SB)/4, $0x00000007
-DATA constantsAVX2<>+76(SB)/4, $0x0000007f
-DATA constantsAVX2<>+80(SB)/4, $0x3c000000
-DATA constantsAVX2<>+84(SB)/4, $0x40000000
-DATA constantsAVX2<>+88(SB)/4, $0xbc800000
-DATA constantsAVX2<>+92(SB)/4, $0x80000000
-DATA constantsAVX2<>+96(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+100(SB)/4, $0x3b800000
-DATA constantsAVX2<>+104(SB)/4, $0x83838383
-DATA constantsAVX2<>+108(SB)/4, $0x00000000
-DATA constantsAVX2<>+112(SB)/4, $0x3f000000
-DATA constantsAVX2<>+116(SB)/4, $0x3f800000
-DATA constantsAVX2<>+120(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+124(SB)/4, $0x40000000
-DATA constantsAVX2<>+128(SB)/4, $0x40400000
-DATA constantsAVX2<>+132(SB)/4, $0x40800000
-DATA constantsAVX2<>+136(SB)/4, $0x40c00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140
+DATA constantsAVX2<>+44(SB)/4, $0x0000007f
+DATA constantsAVX2<>+48(SB)/4, $0x3c000000
+DATA constantsAVX2<>+52(SB)/4, $0x40000000
+DATA constantsAVX2<>+56(SB)/4, $0xbc800000
+DATA constantsAVX2<>+60(SB)/4, $0x80000000
+DATA constantsAVX2<>+64(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+68(SB)/4, $0x3b800000
+DATA constantsAVX2<>+72(SB)/4, $0x83838383
+DATA constantsAVX2<>+76(SB)/4, $0x00000000
+DATA constantsAVX2<>+80(SB)/4, $0x3f000000
+DATA constantsAVX2<>+84(SB)/4, $0x3f800000
+DATA constantsAVX2<>+88(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+92(SB)/4, $0x40000000
+DATA constantsAVX2<>+96(SB)/4, $0x40400000
+DATA constantsAVX2<>+100(SB)/4, $0x40800000
+DATA constantsAVX2<>+104(SB)/4, $0x40c00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $108

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3AVX512VBMI(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeFpE4M3AVX512VBMI(SB), $624-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE4M3AVX512VBMI(SB), $2112-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x0, Z13 table, Z12 0xffff0000, Z11 table, Z10 table, Z9 table, Z8 table, Z7 0x80808080, Z6 0xffffffff
 	// per group: Z0 scale, Z5 Mul
 	// vector registers in use at once: 21
@@ -24,28 +24,37 @@ TEXT ·DequantizeFpE4M3AVX512VBMI(SB), $624-56
 	VMOVUPS      constantsAVX512VBMI<>+260(SB), Z8
 	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z7
 	VBROADCASTSS constantsAVX512VBMI<>+328(SB), Z6
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1248(SP)
+	LEAQ  616(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z5
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -83,103 +92,99 @@ grouploop:
 groupback:
 	ADDQ $+256, SI
 	ADDQ $+64, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z5
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS Z5, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVAPS Z5, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVAPS Z5, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVAPS    Z5, Z16
-	VPORD      (DX), Z14, Z17
-	VPCMPEQB   Z6, Z17, K1
-	KORTESTQ   K1, K1
-	JNE        groupmeetrare
-	VPERMB     (DX), Z13, Z17
-	VMOVDQA64  Z17, Z18
-	VPERMI2B   Z10, Z11, Z18
-	VMOVDQA64  Z17, Z19
-	VPERMI2B   Z8, Z9, Z19
-	VPTERNLOGD $0xf8, Z7, Z17, Z19
-	VPUNPCKLBW Z19, Z18, Z17
-	VPSLLD     $0x10, Z17, Z20
-	VMULPS     Z0, Z20, Z20
-	VMOVUPS    Z20, (SI)
-	VPANDD     Z12, Z17, Z17
-	VMULPS     Z1, Z17, Z17
-	VMOVUPS    Z17, 64(SI)
-	VPUNPCKHBW Z19, Z18, Z18
-	VPSLLD     $0x10, Z18, Z0
-	VMULPS     Z2, Z0, Z0
-	VMOVUPS    Z0, 128(SI)
-	VPANDD     Z12, Z18, Z18
-	VMULPS     Z16, Z18, Z18
-	VMOVUPS    Z18, 192(SI)
-	ADDQ       $+256, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, DI
-	CMPQ       R8, $+1
-	JLT        groupnext
-	CMPQ       DI, $+64
-	JLT        grouptail
-	CMPQ       R8, $+64
-	JLT        groupmeet
-	JMP        groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1240(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 876(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPORD      (DX), Z14, Z0
+	VPCMPEQB   Z6, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        groupmeetrare
+	VMOVUPS    (R15), Z0
+	VMOVUPS    (BX), Z1
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPERMB     (DX), Z13, Z2
+	VMOVDQA64  Z2, Z3
+	VPERMI2B   Z10, Z11, Z3
+	VMOVDQA64  Z2, Z4
+	VPERMI2B   Z8, Z9, Z4
+	VPTERNLOGD $0xf8, Z7, Z2, Z4
+	VPUNPCKLBW Z4, Z3, Z2
+	VPSLLD     $0x10, Z2, Z5
+	VMULPS     Z0, Z5, Z5
+	VMOVUPS    Z5, (SI)
+	VMOVUPS    64(R15), Z0
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPANDD     Z12, Z2, Z2
+	VMULPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 64(SI)
+	VMOVUPS    128(R15), Z0
+	VPERMPS    Z1, Z0, Z0
+	VMULPS     Z0, Z15, Z0
+	VPUNPCKHBW Z4, Z3, Z3
+	VPSLLD     $0x10, Z3, Z2
+	VMULPS     Z0, Z2, Z2
+	VMOVUPS    Z2, 128(SI)
+	VMOVUPS    192(R15), Z0
+	VPERMPS    Z1, Z0, Z1
+	VMULPS     Z1, Z15, Z1
+	VPANDD     Z12, Z3, Z3
+	VMULPS     Z1, Z3, Z3
+	VMOVUPS    Z3, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	ADDQ       1208(SP), R15
+	MOVQ       R15, R13
+	SUBQ       1216(SP), R13
+	XORL       AX, AX
+	CMPQ       1224(SP), R15
+	CMOVQCS    R13, R15
+	ADCQ       1200(SP), AX
+	LEAQ       (BX)(AX*4), BX
+	SUBQ       $+64, DI
+	CMPQ       DI, 1240(SP)
+	JLT        groupmet
+	CMPQ       R15, 1232(SP)
+	JGT        groupmeet
+
+groupmet:
+	LEAQ 876(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z5
 	MOVQ         $-1, AX
@@ -225,26 +230,10 @@ grouppiece:
 grouptailnarrow:
 	LEAQ (SI)(DI*4), SI
 	LEAQ (DX)(DI*1), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -286,13 +275,13 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+256, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -336,13 +325,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+256, SI
 	ADDQ $+64, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1264(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -400,10 +392,12 @@ laneback:
 	MOVQ  592(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1264(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -446,8 +440,8 @@ groupstream:
 	VMOVNTPS   Z1, 192(SI)
 	ADDQ       $+256, SI
 	ADDQ       $+64, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
 	JGE        groupstream
 	JMP        groupwhole
 
@@ -455,51 +449,6 @@ grouprare:
 	MOVQ $+1, 608(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z4
-	VMULPS       Z4, Z15, Z3
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z3, K7, Z5
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 576(SP)
@@ -509,8 +458,7 @@ groupstage:
 	CALL ·stageIn8AVX512(SB)
 	MOVQ DX, 584(SP)
 	LEAQ 256(SP), DX
-	MOVQ R8, 600(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -521,17 +469,49 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 584(SP), DX
 	LEAQ (DX)(DI*1), DX
-	MOVQ 600(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1256(SP)
+	MOVQ 1248(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1272(SP), BX
+	MOVQ $+64, 1240(SP)
+	MOVQ 1256(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 876(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1256(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1528(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2104(SP)
+	LEAQ 1528(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1264(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2104(SP), BX
+	MOVQ 1256(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -565,8 +545,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -609,8 +589,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 
@@ -728,9 +708,9 @@ rare:
 	JMP          groupback
 
 // func DequantizeFpE2M1AVX512VBMI(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeFpE2M1AVX512VBMI(SB), $592-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
+TEXT ·DequantizeFpE2M1AVX512VBMI(SB), $2080-56
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 table, Z13 0xffff0000, Z12 table, Z11 table, Z10 table
 	// per group: Z0 scale, Z9 Mul
 	// vector registers in use at once: 14
@@ -743,28 +723,37 @@ TEXT ·DequantizeFpE2M1AVX512VBMI(SB), $592-56
 	VMOVUPS      constantsAVX512VBMI<>+424(SB), Z12
 	VMOVUPS      constantsAVX512VBMI<>+488(SB), Z11
 	VMOVUPS      constantsAVX512VBMI<>+552(SB), Z10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1216(SP)
+	LEAQ  584(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z9
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -795,90 +784,92 @@ grouploop:
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            grouploop
 
 groupwhole:
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z9
-
-groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z14, Z0
-	VPMULTISHIFTQB Z0, Z12, Z0
-	VPERMB         Z11, Z0, Z1
-	VPERMB         Z10, Z0, Z0
-	VPUNPCKLBW     Z0, Z1, Z2
-	VPSLLD         $0x10, Z2, Z3
-	VMULPS         Z9, Z3, Z3
-	VMOVUPS        Z3, (SI)
-	SUBQ           $+16, R8
-	JLT            groupmeet1cross
-
-groupmeet1:
-	VPANDD  Z13, Z2, Z2
-	VMULPS  Z9, Z2, Z2
-	VMOVUPS Z2, 64(SI)
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VPUNPCKHBW Z0, Z1, Z1
-	VPSLLD     $0x10, Z1, Z0
-	VMULPS     Z9, Z0, Z0
-	VMOVUPS    Z0, 128(SI)
-	SUBQ       $+16, R8
-	JLT        groupmeet3cross
-
-groupmeet3:
-	VPANDD  Z13, Z1, Z1
-	VMULPS  Z9, Z1, Z1
-	VMOVUPS Z1, 192(SI)
-	ADDQ    $+256, SI
-	ADDQ    $+32, DX
-	SUBQ    $+64, DI
-	CMPQ    R8, $+1
-	JLT     groupnext
-	CMPQ    DI, $+64
-	JLT     grouptail
-	CMPQ    R8, $+64
-	JLT     groupmeet
-	JMP     groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1208(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 844(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS        (R15), Z0
+	VMOVUPS        (BX), Z1
+	VPERMPS        Z1, Z0, Z0
+	VMULPS         Z0, Z15, Z0
+	VMOVUPS        (DX), Y2
+	VPERMB         Z2, Z14, Z2
+	VPMULTISHIFTQB Z2, Z12, Z2
+	VPERMB         Z11, Z2, Z3
+	VPERMB         Z10, Z2, Z2
+	VPUNPCKLBW     Z2, Z3, Z4
+	VPSLLD         $0x10, Z4, Z5
+	VMULPS         Z0, Z5, Z5
+	VMOVUPS        Z5, (SI)
+	VMOVUPS        64(R15), Z0
+	VPERMPS        Z1, Z0, Z0
+	VMULPS         Z0, Z15, Z0
+	VPANDD         Z13, Z4, Z4
+	VMULPS         Z0, Z4, Z4
+	VMOVUPS        Z4, 64(SI)
+	VMOVUPS        128(R15), Z0
+	VPERMPS        Z1, Z0, Z0
+	VMULPS         Z0, Z15, Z0
+	VPUNPCKHBW     Z2, Z3, Z3
+	VPSLLD         $0x10, Z3, Z2
+	VMULPS         Z0, Z2, Z2
+	VMOVUPS        Z2, 128(SI)
+	VMOVUPS        192(R15), Z0
+	VPERMPS        Z1, Z0, Z1
+	VMULPS         Z1, Z15, Z1
+	VPANDD         Z13, Z3, Z3
+	VMULPS         Z1, Z3, Z3
+	VMOVUPS        Z3, 192(SI)
+	ADDQ           $+256, SI
+	ADDQ           $+32, DX
+	ADDQ           1176(SP), R15
+	MOVQ           R15, R13
+	SUBQ           1184(SP), R13
+	XORL           AX, AX
+	CMPQ           1192(SP), R15
+	CMOVQCS        R13, R15
+	ADCQ           1168(SP), AX
+	LEAQ           (BX)(AX*4), BX
+	SUBQ           $+64, DI
+	CMPQ           DI, 1208(SP)
+	JLT            groupmet
+	CMPQ           R15, 1200(SP)
+	JGT            groupmeet
+
+groupmet:
+	LEAQ 844(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ          DI, DI
+	JEQ            return
+	CMPQ           R11, DI
+	JLT            groupodd
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z0, Z15, Z9
 	MOVQ           $-1, AX
@@ -920,28 +911,14 @@ grouppiece:
 	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DX
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -976,13 +953,13 @@ short2loop:
 	ADDQ           $+8, BX
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
 	JGE            short2loop
 	JMP            few
 
 short4:
-	CMPQ R8, $+4
+	CMPQ R11, $+4
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1019,13 +996,16 @@ short4loop:
 	ADDQ           $+16, BX
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
+	SUBQ           $+4, R11
+	CMPQ           R11, $+4
 	JGE            short4loop
 	JMP            few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1232(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1076,10 +1056,12 @@ laneloop:
 	MOVQ           560(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1232(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1117,55 +1099,47 @@ groupstream:
 	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
+	SUBQ           $+64, R11
+	CMPQ           R11, $+64
 	JGE            groupstream
 	JMP            groupwhole
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1224(SP)
+	MOVQ 1216(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1240(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1240(SP), BX
+	MOVQ $+64, 1208(SP)
+	MOVQ 1224(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	VBROADCASTSS 4(BX), Z8
-	VMULPS       Z8, Z15, Z7
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z7, K7, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1224(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
+grouprepeat:
+	LEAQ 1496(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2072(SP)
+	LEAQ 1496(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1232(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2072(SP), BX
+	MOVQ 1224(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ           (DX)(CX*1), AX
@@ -1194,8 +1168,8 @@ short2stream:
 	ADDQ           $+8, BX
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
 	JGE            short2stream
 	JMP            few
 
@@ -1228,8 +1202,8 @@ short4stream:
 	ADDQ           $+16, BX
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
+	SUBQ           $+4, R11
+	CMPQ           R11, $+4
 	JGE            short4stream
 	JMP            few
 

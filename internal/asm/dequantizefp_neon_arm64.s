@@ -6,8 +6,8 @@
 
 // func DequantizeFpE4M3NEON(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE4M3NEON(SB), NOSPLIT, $200-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizeFpE4M3NEON(SB), 0, $632-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0x80808080, V13 0xbfffbfff, V12 0xffffffff
 	// per group: V0 scale, V11 Mul
 	// vector registers in use at once: 17
@@ -22,22 +22,31 @@ TEXT ·DequantizeFpE4M3NEON(SB), NOSPLIT, $200-56
 	VDUP R16, V13.S4
 	MOVD $4294967295, R16
 	VDUP R16, V12.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VORR V14.B16, V0.B16, V0.B16
@@ -68,95 +77,95 @@ grouploop:
 groupback:
 	ADD $64, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R4, R6
-	MOVD R3, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V1.B16
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V2.B16
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V3.B16
-	FMOVQ (R2), F4
-	VORR V14.B16, V4.B16, V4.B16
-	VCMEQ V12.B16, V4.B16, V4.B16
-	VCMTST V4.S4, V4.S4, V4.S4
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	FMOVQ (R2), F0
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V12.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
-	FMOVQ (R2), F4
-	WORD $0x0f08a485 // sshll v5.8h, v4.8b, #0
-	VSHL $7, V5.H8, V5.H8
-	VAND V13.B16, V5.B16, V5.B16
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	FMOVQ F6, (R1)
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4f08a484 // sshll2 v4.8h, v4.16b, #0
-	VSHL $7, V4.H8, V4.H8
-	VAND V13.B16, V4.B16, V4.B16
-	WORD $0x0e217880 // fcvtl v0.4s, v4.4h
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 32(R1)
-	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	FMOVQ F4, 48(R1)
+	FMOVQ (R15), F0
+	FMOVQ (R3), F1
+	VTBL V0.B16, [V1.B16], V0.B16
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	FMOVQ (R2), F2
+	WORD $0x0f08a443 // sshll v3.8h, v2.8b, #0
+	VSHL $7, V3.H8, V3.H8
+	VAND V13.B16, V3.B16, V3.B16
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	FMOVQ F4, (R1)
+	FMOVQ 16(R15), F0
+	VTBL V0.B16, [V1.B16], V0.B16
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ F3, 16(R1)
+	FMOVQ 32(R15), F0
+	VTBL V0.B16, [V1.B16], V0.B16
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4f08a442 // sshll2 v2.8h, v2.16b, #0
+	VSHL $7, V2.H8, V2.H8
+	VAND V13.B16, V2.B16, V2.B16
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ F3, 32(R1)
+	FMOVQ 48(R15), F0
+	VTBL V0.B16, [V1.B16], V1.B16
+	WORD $0x6e21dde1 // fmul v1.4s, v15.4s, v1.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	FMOVQ F2, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
 	MOVD R1, 160(RSP)
@@ -166,8 +175,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -177,23 +185,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -250,62 +248,55 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V8.S4]
-	WORD $0x6e28dde7 // fmul v7.4s, v15.4s, v8.4s
-	ADD $4, R4, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V7.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R6, R4
-	SUB R3, R7, R7
-	ADD R7, R3, R3
-	MOVD R0, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 192(RSP)
@@ -426,11 +417,11 @@ groupresume:
 
 // func DequantizeFpE5M2NEON(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE5M2NEON(SB), NOSPLIT, $200-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizeFpE5M2NEON(SB), 0, $632-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0x83838383, V13 0xffffffff
 	// per group: V0 scale, V12 Mul
-	// vector registers in use at once: 15
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -440,22 +431,31 @@ TEXT ·DequantizeFpE5M2NEON(SB), NOSPLIT, $200-56
 	VDUP R16, V14.S4
 	MOVD $4294967295, R16
 	VDUP R16, V13.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VORR V14.B16, V0.B16, V0.B16
@@ -482,91 +482,91 @@ grouploop:
 groupback:
 	ADD $64, R1, R1
 	ADD $16, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R4, R6
-	MOVD R3, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V12.B16, V0.B16
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V12.B16, V1.B16
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V12.B16, V2.B16
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V12.B16, V3.B16
-	FMOVQ (R2), F4
-	VORR V14.B16, V4.B16, V4.B16
-	VCMEQ V13.B16, V4.B16, V4.B16
-	VCMTST V4.S4, V4.S4, V4.S4
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	FMOVQ (R2), F0
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V13.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
-	FMOVQ (R2), F4
-	WORD $0x2e213885 // shll v5.8h, v4.8b, #8
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	FMOVQ F6, (R1)
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x6e213884 // shll2 v4.8h, v4.16b, #8
-	WORD $0x0e217880 // fcvtl v0.4s, v4.4h
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 32(R1)
-	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	FMOVQ F4, 48(R1)
+	FMOVQ (R15), F0
+	FMOVQ (R3), F1
+	VTBL V0.B16, [V1.B16], V0.B16
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	FMOVQ (R2), F2
+	WORD $0x2e213843 // shll v3.8h, v2.8b, #8
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	FMOVQ F4, (R1)
+	FMOVQ 16(R15), F0
+	VTBL V0.B16, [V1.B16], V0.B16
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ F3, 16(R1)
+	FMOVQ 32(R15), F0
+	VTBL V0.B16, [V1.B16], V0.B16
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ F3, 32(R1)
+	FMOVQ 48(R15), F0
+	VTBL V0.B16, [V1.B16], V1.B16
+	WORD $0x6e21dde1 // fmul v1.4s, v15.4s, v1.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	FMOVQ F2, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	MOVD R1, 160(RSP)
@@ -576,8 +576,7 @@ grouppiece:
 	CALL ·stageIn8NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -587,23 +586,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -656,62 +645,55 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V9.S4]
-	WORD $0x6e29dde8 // fmul v8.4s, v15.4s, v9.4s
-	ADD $4, R4, R16
-	VDUP R16, V10.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
-	VCMEQ V31.S4, V11.S4, V11.S4
-	VMOV V11.B16, V10.B16
-	VBSL V12.B16, V8.B16, V10.B16
-	VMOV V10.B16, V12.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R6, R4
-	SUB R3, R7, R7
-	ADD R7, R3, R3
-	MOVD R0, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 192(RSP)
@@ -781,11 +763,11 @@ groupresume:
 
 // func DequantizeFpE2M1NEON(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE2M1NEON(SB), NOSPLIT, $200-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
+TEXT ·DequantizeFpE2M1NEON(SB), 0, $632-56
+	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0xf0f0f0f, V13 table
 	// per group: V0 scale, V12 Mul
-	// vector registers in use at once: 11
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -794,22 +776,31 @@ TEXT ·DequantizeFpE2M1NEON(SB), NOSPLIT, $200-56
 	MOVD $252645135, R16
 	VDUP R16, V14.S4
 	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V13
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -832,82 +823,88 @@ grouploop:
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $8, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V0.S4]
-	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	FMOVQ F2, (R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	FMOVQ F1, 16(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	FMOVQ F1, 32(R1)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 48(R1)
+	FMOVQ (R15), F0
+	FMOVQ (R3), F1
+	VTBL V0.B16, [V1.B16], V0.B16
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	FMOVD (R2), F2
+	VUSHR $4, V2.B16, V3.B16
+	VZIP1 V3.B16, V2.B16, V2.B16
+	VAND V14.B16, V2.B16, V2.B16
+	VTBL V2.B16, [V13.B16], V2.B16
+	WORD $0x2e213843 // shll v3.8h, v2.8b, #8
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	FMOVQ F4, (R1)
+	FMOVQ 16(R15), F0
+	VTBL V0.B16, [V1.B16], V0.B16
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ F3, 16(R1)
+	FMOVQ 32(R15), F0
+	VTBL V0.B16, [V1.B16], V0.B16
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ F3, 32(R1)
+	FMOVQ 48(R15), F0
+	VTBL V0.B16, [V1.B16], V1.B16
+	WORD $0x6e21dde1 // fmul v1.4s, v15.4s, v1.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	FMOVQ F2, 48(R1)
 	ADD $64, R1, R1
 	ADD $8, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	MOVD R1, 160(RSP)
@@ -917,8 +914,7 @@ grouppiece:
 	CALL ·stageIn4NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -928,23 +924,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0>>1, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -993,50 +979,46 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V9.S4]
-	WORD $0x6e29dde8 // fmul v8.4s, v15.4s, v9.4s
-	ADD $4, R4, R16
-	VDUP R16, V10.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
-	VCMEQ V31.S4, V11.S4, V11.S4
-	VMOV V11.B16, V10.B16
-	VBSL V12.B16, V8.B16, V10.B16
-	VMOV V10.B16, V12.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1

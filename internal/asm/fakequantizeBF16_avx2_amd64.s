@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func FakeQuantizeBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeBF16AVX2(SB), $480-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·FakeQuantizeBF16AVX2(SB), $1696-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: nothing
 	// loaded at each use: scale, recip, least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff
@@ -21,30 +21,39 @@ TEXT ·FakeQuantizeBF16AVX2(SB), $480-80
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R11, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R11
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 816(SP)
+	LEAQ  472(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ DI, $+32
 	JLT  grouptail
-	CMPQ R10, $+32
+	CMPQ R11, $+32
 	JLT  grouptomeet
-	SUBQ R10, DI
+	SUBQ R11, DI
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  groupstream
@@ -176,199 +185,196 @@ maskdone2:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 808(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 604(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y12, Y0
-	VPMOVZXWD    (BX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y12, Y1
-	VPMOVZXWD    16(BX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y12, Y3
-	VPMOVZXWD    32(BX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y12, Y5
-	VPMOVZXWD    48(BX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y13, Y7, Y8
-	VFNMADD231PS Y12, Y8, Y7
-	VFMADD231PS  Y13, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VPMOVZXWD    (BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R9), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (R8), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y3, Y0, Y4
+	VPMOVZXWD    16(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y6
+	VMULPS       Y6, Y0, Y7
+	VPERMPS      Y5, Y3, Y3
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y6, Y0, Y7
+	VPMOVZXWD    32(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R15), Y6
+	VPERMPS      Y2, Y6, Y8
+	VMULPS       Y8, Y0, Y9
+	VPERMPS      Y5, Y6, Y6
+	VFNMADD231PS Y6, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VPMOVZXWD    48(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R15), Y8
+	VPERMPS      Y2, Y8, Y2
+	VMULPS       Y2, Y0, Y10
+	VPERMPS      Y5, Y8, Y5
+	VFNMADD231PS Y5, Y10, Y0
+	VFMADD231PS  Y2, Y0, Y10
+	VCMPPS       $0x03, Y7, Y4, Y0
+	VCMPPS       $0x03, Y10, Y9, Y2
+	VORPS        Y2, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y9, Y11
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VROUNDPS     $0x08, Y7, Y7
+	VMAXPS       Y7, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y3, Y1, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPSLLD       $0x0f, Y2, Y11
 	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y9, Y11
-	VPADDD       Y1, Y11, Y11
-	VPSLLD       $0x0f, Y10, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y10, Y9
-	VPADDD       Y1, Y9, Y9
+	VPADDD       Y11, Y2, Y11
+	VPADDD       Y3, Y11, Y11
+	VPSLLD       $0x0f, Y8, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y8, Y2
+	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x10, Y11, Y11
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y11, Y11
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y3, Y1, Y9
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y5, Y3, Y10
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y6, Y2, Y3
+	VROUNDPS     $0x08, Y10, Y10
+	VMAXPS       Y10, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y5, Y6, Y8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPSLLD       $0x0f, Y9, Y11
+	VPSLLD       $0x0f, Y3, Y11
 	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y9, Y11
+	VPADDD       Y11, Y3, Y11
 	VPADDD       Y5, Y11, Y11
-	VPSLLD       $0x0f, Y10, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y10, Y9
-	VPADDD       Y5, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y8, Y3
+	VPADDD       Y5, Y3, Y3
 	VPSRLD       $0x10, Y11, Y11
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y11, Y11
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y7
 	VCMPPS       $0x00, Y4, Y0, Y0
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y7, Y1, Y1
+	VCMPPS       $0x00, Y9, Y2, Y2
+	VCMPPS       $0x00, Y10, Y6, Y6
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(DX)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y7
 	VCMPPS    $0x00, Y4, Y0, Y0
-	VCMPPS    $0x00, Y6, Y1, Y1
-	VCMPPS    $0x00, Y8, Y3, Y3
-	VPACKSSDW Y0, Y7, Y7
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSWB Y1, Y7, Y7
-	VMOVUPS   constantsAVX2<>+4(SB), Y5
-	VPERMD    Y7, Y5, Y7
-	VPABSB    Y7, Y7
-	VMOVUPS   Y7, (DX)
+	VCMPPS    $0x00, Y7, Y1, Y1
+	VCMPPS    $0x00, Y9, Y2, Y2
+	VCMPPS    $0x00, Y10, Y6, Y6
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y3
+	VPERMD    Y0, Y3, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ $+64, SI
-	ADDQ $+64, BX
-	SUBQ $+32, DI
-	CMPQ R10, $+1
-	JLT  groupnext
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R10, $+32
-	JLT  groupmeet
-	JMP  groupbegin
+	ADDQ    $+64, SI
+	ADDQ    $+64, BX
+	ADDQ    776(SP), R15
+	MOVQ    R15, R13
+	SUBQ    784(SP), R13
+	XORL    AX, AX
+	CMPQ    792(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    768(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+32, DI
+	CMPQ    DI, 808(SP)
+	JLT     groupmet
+	CMPQ    R15, 800(SP)
+	JGT     groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 604(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 424(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 96(SP), BX
-	MOVQ R10, 456(SP)
-	SUBQ R10, R10
-	JMP  grouploop
+	TESTQ DI, DI
+	JEQ   return
+	CMPQ  R11, DI
+	JLT   groupodd
+	MOVQ  SI, 416(SP)
+	LEAQ  (SP), SI
+	MOVQ  DX, 424(SP)
+	LEAQ  64(SP), DX
+	LEAQ  96(SP), AX
+	MOVQ  BX, CX
+	CALL  ·stageIn16AVX2(SB)
+	MOVQ  BX, 432(SP)
+	LEAQ  96(SP), BX
+	SUBQ  R11, R11
+	JMP   grouploop
 
 groupstaged:
 	MOVQ 416(SP), SI
@@ -395,25 +401,9 @@ maskbytes5:
 	ADDQ DI, DX
 
 maskdone6:
-	MOVQ  432(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  456(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 432(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R9), Y0
@@ -425,7 +415,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+72(FP), CX
@@ -583,13 +573,13 @@ maskdone10:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
@@ -724,13 +714,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 832(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -891,10 +884,12 @@ maskdone16:
 	MOVQ 448(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 832(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1036,8 +1031,8 @@ maskbytes17:
 maskdone18:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  groupstream
 	JMP  groupwhole
 
@@ -1046,131 +1041,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+48(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 824(SP)
+	MOVQ 816(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 840(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 840(SP), R8
+	LEAQ 1264(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1264(SP), R9
+	MOVQ $+32, 808(SP)
+	MOVQ 824(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 604(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 824(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 968(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), R8
+	LEAQ 1392(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1680(SP)
+	LEAQ 1392(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 832(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1256(SP), R8
+	MOVQ 1680(SP), R9
+	MOVQ 824(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (BX)(CX*1), AX
@@ -1436,8 +1357,8 @@ maskdone22:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
@@ -1498,7 +1419,7 @@ rare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VPMOVZXWD    16(BX), Y3
 	VPSLLD       $0x10, Y3, Y3
@@ -1513,7 +1434,7 @@ rare:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VBLENDVPS    Y4, Y6, Y7, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPSLLD       $0x0f, Y1, Y7
@@ -1542,7 +1463,7 @@ rare:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VBLENDVPS    Y4, Y7, Y8, Y4
 	VPMOVZXWD    48(BX), Y7
 	VPSLLD       $0x10, Y7, Y7
@@ -1557,7 +1478,7 @@ rare:
 	VXORPS       Y8, Y8, Y8
 	VADDPS       Y8, Y10, Y10
 	VCMPPS       $0x07, Y10, Y10, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y11
+	VBROADCASTSS constantsAVX2<>+48(SB), Y11
 	VBLENDVPS    Y8, Y10, Y11, Y8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	VPSLLD       $0x0f, Y4, Y11
@@ -1629,8 +1550,8 @@ longresume:
 	JMP          longback
 
 // func FakeQuantizeZeroPointBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $992-88
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $2256-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
 	// per group: Y0 ISub, Y0 ISub, Y15 ToFloat, Y14 ToFloat
@@ -1656,9 +1577,18 @@ TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $992-88
 	JEQ   longs
 
 groups:
+	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R11, DI
+	IMULQ R13, DI
 	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 952(SP)
+	LEAQ  608(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
@@ -1814,211 +1744,207 @@ groupwhole:
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 944(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 740(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y14, 608(SP)
-	VMOVUPS      Y13, 864(SP)
-	VMOVAPS      Y12, Y0
-	VPMOVZXWD    (BX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y15, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y14, 640(SP)
-	VMOVUPS      Y13, 896(SP)
-	VMOVAPS      Y12, Y1
-	VPMOVZXWD    16(BX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y15, Y3, Y4
-	VFNMADD231PS Y14, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y14, 672(SP)
-	VMOVUPS      Y13, 928(SP)
-	VMOVAPS      Y12, Y3
-	VPMOVZXWD    32(BX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y15, Y5, Y6
-	VFNMADD231PS Y14, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y14, 704(SP)
-	VMOVUPS      Y13, 960(SP)
-	VMOVAPS      Y12, Y5
-	VPMOVZXWD    48(BX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y15, Y7, Y8
-	VFNMADD231PS Y14, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VPMOVZXWD    (BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R9), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (R8), Y5
+	VPERMPS      Y5, Y1, Y6
+	VFNMADD231PS Y6, Y4, Y0
+	VFMADD231PS  Y3, Y0, Y4
+	VPMOVZXWD    16(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y7
+	VMULPS       Y7, Y0, Y8
+	VPERMPS      Y5, Y3, Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y7, Y0, Y8
+	VPMOVZXWD    32(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R15), Y7
+	VPERMPS      Y2, Y7, Y10
+	VMULPS       Y10, Y0, Y11
+	VPERMPS      Y5, Y7, Y12
+	VFNMADD231PS Y12, Y11, Y0
+	VFMADD231PS  Y10, Y0, Y11
+	VPMOVZXWD    48(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R15), Y10
+	VPERMPS      Y2, Y10, Y2
+	VMULPS       Y2, Y0, Y13
+	VPERMPS      Y5, Y10, Y5
+	VFNMADD231PS Y5, Y13, Y0
+	VFMADD231PS  Y2, Y0, Y13
+	VCMPPS       $0x03, Y8, Y4, Y0
+	VCMPPS       $0x03, Y13, Y11, Y2
+	VORPS        Y2, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      864(SP), Y7
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y0, Y7
-	VMOVUPS      608(SP), Y0
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
+	VMOVUPS      (R10), Y0
+	VPERMPS      Y0, Y1, Y1
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y1, Y2, Y2
+	VBROADCASTSS most+52(FP), Y14
+	VPSUBD       Y1, Y14, Y14
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y14, Y14
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      896(SP), Y0
-	VMAXPS       Y4, Y0, Y0
-	VMINPS       Y0, Y1, Y0
-	VMOVUPS      640(SP), Y1
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y9, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y9, Y11
-	VPADDD       Y1, Y11, Y11
-	VPSLLD       $0x0f, Y10, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y10, Y9
-	VPADDD       Y1, Y9, Y9
-	VPSRLD       $0x10, Y11, Y11
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y11, Y11
-	VPERMQ       $0xd8, Y11, Y11
-	VMOVUPS      Y11, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMOVUPS      928(SP), Y1
-	VMAXPS       Y6, Y1, Y1
-	VMINPS       Y1, Y3, Y1
-	VMOVUPS      672(SP), Y3
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y3, Y1, Y9
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y6, Y2, Y1
+	VPERMPS      Y0, Y3, Y3
+	VBROADCASTSS least+48(FP), Y6
+	VPSUBD       Y3, Y6, Y6
+	VBROADCASTSS most+52(FP), Y14
+	VPSUBD       Y3, Y14, Y14
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y14, Y14
 	VROUNDPS     $0x08, Y8, Y8
-	VMOVUPS      960(SP), Y3
-	VMAXPS       Y8, Y3, Y3
-	VMINPS       Y3, Y5, Y3
-	VMOVUPS      704(SP), Y5
-	VXORPS       Y10, Y10, Y10
-	VFMADD231PS  Y5, Y3, Y10
+	VMAXPS       Y8, Y6, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y9, Y6, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y1, Y14
+	VPSRLD       $0x1f, Y14, Y14
+	VPADDD       Y14, Y1, Y14
+	VPADDD       Y9, Y14, Y14
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y9, Y1, Y1
+	VPSRLD       $0x10, Y14, Y14
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y14, Y14
+	VPERMQ       $0xd8, Y14, Y14
+	VMOVUPS      Y14, (SI)
+	VPERMPS      Y0, Y7, Y7
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y7, Y1, Y1
+	VBROADCASTSS most+52(FP), Y3
+	VPSUBD       Y7, Y3, Y3
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y3, Y3
+	VROUNDPS     $0x08, Y11, Y11
+	VMAXPS       Y11, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y12, Y1, Y3
+	VPERMPS      Y0, Y10, Y0
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y0, Y7, Y7
+	VBROADCASTSS most+52(FP), Y9
+	VPSUBD       Y0, Y9, Y9
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y9, Y9
+	VROUNDPS     $0x08, Y13, Y13
+	VMAXPS       Y13, Y7, Y7
+	VMINPS       Y7, Y9, Y7
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y5, Y7, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPSLLD       $0x0f, Y9, Y11
-	VPSRLD       $0x1f, Y11, Y11
-	VPADDD       Y11, Y9, Y11
-	VPADDD       Y5, Y11, Y11
-	VPSLLD       $0x0f, Y10, Y9
+	VPSLLD       $0x0f, Y3, Y9
 	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y10, Y9
+	VPADDD       Y9, Y3, Y9
 	VPADDD       Y5, Y9, Y9
-	VPSRLD       $0x10, Y11, Y11
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y5, Y3, Y3
 	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y11, Y11
-	VPERMQ       $0xd8, Y11, Y11
-	VMOVUPS      Y11, 32(SI)
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, 32(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VCMPPS       $0x00, Y8, Y6, Y6
+	VCMPPS       $0x00, Y11, Y1, Y1
+	VCMPPS       $0x00, Y13, Y7, Y7
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y0, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VCMPPS    $0x00, Y4, Y0, Y0
-	VCMPPS    $0x00, Y6, Y1, Y1
-	VCMPPS    $0x00, Y8, Y3, Y3
-	VPACKSSDW Y0, Y7, Y7
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSWB Y1, Y7, Y7
-	VMOVUPS   constantsAVX2<>+4(SB), Y5
-	VPERMD    Y7, Y5, Y7
-	VPABSB    Y7, Y7
-	VMOVUPS   Y7, (DX)
+	VCMPPS    $0x00, Y4, Y2, Y2
+	VCMPPS    $0x00, Y8, Y6, Y6
+	VCMPPS    $0x00, Y11, Y1, Y1
+	VCMPPS    $0x00, Y13, Y7, Y7
+	VPACKSSDW Y6, Y2, Y2
+	VPACKSSDW Y7, Y1, Y1
+	VPACKSSWB Y1, Y2, Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y0
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ $+64, SI
-	ADDQ $+64, BX
-	SUBQ $+32, DI
-	CMPQ R11, $+1
-	JLT  groupmet
-	CMPQ DI, $+32
-	JLT  groupmet
-	CMPQ R11, $+32
-	JLT  groupmeet
+	ADDQ    $+64, SI
+	ADDQ    $+64, BX
+	ADDQ    912(SP), R15
+	MOVQ    R15, R13
+	SUBQ    920(SP), R13
+	XORL    AX, AX
+	CMPQ    928(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    904(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	LEAQ    (R10)(AX*4), R10
+	SUBQ    $+32, DI
+	CMPQ    DI, 944(SP)
+	JLT     groupmet
+	CMPQ    R15, 936(SP)
+	JGT     groupmeet
 
 groupmet:
-	CMPQ R11, $+1
-	JLT  groupnext
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  groupmeet
-	JMP  groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
+	LEAQ 740(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
@@ -2036,7 +1962,6 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         BX, 560(SP)
 	LEAQ         96(SP), BX
-	MOVQ         R11, 592(SP)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -2065,26 +1990,9 @@ maskbytes5:
 	ADDQ DI, DX
 
 maskdone6:
-	MOVQ  560(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  592(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   return
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
+	MOVQ 560(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R9), Y0
@@ -2428,6 +2336,9 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
+	MOVQ $+0, 968(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2618,7 +2529,9 @@ maskdone16:
 	MOVQ 584(SP), R10
 
 laneend:
-	JMP return
+	CMPQ 968(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
 	TESTQ R11, R11
@@ -2773,180 +2686,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R10), Y3
-	VPSUBD       Y3, Y2, Y4
-	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VBROADCASTSS 4(R10), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y15
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS 4(R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y15, Y15
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y14, Y14
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBLENDVPS    Y1, Y5, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS 4(R10), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS 4(R10), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
-	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y15, Y15
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y14, Y14
-	VBLENDVPS    Y3, Y6, Y13, Y13
-	VBLENDVPS    Y3, Y7, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS 4(R10), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS 4(R10), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
-	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+48(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y15, Y15
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y14, Y14
-	VBLENDVPS    Y5, Y8, Y13, Y13
-	VBLENDVPS    Y5, Y9, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 960(SP)
+	MOVQ 952(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 976(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 976(SP), R8
+	LEAQ 1400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1400(SP), R9
+	LEAQ 1824(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1824(SP), R10
+	MOVQ $+32, 944(SP)
+	MOVQ 960(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+32, R15
-	JMP  grouppieces
+	LEAQ 740(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 960(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1104(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1392(SP)
+	LEAQ 1104(SP), R8
+	LEAQ 1528(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1816(SP)
+	LEAQ 1528(SP), R9
+	LEAQ 1952(SP), AX
+	MOVQ R10, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1952(SP), R10
+	MOVQ R15, R11
+	MOVQ $+1, 968(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1392(SP), R8
+	MOVQ 1816(SP), R9
+	MOVQ 2240(SP), R10
+	MOVQ 960(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (BX)(CX*1), AX
@@ -3308,7 +3108,7 @@ rare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VPMOVZXWD    16(BX), Y2
 	VPSLLD       $0x10, Y2, Y2
@@ -3330,7 +3130,7 @@ rare:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VBLENDVPS    Y4, Y5, Y7, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPSLLD       $0x0f, Y1, Y7
@@ -3366,7 +3166,7 @@ rare:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VBLENDVPS    Y4, Y5, Y8, Y4
 	VPMOVZXWD    48(BX), Y5
 	VPSLLD       $0x10, Y5, Y5
@@ -3388,7 +3188,7 @@ rare:
 	VXORPS       Y8, Y8, Y8
 	VADDPS       Y8, Y9, Y9
 	VCMPPS       $0x07, Y9, Y9, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y11
+	VBROADCASTSS constantsAVX2<>+48(SB), Y11
 	VBLENDVPS    Y8, Y9, Y11, Y8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPSLLD       $0x0f, Y4, Y11
@@ -3488,13 +3288,5 @@ DATA constantsAVX2<>+32(SB)/4, $0x00000007
 DATA constantsAVX2<>+36(SB)/4, $0x00000001
 DATA constantsAVX2<>+40(SB)/4, $0x3f800000
 DATA constantsAVX2<>+44(SB)/4, $0x34800000
-DATA constantsAVX2<>+48(SB)/4, $0x00000000
-DATA constantsAVX2<>+52(SB)/4, $0x00000001
-DATA constantsAVX2<>+56(SB)/4, $0x00000002
-DATA constantsAVX2<>+60(SB)/4, $0x00000003
-DATA constantsAVX2<>+64(SB)/4, $0x00000004
-DATA constantsAVX2<>+68(SB)/4, $0x00000005
-DATA constantsAVX2<>+72(SB)/4, $0x00000006
-DATA constantsAVX2<>+76(SB)/4, $0x00000007
-DATA constantsAVX2<>+80(SB)/4, $0x7fc00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $84
+DATA constantsAVX2<>+48(SB)/4, $0x7fc00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $52

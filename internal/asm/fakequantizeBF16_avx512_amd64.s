@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func FakeQuantizeBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeBF16AVX512(SB), $896-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·FakeQuantizeBF16AVX512(SB), $3232-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -31,42 +31,51 @@ TEXT ·FakeQuantizeBF16AVX512(SB), $896-80
 	VMOVUPS      constantsAVX512<>+136(SB), Z8
 	VMOVUPS      constantsAVX512<>+200(SB), Z7
 	VBROADCASTSS constantsAVX512<>+264(SB), Z6
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 1520(SP)
+	LEAQ  888(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -91,7 +100,7 @@ groupfirst:
 	VFNMADD231PS Z5, Z1, Z0
 	VMOVAPS      Z1, Z17
 	VFMADD231PS  Z4, Z0, Z17
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -182,12 +191,12 @@ maskdone2:
 	VMOVAPS Z20, Z17
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	SUBQ    $+64, R10
-	CMPQ    R10, $+128
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
 	JGE     groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -282,9 +291,9 @@ maskdone4:
 	ADDQ    $+4, R9
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	MOVQ    R11, R10
-	SUBQ    R10, DI
-	CMPQ    R10, $+64
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
 	JNE     groupturned
 	TESTQ   DI, DI
 	JNE     groupturn
@@ -292,7 +301,7 @@ maskdone4:
 groupturned:
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -380,104 +389,108 @@ maskdone6:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1512(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1148(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z4, Z0
-	VPERMW.Z     (BX), Z12, K6, Z1
-	VMULPS       Z5, Z1, Z2
-	VFNMADD231PS Z4, Z2, Z1
-	VFMADD231PS  Z5, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z4, Z1
-	VPERMW.Z     (BX), Z11, K6, Z3
-	VMULPS       Z5, Z3, Z16
-	VFNMADD231PS Z4, Z16, Z3
-	VFMADD231PS  Z5, Z3, Z16
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z4, Z3
-	VPERMW.Z     64(BX), Z12, K6, Z17
-	VMULPS       Z5, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z5, Z17, Z18
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z4, Z17
-	VPERMW.Z     64(BX), Z11, K6, Z19
-	VMULPS       Z5, Z19, Z20
-	VFNMADD231PS Z4, Z20, Z19
-	VFMADD231PS  Z5, Z19, Z20
-	VCMPPS       $0x03, Z16, Z2, K1
-	VCMPPS       $0x03, Z20, Z18, K2
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R9), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (R8), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z3, Z0, Z4
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z16
+	VMULPS       Z16, Z0, Z17
+	VPERMPS      Z5, Z3, Z3
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R15), Z16
+	VPERMPS      Z2, Z16, Z18
+	VMULPS       Z18, Z0, Z19
+	VPERMPS      Z5, Z16, Z16
+	VFNMADD231PS Z16, Z19, Z0
+	VFMADD231PS  Z18, Z0, Z19
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R15), Z18
+	VPERMPS      Z2, Z18, Z2
+	VMULPS       Z2, Z0, Z20
+	VPERMPS      Z5, Z18, Z5
+	VFNMADD231PS Z5, Z20, Z0
+	VFMADD231PS  Z2, Z0, Z20
+	VCMPPS       $0x03, Z17, Z4, K1
+	VCMPPS       $0x03, Z20, Z19, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z19
-	VMINPS       Z19, Z14, Z19
-	VFMADD213PS  Z13, Z19, Z0
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z21
-	VMINPS       Z21, Z14, Z21
-	VFMADD213PS  Z13, Z21, Z1
-	VMOVDQA64    Z0, Z22
-	VPERMT2W     Z1, Z7, Z22
-	VPERMT2W     Z1, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z22, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z22, K1, Z22
-	VMOVUPS      Z22, (SI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z0
 	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z15, Z1
+	VFMADD213PS  Z13, Z0, Z1
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z2, Z3
+	VMOVDQA64    Z1, Z18
+	VPERMT2W     Z3, Z7, Z18
+	VPERMT2W     Z3, Z8, Z1
+	VPTERNLOGD   $0xf8, Z10, Z18, Z1
+	VPCMPUW      $0x06, Z9, Z1, K1
+	VPADDW       Z10, Z18, K1, Z18
+	VMOVUPS      Z18, (SI)
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z1, Z17
-	VMOVDQA64    Z3, Z22
-	VPERMT2W     Z17, Z7, Z22
-	VPERMT2W     Z17, Z8, Z3
-	VPTERNLOGD   $0xf8, Z10, Z22, Z3
-	VPCMPUW      $0x06, Z9, Z3, K1
-	VPADDW       Z10, Z22, K1, Z22
-	VMOVUPS      Z22, 64(SI)
+	VFMADD213PS  Z13, Z1, Z16
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VMAXPS       Z20, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z3, Z5
+	VMOVDQA64    Z16, Z18
+	VPERMT2W     Z5, Z7, Z18
+	VPERMT2W     Z5, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z18, Z16
+	VPCMPUW      $0x06, Z9, Z16, K1
+	VPADDW       Z10, Z18, K1, Z18
+	VMOVUPS      Z18, 64(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VCMPPS       $0x00, Z2, Z19, K1
-	VCMPPS       $0x00, Z16, Z21, K2
+	VCMPPS       $0x00, Z4, Z0, K1
+	VCMPPS       $0x00, Z17, Z2, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z18, Z0, K2
-	VCMPPS       $0x00, Z20, Z1, K3
+	VCMPPS       $0x00, Z19, Z1, K2
+	VCMPPS       $0x00, Z20, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
@@ -485,52 +498,46 @@ groupmeet3:
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS     $0x00, Z2, Z19, K1
-	VCMPPS     $0x00, Z16, Z21, K2
+	VCMPPS     $0x00, Z4, Z0, K1
+	VCMPPS     $0x00, Z17, Z2, K2
 	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z18, Z0, K2
-	VCMPPS     $0x00, Z20, Z1, K3
+	VCMPPS     $0x00, Z19, Z1, K2
+	VCMPPS     $0x00, Z20, Z3, K3
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
-	VMOVDQU8.Z Z6, K1, Z3
-	VMOVUPS    Z3, (DX)
+	VMOVDQU8.Z Z6, K1, Z5
+	VMOVUPS    Z5, (DX)
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ R10, $+1
-	JLT  groupnext
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R10, $+64
-	JLT  groupmeet
-	JMP  groupbegin
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	ADDQ    1480(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1488(SP), R13
+	XORL    AX, AX
+	CMPQ    1496(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1472(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+64, DI
+	CMPQ    DI, 1512(SP)
+	JLT     groupmet
+	CMPQ    R15, 1504(SP)
+	JGT     groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1148(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
 	MOVQ         $-1, AX
@@ -657,24 +664,7 @@ maskbytes11:
 
 maskdone12:
 	LEAQ (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Z5
@@ -686,7 +676,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+276(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z4, Z0, Z3
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+72(FP), CX
@@ -1015,18 +1005,18 @@ maskdone20:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (BX), Z12, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -1139,8 +1129,8 @@ maskdone22:
 	ADDQ    $+8, R9
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	SUBQ    $+2, R10
-	CMPQ    R10, $+4
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
 	JGE     short2ahead
 
 short2loop:
@@ -1230,18 +1220,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (BX), Z12, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -1354,8 +1344,8 @@ maskdone26:
 	ADDQ    $+16, R9
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	SUBQ    $+4, R10
-	CMPQ    R10, $+8
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
 	JGE     short4ahead
 
 short4loop:
@@ -1445,13 +1435,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1536(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1582,10 +1575,12 @@ maskdone32:
 	MOVQ 864(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1536(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1685,8 +1680,8 @@ maskbytes33:
 maskdone34:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  groupstream
 	JMP  groupwhole
 
@@ -1758,59 +1753,13 @@ maskbytes35:
 maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+64, R10
+	SUBQ $+64, R11
 	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 880(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -1822,8 +1771,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ BX, 848(SP)
 	LEAQ 192(SP), BX
-	MOVQ R10, 872(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1853,18 +1801,59 @@ maskbytes37:
 maskdone38:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
-	MOVQ 872(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1528(SP)
+	MOVQ 1520(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 1544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1544(SP), R8
+	LEAQ 2384(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2384(SP), R9
+	MOVQ $+64, 1512(SP)
+	MOVQ 1528(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1148(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1528(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1800(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2376(SP)
+	LEAQ 1800(SP), R8
+	LEAQ 2640(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3216(SP)
+	LEAQ 2640(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1536(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2376(SP), R8
+	MOVQ 3216(SP), R9
+	MOVQ 1528(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (BX)(CX*1), AX
@@ -2076,8 +2065,8 @@ maskdone44:
 	ADDQ $+8, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
@@ -2174,8 +2163,8 @@ maskdone46:
 	ADDQ $+16, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4stream
 	JMP  few
 
@@ -2348,13 +2337,13 @@ longresume:
 	JMP          longback
 
 // func FakeQuantizeZeroPointBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), $1152-88
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), $4336-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 table, Z11 table, K6 Uppers, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table, Z6 0x1010101
 	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z3 ToFloat, Z2 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 31
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -2389,9 +2378,18 @@ TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), $1152-88
 	JEQ          longs
 
 groups:
+	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R11, DI
+	IMULQ R13, DI
 	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 1784(SP)
+	LEAQ  1152(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
@@ -2504,108 +2502,121 @@ groupwhole:
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z3
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z2
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1776(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1412(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z4, Z0
-	VMOVAPS      Z3, Z1
-	VMOVAPS      Z2, Z16
-	VPERMW.Z     (BX), Z12, K6, Z17
-	VMULPS       Z5, Z17, Z18
-	VFNMADD231PS Z4, Z18, Z17
-	VFMADD231PS  Z5, Z17, Z18
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z4, Z17
-	VMOVAPS      Z3, Z19
-	VMOVAPS      Z2, Z20
-	VPERMW.Z     (BX), Z11, K6, Z21
-	VMULPS       Z5, Z21, Z22
-	VFNMADD231PS Z4, Z22, Z21
-	VFMADD231PS  Z5, Z21, Z22
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z4, Z21
-	VMOVAPS      Z3, Z23
-	VMOVAPS      Z2, Z24
-	VPERMW.Z     64(BX), Z12, K6, Z25
-	VMULPS       Z5, Z25, Z26
-	VFNMADD231PS Z4, Z26, Z25
-	VFMADD231PS  Z5, Z25, Z26
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z4, Z25
-	VMOVAPS      Z3, Z27
-	VMOVAPS      Z2, Z28
-	VPERMW.Z     64(BX), Z11, K6, Z29
-	VMULPS       Z5, Z29, Z30
-	VFNMADD231PS Z4, Z30, Z29
-	VFMADD231PS  Z5, Z29, Z30
-	VCMPPS       $0x03, Z22, Z18, K1
-	VCMPPS       $0x03, Z30, Z26, K2
+	VPERMW.Z     (BX), Z12, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R9), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (R8), Z5
+	VPERMPS      Z5, Z1, Z16
+	VFNMADD231PS Z16, Z4, Z0
+	VFMADD231PS  Z3, Z0, Z4
+	VPERMW.Z     (BX), Z11, K6, Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z17
+	VMULPS       Z17, Z0, Z18
+	VPERMPS      Z5, Z3, Z19
+	VFNMADD231PS Z19, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
+	VPERMW.Z     64(BX), Z12, K6, Z0
+	VMOVUPS      128(R15), Z17
+	VPERMPS      Z2, Z17, Z20
+	VMULPS       Z20, Z0, Z21
+	VPERMPS      Z5, Z17, Z22
+	VFNMADD231PS Z22, Z21, Z0
+	VFMADD231PS  Z20, Z0, Z21
+	VPERMW.Z     64(BX), Z11, K6, Z0
+	VMOVUPS      192(R15), Z20
+	VPERMPS      Z2, Z20, Z2
+	VMULPS       Z2, Z0, Z23
+	VPERMPS      Z5, Z20, Z5
+	VFNMADD231PS Z5, Z23, Z0
+	VFMADD231PS  Z2, Z0, Z23
+	VCMPPS       $0x03, Z18, Z4, K1
+	VCMPPS       $0x03, Z23, Z21, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
+	VMOVUPS      (R10), Z0
+	VPERMPS      Z0, Z1, Z1
+	VPSUBD       Z1, Z15, Z2
+	VPSUBD       Z1, Z14, Z1
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z1, Z1
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z2, Z2
+	VMINPS       Z2, Z1, Z2
+	VFMADD213PS  Z13, Z2, Z16
+	VPERMPS      Z0, Z3, Z3
+	VPSUBD       Z3, Z15, Z1
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z3, Z3
 	VRNDSCALEPS  $0x08, Z18, Z18
 	VMAXPS       Z18, Z1, Z1
-	VMINPS       Z1, Z16, Z1
-	VFMADD213PS  Z13, Z1, Z0
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z19, Z19
-	VMINPS       Z19, Z20, Z19
-	VFMADD213PS  Z13, Z19, Z17
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z17, Z7, Z16
-	VPERMT2W     Z17, Z8, Z0
-	VPTERNLOGD   $0xf8, Z10, Z16, Z0
-	VPCMPUW      $0x06, Z9, Z0, K1
-	VPADDW       Z10, Z16, K1, Z16
-	VMOVUPS      Z16, (SI)
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z23, Z23
-	VMINPS       Z23, Z24, Z23
-	VFMADD213PS  Z13, Z23, Z21
-	VRNDSCALEPS  $0x08, Z30, Z30
-	VMAXPS       Z30, Z27, Z27
-	VMINPS       Z27, Z28, Z27
-	VFMADD213PS  Z13, Z27, Z25
-	VMOVDQA64    Z21, Z0
-	VPERMT2W     Z25, Z7, Z0
-	VPERMT2W     Z25, Z8, Z21
-	VPTERNLOGD   $0xf8, Z10, Z0, Z21
-	VPCMPUW      $0x06, Z9, Z21, K1
+	VMINPS       Z1, Z3, Z1
+	VFMADD213PS  Z13, Z1, Z19
+	VMOVDQA64    Z16, Z3
+	VPERMT2W     Z19, Z7, Z3
+	VPERMT2W     Z19, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z3, Z16
+	VPCMPUW      $0x06, Z9, Z16, K1
+	VPADDW       Z10, Z3, K1, Z3
+	VMOVUPS      Z3, (SI)
+	VPERMPS      Z0, Z17, Z17
+	VPSUBD       Z17, Z15, Z3
+	VPSUBD       Z17, Z14, Z17
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z17, Z17
+	VRNDSCALEPS  $0x08, Z21, Z21
+	VMAXPS       Z21, Z3, Z3
+	VMINPS       Z3, Z17, Z3
+	VFMADD213PS  Z13, Z3, Z22
+	VPERMPS      Z0, Z20, Z0
+	VPSUBD       Z0, Z15, Z16
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z16, Z16
+	VMINPS       Z16, Z0, Z16
+	VFMADD213PS  Z13, Z16, Z5
+	VMOVDQA64    Z22, Z0
+	VPERMT2W     Z5, Z7, Z0
+	VPERMT2W     Z5, Z8, Z22
+	VPTERNLOGD   $0xf8, Z10, Z0, Z22
+	VPCMPUW      $0x06, Z9, Z22, K1
 	VPADDW       Z10, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Z18, Z1, K1
-	VCMPPS       $0x00, Z22, Z19, K2
+	VCMPPS       $0x00, Z4, Z2, K1
+	VCMPPS       $0x00, Z18, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z26, Z23, K2
-	VCMPPS       $0x00, Z30, Z27, K3
+	VCMPPS       $0x00, Z21, Z3, K2
+	VCMPPS       $0x00, Z23, Z16, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
@@ -2613,11 +2624,11 @@ groupmeet3:
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS     $0x00, Z18, Z1, K1
-	VCMPPS     $0x00, Z22, Z19, K2
+	VCMPPS     $0x00, Z4, Z2, K1
+	VCMPPS     $0x00, Z18, Z1, K2
 	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z26, Z23, K2
-	VCMPPS     $0x00, Z30, Z27, K3
+	VCMPPS     $0x00, Z21, Z3, K2
+	VCMPPS     $0x00, Z23, Z16, K3
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z6, K1, Z0
@@ -2625,41 +2636,35 @@ maskbytes3:
 	ADDQ       $+64, DX
 
 maskdone4:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ R11, $+1
-	JLT  groupnext
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  groupmeet
-	JMP  groupbegin
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	ADDQ    1744(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1752(SP), R13
+	XORL    AX, AX
+	CMPQ    1760(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1736(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	LEAQ    (R10)(AX*4), R10
+	SUBQ    $+64, DI
+	CMPQ    DI, 1776(SP)
+	JLT     groupmet
+	CMPQ    R15, 1768(SP)
+	JGT     groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1412(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
 	VBROADCASTSS (R10), Z0
@@ -2791,25 +2796,7 @@ maskbytes7:
 
 maskdone8:
 	LEAQ (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   return
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Z5
@@ -3287,6 +3274,9 @@ short4back:
 
 lanes:
 	MOVQ R11, DI
+	MOVQ $+0, 1800(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3439,7 +3429,9 @@ maskdone22:
 	MOVQ 1128(SP), R10
 
 laneend:
-	JMP return
+	CMPQ 1800(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
 	TESTQ R11, R11
@@ -3552,146 +3544,6 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z16
-	VPSUBD       Z0, Z14, Z1
-	VCVTDQ2PS    Z1, Z0
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VMOVAPS      Z16, K7, Z3
-	VMOVAPS      Z0, K7, Z2
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-15
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS 4(R10), Z17
-	VPSUBD       Z17, Z15, Z19
-	VCVTDQ2PS    Z19, Z20
-	VPSUBD       Z17, Z14, Z19
-	VCVTDQ2PS    Z19, Z17
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VMOVAPS      Z20, K7, Z3
-	VMOVAPS      Z17, K7, Z2
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-15
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	VBROADCASTSS 4(R10), Z21
-	VPSUBD       Z21, Z15, Z23
-	VCVTDQ2PS    Z23, Z24
-	VPSUBD       Z21, Z14, Z23
-	VCVTDQ2PS    Z23, Z21
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VMOVAPS      Z24, K7, Z3
-	VMOVAPS      Z21, K7, Z2
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-15
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS 4(R10), Z25
-	VPSUBD       Z25, Z15, Z27
-	VCVTDQ2PS    Z27, Z28
-	VPSUBD       Z25, Z14, Z27
-	VCVTDQ2PS    Z27, Z25
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VMOVAPS      Z28, K7, Z3
-	VMOVAPS      Z25, K7, Z2
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-15
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
-
 groupstage:
 	MOVQ SI, 1088(SP)
 	LEAQ (SP), SI
@@ -3702,7 +3554,6 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ BX, 1104(SP)
 	LEAQ 192(SP), BX
-	MOVQ R11, 1136(SP)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -3733,19 +3584,69 @@ maskbytes25:
 maskdone26:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
-	MOVQ 1136(SP), R11
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1792(SP)
+	MOVQ 1784(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 1808(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1808(SP), R8
+	LEAQ 2648(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2648(SP), R9
+	LEAQ 3488(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3488(SP), R10
+	MOVQ $+64, 1776(SP)
+	MOVQ 1792(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
+	LEAQ 1412(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1792(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2064(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2640(SP)
+	LEAQ 2064(SP), R8
+	LEAQ 2904(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3480(SP)
+	LEAQ 2904(SP), R9
+	LEAQ 3744(SP), AX
+	MOVQ R10, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4320(SP)
+	LEAQ 3744(SP), R10
+	MOVQ R15, R11
+	MOVQ $+1, 1800(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2640(SP), R8
+	MOVQ 3480(SP), R9
+	MOVQ 4320(SP), R10
+	MOVQ 1792(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (BX)(CX*1), AX

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func FakeQuantizeF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeF16AVX2(SB), $480-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeF16AVX2(SB), $1696-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -22,32 +22,41 @@ TEXT ·FakeQuantizeF16AVX2(SB), $480-80
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R11, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R11
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 816(SP)
+	LEAQ  472(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -139,88 +148,92 @@ maskdone2:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 808(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 604(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y11, Y0
-	VCVTPH2PS    (BX), Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y11, Y1
-	VCVTPH2PS    16(BX), Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y11, Y3
-	VCVTPH2PS    32(BX), Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y11, Y5
-	VCVTPH2PS    48(BX), Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R9), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (R8), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y3, Y0, Y4
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y6
+	VMULPS       Y6, Y0, Y7
+	VPERMPS      Y5, Y3, Y3
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y6, Y0, Y7
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R15), Y6
+	VPERMPS      Y2, Y6, Y8
+	VMULPS       Y8, Y0, Y9
+	VPERMPS      Y5, Y6, Y6
+	VFNMADD231PS Y6, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R15), Y8
+	VPERMPS      Y2, Y8, Y2
+	VMULPS       Y2, Y0, Y10
+	VPERMPS      Y5, Y8, Y5
+	VFNMADD231PS Y5, Y10, Y0
+	VFMADD231PS  Y2, Y0, Y10
+	VCMPPS       $0x03, Y7, Y4, Y0
+	VCMPPS       $0x03, Y10, Y9, Y2
+	VORPS        Y2, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VFMADD213PS  Y13, Y7, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y1
 	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
+	VMOVUPS      X1, (SI)
+	VROUNDPS     $0x08, Y7, Y7
+	VMAXPS       Y7, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y3
 	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SI)
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
+	VMOVUPS      X3, 16(SI)
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(SI)
+	VROUNDPS     $0x08, Y10, Y10
+	VMAXPS       Y10, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -228,15 +241,15 @@ groupmeet3:
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y7
 	VCMPPS       $0x00, Y4, Y0, Y0
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y7, Y1, Y1
+	VCMPPS       $0x00, Y9, Y2, Y2
+	VCMPPS       $0x00, Y10, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(DX)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
@@ -244,54 +257,48 @@ groupmeet3:
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y7
 	VCMPPS    $0x00, Y4, Y0, Y0
-	VCMPPS    $0x00, Y6, Y1, Y1
-	VCMPPS    $0x00, Y8, Y3, Y3
-	VPACKSSDW Y0, Y7, Y7
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSWB Y1, Y7, Y7
+	VCMPPS    $0x00, Y7, Y1, Y1
+	VCMPPS    $0x00, Y9, Y2, Y2
+	VCMPPS    $0x00, Y10, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
 	VMOVUPS   constantsAVX2<>+0(SB), Y5
-	VPERMD    Y7, Y5, Y7
-	VPABSB    Y7, Y7
-	VMOVUPS   Y7, (DX)
+	VPERMD    Y0, Y5, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ $+64, SI
-	ADDQ $+64, BX
-	SUBQ $+32, DI
-	CMPQ R10, $+1
-	JLT  groupnext
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R10, $+32
-	JLT  groupmeet
-	JMP  groupbegin
+	ADDQ    $+64, SI
+	ADDQ    $+64, BX
+	ADDQ    776(SP), R15
+	MOVQ    R15, R13
+	SUBQ    784(SP), R13
+	XORL    AX, AX
+	CMPQ    792(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    768(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+32, DI
+	CMPQ    DI, 808(SP)
+	JLT     groupmet
+	CMPQ    R15, 800(SP)
+	JGT     groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 604(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
 	MOVQ         SI, 416(SP)
@@ -303,8 +310,7 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         BX, 432(SP)
 	LEAQ         96(SP), BX
-	MOVQ         R10, 456(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
@@ -332,25 +338,9 @@ maskbytes5:
 	ADDQ DI, DX
 
 maskdone6:
-	MOVQ  432(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  456(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 432(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y12
@@ -362,7 +352,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y11, Y0, Y10
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+72(FP), CX
@@ -492,13 +482,13 @@ maskdone10:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
@@ -597,13 +587,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 832(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -736,10 +729,12 @@ maskdone16:
 	MOVQ 448(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 832(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -841,8 +836,8 @@ maskbytes17:
 maskdone18:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  groupstream
 	JMP  groupwhole
 
@@ -851,131 +846,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+44(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 824(SP)
+	MOVQ 816(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 840(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 840(SP), R8
+	LEAQ 1264(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1264(SP), R9
+	MOVQ $+32, 808(SP)
+	MOVQ 824(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 604(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 824(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 968(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), R8
+	LEAQ 1392(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1680(SP)
+	LEAQ 1392(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 832(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1256(SP), R8
+	MOVQ 1680(SP), R9
+	MOVQ 824(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (BX)(CX*1), AX
@@ -1177,8 +1098,8 @@ maskdone22:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
@@ -1236,7 +1157,7 @@ rare:
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SI)
@@ -1337,13 +1258,13 @@ longresume:
 	JMP          longback
 
 // func FakeQuantizeZeroPointF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $992-88
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $2256-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
 	// per group: Y15 scale, Y0 ISub, Y0 ISub, Y14 ToFloat, Y13 ToFloat
 	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ  y+0(FP), SI
 	MOVQ  mask+8(FP), DX
 	MOVQ  x+16(FP), BX
@@ -1364,9 +1285,18 @@ TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $992-88
 	JEQ   longs
 
 groups:
+	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R11, DI
+	IMULQ R13, DI
 	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 952(SP)
+	LEAQ  608(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
@@ -1491,187 +1421,183 @@ groupwhole:
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 944(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 740(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y14, 608(SP)
-	VMOVUPS      Y13, 864(SP)
-	VMOVAPS      Y12, Y0
-	VCVTPH2PS    (BX), Y1
-	VMULPS       Y15, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y14, 640(SP)
-	VMOVUPS      Y13, 896(SP)
-	VMOVAPS      Y12, Y1
-	VCVTPH2PS    16(BX), Y3
-	VMULPS       Y15, Y3, Y4
-	VFNMADD231PS Y14, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y14, 672(SP)
-	VMOVUPS      Y13, 928(SP)
-	VMOVAPS      Y12, Y3
-	VCVTPH2PS    32(BX), Y5
-	VMULPS       Y15, Y5, Y6
-	VFNMADD231PS Y14, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y14, 704(SP)
-	VMOVUPS      Y13, 960(SP)
-	VMOVAPS      Y12, Y5
-	VCVTPH2PS    48(BX), Y7
-	VMULPS       Y15, Y7, Y8
-	VFNMADD231PS Y14, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VCVTPH2PS    (BX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R9), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (R8), Y5
+	VPERMPS      Y5, Y1, Y6
+	VFNMADD231PS Y6, Y4, Y0
+	VFMADD231PS  Y3, Y0, Y4
+	VCVTPH2PS    16(BX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y7
+	VMULPS       Y7, Y0, Y8
+	VPERMPS      Y5, Y3, Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y7, Y0, Y8
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R15), Y7
+	VPERMPS      Y2, Y7, Y10
+	VMULPS       Y10, Y0, Y11
+	VPERMPS      Y5, Y7, Y12
+	VFNMADD231PS Y12, Y11, Y0
+	VFMADD231PS  Y10, Y0, Y11
+	VCVTPH2PS    48(BX), Y0
+	VMOVUPS      96(R15), Y10
+	VPERMPS      Y2, Y10, Y2
+	VMULPS       Y2, Y0, Y13
+	VPERMPS      Y5, Y10, Y5
+	VFNMADD231PS Y5, Y13, Y0
+	VFMADD231PS  Y2, Y0, Y13
+	VCMPPS       $0x03, Y8, Y4, Y0
+	VCMPPS       $0x03, Y13, Y11, Y2
+	VORPS        Y2, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      864(SP), Y7
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y0, Y7
-	VMOVUPS      608(SP), Y0
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, (SI)
+	VMOVUPS      (R10), Y0
+	VPERMPS      Y0, Y1, Y1
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y1, Y2, Y2
+	VBROADCASTSS most+52(FP), Y14
+	VPSUBD       Y1, Y14, Y14
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y14, Y14
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      896(SP), Y0
-	VMAXPS       Y4, Y0, Y0
-	VMINPS       Y0, Y1, Y0
-	VMOVUPS      640(SP), Y1
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y1, Y0, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 16(SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMOVUPS      928(SP), Y1
-	VMAXPS       Y6, Y1, Y1
-	VMINPS       Y1, Y3, Y1
-	VMOVUPS      672(SP), Y3
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y3, Y1, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 32(SI)
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y6, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SI)
+	VPERMPS      Y0, Y3, Y3
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y3, Y1, Y1
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y3, Y6, Y6
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y8, Y8
-	VMOVUPS      960(SP), Y3
-	VMAXPS       Y8, Y3, Y3
-	VMINPS       Y3, Y5, Y3
-	VMOVUPS      704(SP), Y5
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y5, Y3, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SI)
+	VMAXPS       Y8, Y1, Y1
+	VMINPS       Y1, Y6, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y9, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 16(SI)
+	VPERMPS      Y0, Y7, Y7
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y7, Y3, Y3
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y7, Y6, Y6
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y11, Y11
+	VMAXPS       Y11, Y3, Y3
+	VMINPS       Y3, Y6, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(SI)
+	VPERMPS      Y0, Y10, Y0
+	VBROADCASTSS least+48(FP), Y6
+	VPSUBD       Y0, Y6, Y6
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y0, Y7, Y7
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y13, Y13
+	VMAXPS       Y13, Y6, Y6
+	VMINPS       Y6, Y7, Y6
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y5, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VCMPPS       $0x00, Y8, Y1, Y1
+	VCMPPS       $0x00, Y11, Y3, Y3
+	VCMPPS       $0x00, Y13, Y6, Y6
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(DX)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y7
-	VCMPPS    $0x00, Y4, Y0, Y0
-	VCMPPS    $0x00, Y6, Y1, Y1
-	VCMPPS    $0x00, Y8, Y3, Y3
-	VPACKSSDW Y0, Y7, Y7
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSWB Y1, Y7, Y7
-	VMOVUPS   constantsAVX2<>+0(SB), Y5
-	VPERMD    Y7, Y5, Y7
-	VPABSB    Y7, Y7
-	VMOVUPS   Y7, (DX)
+	VCMPPS    $0x00, Y4, Y2, Y2
+	VCMPPS    $0x00, Y8, Y1, Y1
+	VCMPPS    $0x00, Y11, Y3, Y3
+	VCMPPS    $0x00, Y13, Y6, Y6
+	VPACKSSDW Y1, Y2, Y2
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSWB Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ $+64, SI
-	ADDQ $+64, BX
-	SUBQ $+32, DI
-	CMPQ R11, $+1
-	JLT  groupmet
-	CMPQ DI, $+32
-	JLT  groupmet
-	CMPQ R11, $+32
-	JLT  groupmeet
+	ADDQ    $+64, SI
+	ADDQ    $+64, BX
+	ADDQ    912(SP), R15
+	MOVQ    R15, R13
+	SUBQ    920(SP), R13
+	XORL    AX, AX
+	CMPQ    928(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    904(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	LEAQ    (R10)(AX*4), R10
+	SUBQ    $+32, DI
+	CMPQ    DI, 944(SP)
+	JLT     groupmet
+	CMPQ    R15, 936(SP)
+	JGT     groupmeet
 
 groupmet:
-	CMPQ R11, $+1
-	JLT  groupnext
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  groupmeet
-	JMP  groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
+	LEAQ 740(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
@@ -1690,7 +1616,6 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         BX, 560(SP)
 	LEAQ         96(SP), BX
-	MOVQ         R11, 592(SP)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -1719,26 +1644,9 @@ maskbytes5:
 	ADDQ DI, DX
 
 maskdone6:
-	MOVQ  560(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  592(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   return
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
+	MOVQ 560(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y15
@@ -2024,6 +1932,9 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
+	MOVQ $+0, 968(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2190,7 +2101,9 @@ maskdone16:
 	MOVQ 584(SP), R10
 
 laneend:
-	JMP return
+	CMPQ 968(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
 	TESTQ R11, R11
@@ -2313,180 +2226,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R10), Y3
-	VPSUBD       Y3, Y2, Y4
-	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VBROADCASTSS 4(R10), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y15
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS 4(R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y15, Y15
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y14, Y14
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBLENDVPS    Y1, Y5, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS 4(R10), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS 4(R10), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
-	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y15, Y15
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y14, Y14
-	VBLENDVPS    Y3, Y6, Y13, Y13
-	VBLENDVPS    Y3, Y7, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS 4(R10), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS 4(R10), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
-	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+44(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y15, Y15
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y14, Y14
-	VBLENDVPS    Y5, Y8, Y13, Y13
-	VBLENDVPS    Y5, Y9, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 960(SP)
+	MOVQ 952(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 976(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 976(SP), R8
+	LEAQ 1400(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1400(SP), R9
+	LEAQ 1824(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1824(SP), R10
+	MOVQ $+32, 944(SP)
+	MOVQ 960(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+32, R15
-	JMP  grouppieces
+	LEAQ 740(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 960(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1104(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1392(SP)
+	LEAQ 1104(SP), R8
+	LEAQ 1528(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1816(SP)
+	LEAQ 1528(SP), R9
+	LEAQ 1952(SP), AX
+	MOVQ R10, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1952(SP), R10
+	MOVQ R15, R11
+	MOVQ $+1, 968(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1392(SP), R8
+	MOVQ 1816(SP), R9
+	MOVQ 2240(SP), R10
+	MOVQ 960(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (BX)(CX*1), AX
@@ -2789,7 +2589,7 @@ rare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, (SI)
@@ -2812,7 +2612,7 @@ rare:
 	VXORPS       Y2, Y2, Y2
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VBROADCASTSS constantsAVX2<>+44(SB), Y6
 	VBLENDVPS    Y2, Y4, Y6, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 16(SI)
@@ -2835,7 +2635,7 @@ rare:
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y4
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VBROADCASTSS constantsAVX2<>+44(SB), Y8
 	VBLENDVPS    Y4, Y6, Y8, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 32(SI)
@@ -2858,7 +2658,7 @@ rare:
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10
 	VBLENDVPS    Y6, Y8, Y10, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(SI)
@@ -2946,13 +2746,5 @@ DATA constantsAVX2<>+28(SB)/4, $0x00000007
 DATA constantsAVX2<>+32(SB)/4, $0x00000001
 DATA constantsAVX2<>+36(SB)/4, $0x3f800000
 DATA constantsAVX2<>+40(SB)/4, $0x34800000
-DATA constantsAVX2<>+44(SB)/4, $0x00000000
-DATA constantsAVX2<>+48(SB)/4, $0x00000001
-DATA constantsAVX2<>+52(SB)/4, $0x00000002
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000004
-DATA constantsAVX2<>+64(SB)/4, $0x00000005
-DATA constantsAVX2<>+68(SB)/4, $0x00000006
-DATA constantsAVX2<>+72(SB)/4, $0x00000007
-DATA constantsAVX2<>+76(SB)/4, $0x7fc00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX2<>+44(SB)/4, $0x7fc00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $48

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func FakeQuantizeF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeF16AVX512(SB), $896-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·FakeQuantizeF16AVX512(SB), $3232-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -23,42 +23,51 @@ TEXT ·FakeQuantizeF16AVX512(SB), $896-80
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
 	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 1520(SP)
+	LEAQ  888(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -83,7 +92,7 @@ groupfirst:
 	VFNMADD231PS Z11, Z1, Z0
 	VMOVAPS      Z1, Z6
 	VFMADD231PS  Z10, Z0, Z6
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -168,12 +177,12 @@ maskdone2:
 	VMOVAPS Z4, Z6
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	SUBQ    $+64, R10
-	CMPQ    R10, $+128
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
 	JGE     groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -262,9 +271,9 @@ maskdone4:
 	ADDQ    $+4, R9
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	MOVQ    R11, R10
-	SUBQ    R10, DI
-	CMPQ    R10, $+64
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
 	JNE     groupturned
 	TESTQ   DI, DI
 	JNE     groupturn
@@ -272,7 +281,7 @@ maskdone4:
 groupturned:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -354,86 +363,90 @@ maskdone6:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1512(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1148(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z10, Z0
-	VCVTPH2PS    (BX), Z1
-	VMULPS       Z11, Z1, Z2
-	VFNMADD231PS Z10, Z2, Z1
-	VFMADD231PS  Z11, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z10, Z1
-	VCVTPH2PS    32(BX), Z3
-	VMULPS       Z11, Z3, Z4
-	VFNMADD231PS Z10, Z4, Z3
-	VFMADD231PS  Z11, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z10, Z3
-	VCVTPH2PS    64(BX), Z5
-	VMULPS       Z11, Z5, Z6
-	VFNMADD231PS Z10, Z6, Z5
-	VFMADD231PS  Z11, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z10, Z5
-	VCVTPH2PS    96(BX), Z7
-	VMULPS       Z11, Z7, Z8
-	VFNMADD231PS Z10, Z8, Z7
-	VFMADD231PS  Z11, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
+	VCVTPH2PS    (BX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R9), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (R8), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z3, Z0, Z4
+	VCVTPH2PS    32(BX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z6
+	VMULPS       Z6, Z0, Z7
+	VPERMPS      Z5, Z3, Z3
+	VFNMADD231PS Z3, Z7, Z0
+	VFMADD231PS  Z6, Z0, Z7
+	VCVTPH2PS    64(BX), Z0
+	VMOVUPS      128(R15), Z6
+	VPERMPS      Z2, Z6, Z8
+	VMULPS       Z8, Z0, Z9
+	VPERMPS      Z5, Z6, Z6
+	VFNMADD231PS Z6, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VCVTPH2PS    96(BX), Z0
+	VMOVUPS      192(R15), Z8
+	VPERMPS      Z2, Z8, Z2
+	VMULPS       Z2, Z0, Z10
+	VPERMPS      Z5, Z8, Z5
+	VFNMADD231PS Z5, Z10, Z0
+	VFMADD231PS  Z2, Z0, Z10
+	VCMPPS       $0x03, Z7, Z4, K1
+	VCMPPS       $0x03, Z10, Z9, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z7
-	VMINPS       Z7, Z14, Z7
-	VFMADD213PS  Z13, Z7, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z1
+	VMOVUPS      Y1, (SI)
+	VRNDSCALEPS  $0x08, Z7, Z7
+	VMAXPS       Z7, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VFMADD213PS  Z13, Z1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z3
+	VMOVUPS      Y3, 32(SI)
+	VRNDSCALEPS  $0x08, Z9, Z9
+	VMAXPS       Z9, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z2, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 64(SI)
+	VRNDSCALEPS  $0x08, Z10, Z10
+	VMAXPS       Z10, Z15, Z3
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z3, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
@@ -441,11 +454,11 @@ groupmeet3:
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VCMPPS       $0x00, Z2, Z7, K1
-	VCMPPS       $0x00, Z4, Z0, K2
+	VCMPPS       $0x00, Z4, Z0, K1
+	VCMPPS       $0x00, Z7, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z6, Z1, K2
-	VCMPPS       $0x00, Z8, Z3, K3
+	VCMPPS       $0x00, Z9, Z2, K2
+	VCMPPS       $0x00, Z10, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
@@ -453,11 +466,11 @@ groupmeet3:
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS     $0x00, Z2, Z7, K1
-	VCMPPS     $0x00, Z4, Z0, K2
+	VCMPPS     $0x00, Z4, Z0, K1
+	VCMPPS     $0x00, Z7, Z1, K2
 	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z6, Z1, K2
-	VCMPPS     $0x00, Z8, Z3, K3
+	VCMPPS     $0x00, Z9, Z2, K2
+	VCMPPS     $0x00, Z10, Z3, K3
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z5
@@ -465,40 +478,34 @@ maskbytes7:
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ R10, $+1
-	JLT  groupnext
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R10, $+64
-	JLT  groupmeet
-	JMP  groupbegin
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	ADDQ    1480(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1488(SP), R13
+	XORL    AX, AX
+	CMPQ    1496(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1472(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+64, DI
+	CMPQ    DI, 1512(SP)
+	JLT     groupmet
+	CMPQ    R15, 1504(SP)
+	JGT     groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1148(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	MOVQ         $-1, AX
@@ -617,24 +624,7 @@ maskbytes11:
 
 maskdone12:
 	LEAQ (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Z11
@@ -646,7 +636,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z10, Z0, Z9
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+72(FP), CX
@@ -955,18 +945,18 @@ maskdone20:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -1079,8 +1069,8 @@ maskdone22:
 	ADDQ    $+8, R9
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	SUBQ    $+2, R10
-	CMPQ    R10, $+4
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
 	JGE     short2ahead
 
 short2loop:
@@ -1164,18 +1154,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -1294,8 +1284,8 @@ maskdone26:
 	ADDQ    $+16, R9
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	SUBQ    $+4, R10
-	CMPQ    R10, $+8
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
 	JGE     short4ahead
 
 short4loop:
@@ -1379,13 +1369,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1536(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1510,10 +1503,12 @@ maskdone32:
 	MOVQ 864(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1536(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1607,8 +1602,8 @@ maskbytes33:
 maskdone34:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  groupstream
 	JMP  groupwhole
 
@@ -1674,59 +1669,13 @@ maskbytes35:
 maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+64, R10
+	SUBQ $+64, R11
 	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 880(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -1738,8 +1687,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ BX, 848(SP)
 	LEAQ 192(SP), BX
-	MOVQ R10, 872(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1769,18 +1717,59 @@ maskbytes37:
 maskdone38:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
-	MOVQ 872(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1528(SP)
+	MOVQ 1520(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 1544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1544(SP), R8
+	LEAQ 2384(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2384(SP), R9
+	MOVQ $+64, 1512(SP)
+	MOVQ 1528(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1148(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1528(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1800(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2376(SP)
+	LEAQ 1800(SP), R8
+	LEAQ 2640(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3216(SP)
+	LEAQ 2640(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1536(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2376(SP), R8
+	MOVQ 3216(SP), R9
+	MOVQ 1528(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (BX)(CX*1), AX
@@ -1980,8 +1969,8 @@ maskdone44:
 	ADDQ $+8, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
@@ -2072,8 +2061,8 @@ maskdone46:
 	ADDQ $+16, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4stream
 	JMP  few
 
@@ -2240,8 +2229,8 @@ longresume:
 	JMP          longback
 
 // func FakeQuantizeZeroPointF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointF16AVX512(SB), $1152-88
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·FakeQuantizeZeroPointF16AVX512(SB), $4336-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
@@ -2273,9 +2262,18 @@ TEXT ·FakeQuantizeZeroPointF16AVX512(SB), $1152-88
 	JEQ          longs
 
 groups:
+	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R11, DI
+	IMULQ R13, DI
 	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 1784(SP)
+	LEAQ  1152(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
@@ -2613,102 +2611,115 @@ groupwhole:
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z9
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1776(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1412(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z10, Z0
-	VMOVAPS      Z9, Z1
-	VMOVAPS      Z8, Z2
-	VCVTPH2PS    (BX), Z3
-	VMULPS       Z11, Z3, Z4
-	VFNMADD231PS Z10, Z4, Z3
-	VFMADD231PS  Z11, Z3, Z4
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z10, Z3
-	VMOVAPS      Z9, Z16
-	VMOVAPS      Z8, Z17
-	VCVTPH2PS    32(BX), Z18
-	VMULPS       Z11, Z18, Z19
-	VFNMADD231PS Z10, Z19, Z18
-	VFMADD231PS  Z11, Z18, Z19
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z10, Z18
-	VMOVAPS      Z9, Z20
-	VMOVAPS      Z8, Z21
-	VCVTPH2PS    64(BX), Z22
-	VMULPS       Z11, Z22, Z23
-	VFNMADD231PS Z10, Z23, Z22
-	VFMADD231PS  Z11, Z22, Z23
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z10, Z22
-	VMOVAPS      Z9, Z24
-	VMOVAPS      Z8, Z25
-	VCVTPH2PS    96(BX), Z26
-	VMULPS       Z11, Z26, Z27
-	VFNMADD231PS Z10, Z27, Z26
-	VFMADD231PS  Z11, Z26, Z27
-	VCMPPS       $0x03, Z19, Z4, K1
-	VCMPPS       $0x03, Z27, Z23, K2
+	VCVTPH2PS    (BX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R9), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (R8), Z5
+	VPERMPS      Z5, Z1, Z6
+	VFNMADD231PS Z6, Z4, Z0
+	VFMADD231PS  Z3, Z0, Z4
+	VCVTPH2PS    32(BX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z7
+	VMULPS       Z7, Z0, Z8
+	VPERMPS      Z5, Z3, Z9
+	VFNMADD231PS Z9, Z8, Z0
+	VFMADD231PS  Z7, Z0, Z8
+	VCVTPH2PS    64(BX), Z0
+	VMOVUPS      128(R15), Z7
+	VPERMPS      Z2, Z7, Z10
+	VMULPS       Z10, Z0, Z11
+	VPERMPS      Z5, Z7, Z16
+	VFNMADD231PS Z16, Z11, Z0
+	VFMADD231PS  Z10, Z0, Z11
+	VCVTPH2PS    96(BX), Z0
+	VMOVUPS      192(R15), Z10
+	VPERMPS      Z2, Z10, Z2
+	VMULPS       Z2, Z0, Z17
+	VPERMPS      Z5, Z10, Z5
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCMPPS       $0x03, Z8, Z4, K1
+	VCMPPS       $0x03, Z17, Z11, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
+	VMOVUPS      (R10), Z0
+	VPERMPS      Z0, Z1, Z1
+	VPSUBD       Z1, Z15, Z2
+	VPSUBD       Z1, Z14, Z1
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z1, Z1
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z2, Z1
-	VFMADD213PS  Z13, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z16, Z16
-	VMINPS       Z16, Z17, Z16
-	VFMADD213PS  Z13, Z16, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z20, Z20
-	VMINPS       Z20, Z21, Z20
-	VFMADD213PS  Z13, Z20, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 64(SI)
-	VRNDSCALEPS  $0x08, Z27, Z27
-	VMAXPS       Z27, Z24, Z24
-	VMINPS       Z24, Z25, Z24
-	VFMADD213PS  Z13, Z24, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 96(SI)
+	VMAXPS       Z4, Z2, Z2
+	VMINPS       Z2, Z1, Z2
+	VFMADD213PS  Z13, Z2, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, (SI)
+	VPERMPS      Z0, Z3, Z3
+	VPSUBD       Z3, Z15, Z1
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z3, Z3
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VMAXPS       Z8, Z1, Z1
+	VMINPS       Z1, Z3, Z1
+	VFMADD213PS  Z13, Z1, Z9
+	VCVTPS2PH    $0x00, Z9, Y9
+	VMOVUPS      Y9, 32(SI)
+	VPERMPS      Z0, Z7, Z7
+	VPSUBD       Z7, Z15, Z3
+	VPSUBD       Z7, Z14, Z7
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z7, Z7
+	VRNDSCALEPS  $0x08, Z11, Z11
+	VMAXPS       Z11, Z3, Z3
+	VMINPS       Z3, Z7, Z3
+	VFMADD213PS  Z13, Z3, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 64(SI)
+	VPERMPS      Z0, Z10, Z0
+	VPSUBD       Z0, Z15, Z6
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z0, Z0
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z6, Z6
+	VMINPS       Z6, Z0, Z6
+	VFMADD213PS  Z13, Z6, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 96(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VCMPPS       $0x00, Z4, Z1, K1
-	VCMPPS       $0x00, Z19, Z16, K2
+	VCMPPS       $0x00, Z4, Z2, K1
+	VCMPPS       $0x00, Z8, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VCMPPS       $0x00, Z23, Z20, K2
-	VCMPPS       $0x00, Z27, Z24, K3
+	VCMPPS       $0x00, Z11, Z3, K2
+	VCMPPS       $0x00, Z17, Z6, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
@@ -2716,11 +2727,11 @@ groupmeet3:
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS     $0x00, Z4, Z1, K1
-	VCMPPS     $0x00, Z19, Z16, K2
+	VCMPPS     $0x00, Z4, Z2, K1
+	VCMPPS     $0x00, Z8, Z1, K2
 	KUNPCKWD   K1, K2, K1
-	VCMPPS     $0x00, Z23, Z20, K2
-	VCMPPS     $0x00, Z27, Z24, K3
+	VCMPPS     $0x00, Z11, Z3, K2
+	VCMPPS     $0x00, Z17, Z6, K3
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
 	VMOVDQU8.Z Z12, K1, Z0
@@ -2728,41 +2739,35 @@ maskbytes7:
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ R11, $+1
-	JLT  groupnext
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  groupmeet
-	JMP  groupbegin
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	ADDQ    1744(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1752(SP), R13
+	XORL    AX, AX
+	CMPQ    1760(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1736(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	LEAQ    (R10)(AX*4), R10
+	SUBQ    $+64, DI
+	CMPQ    DI, 1776(SP)
+	JLT     groupmet
+	CMPQ    R15, 1768(SP)
+	JGT     groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1412(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z0
@@ -2886,25 +2891,7 @@ maskbytes11:
 
 maskdone12:
 	LEAQ (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   return
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Z11
@@ -3708,6 +3695,9 @@ short4back:
 
 lanes:
 	MOVQ R11, DI
+	MOVQ $+0, 1800(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3854,7 +3844,9 @@ maskdone32:
 	MOVQ 1128(SP), R10
 
 laneend:
-	JMP return
+	CMPQ 1800(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
 	TESTQ R11, R11
@@ -4026,61 +4018,6 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(R10), Z7
-	VPSUBD       Z7, Z15, Z6
-	VCVTDQ2PS    Z6, Z5
-	VPSUBD       Z7, Z14, Z6
-	VCVTDQ2PS    Z6, Z7
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	VMOVAPS      Z5, K7, Z9
-	VMOVAPS      Z7, K7, Z8
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeetreached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R11, $-15
-	JGE  groupmeetmixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
 groupstage:
 	MOVQ SI, 1088(SP)
 	LEAQ (SP), SI
@@ -4091,7 +4028,6 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ BX, 1104(SP)
 	LEAQ 192(SP), BX
-	MOVQ R11, 1136(SP)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -4122,19 +4058,69 @@ maskbytes37:
 maskdone38:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
-	MOVQ 1136(SP), R11
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1792(SP)
+	MOVQ 1784(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 1808(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1808(SP), R8
+	LEAQ 2648(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2648(SP), R9
+	LEAQ 3488(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3488(SP), R10
+	MOVQ $+64, 1776(SP)
+	MOVQ 1792(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
+	LEAQ 1412(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1792(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2064(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2640(SP)
+	LEAQ 2064(SP), R8
+	LEAQ 2904(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3480(SP)
+	LEAQ 2904(SP), R9
+	LEAQ 3744(SP), AX
+	MOVQ R10, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4320(SP)
+	LEAQ 3744(SP), R10
+	MOVQ R15, R11
+	MOVQ $+1, 1800(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2640(SP), R8
+	MOVQ 3480(SP), R9
+	MOVQ 4320(SP), R10
+	MOVQ 1792(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (BX)(CX*1), AX

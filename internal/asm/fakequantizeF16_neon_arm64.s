@@ -6,12 +6,12 @@
 
 // func FakeQuantizeF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeF16NEON(SB), 0, $936-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -25,28 +25,37 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $280-80
 	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+56(FP), R6
-	MOVD length+64(FP), R7
-	CMP $1, R7
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R7
+	CMP $128, R13
 	BLT groups
-	AND $15, R7, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R6
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R4, R16
+	MOVD R16, 480(RSP)
+	ADD $280, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -131,150 +140,152 @@ maskdone2:
 groupback:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 472(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $348, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R6, R8
-	MOVD R4, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V10.B16, V0.B16
-	FMOVQ (R3), F1
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V10.B16, V2.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2bdc24 // fmul v4.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V10.B16, V1.B16
-	FMOVQ 16(R3), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x6e2bdcc7 // fmul v7.4s, v6.4s, v11.4s
-	VFMLS V10.S4, V7.S4, V6.S4
-	VFMLA V11.S4, V6.S4, V7.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V10.B16, V6.B16
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e2bdcb0 // fmul v16.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V16.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V16.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e30f4f1 // fmax v17.4s, v7.4s, v16.4s
-	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R15), F2
+	FMOVQ (R5), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ (R4), F6
+	VTBL V2.B16, [V6.B16], V2.B16
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc07 // fmul v7.4s, v0.4s, v4.4s
+	VTBL V1.B16, [V6.B16], V1.B16
+	VFMLS V1.S4, V7.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V7.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	FMOVQ 32(R15), F8
+	VTBL V8.B16, [V3.B16], V9.B16
+	WORD $0x6e29dc8a // fmul v10.4s, v4.4s, v9.4s
+	VTBL V8.B16, [V6.B16], V8.B16
+	VFMLS V8.S4, V10.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V10.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R15), F4
+	VTBL V4.B16, [V3.B16], V3.B16
+	WORD $0x6e23dc09 // fmul v9.4s, v0.4s, v3.4s
+	VTBL V4.B16, [V6.B16], V6.B16
+	VFMLS V6.S4, V9.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V9.S4
+	WORD $0x4e27f4a0 // fmax v0.4s, v5.4s, v7.4s
+	WORD $0x4e29f543 // fmax v3.4s, v10.4s, v9.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V17.S4
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e2ff4a0 // fmax v0.4s, v5.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
-	VFMLA V2.S4, V0.S4, V18.S4
-	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
-	FMOVQ F17, (R1)
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V1.S4, V2.S4, V17.S4
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V1.S4, V2.S4, V4.S4
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R1)
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
-	VFMLA V6.S4, V1.S4, V18.S4
-	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
-	FMOVQ F17, 16(R1)
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e2ff524 // fmax v4.4s, v9.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V6.S4, V4.S4, V8.S4
+	WORD $0x4e216903 // fcvtn2 v3.8h, v8.4s
+	FMOVQ F3, 16(R1)
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
 	BLT maskdone4
 	BEQ maskbytes3
-	WORD $0x4e23e4a6 // fcmeq v6.4s, v5.4s, v3.4s
-	WORD $0x4e24e412 // fcmeq v18.4s, v0.4s, v4.4s
-	VUZP1 V18.H8, V6.H8, V6.H8
-	WORD $0x4e27e451 // fcmeq v17.4s, v2.4s, v7.4s
-	WORD $0x4e30e432 // fcmeq v18.4s, v1.4s, v16.4s
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V6.B16, V6.B16
-	VAND V12.B16, V6.B16, V6.B16
-	VADDP V6.B16, V6.B16, V6.B16
-	VADDP V6.B16, V6.B16, V6.B16
-	VADDP V6.B16, V6.B16, V6.B16
-	WORD $0x7d000046 // str h6, [x2]
+	WORD $0x4e25e403 // fcmeq v3.4s, v0.4s, v5.4s
+	WORD $0x4e27e448 // fcmeq v8.4s, v2.4s, v7.4s
+	VUZP1 V8.H8, V3.H8, V3.H8
+	WORD $0x4e2ae426 // fcmeq v6.4s, v1.4s, v10.4s
+	WORD $0x4e29e488 // fcmeq v8.4s, v4.4s, v9.4s
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VAND V12.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d000043 // str h3, [x2]
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	WORD $0x4e23e4a6 // fcmeq v6.4s, v5.4s, v3.4s
-	WORD $0x4e24e412 // fcmeq v18.4s, v0.4s, v4.4s
-	VUZP1 V18.H8, V6.H8, V6.H8
-	WORD $0x4e27e451 // fcmeq v17.4s, v2.4s, v7.4s
-	WORD $0x4e30e432 // fcmeq v18.4s, v1.4s, v16.4s
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V6.B16, V6.B16
-	VUSHR $7, V6.B16, V6.B16
-	FMOVQ F6, (R2)
+	WORD $0x4e25e403 // fcmeq v3.4s, v0.4s, v5.4s
+	WORD $0x4e27e448 // fcmeq v8.4s, v2.4s, v7.4s
+	VUZP1 V8.H8, V3.H8, V3.H8
+	WORD $0x4e2ae426 // fcmeq v6.4s, v1.4s, v10.4s
+	WORD $0x4e29e488 // fcmeq v8.4s, v4.4s, v9.4s
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R2)
 	ADD $16, R2, R2
 maskdone4:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
 	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
+	MOVD 472(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 464(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+groupmet:
+	ADD $348, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	MOVD R1, 224(RSP)
@@ -286,8 +297,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R3, 240(RSP)
 	ADD $64, RSP, R3
-	MOVD R6, 264(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -314,20 +324,6 @@ maskbytes5:
 maskdone6:
 	MOVD 240(RSP), R3
 	ADD R0<<1, R3, R3
-	MOVD 264(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -344,7 +340,7 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
-	MOVD R7, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -462,11 +458,14 @@ maskdone10:
 longend:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 496(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -596,69 +595,65 @@ maskdone14:
 	MOVD 248(RSP), R4
 	MOVD 256(RSP), R5
 laneend:
+	MOVD 496(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 272(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 488(RSP)
+	MOVD 480(RSP), R16
+	SUB R4, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $504, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $504, RSP, R4
+	ADD $720, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $720, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 472(RSP)
+	MOVD 488(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R4, R9, R9
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $348, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 488(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $568, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 712(RSP)
+	ADD $568, RSP, R4
+	ADD $784, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 928(RSP)
+	ADD $784, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 496(RSP)
+	B lanerow
+groupodddone:
+	MOVD 712(RSP), R4
+	MOVD 928(RSP), R5
+	MOVD 488(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 272(RSP)
@@ -825,12 +820,12 @@ longresume:
 
 // func FakeQuantizeZeroPointF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $344-88
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeZeroPointF16NEON(SB), 0, $1224-88
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 31
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -843,24 +838,33 @@ TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $344-88
 	VDUP V14.S[0], V14.S4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+64(FP), R7
-	MOVD length+72(FP), R8
-	CMP $1, R8
+	MOVD groups+64(FP), R12
+	MOVD length+72(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R8
+	CMP $128, R13
 	BLT groups
-	AND $15, R8, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R7
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R4, R16
+	MOVD R16, 552(RSP)
+	ADD $352, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
@@ -869,7 +873,7 @@ groupbegin:
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R7, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -954,115 +958,127 @@ maskdone2:
 groupback:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R7
+	CMP $0, R12
 	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	CMP $5, R13
+	BLT groupodd
+	MOVD 544(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $420, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V10.B16, V0.B16
-	VMOV V9.B16, V1.B16
-	VMOV V8.B16, V2.B16
-	FMOVQ (R3), F16
-	WORD $0x0e217a11 // fcvtl v17.4s, v16.4h
-	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
-	VFMLS V10.S4, V18.S4, V17.S4
-	VFMLA V11.S4, V17.S4, V18.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V10.B16, V17.B16
-	VMOV V9.B16, V19.B16
-	VMOV V8.B16, V20.B16
-	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
-	WORD $0x6e2bde15 // fmul v21.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V21.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V21.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V10.B16, V16.B16
-	VMOV V9.B16, V22.B16
-	VMOV V8.B16, V23.B16
-	FMOVQ 16(R3), F24
-	WORD $0x0e217b19 // fcvtl v25.4s, v24.4h
-	WORD $0x6e2bdf3a // fmul v26.4s, v25.4s, v11.4s
-	VFMLS V10.S4, V26.S4, V25.S4
-	VFMLA V11.S4, V25.S4, V26.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V10.B16, V25.B16
-	VMOV V9.B16, V27.B16
-	VMOV V8.B16, V28.B16
-	WORD $0x4e217b18 // fcvtl2 v24.4s, v24.8h
-	WORD $0x6e2bdf1d // fmul v29.4s, v24.4s, v11.4s
-	VFMLS V10.S4, V29.S4, V24.S4
-	VFMLA V11.S4, V24.S4, V29.S4
-	WORD $0x4e35f658 // fmax v24.4s, v18.4s, v21.4s
-	WORD $0x4e3df75e // fmax v30.4s, v26.4s, v29.4s
-	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
-	WORD $0x6e30fb18 // fmaxv s24, v24.4s
-	FCMPS F24, F24
+	FMOVQ (R3), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R15), F2
+	FMOVQ (R5), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ (R4), F6
+	VTBL V2.B16, [V6.B16], V7.B16
+	VFMLS V7.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc08 // fmul v8.4s, v0.4s, v4.4s
+	VTBL V1.B16, [V6.B16], V9.B16
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V8.S4
+	FMOVQ 16(R3), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	FMOVQ 32(R15), F10
+	VTBL V10.B16, [V3.B16], V11.B16
+	WORD $0x6e2bdc90 // fmul v16.4s, v4.4s, v11.4s
+	VTBL V10.B16, [V6.B16], V17.B16
+	VFMLS V17.S4, V16.S4, V4.S4
+	VFMLA V11.S4, V4.S4, V16.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R15), F4
+	VTBL V4.B16, [V3.B16], V3.B16
+	WORD $0x6e23dc0b // fmul v11.4s, v0.4s, v3.4s
+	VTBL V4.B16, [V6.B16], V6.B16
+	VFMLS V6.S4, V11.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V11.S4
+	WORD $0x4e28f4a0 // fmax v0.4s, v5.4s, v8.4s
+	WORD $0x4e2bf603 // fmax v3.4s, v16.4s, v11.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e21f641 // fmax v1.4s, v18.4s, v1.4s
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	FMOVQ (R6), F0
+	VTBL V2.B16, [V0.B16], V2.B16
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
+	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V0.S4, V1.S4, V2.S4
+	VFMLA V7.S4, V3.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
-	WORD $0x4e33f6b3 // fmax v19.4s, v21.4s, v19.4s
-	WORD $0x4eb4f673 // fmin v19.4s, v19.4s, v20.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V17.S4, V19.S4, V0.S4
-	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	VTBL V1.B16, [V0.B16], V1.B16
+	VSUB V1.S4, V15.S4, V7.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
+	WORD $0x4ea1f4e7 // fmin v7.4s, v7.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V7.S4, V1.S4
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R1)
-	WORD $0x4e218b5a // frintn v26.4s, v26.4s
-	WORD $0x4e36f756 // fmax v22.4s, v26.4s, v22.4s
-	WORD $0x4eb7f6d6 // fmin v22.4s, v22.4s, v23.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V22.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218bbd // frintn v29.4s, v29.4s
-	WORD $0x4e3bf7bb // fmax v27.4s, v29.4s, v27.4s
-	WORD $0x4ebcf77b // fmin v27.4s, v27.4s, v28.4s
+	VTBL V10.B16, [V0.B16], V10.B16
+	VSUB V10.S4, V15.S4, V1.S4
+	VSUB V10.S4, V14.S4, V10.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e21f601 // fmax v1.4s, v16.4s, v1.4s
+	WORD $0x4eaaf421 // fmin v1.4s, v1.4s, v10.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V27.S4, V2.S4
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
+	VFMLA V17.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VTBL V4.B16, [V0.B16], V0.B16
+	VSUB V0.S4, V15.S4, V4.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21896b // frintn v11.4s, v11.4s
+	WORD $0x4e24f564 // fmax v4.4s, v11.4s, v4.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V6.S4, V4.S4, V0.S4
+	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	FMOVQ F2, 16(R1)
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone4
 	BEQ maskbytes3
-	WORD $0x4e32e420 // fcmeq v0.4s, v1.4s, v18.4s
-	WORD $0x4e35e670 // fcmeq v16.4s, v19.4s, v21.4s
-	VUZP1 V16.H8, V0.H8, V0.H8
-	WORD $0x4e3ae6c2 // fcmeq v2.4s, v22.4s, v26.4s
-	WORD $0x4e3de770 // fcmeq v16.4s, v27.4s, v29.4s
-	VUZP1 V16.H8, V2.H8, V2.H8
+	WORD $0x4e25e460 // fcmeq v0.4s, v3.4s, v5.4s
+	WORD $0x4e28e4e6 // fcmeq v6.4s, v7.4s, v8.4s
+	VUZP1 V6.H8, V0.H8, V0.H8
+	WORD $0x4e30e422 // fcmeq v2.4s, v1.4s, v16.4s
+	WORD $0x4e2be486 // fcmeq v6.4s, v4.4s, v11.4s
+	VUZP1 V6.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
 	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -1072,12 +1088,12 @@ groupmeet3:
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	WORD $0x4e32e420 // fcmeq v0.4s, v1.4s, v18.4s
-	WORD $0x4e35e670 // fcmeq v16.4s, v19.4s, v21.4s
-	VUZP1 V16.H8, V0.H8, V0.H8
-	WORD $0x4e3ae6c2 // fcmeq v2.4s, v22.4s, v26.4s
-	WORD $0x4e3de770 // fcmeq v16.4s, v27.4s, v29.4s
-	VUZP1 V16.H8, V2.H8, V2.H8
+	WORD $0x4e25e460 // fcmeq v0.4s, v3.4s, v5.4s
+	WORD $0x4e28e4e6 // fcmeq v6.4s, v7.4s, v8.4s
+	VUZP1 V6.H8, V0.H8, V0.H8
+	WORD $0x4e30e422 // fcmeq v2.4s, v1.4s, v16.4s
+	WORD $0x4e2be486 // fcmeq v6.4s, v4.4s, v11.4s
+	VUZP1 V6.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R2)
@@ -1085,33 +1101,32 @@ maskbytes3:
 maskdone4:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	ADD R16<<2, R6, R6
 	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
+	MOVD 544(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 536(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
+groupmet:
+	ADD $420, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V0.S4]
@@ -1128,8 +1143,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R3, 304(RSP)
 	ADD $64, RSP, R3
-	MOVD R7, 336(RSP)
-	SUB R7, R7, R7
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -1156,21 +1170,6 @@ maskbytes5:
 maskdone6:
 	MOVD 304(RSP), R3
 	ADD R0<<1, R3, R3
-	MOVD 336(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -1192,7 +1191,7 @@ longs:
 	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	MOVD R8, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -1311,11 +1310,14 @@ longend:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	SUB $1, R7, R7
-	CBNZ R7, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R7, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 568(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1467,84 +1469,75 @@ maskdone14:
 	MOVD 320(RSP), R5
 	MOVD 328(RSP), R6
 laneend:
+	MOVD 568(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 344(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VLD1R (R16), [V5.S4]
-	VSUB V5.S4, V15.S4, V4.S4
-	WORD $0x4e21d883 // scvtf v3.4s, v4.4s
-	VSUB V5.S4, V14.S4, V4.S4
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R7, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V11.B16, V31.B16, V6.B16
-	VMOV V6.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V3.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V5.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 560(RSP)
+	MOVD 552(RSP), R16
+	SUB R4, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $576, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $576, RSP, R4
+	ADD $792, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $792, RSP, R5
+	ADD $1008, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1008, RSP, R6
+	MOVD $16, R16
+	MOVD R16, 544(RSP)
+	MOVD 560(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
+	ADD $420, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 560(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $640, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 784(RSP)
+	ADD $640, RSP, R4
+	ADD $856, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1000(RSP)
+	ADD $856, RSP, R5
+	ADD $1072, RSP, R16
+	MOVD R6, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1216(RSP)
+	ADD $1072, RSP, R6
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 568(RSP)
+	B lanerow
+groupodddone:
+	MOVD 784(RSP), R4
+	MOVD 1000(RSP), R5
+	MOVD 1216(RSP), R6
+	MOVD 560(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 344(RSP)

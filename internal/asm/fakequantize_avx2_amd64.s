@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func FakeQuantizeAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeAVX2(SB), $608-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·FakeQuantizeAVX2(SB), $1824-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
 	// vector registers in use at once: 16
@@ -21,26 +21,35 @@ TEXT ·FakeQuantizeAVX2(SB), $608-80
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 944(SP)
+	LEAQ  600(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -128,100 +137,104 @@ maskdone2:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 936(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 732(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y11, Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y11, Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R9), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (R8), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y3, Y0, Y4
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y6
+	VMULPS       Y6, Y0, Y7
+	VPERMPS      Y5, Y3, Y3
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y6, Y0, Y7
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R15), Y6
+	VPERMPS      Y2, Y6, Y8
+	VMULPS       Y8, Y0, Y9
+	VPERMPS      Y5, Y6, Y6
+	VFNMADD231PS Y6, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R15), Y8
+	VPERMPS      Y2, Y8, Y2
+	VMULPS       Y2, Y0, Y10
+	VPERMPS      Y5, Y8, Y5
+	VFNMADD231PS Y5, Y10, Y0
+	VFMADD231PS  Y2, Y0, Y10
+	VCMPPS       $0x03, Y7, Y4, Y0
+	VCMPPS       $0x03, Y10, Y9, Y2
+	VORPS        Y2, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VFMADD213PS  Y13, Y7, Y0
-	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VFMADD213PS  Y13, Y0, Y1
-	VMOVUPS      Y1, 32(SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
+	VMOVUPS      Y1, (SI)
+	VROUNDPS     $0x08, Y7, Y7
+	VMAXPS       Y7, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y3
-	VMOVUPS      Y3, 64(SI)
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
+	VMOVUPS      Y3, 32(SI)
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y2, Y6
+	VMOVUPS      Y6, 64(SI)
+	VROUNDPS     $0x08, Y10, Y10
+	VMAXPS       Y10, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y5
 	VMOVUPS      Y5, 96(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y7
 	VCMPPS       $0x00, Y4, Y0, Y0
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y7, Y1, Y1
+	VCMPPS       $0x00, Y9, Y2, Y2
+	VCMPPS       $0x00, Y10, Y3, Y3
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(DX)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(DX)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
@@ -229,54 +242,48 @@ groupmeet3:
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y7
 	VCMPPS    $0x00, Y4, Y0, Y0
-	VCMPPS    $0x00, Y6, Y1, Y1
-	VCMPPS    $0x00, Y8, Y3, Y3
-	VPACKSSDW Y0, Y7, Y7
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSWB Y1, Y7, Y7
+	VCMPPS    $0x00, Y7, Y1, Y1
+	VCMPPS    $0x00, Y9, Y2, Y2
+	VCMPPS    $0x00, Y10, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
 	VMOVUPS   constantsAVX2<>+0(SB), Y5
-	VPERMD    Y7, Y5, Y7
-	VPABSB    Y7, Y7
-	VMOVUPS   Y7, (DX)
+	VPERMD    Y0, Y5, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
-	SUBQ $+32, DI
-	CMPQ R10, $+1
-	JLT  groupnext
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R10, $+32
-	JLT  groupmeet
-	JMP  groupbegin
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	ADDQ    904(SP), R15
+	MOVQ    R15, R13
+	SUBQ    912(SP), R13
+	XORL    AX, AX
+	CMPQ    920(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    896(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+32, DI
+	CMPQ    DI, 936(SP)
+	JLT     groupmet
+	CMPQ    R15, 928(SP)
+	JGT     groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
 	MOVQ         SI, 544(SP)
@@ -288,8 +295,7 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         BX, 560(SP)
 	LEAQ         160(SP), BX
-	MOVQ         R10, 584(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
@@ -317,28 +323,12 @@ maskbytes5:
 	ADDQ DI, DX
 
 maskdone6:
-	MOVQ  560(SP), BX
-	LEAQ  (BX)(DI*4), BX
-	MOVQ  584(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 560(SP), BX
+	LEAQ (BX)(DI*4), BX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
@@ -433,13 +423,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 960(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -568,10 +561,12 @@ maskdone12:
 	MOVQ 576(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 960(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -669,8 +664,8 @@ maskbytes13:
 maskdone14:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  groupstream
 	JMP  groupwhole
 
@@ -679,131 +674,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+32(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+32(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 952(SP)
+	MOVQ 944(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 968(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 968(SP), R8
+	LEAQ 1392(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1392(SP), R9
+	MOVQ $+32, 936(SP)
+	MOVQ 952(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 952(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1096(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1384(SP)
+	LEAQ 1096(SP), R8
+	LEAQ 1520(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1808(SP)
+	LEAQ 1520(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 960(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1384(SP), R8
+	MOVQ 1808(SP), R9
+	MOVQ 952(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (BX)(CX*1), AX
@@ -895,8 +816,8 @@ maskdone16:
 	ADDQ $+8, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
@@ -954,7 +875,7 @@ rare:
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(BX), Y1
@@ -1037,8 +958,8 @@ maskdone18:
 	JMP          groupback
 
 // func FakeQuantizeZeroPointAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $1248-88
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $2384-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
@@ -1059,9 +980,18 @@ TEXT ·FakeQuantizeZeroPointAVX2(SB), $1248-88
 	JEQ    short2
 
 groups:
+	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R11, DI
+	IMULQ R13, DI
 	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 1080(SP)
+	LEAQ  736(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
@@ -1181,183 +1111,175 @@ groupwhole:
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1072(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 868(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y13, 736(SP)
-	VMOVUPS      Y12, 992(SP)
-	VMOVUPS      Y11, 1120(SP)
 	VMOVUPS      (BX), Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y13, 768(SP)
-	VMOVUPS      Y12, 1024(SP)
-	VMOVUPS      Y11, 1152(SP)
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R9), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (R8), Y5
+	VPERMPS      Y5, Y1, Y6
+	VFNMADD231PS Y6, Y4, Y0
+	VFMADD231PS  Y3, Y0, Y4
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y13, 800(SP)
-	VMOVUPS      Y12, 1056(SP)
-	VMOVUPS      Y11, 1184(SP)
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y7
+	VMULPS       Y7, Y0, Y8
+	VPERMPS      Y5, Y3, Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y7, Y0, Y8
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y13, 832(SP)
-	VMOVUPS      Y12, 1088(SP)
-	VMOVUPS      Y11, 1216(SP)
+	VMOVUPS      64(R15), Y7
+	VPERMPS      Y2, Y7, Y10
+	VMULPS       Y10, Y0, Y11
+	VPERMPS      Y5, Y7, Y12
+	VFNMADD231PS Y12, Y11, Y0
+	VFMADD231PS  Y10, Y0, Y11
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y10
+	VPERMPS      Y2, Y10, Y2
+	VMULPS       Y2, Y0, Y13
+	VPERMPS      Y5, Y10, Y5
+	VFNMADD231PS Y5, Y13, Y0
+	VFMADD231PS  Y2, Y0, Y13
+	VCMPPS       $0x03, Y8, Y4, Y0
+	VCMPPS       $0x03, Y13, Y11, Y2
+	VORPS        Y2, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      992(SP), Y0
-	VMAXPS       Y1, Y0, Y0
-	VMOVUPS      1120(SP), Y5
-	VMINPS       Y0, Y5, Y0
-	VMOVUPS      736(SP), Y5
-	VFMADD213PS  Y15, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      1024(SP), Y5
-	VMAXPS       Y2, Y5, Y5
-	VMOVUPS      1152(SP), Y6
-	VMINPS       Y5, Y6, Y5
-	VMOVUPS      768(SP), Y6
-	VFMADD213PS  Y15, Y5, Y6
-	VMOVUPS      Y6, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      1056(SP), Y6
-	VMAXPS       Y3, Y6, Y6
-	VMOVUPS      1184(SP), Y7
-	VMINPS       Y6, Y7, Y6
-	VMOVUPS      800(SP), Y7
-	VFMADD213PS  Y15, Y6, Y7
-	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      (R10), Y0
+	VPERMPS      Y0, Y1, Y1
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y1, Y2, Y2
+	VBROADCASTSS most+52(FP), Y14
+	VPSUBD       Y1, Y14, Y14
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y14, Y14
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      1088(SP), Y7
-	VMAXPS       Y4, Y7, Y7
-	VMOVUPS      1216(SP), Y8
-	VMINPS       Y7, Y8, Y7
-	VMOVUPS      832(SP), Y8
-	VFMADD213PS  Y15, Y7, Y8
-	VMOVUPS      Y8, 96(SI)
+	VMAXPS       Y4, Y2, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y15, Y2, Y6
+	VMOVUPS      Y6, (SI)
+	VPERMPS      Y0, Y3, Y3
+	VBROADCASTSS least+48(FP), Y1
+	VPSUBD       Y3, Y1, Y1
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y3, Y6, Y6
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y1, Y1
+	VMINPS       Y1, Y6, Y1
+	VFMADD213PS  Y15, Y1, Y9
+	VMOVUPS      Y9, 32(SI)
+	VPERMPS      Y0, Y7, Y7
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y7, Y3, Y3
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y7, Y6, Y6
+	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y11, Y11
+	VMAXPS       Y11, Y3, Y3
+	VMINPS       Y3, Y6, Y3
+	VFMADD213PS  Y15, Y3, Y12
+	VMOVUPS      Y12, 64(SI)
+	VPERMPS      Y0, Y10, Y0
+	VBROADCASTSS least+48(FP), Y6
+	VPSUBD       Y0, Y6, Y6
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y0, Y7, Y7
+	VCVTDQ2PS    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y13, Y13
+	VMAXPS       Y13, Y6, Y6
+	VMINPS       Y6, Y7, Y6
+	VFMADD213PS  Y15, Y6, Y5
+	VMOVUPS      Y5, 96(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VCMPPS       $0x00, Y3, Y6, Y6
-	VCMPPS       $0x00, Y4, Y7, Y7
-	VMOVMSKPS    Y0, AX
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VCMPPS       $0x00, Y8, Y1, Y1
+	VCMPPS       $0x00, Y11, Y3, Y3
+	VCMPPS       $0x00, Y13, Y6, Y6
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y1, Y0, Y0
-	VCMPPS    $0x00, Y2, Y5, Y5
-	VCMPPS    $0x00, Y3, Y6, Y6
-	VCMPPS    $0x00, Y4, Y7, Y7
-	VPACKSSDW Y5, Y0, Y0
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y0, Y0
-	VMOVUPS   constantsAVX2<>+0(SB), Y8
-	VPERMD    Y0, Y8, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, (DX)
+	VCMPPS    $0x00, Y4, Y2, Y2
+	VCMPPS    $0x00, Y8, Y1, Y1
+	VCMPPS    $0x00, Y11, Y3, Y3
+	VCMPPS    $0x00, Y13, Y6, Y6
+	VPACKSSDW Y1, Y2, Y2
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSWB Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
-	SUBQ $+32, DI
-	CMPQ R11, $+1
-	JLT  groupmet
-	CMPQ DI, $+32
-	JLT  groupmet
-	CMPQ R11, $+32
-	JLT  groupmeet
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	ADDQ    1040(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1048(SP), R13
+	XORL    AX, AX
+	CMPQ    1056(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1032(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	LEAQ    (R10)(AX*4), R10
+	SUBQ    $+32, DI
+	CMPQ    DI, 1072(SP)
+	JLT     groupmet
+	CMPQ    R15, 1064(SP)
+	JGT     groupmeet
 
 groupmet:
-	VXORPS Y15, Y15, Y15
-	CMPQ   R11, $+1
-	JLT    groupnext
-	CMPQ   DI, $+32
-	JLT    grouptail
-	CMPQ   R11, $+32
-	JLT    groupmeet
-	JMP    groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
+	LEAQ 868(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
@@ -1375,7 +1297,6 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         BX, 688(SP)
 	LEAQ         160(SP), BX
-	MOVQ         R11, 720(SP)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -1404,26 +1325,9 @@ maskbytes5:
 	ADDQ DI, DX
 
 maskdone6:
-	MOVQ  688(SP), BX
-	LEAQ  (BX)(DI*4), BX
-	MOVQ  720(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   return
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
+	MOVQ 688(SP), BX
+	LEAQ (BX)(DI*4), BX
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -1549,6 +1453,9 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
+	MOVQ $+0, 1096(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1707,7 +1614,9 @@ maskdone12:
 	MOVQ 712(SP), R10
 
 laneend:
-	JMP return
+	CMPQ 1096(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
 	TESTQ R11, R11
@@ -1826,177 +1735,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R10), Y3
-	VPSUBD       Y3, Y2, Y4
-	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y3, Y4, Y5
-	VCVTDQ2PS    Y5, Y3
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS 4(R10), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y4, Y5, Y6
-	VCVTDQ2PS    Y6, Y4
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y14, Y14
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS 4(R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y14, Y14
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBLENDVPS    Y0, Y5, Y12, Y12
-	VBLENDVPS    Y0, Y6, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 1088(SP)
+	MOVQ 1080(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 1104(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1104(SP), R8
+	LEAQ 1528(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1528(SP), R9
+	LEAQ 1952(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1952(SP), R10
+	MOVQ $+32, 1072(SP)
+	MOVQ 1088(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	VXORPS Y15, Y15, Y15
-	MOVQ   R13, R11
-	SUBQ   R8, R15
-	ADDQ   R15, R8
-	ADDQ   R15, R9
-	ADDQ   R15, R10
-	MOVQ   DI, R13
-	SUBQ   R15, R15
-	ADDQ   $+32, R15
-	JMP    grouppieces
+	LEAQ 868(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1088(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1232(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1520(SP)
+	LEAQ 1232(SP), R8
+	LEAQ 1656(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1944(SP)
+	LEAQ 1656(SP), R9
+	LEAQ 2080(SP), AX
+	MOVQ R10, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 2080(SP), R10
+	MOVQ R15, R11
+	MOVQ $+1, 1096(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1520(SP), R8
+	MOVQ 1944(SP), R9
+	MOVQ 2368(SP), R10
+	MOVQ 1088(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (BX)(CX*1), AX
@@ -2185,7 +1984,7 @@ rare:
 	VMULPS       Y1, Y2, Y2
 	VADDPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(BX), Y1
@@ -2205,7 +2004,7 @@ rare:
 	VMULPS       Y2, Y4, Y4
 	VADDPS       Y15, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VBROADCASTSS constantsAVX2<>+32(SB), Y6
 	VBLENDVPS    Y2, Y4, Y6, Y2
 	VMOVUPS      Y2, 32(SI)
 	VMOVUPS      64(BX), Y2
@@ -2225,7 +2024,7 @@ rare:
 	VMULPS       Y4, Y6, Y6
 	VADDPS       Y15, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y4
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VBROADCASTSS constantsAVX2<>+32(SB), Y8
 	VBLENDVPS    Y4, Y6, Y8, Y4
 	VMOVUPS      Y4, 64(SI)
 	VMOVUPS      96(BX), Y4
@@ -2245,7 +2044,7 @@ rare:
 	VMULPS       Y6, Y8, Y8
 	VADDPS       Y15, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10
 	VBLENDVPS    Y6, Y8, Y10, Y6
 	VMOVUPS      Y6, 96(SI)
 	CMPL         kind+56(FP), $+1
@@ -2299,8 +2098,8 @@ maskdone18:
 	JMP          groupback
 
 // func FakeQuantizeMinvalAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalAVX2(SB), $864-88
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalAVX2(SB), $2384-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -2324,9 +2123,18 @@ TEXT ·FakeQuantizeMinvalAVX2(SB), $864-88
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R11, DI
+	IMULQ R13, DI
 	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 1080(SP)
+	LEAQ  736(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
@@ -2444,176 +2252,164 @@ groupwhole:
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1072(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 868(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y13, 736(SP)
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (BX), Y1
-	VSUBPS       Y13, Y1, Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y13, 768(SP)
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(BX), Y3
-	VSUBPS       Y13, Y3, Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y13, 800(SP)
-	VMOVAPS      Y11, Y3
-	VMOVUPS      64(BX), Y5
-	VSUBPS       Y13, Y5, Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y13, 832(SP)
-	VMOVAPS      Y11, Y5
-	VMOVUPS      96(BX), Y7
-	VSUBPS       Y13, Y7, Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (R15), Y1
+	VPERMPS      (R10), Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      (R15), Y2
+	VPERMPS      (R9), Y2, Y2
+	VMULPS       Y2, Y0, Y3
+	VMOVUPS      (R15), Y4
+	VPERMPS      (R8), Y4, Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      32(R15), Y2
+	VPERMPS      (R10), Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      32(R15), Y5
+	VPERMPS      (R9), Y5, Y5
+	VMULPS       Y5, Y0, Y6
+	VMOVUPS      32(R15), Y7
+	VPERMPS      (R8), Y7, Y7
+	VFNMADD231PS Y7, Y6, Y0
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R15), Y5
+	VPERMPS      (R10), Y5, Y5
+	VSUBPS       Y5, Y0, Y0
+	VMOVUPS      64(R15), Y8
+	VPERMPS      (R9), Y8, Y8
+	VMULPS       Y8, Y0, Y9
+	VMOVUPS      64(R15), Y10
+	VPERMPS      (R8), Y10, Y10
+	VFNMADD231PS Y10, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VMOVUPS      96(BX), Y0
+	VMOVUPS      96(R15), Y8
+	VPERMPS      (R10), Y8, Y8
+	VSUBPS       Y8, Y0, Y0
+	VMOVUPS      96(R15), Y11
+	VPERMPS      (R9), Y11, Y11
+	VMULPS       Y11, Y0, Y12
+	VMOVUPS      96(R15), Y13
+	VPERMPS      (R8), Y13, Y13
+	VFNMADD231PS Y13, Y12, Y0
+	VFMADD231PS  Y11, Y0, Y12
+	VCMPPS       $0x03, Y6, Y3, Y0
+	VCMPPS       $0x03, Y12, Y9, Y11
+	VORPS        Y11, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      736(SP), Y0
-	VADDPS       Y0, Y9, Y9
-	VMOVUPS      Y9, (SI)
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y0
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      768(SP), Y1
-	VADDPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VCMPPS       $0x00, Y4, Y0, Y0
+	VXORPS       Y11, Y11, Y11
+	VFMADD231PS  Y4, Y0, Y11
+	VADDPS       Y1, Y11, Y11
+	VMOVUPS      Y11, (SI)
+	VCMPPS       $0x00, Y3, Y0, Y0
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      800(SP), Y3
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 64(SI)
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y2
+	VROUNDPS     $0x08, Y9, Y9
+	VMAXPS       Y9, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y5, Y2, Y3
-	VMOVUPS      832(SP), Y4
-	VADDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VCMPPS       $0x00, Y8, Y2, Y2
+	VFMADD231PS  Y10, Y2, Y3
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VCMPPS       $0x00, Y9, Y2, Y2
+	VROUNDPS     $0x08, Y12, Y12
+	VMAXPS       Y12, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y13, Y3, Y4
+	VADDPS       Y8, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VCMPPS       $0x00, Y12, Y3, Y3
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (DX)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(DX)
+	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(DX)
+	MOVB         AL, 1(DX)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VPACKSSDW Y0, Y7, Y7
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y7, Y7
-	VMOVUPS   constantsAVX2<>+0(SB), Y3
-	VPERMD    Y7, Y3, Y7
-	VPABSB    Y7, Y7
-	VMOVUPS   Y7, (DX)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
-	SUBQ $+32, DI
-	CMPQ R11, $+1
-	JLT  groupmet
-	CMPQ DI, $+32
-	JLT  groupmet
-	CMPQ R11, $+32
-	JLT  groupmeet
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	ADDQ    1040(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1048(SP), R13
+	XORL    AX, AX
+	CMPQ    1056(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1032(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	LEAQ    (R10)(AX*4), R10
+	SUBQ    $+32, DI
+	CMPQ    DI, 1072(SP)
+	JLT     groupmet
+	CMPQ    R15, 1064(SP)
+	JGT     groupmeet
 
 groupmet:
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
+	LEAQ 868(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R10), Y12
 	MOVQ         SI, 672(SP)
@@ -2625,7 +2421,6 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         BX, 688(SP)
 	LEAQ         160(SP), BX
-	MOVQ         R11, 720(SP)
 	SUBQ         R11, R11
 	JMP          grouploop
 
@@ -2654,26 +2449,9 @@ maskbytes5:
 	ADDQ DI, DX
 
 maskdone6:
-	MOVQ  688(SP), BX
-	LEAQ  (BX)(DI*4), BX
-	MOVQ  720(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   return
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
+	MOVQ 688(SP), BX
+	LEAQ (BX)(DI*4), BX
+	JMP  return
 
 short2:
 	CMPQ R11, $+2
@@ -2791,6 +2569,9 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
+	MOVQ $+0, 1096(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2933,7 +2714,9 @@ maskdone12:
 	MOVQ 712(SP), R10
 
 laneend:
-	JMP return
+	CMPQ 1096(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
 	TESTQ R11, R11
@@ -3056,152 +2839,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+32(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R10), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R10), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+32(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R10), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+32(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R10), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 1088(SP)
+	MOVQ 1080(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 1104(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1104(SP), R8
+	LEAQ 1528(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1528(SP), R9
+	LEAQ 1952(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1952(SP), R10
+	MOVQ $+32, 1072(SP)
+	MOVQ 1088(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         R13, R11
-	SUBQ         R8, R15
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	ADDQ         R15, R10
-	MOVQ         DI, R13
-	SUBQ         R15, R15
-	ADDQ         $+32, R15
-	JMP          grouppieces
+	LEAQ 868(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1088(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1232(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1520(SP)
+	LEAQ 1232(SP), R8
+	LEAQ 1656(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1944(SP)
+	LEAQ 1656(SP), R9
+	LEAQ 2080(SP), AX
+	MOVQ R10, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 2080(SP), R10
+	MOVQ R15, R11
+	MOVQ $+1, 1096(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1520(SP), R8
+	MOVQ 1944(SP), R9
+	MOVQ 2368(SP), R10
+	MOVQ 1088(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (BX)(CX*1), AX
@@ -3378,7 +3076,7 @@ rare:
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
 	VMOVUPS      Y1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
@@ -3395,7 +3093,7 @@ rare:
 	VMULPS       Y1, Y5, Y5
 	VADDPS       Y2, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y5, Y2, Y1
 	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y0, Y4, Y4
@@ -3412,7 +3110,7 @@ rare:
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y6, Y2, Y1
 	VMOVUPS      Y1, 64(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
@@ -3429,7 +3127,7 @@ rare:
 	VMULPS       Y1, Y7, Y7
 	VADDPS       Y2, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
 	VBLENDVPS    Y1, Y7, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
@@ -3477,13 +3175,5 @@ DATA constantsAVX2<>+16(SB)/4, $0x00000002
 DATA constantsAVX2<>+20(SB)/4, $0x00000006
 DATA constantsAVX2<>+24(SB)/4, $0x00000003
 DATA constantsAVX2<>+28(SB)/4, $0x00000007
-DATA constantsAVX2<>+32(SB)/4, $0x00000000
-DATA constantsAVX2<>+36(SB)/4, $0x00000001
-DATA constantsAVX2<>+40(SB)/4, $0x00000002
-DATA constantsAVX2<>+44(SB)/4, $0x00000003
-DATA constantsAVX2<>+48(SB)/4, $0x00000004
-DATA constantsAVX2<>+52(SB)/4, $0x00000005
-DATA constantsAVX2<>+56(SB)/4, $0x00000006
-DATA constantsAVX2<>+60(SB)/4, $0x00000007
-DATA constantsAVX2<>+64(SB)/4, $0x7fc00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $68
+DATA constantsAVX2<>+32(SB)/4, $0x7fc00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36

@@ -6,11 +6,11 @@
 
 // func FakeQuantizeNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $344-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeNEON(SB), 0, $1000-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 19
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -24,22 +24,31 @@ TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $344-80
 	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+56(FP), R6
-	MOVD length+64(FP), R7
-	CMP $1, R7
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R4, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -120,99 +129,102 @@ maskdone2:
 groupback:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R6, R8
-	MOVD R4, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V10.B16, V0.B16
-	FMOVQ (R3), F1
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V10.B16, V1.B16
-	FMOVQ 16(R3), F3
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V10.B16, V3.B16
-	FMOVQ 32(R3), F5
-	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V6.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V10.B16, V5.B16
-	FMOVQ 48(R3), F7
-	WORD $0x6e2bdcf0 // fmul v16.4s, v7.4s, v11.4s
-	VFMLS V10.S4, V16.S4, V7.S4
-	VFMLA V11.S4, V7.S4, V16.S4
-	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e30f4d1 // fmax v17.4s, v6.4s, v16.4s
-	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
+	FMOVQ (R3), F0
+	FMOVQ (R15), F1
+	FMOVQ (R5), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVQ (R4), F5
+	VTBL V1.B16, [V5.B16], V1.B16
+	VFMLS V1.S4, V4.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V4.S4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	VTBL V3.B16, [V5.B16], V3.B16
+	VFMLS V3.S4, V7.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V7.S4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R15), F6
+	VTBL V6.B16, [V2.B16], V8.B16
+	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
+	VTBL V6.B16, [V5.B16], V6.B16
+	VFMLS V6.S4, V9.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V9.S4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R15), F8
+	VTBL V8.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc0a // fmul v10.4s, v0.4s, v2.4s
+	VTBL V8.B16, [V5.B16], V5.B16
+	VFMLS V5.S4, V10.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V10.S4
+	WORD $0x4e27f480 // fmax v0.4s, v4.4s, v7.4s
+	WORD $0x4e2af522 // fmax v2.4s, v9.4s, v10.4s
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V0.S4, V7.S4, V17.S4
-	FMOVQ F17, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V17.S4
-	FMOVQ F17, 16(R1)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ F2, (R1)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V17.S4
-	FMOVQ F17, 32(R1)
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff603 // fmax v3.4s, v16.4s, v15.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R1)
+	WORD $0x4e218929 // frintn v9.4s, v9.4s
+	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V6.S4, V2.S4, V3.S4
+	FMOVQ F3, 32(R1)
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e2ff543 // fmax v3.4s, v10.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V17.S4
-	FMOVQ F17, 48(R1)
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V6.S4
+	FMOVQ F6, 48(R1)
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
 	BLT maskdone4
 	BEQ maskbytes3
-	WORD $0x4e22e4e5 // fcmeq v5.4s, v7.4s, v2.4s
-	WORD $0x4e24e412 // fcmeq v18.4s, v0.4s, v4.4s
-	VUZP1 V18.H8, V5.H8, V5.H8
-	WORD $0x4e26e431 // fcmeq v17.4s, v1.4s, v6.4s
-	WORD $0x4e30e472 // fcmeq v18.4s, v3.4s, v16.4s
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V5.B16, V5.B16
+	WORD $0x4e24e405 // fcmeq v5.4s, v0.4s, v4.4s
+	WORD $0x4e27e428 // fcmeq v8.4s, v1.4s, v7.4s
+	VUZP1 V8.H8, V5.H8, V5.H8
+	WORD $0x4e29e446 // fcmeq v6.4s, v2.4s, v9.4s
+	WORD $0x4e2ae468 // fcmeq v8.4s, v3.4s, v10.4s
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
 	VAND V12.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
@@ -221,45 +233,44 @@ groupmeet3:
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	WORD $0x4e22e4e5 // fcmeq v5.4s, v7.4s, v2.4s
-	WORD $0x4e24e412 // fcmeq v18.4s, v0.4s, v4.4s
-	VUZP1 V18.H8, V5.H8, V5.H8
-	WORD $0x4e26e431 // fcmeq v17.4s, v1.4s, v6.4s
-	WORD $0x4e30e472 // fcmeq v18.4s, v3.4s, v16.4s
-	VUZP1 V18.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V5.B16, V5.B16
+	WORD $0x4e24e405 // fcmeq v5.4s, v0.4s, v4.4s
+	WORD $0x4e27e428 // fcmeq v8.4s, v1.4s, v7.4s
+	VUZP1 V8.H8, V5.H8, V5.H8
+	WORD $0x4e29e446 // fcmeq v6.4s, v2.4s, v9.4s
+	WORD $0x4e2ae468 // fcmeq v8.4s, v3.4s, v10.4s
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
 	FMOVQ F5, (R2)
 	ADD $16, R2, R2
 maskdone4:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
 	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	MOVD R1, 288(RSP)
@@ -271,8 +282,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R3, 304(RSP)
 	ADD $96, RSP, R3
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -299,24 +309,13 @@ maskbytes5:
 maskdone6:
 	MOVD 304(RSP), R3
 	ADD R0<<2, R3, R3
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -442,69 +441,65 @@ maskdone10:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R4, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R4
+	ADD $784, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R4, R9, R9
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R4
+	ADD $848, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R4
+	MOVD 992(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -634,11 +629,11 @@ groupresume:
 
 // func FakeQuantizeZeroPointNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $408-88
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeZeroPointNEON(SB), 0, $1288-88
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
-	// vector registers in use at once: 31
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -651,18 +646,27 @@ TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $408-88
 	VDUP V14.S[0], V14.S4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+64(FP), R7
-	MOVD length+72(FP), R8
-	CMP $1, R8
+	MOVD groups+64(FP), R12
+	MOVD length+72(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R4, R16
+	MOVD R16, 616(RSP)
+	ADD $416, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
@@ -671,7 +675,7 @@ groupbegin:
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R7, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -752,112 +756,124 @@ maskdone2:
 groupback:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R7
+	CMP $0, R12
 	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	CMP $5, R13
+	BLT groupodd
+	MOVD 608(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $484, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V10.B16, V0.B16
-	VMOV V9.B16, V1.B16
-	VMOV V8.B16, V2.B16
-	FMOVQ (R3), F16
-	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V17.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V10.B16, V16.B16
-	VMOV V9.B16, V18.B16
-	VMOV V8.B16, V19.B16
-	FMOVQ 16(R3), F20
-	WORD $0x6e2bde95 // fmul v21.4s, v20.4s, v11.4s
-	VFMLS V10.S4, V21.S4, V20.S4
-	VFMLA V11.S4, V20.S4, V21.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V10.B16, V20.B16
-	VMOV V9.B16, V22.B16
-	VMOV V8.B16, V23.B16
-	FMOVQ 32(R3), F24
-	WORD $0x6e2bdf19 // fmul v25.4s, v24.4s, v11.4s
-	VFMLS V10.S4, V25.S4, V24.S4
-	VFMLA V11.S4, V24.S4, V25.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V10.B16, V24.B16
-	VMOV V9.B16, V26.B16
-	VMOV V8.B16, V27.B16
-	FMOVQ 48(R3), F28
-	WORD $0x6e2bdf9d // fmul v29.4s, v28.4s, v11.4s
-	VFMLS V10.S4, V29.S4, V28.S4
-	VFMLA V11.S4, V28.S4, V29.S4
-	WORD $0x4e35f63c // fmax v28.4s, v17.4s, v21.4s
-	WORD $0x4e3df73e // fmax v30.4s, v25.4s, v29.4s
-	WORD $0x4e3ef79c // fmax v28.4s, v28.4s, v30.4s
-	WORD $0x6e30fb9c // fmaxv s28, v28.4s
-	FCMPS F28, F28
+	FMOVQ (R3), F0
+	FMOVQ (R15), F1
+	FMOVQ (R5), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVQ (R4), F5
+	VTBL V1.B16, [V5.B16], V6.B16
+	VFMLS V6.S4, V4.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V4.S4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V7.B16
+	WORD $0x6e27dc08 // fmul v8.4s, v0.4s, v7.4s
+	VTBL V3.B16, [V5.B16], V9.B16
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V7.S4, V0.S4, V8.S4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R15), F7
+	VTBL V7.B16, [V2.B16], V10.B16
+	WORD $0x6e2adc0b // fmul v11.4s, v0.4s, v10.4s
+	VTBL V7.B16, [V5.B16], V16.B16
+	VFMLS V16.S4, V11.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V11.S4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R15), F10
+	VTBL V10.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc11 // fmul v17.4s, v0.4s, v2.4s
+	VTBL V10.B16, [V5.B16], V5.B16
+	VFMLS V5.S4, V17.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V17.S4
+	WORD $0x4e28f480 // fmax v0.4s, v4.4s, v8.4s
+	WORD $0x4e31f562 // fmax v2.4s, v11.4s, v17.4s
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
+	FMOVQ (R6), F0
+	VTBL V1.B16, [V0.B16], V1.B16
+	VSUB V1.S4, V15.S4, V2.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V6.S4, V2.S4, V1.S4
+	FMOVQ F1, (R1)
+	VTBL V3.B16, [V0.B16], V3.B16
+	VSUB V3.S4, V15.S4, V1.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e21f501 // fmax v1.4s, v8.4s, v1.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R1)
+	VTBL V7.B16, [V0.B16], V7.B16
+	VSUB V7.S4, V15.S4, V3.S4
+	VSUB V7.S4, V14.S4, V7.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21896b // frintn v11.4s, v11.4s
+	WORD $0x4e23f563 // fmax v3.4s, v11.4s, v3.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V16.S4, V3.S4, V6.S4
+	FMOVQ F6, 32(R1)
+	VTBL V10.B16, [V0.B16], V0.B16
+	VSUB V0.S4, V15.S4, V6.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e21f621 // fmax v1.4s, v17.4s, v1.4s
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V0.S4, V1.S4, V2.S4
-	FMOVQ F2, (R1)
-	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
-	WORD $0x4e32f6b2 // fmax v18.4s, v21.4s, v18.4s
-	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
+	WORD $0x4e26f626 // fmax v6.4s, v17.4s, v6.4s
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V18.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	WORD $0x4e218b39 // frintn v25.4s, v25.4s
-	WORD $0x4e36f736 // fmax v22.4s, v25.4s, v22.4s
-	WORD $0x4eb7f6d6 // fmin v22.4s, v22.4s, v23.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V20.S4, V22.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	WORD $0x4e218bbd // frintn v29.4s, v29.4s
-	WORD $0x4e3af7ba // fmax v26.4s, v29.4s, v26.4s
-	WORD $0x4ebbf75a // fmin v26.4s, v26.4s, v27.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V24.S4, V26.S4, V0.S4
+	VFMLA V5.S4, V6.S4, V0.S4
 	FMOVQ F0, 48(R1)
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone4
 	BEQ maskbytes3
-	WORD $0x4e31e420 // fcmeq v0.4s, v1.4s, v17.4s
-	WORD $0x4e35e650 // fcmeq v16.4s, v18.4s, v21.4s
-	VUZP1 V16.H8, V0.H8, V0.H8
-	WORD $0x4e39e6c2 // fcmeq v2.4s, v22.4s, v25.4s
-	WORD $0x4e3de750 // fcmeq v16.4s, v26.4s, v29.4s
-	VUZP1 V16.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e24e440 // fcmeq v0.4s, v2.4s, v4.4s
+	WORD $0x4e28e427 // fcmeq v7.4s, v1.4s, v8.4s
+	VUZP1 V7.H8, V0.H8, V0.H8
+	WORD $0x4e2be465 // fcmeq v5.4s, v3.4s, v11.4s
+	WORD $0x4e31e4c7 // fcmeq v7.4s, v6.4s, v17.4s
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
 	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -866,46 +882,45 @@ groupmeet3:
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	WORD $0x4e31e420 // fcmeq v0.4s, v1.4s, v17.4s
-	WORD $0x4e35e650 // fcmeq v16.4s, v18.4s, v21.4s
-	VUZP1 V16.H8, V0.H8, V0.H8
-	WORD $0x4e39e6c2 // fcmeq v2.4s, v22.4s, v25.4s
-	WORD $0x4e3de750 // fcmeq v16.4s, v26.4s, v29.4s
-	VUZP1 V16.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e24e440 // fcmeq v0.4s, v2.4s, v4.4s
+	WORD $0x4e28e427 // fcmeq v7.4s, v1.4s, v8.4s
+	VUZP1 V7.H8, V0.H8, V0.H8
+	WORD $0x4e2be465 // fcmeq v5.4s, v3.4s, v11.4s
+	WORD $0x4e31e4c7 // fcmeq v7.4s, v6.4s, v17.4s
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R2)
 	ADD $16, R2, R2
 maskdone4:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	ADD R16<<2, R6, R6
 	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
+	MOVD 608(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 600(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
+groupmet:
+	ADD $484, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V0.S4]
@@ -922,8 +937,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R3, 368(RSP)
 	ADD $96, RSP, R3
-	MOVD R7, 400(RSP)
-	SUB R7, R7, R7
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 352(RSP), R1
@@ -950,25 +964,13 @@ maskbytes5:
 maskdone6:
 	MOVD 368(RSP), R3
 	ADD R0<<2, R3, R3
-	MOVD 400(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 632(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1116,84 +1118,75 @@ maskdone10:
 	MOVD 384(RSP), R5
 	MOVD 392(RSP), R6
 laneend:
+	MOVD 632(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 408(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VLD1R (R16), [V5.S4]
-	VSUB V5.S4, V15.S4, V4.S4
-	WORD $0x4e21d883 // scvtf v3.4s, v4.4s
-	VSUB V5.S4, V14.S4, V4.S4
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R7, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V11.B16, V31.B16, V6.B16
-	VMOV V6.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V3.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V5.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 624(RSP)
+	MOVD 616(RSP), R16
+	SUB R4, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $640, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $640, RSP, R4
+	ADD $856, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $856, RSP, R5
+	ADD $1072, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1072, RSP, R6
+	MOVD $16, R16
+	MOVD R16, 608(RSP)
+	MOVD 624(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
+	ADD $484, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 624(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $704, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 848(RSP)
+	ADD $704, RSP, R4
+	ADD $920, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1064(RSP)
+	ADD $920, RSP, R5
+	ADD $1136, RSP, R16
+	MOVD R6, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1280(RSP)
+	ADD $1136, RSP, R6
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 632(RSP)
+	B lanerow
+groupodddone:
+	MOVD 848(RSP), R4
+	MOVD 1064(RSP), R5
+	MOVD 1280(RSP), R6
+	MOVD 624(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 408(RSP)
@@ -1359,11 +1352,11 @@ groupresume:
 
 // func FakeQuantizeMinvalNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $408-88
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
+TEXT ·FakeQuantizeMinvalNEON(SB), 0, $1288-88
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
-	// vector registers in use at once: 23
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -1378,23 +1371,32 @@ TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $408-88
 	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+64(FP), R7
-	MOVD length+72(FP), R8
-	CMP $1, R8
+	MOVD groups+64(FP), R12
+	MOVD length+72(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R4, R16
+	MOVD R16, 616(RSP)
+	ADD $416, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V9.S4]
-	SUB R7, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -1483,160 +1485,163 @@ maskdone2:
 groupback:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R7
+	CMP $0, R12
 	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupbegin
 grouptomeet:
-	VLD1R (R6), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 608(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $484, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	VMOV V9.B16, V1.B16
-	FMOVQ (R3), F2
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V9.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V2.B16
-	VMOV V9.B16, V4.B16
-	FMOVQ 16(R3), F5
-	WORD $0x4eabd4a5 // fsub v5.4s, v5.4s, v11.4s
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V9.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V5.B16
-	VMOV V9.B16, V16.B16
-	FMOVQ 32(R3), F17
-	WORD $0x4eabd631 // fsub v17.4s, v17.4s, v11.4s
-	WORD $0x6e2ade32 // fmul v18.4s, v17.4s, v10.4s
-	VFMLS V9.S4, V18.S4, V17.S4
-	VFMLA V10.S4, V17.S4, V18.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V17.B16
-	VMOV V9.B16, V19.B16
-	FMOVQ 48(R3), F20
-	WORD $0x4eabd694 // fsub v20.4s, v20.4s, v11.4s
-	WORD $0x6e2ade95 // fmul v21.4s, v20.4s, v10.4s
-	VFMLS V9.S4, V21.S4, V20.S4
-	VFMLA V10.S4, V20.S4, V21.S4
-	WORD $0x4e26f474 // fmax v20.4s, v3.4s, v6.4s
-	WORD $0x4e35f656 // fmax v22.4s, v18.4s, v21.4s
-	WORD $0x4e36f694 // fmax v20.4s, v20.4s, v22.4s
-	WORD $0x6e30fa94 // fmaxv s20, v20.4s
-	FCMPS F20, F20
+	FMOVQ (R3), F0
+	FMOVQ (R15), F1
+	FMOVQ (R6), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ (R5), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ (R4), F7
+	VTBL V1.B16, [V7.B16], V1.B16
+	VFMLS V1.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V8.B16
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	VTBL V5.B16, [V4.B16], V9.B16
+	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
+	VTBL V5.B16, [V7.B16], V5.B16
+	VFMLS V5.S4, V10.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V10.S4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R15), F9
+	VTBL V9.B16, [V2.B16], V11.B16
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	VTBL V9.B16, [V4.B16], V16.B16
+	WORD $0x6e30dc11 // fmul v17.4s, v0.4s, v16.4s
+	VTBL V9.B16, [V7.B16], V9.B16
+	VFMLS V9.S4, V17.S4, V0.S4
+	VFMLA V16.S4, V0.S4, V17.S4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R15), F16
+	VTBL V16.B16, [V2.B16], V2.B16
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	VTBL V16.B16, [V4.B16], V4.B16
+	WORD $0x6e24dc12 // fmul v18.4s, v0.4s, v4.4s
+	VTBL V16.B16, [V7.B16], V7.B16
+	VFMLS V7.S4, V18.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V18.S4
+	WORD $0x4e2af4c0 // fmax v0.4s, v6.4s, v10.4s
+	WORD $0x4e32f624 // fmax v4.4s, v17.4s, v18.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff474 // fmax v20.4s, v3.4s, v15.4s
-	WORD $0x4eaef694 // fmin v20.4s, v20.4s, v14.4s
-	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
-	VFMLA V1.S4, V20.S4, V22.S4
-	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
-	FMOVQ F22, (R1)
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 16(R1)
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V16.S4, V1.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 32(R1)
-	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
-	WORD $0x4e2ff6a2 // fmax v2.4s, v21.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V19.S4, V2.S4, V4.S4
-	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
-	FMOVQ F4, 48(R1)
+	VFMLA V1.S4, V0.S4, V4.S4
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
+	FMOVQ F4, (R1)
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V3.S4
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	FMOVQ F3, 16(R1)
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff623 // fmax v3.4s, v17.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x4e2bd484 // fadd v4.4s, v4.4s, v11.4s
+	FMOVQ F4, 32(R1)
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff644 // fmax v4.4s, v18.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V7.S4, V4.S4, V5.S4
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	FMOVQ F5, 48(R1)
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
 	BLT maskdone4
 	BEQ maskbytes3
-	WORD $0x4e23e684 // fcmeq v4.4s, v20.4s, v3.4s
-	WORD $0x4e26e410 // fcmeq v16.4s, v0.4s, v6.4s
-	VUZP1 V16.H8, V4.H8, V4.H8
-	WORD $0x4e32e425 // fcmeq v5.4s, v1.4s, v18.4s
-	WORD $0x4e35e450 // fcmeq v16.4s, v2.4s, v21.4s
-	VUZP1 V16.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V4.B16, V4.B16
-	VAND V12.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000044 // str h4, [x2]
+	WORD $0x4e26e402 // fcmeq v2.4s, v0.4s, v6.4s
+	WORD $0x4e2ae427 // fcmeq v7.4s, v1.4s, v10.4s
+	VUZP1 V7.H8, V2.H8, V2.H8
+	WORD $0x4e31e465 // fcmeq v5.4s, v3.4s, v17.4s
+	WORD $0x4e32e487 // fcmeq v7.4s, v4.4s, v18.4s
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000042 // str h2, [x2]
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	WORD $0x4e23e684 // fcmeq v4.4s, v20.4s, v3.4s
-	WORD $0x4e26e410 // fcmeq v16.4s, v0.4s, v6.4s
-	VUZP1 V16.H8, V4.H8, V4.H8
-	WORD $0x4e32e425 // fcmeq v5.4s, v1.4s, v18.4s
-	WORD $0x4e35e450 // fcmeq v16.4s, v2.4s, v21.4s
-	VUZP1 V16.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R2)
+	WORD $0x4e26e402 // fcmeq v2.4s, v0.4s, v6.4s
+	WORD $0x4e2ae427 // fcmeq v7.4s, v1.4s, v10.4s
+	VUZP1 V7.H8, V2.H8, V2.H8
+	WORD $0x4e31e465 // fcmeq v5.4s, v3.4s, v17.4s
+	WORD $0x4e32e487 // fcmeq v7.4s, v4.4s, v18.4s
+	VUZP1 V7.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R2)
 	ADD $16, R2, R2
 maskdone4:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	ADD R16<<2, R6, R6
 	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
+	MOVD 608(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 600(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
+groupmet:
+	ADD $484, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V9.S4]
@@ -1649,8 +1654,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R3, 368(RSP)
 	ADD $96, RSP, R3
-	MOVD R7, 400(RSP)
-	SUB R7, R7, R7
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 352(RSP), R1
@@ -1677,25 +1681,13 @@ maskbytes5:
 maskdone6:
 	MOVD 368(RSP), R3
 	ADD R0<<2, R3, R3
-	MOVD 400(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 632(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1835,77 +1827,75 @@ maskdone10:
 	MOVD 384(RSP), R5
 	MOVD 392(RSP), R6
 laneend:
+	MOVD 632(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 408(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R7, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 624(RSP)
+	MOVD 616(RSP), R16
+	SUB R4, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $640, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $640, RSP, R4
+	ADD $856, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $856, RSP, R5
+	ADD $1072, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1072, RSP, R6
+	MOVD $16, R16
+	MOVD R16, 608(RSP)
+	MOVD 624(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
+	ADD $484, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 624(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $704, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 848(RSP)
+	ADD $704, RSP, R4
+	ADD $920, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1064(RSP)
+	ADD $920, RSP, R5
+	ADD $1136, RSP, R16
+	MOVD R6, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1280(RSP)
+	ADD $1136, RSP, R6
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 632(RSP)
+	B lanerow
+groupodddone:
+	MOVD 848(RSP), R4
+	MOVD 1064(RSP), R5
+	MOVD 1280(RSP), R6
+	MOVD 624(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 408(RSP)

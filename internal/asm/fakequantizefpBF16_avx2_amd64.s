@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func FakeQuantizeFpBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBF16AVX2(SB), $736-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·FakeQuantizeFpBF16AVX2(SB), $1696-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x7fc00000, 0x7fff
@@ -23,32 +23,41 @@ TEXT ·FakeQuantizeFpBF16AVX2(SB), $736-80
 	VPADDD       Y1, Y0, Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R11, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R11
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 816(SP)
+	LEAQ  472(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -200,241 +209,221 @@ maskdone2:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 808(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 604(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y10, 472(SP)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y10, 504(SP)
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R9), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (R8), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y4, Y0
+	VFNMADD231PS Y3, Y0, Y4
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y10, 536(SP)
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y6
+	VMULPS       Y6, Y0, Y7
+	VPERMPS      Y5, Y3, Y3
+	VFMSUB231PS  Y3, Y7, Y0
+	VFNMADD231PS Y6, Y0, Y7
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y10, 568(SP)
+	VMOVUPS      64(R15), Y6
+	VPERMPS      Y2, Y6, Y8
+	VMULPS       Y8, Y0, Y9
+	VPERMPS      Y5, Y6, Y6
+	VFMSUB231PS  Y6, Y9, Y0
+	VFNMADD231PS Y8, Y0, Y9
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y8
+	VPERMPS      Y2, Y8, Y2
+	VMULPS       Y2, Y0, Y10
+	VPERMPS      Y5, Y8, Y5
+	VFMSUB231PS  Y5, Y10, Y0
+	VFNMADD231PS Y2, Y0, Y10
+	VCMPPS       $0x03, Y7, Y4, Y0
+	VCMPPS       $0x03, Y10, Y9, Y2
+	VORPS        Y2, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y1, Y0
+	VPAND        Y12, Y4, Y0
 	VPMINUD      Y15, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y13, Y1, Y5
-	VPOR         Y5, Y0, Y0
-	VMOVUPS      472(SP), Y5
-	VMULPS       Y5, Y0, Y0
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y6
-	VPOR         Y6, Y5, Y5
-	VMOVUPS      504(SP), Y6
-	VMULPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y6, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VPAND        Y13, Y4, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y12, Y7, Y1
+	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y13, Y7, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y5, Y0
-	VPADDD       Y6, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VPAND        Y12, Y3, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VPAND        Y12, Y9, Y0
 	VPMINUD      Y15, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y13, Y3, Y5
-	VPOR         Y5, Y0, Y0
-	VMOVUPS      536(SP), Y5
-	VMULPS       Y5, Y0, Y0
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y4, Y6
-	VPOR         Y6, Y5, Y5
-	VMOVUPS      568(SP), Y6
-	VMULPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y6, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y13, Y9, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VPAND        Y12, Y10, Y1
+	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y13, Y10, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y5, Y0
-	VPADDD       Y6, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VPAND        Y12, Y1, Y1
-	VCMPPS       $0x02, Y15, Y1, Y1
-	VPAND        Y12, Y2, Y2
-	VCMPPS       $0x02, Y15, Y2, Y2
-	VPAND        Y12, Y3, Y3
-	VCMPPS       $0x02, Y15, Y3, Y3
 	VPAND        Y12, Y4, Y4
 	VCMPPS       $0x02, Y15, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(DX)
+	VPAND        Y12, Y7, Y7
+	VCMPPS       $0x02, Y15, Y7, Y7
+	VPAND        Y12, Y9, Y9
+	VCMPPS       $0x02, Y15, Y9, Y9
+	VPAND        Y12, Y10, Y10
+	VCMPPS       $0x02, Y15, Y10, Y10
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y10, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x02, Y15, Y1, Y1
-	VPAND     Y12, Y2, Y2
-	VCMPPS    $0x02, Y15, Y2, Y2
-	VPAND     Y12, Y3, Y3
-	VCMPPS    $0x02, Y15, Y3, Y3
 	VPAND     Y12, Y4, Y4
 	VCMPPS    $0x02, Y15, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
+	VPAND     Y12, Y7, Y7
+	VCMPPS    $0x02, Y15, Y7, Y7
+	VPAND     Y12, Y9, Y9
+	VCMPPS    $0x02, Y15, Y9, Y9
+	VPAND     Y12, Y10, Y10
+	VCMPPS    $0x02, Y15, Y10, Y10
+	VPACKSSDW Y7, Y4, Y4
+	VPACKSSDW Y10, Y9, Y9
+	VPACKSSWB Y9, Y4, Y4
 	VMOVUPS   constantsAVX2<>+20(SB), Y0
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (DX)
+	VPERMD    Y4, Y0, Y4
+	VPABSB    Y4, Y4
+	VMOVUPS   Y4, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ $+64, SI
-	ADDQ $+64, BX
-	SUBQ $+32, DI
-	CMPQ R10, $+1
-	JLT  groupmet
-	CMPQ DI, $+32
-	JLT  groupmet
-	CMPQ R10, $+32
-	JLT  groupmeet
+	ADDQ    $+64, SI
+	ADDQ    $+64, BX
+	ADDQ    776(SP), R15
+	MOVQ    R15, R13
+	SUBQ    784(SP), R13
+	XORL    AX, AX
+	CMPQ    792(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    768(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+32, DI
+	CMPQ    DI, 808(SP)
+	JLT     groupmet
+	CMPQ    R15, 800(SP)
+	JGT     groupmeet
 
 groupmet:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+	LEAQ 604(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
 	MOVQ         SI, 416(SP)
@@ -446,8 +435,7 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         BX, 432(SP)
 	LEAQ         96(SP), BX
-	MOVQ         R10, 456(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
@@ -475,25 +463,9 @@ maskbytes5:
 	ADDQ DI, DX
 
 maskdone6:
-	MOVQ  432(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  456(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 432(SP), BX
+	LEAQ (BX)(DI*2), BX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y11
@@ -505,7 +477,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+72(FP), CX
@@ -695,13 +667,13 @@ maskdone10:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
@@ -860,13 +832,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 832(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1063,10 +1038,12 @@ maskdone16:
 	MOVQ 448(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 832(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1228,8 +1205,8 @@ maskbytes17:
 maskdone18:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  groupstream
 	JMP  groupwhole
 
@@ -1238,137 +1215,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 824(SP)
+	MOVQ 816(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 840(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 840(SP), R8
+	LEAQ 1264(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1264(SP), R9
+	MOVQ $+32, 808(SP)
+	MOVQ 824(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	MOVQ         R12, R10
-	SUBQ         R8, R13
-	ADDQ         R13, R8
-	ADDQ         R13, R9
-	MOVQ         DI, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
+	LEAQ 604(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 824(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 968(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1256(SP)
+	LEAQ 968(SP), R8
+	LEAQ 1392(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1680(SP)
+	LEAQ 1392(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 832(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1256(SP), R8
+	MOVQ 1680(SP), R9
+	MOVQ 824(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (BX)(CX*1), AX
@@ -1690,8 +1587,8 @@ maskdone22:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+64, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
@@ -1762,7 +1659,7 @@ rare:
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
 	VPMOVZXWD    16(BX), Y1
 	VPSLLD       $0x10, Y1, Y1
@@ -1787,7 +1684,7 @@ rare:
 	VPOR         Y1, Y8, Y8
 	VMULPS       Y4, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y1, Y8, Y4, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y0, Y7
@@ -1826,7 +1723,7 @@ rare:
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x07, Y9, Y9, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VBLENDVPS    Y0, Y9, Y1, Y0
 	VPMOVZXWD    48(BX), Y1
 	VPSLLD       $0x10, Y1, Y1
@@ -1851,7 +1748,7 @@ rare:
 	VPOR         Y1, Y12, Y12
 	VMULPS       Y8, Y12, Y12
 	VCMPPS       $0x07, Y12, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y8
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
 	VBLENDVPS    Y1, Y12, Y8, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	VPSLLD       $0x0f, Y0, Y11
@@ -1946,13 +1843,5 @@ DATA constantsAVX2<>+48(SB)/4, $0x00000007
 DATA constantsAVX2<>+52(SB)/4, $0x00000001
 DATA constantsAVX2<>+56(SB)/4, $0x3f800000
 DATA constantsAVX2<>+60(SB)/4, $0x34800000
-DATA constantsAVX2<>+64(SB)/4, $0x00000000
-DATA constantsAVX2<>+68(SB)/4, $0x00000001
-DATA constantsAVX2<>+72(SB)/4, $0x00000002
-DATA constantsAVX2<>+76(SB)/4, $0x00000003
-DATA constantsAVX2<>+80(SB)/4, $0x00000004
-DATA constantsAVX2<>+84(SB)/4, $0x00000005
-DATA constantsAVX2<>+88(SB)/4, $0x00000006
-DATA constantsAVX2<>+92(SB)/4, $0x00000007
-DATA constantsAVX2<>+96(SB)/4, $0x7fc00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $100
+DATA constantsAVX2<>+64(SB)/4, $0x7fc00000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $68

@@ -6,12 +6,12 @@
 
 // func FakeQuantizeFpBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $280-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeFpBF16NEON(SB), 0, $936-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff, V7 table
 	// per group: V6 scale, V5 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 26
+	// vector registers in use at once: 24
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -37,28 +37,37 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $280-80
 	MOVD $32767, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V7
-	MOVD groups+56(FP), R6
-	MOVD length+64(FP), R7
-	CMP $1, R7
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R7
+	CMP $128, R13
 	BLT groups
-	AND $15, R7, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R6
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R4, R16
+	MOVD R16, 480(RSP)
+	ADD $280, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R4), [V6.S4]
 	VLD1R (R5), [V5.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -175,182 +184,184 @@ maskdone2:
 groupback:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V6.S4]
-	VLD1R (R4), [V5.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 472(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $348, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R6, R8
-	MOVD R4, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V5.B16, V0.B16
-	FMOVQ (R3), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e26dc50 // fmul v16.4s, v2.4s, v6.4s
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	VFMLA V5.S4, V16.S4, V2.S4
-	VFMLS V6.S4, V2.S4, V16.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V5.B16, V2.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e26dc31 // fmul v17.4s, v1.4s, v6.4s
+	FMOVQ (R3), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R15), F2
+	FMOVQ (R5), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ (R4), F6
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V5.S4, V17.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V17.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V5.B16, V1.B16
-	FMOVQ 16(R3), F18
-	WORD $0x2e613a53 // shll v19.4s, v18.4h, #16
-	WORD $0x6e26de74 // fmul v20.4s, v19.4s, v6.4s
-	WORD $0x6ea0fa73 // fneg v19.4s, v19.4s
-	VFMLA V5.S4, V20.S4, V19.S4
-	VFMLS V6.S4, V19.S4, V20.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V5.B16, V19.B16
-	WORD $0x6e613a52 // shll2 v18.4s, v18.8h, #16
-	WORD $0x6e26de55 // fmul v21.4s, v18.4s, v6.4s
-	WORD $0x6ea0fa52 // fneg v18.4s, v18.4s
-	VFMLA V5.S4, V21.S4, V18.S4
-	VFMLS V6.S4, V18.S4, V21.S4
-	WORD $0x4e31f612 // fmax v18.4s, v16.4s, v17.4s
-	WORD $0x4e35f696 // fmax v22.4s, v20.4s, v21.4s
-	WORD $0x4e36f652 // fmax v18.4s, v18.4s, v22.4s
-	WORD $0x6e30fa52 // fmaxv s18, v18.4s
-	FCMPS F18, F18
+	VFMLA V2.S4, V5.S4, V1.S4
+	VFMLS V4.S4, V1.S4, V5.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc10 // fmul v16.4s, v0.4s, v4.4s
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V1.S4, V16.S4, V0.S4
+	VFMLS V4.S4, V0.S4, V16.S4
+	FMOVQ 16(R3), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	FMOVQ 32(R15), F17
+	VTBL V17.B16, [V3.B16], V18.B16
+	WORD $0x6e32dc93 // fmul v19.4s, v4.4s, v18.4s
+	VTBL V17.B16, [V6.B16], V17.B16
+	WORD $0x6ea0f884 // fneg v4.4s, v4.4s
+	VFMLA V17.S4, V19.S4, V4.S4
+	VFMLS V18.S4, V4.S4, V19.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R15), F4
+	VTBL V4.B16, [V3.B16], V3.B16
+	WORD $0x6e23dc12 // fmul v18.4s, v0.4s, v3.4s
+	VTBL V4.B16, [V6.B16], V6.B16
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V6.S4, V18.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V18.S4
+	WORD $0x4e30f4a0 // fmax v0.4s, v5.4s, v16.4s
+	WORD $0x4e32f663 // fmax v3.4s, v19.4s, v18.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V10.B16, V16.B16, V18.B16
-	VUMIN V14.S4, V18.S4, V22.S4
-	VAND V13.B16, V22.B16, V23.B16
-	VUMAX V15.S4, V23.S4, V23.S4
-	VADD V12.S4, V23.S4, V23.S4
-	WORD $0x4e37d6d8 // fadd v24.4s, v22.4s, v23.4s
-	WORD $0x4eb7d718 // fsub v24.4s, v24.4s, v23.4s
+	VAND V10.B16, V5.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d474 // fadd v20.4s, v3.4s, v4.4s
+	WORD $0x4ea4d694 // fsub v20.4s, v20.4s, v4.4s
+	VAND V11.B16, V5.B16, V5.B16
+	VORR V5.B16, V20.B16, V20.B16
+	WORD $0x6e22de94 // fmul v20.4s, v20.4s, v2.4s
+	VAND V10.B16, V16.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d495 // fadd v21.4s, v4.4s, v5.4s
+	WORD $0x4ea5d6b5 // fsub v21.4s, v21.4s, v5.4s
 	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V24.B16, V24.B16
-	WORD $0x6e20df18 // fmul v24.4s, v24.4s, v0.4s
-	VAND V10.B16, V17.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V16.S4
-	VAND V13.B16, V16.B16, V23.B16
-	VUMAX V15.S4, V23.S4, V23.S4
-	VADD V12.S4, V23.S4, V23.S4
-	WORD $0x4e37d619 // fadd v25.4s, v16.4s, v23.4s
-	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
-	VAND V11.B16, V17.B16, V17.B16
-	VORR V17.B16, V25.B16, V25.B16
-	WORD $0x6e22df39 // fmul v25.4s, v25.4s, v2.4s
-	VCMTST V9.S4, V24.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V25.S4, V17.S4
-	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e624318 // addhn v24.4h, v24.4s, v2.4s
-	WORD $0x4e714338 // addhn2 v24.8h, v25.4s, v17.4s
-	FMOVQ F24, (R1)
-	VAND V10.B16, V20.B16, V2.B16
-	VUMIN V14.S4, V2.S4, V17.S4
-	VAND V13.B16, V17.B16, V23.B16
-	VUMAX V15.S4, V23.S4, V23.S4
-	VADD V12.S4, V23.S4, V23.S4
-	WORD $0x4e37d638 // fadd v24.4s, v17.4s, v23.4s
-	WORD $0x4eb7d718 // fsub v24.4s, v24.4s, v23.4s
-	VAND V11.B16, V20.B16, V20.B16
-	VORR V20.B16, V24.B16, V24.B16
-	WORD $0x6e21df18 // fmul v24.4s, v24.4s, v1.4s
-	VAND V10.B16, V21.B16, V1.B16
-	VUMIN V14.S4, V1.S4, V20.S4
-	VAND V13.B16, V20.B16, V23.B16
-	VUMAX V15.S4, V23.S4, V23.S4
-	VADD V12.S4, V23.S4, V23.S4
-	WORD $0x4e37d699 // fadd v25.4s, v20.4s, v23.4s
-	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
-	VAND V11.B16, V21.B16, V21.B16
-	VORR V21.B16, V25.B16, V25.B16
-	WORD $0x6e33df39 // fmul v25.4s, v25.4s, v19.4s
-	VCMTST V9.S4, V24.S4, V19.S4
-	VSUB V19.S4, V8.S4, V19.S4
-	VCMTST V9.S4, V25.S4, V21.S4
-	VSUB V21.S4, V8.S4, V21.S4
-	WORD $0x0e734318 // addhn v24.4h, v24.4s, v19.4s
-	WORD $0x4e754338 // addhn2 v24.8h, v25.4s, v21.4s
-	FMOVQ F24, 16(R1)
+	VORR V16.B16, V21.B16, V21.B16
+	WORD $0x6e21deb5 // fmul v21.4s, v21.4s, v1.4s
+	VCMTST V9.S4, V20.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	VCMTST V9.S4, V21.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x0e614294 // addhn v20.4h, v20.4s, v1.4s
+	WORD $0x4e6542b4 // addhn2 v20.8h, v21.4s, v5.4s
+	FMOVQ F20, (R1)
+	VAND V10.B16, V19.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V5.S4
+	VAND V13.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b4 // fadd v20.4s, v5.4s, v16.4s
+	WORD $0x4eb0d694 // fsub v20.4s, v20.4s, v16.4s
+	VAND V11.B16, V19.B16, V19.B16
+	VORR V19.B16, V20.B16, V20.B16
+	WORD $0x6e31de94 // fmul v20.4s, v20.4s, v17.4s
+	VAND V10.B16, V18.B16, V16.B16
+	VUMIN V14.S4, V16.S4, V17.S4
+	VAND V13.B16, V17.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
+	WORD $0x4e33d635 // fadd v21.4s, v17.4s, v19.4s
+	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
+	VAND V11.B16, V18.B16, V18.B16
+	VORR V18.B16, V21.B16, V21.B16
+	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
+	VCMTST V9.S4, V20.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
+	VCMTST V9.S4, V21.S4, V18.S4
+	VSUB V18.S4, V8.S4, V18.S4
+	WORD $0x0e664294 // addhn v20.4h, v20.4s, v6.4s
+	WORD $0x4e7242b4 // addhn2 v20.8h, v21.4s, v18.4s
+	FMOVQ F20, 16(R1)
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
 	BLT maskdone4
 	BEQ maskbytes3
-	VCMEQ V18.S4, V22.S4, V19.S4
-	VCMEQ V0.S4, V16.S4, V23.S4
-	VUZP1 V23.H8, V19.H8, V19.H8
-	VCMEQ V2.S4, V17.S4, V21.S4
-	VCMEQ V1.S4, V20.S4, V23.S4
-	VUZP1 V23.H8, V21.H8, V21.H8
-	VUZP1 V21.B16, V19.B16, V19.B16
-	VAND V7.B16, V19.B16, V19.B16
-	VADDP V19.B16, V19.B16, V19.B16
-	VADDP V19.B16, V19.B16, V19.B16
-	VADDP V19.B16, V19.B16, V19.B16
-	WORD $0x7d000053 // str h19, [x2]
+	VCMEQ V0.S4, V3.S4, V6.S4
+	VCMEQ V2.S4, V4.S4, V19.S4
+	VUZP1 V19.H8, V6.H8, V6.H8
+	VCMEQ V1.S4, V5.S4, V18.S4
+	VCMEQ V16.S4, V17.S4, V19.S4
+	VUZP1 V19.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V6.B16, V6.B16
+	VAND V7.B16, V6.B16, V6.B16
+	VADDP V6.B16, V6.B16, V6.B16
+	VADDP V6.B16, V6.B16, V6.B16
+	VADDP V6.B16, V6.B16, V6.B16
+	WORD $0x7d000046 // str h6, [x2]
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	VCMEQ V18.S4, V22.S4, V19.S4
-	VCMEQ V0.S4, V16.S4, V23.S4
-	VUZP1 V23.H8, V19.H8, V19.H8
-	VCMEQ V2.S4, V17.S4, V21.S4
-	VCMEQ V1.S4, V20.S4, V23.S4
-	VUZP1 V23.H8, V21.H8, V21.H8
-	VUZP1 V21.B16, V19.B16, V19.B16
-	VUSHR $7, V19.B16, V19.B16
-	FMOVQ F19, (R2)
+	VCMEQ V0.S4, V3.S4, V6.S4
+	VCMEQ V2.S4, V4.S4, V19.S4
+	VUZP1 V19.H8, V6.H8, V6.H8
+	VCMEQ V1.S4, V5.S4, V18.S4
+	VCMEQ V16.S4, V17.S4, V19.S4
+	VUZP1 V19.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V6.B16, V6.B16
+	VUSHR $7, V6.B16, V6.B16
+	FMOVQ F6, (R2)
 	ADD $16, R2, R2
 maskdone4:
 	ADD $32, R1, R1
 	ADD $32, R3, R3
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
 	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
+	MOVD 472(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 464(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+groupmet:
+	ADD $348, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R4), [V6.S4]
 	VLD1R (R5), [V5.S4]
 	MOVD R1, 224(RSP)
@@ -362,8 +373,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R3, 240(RSP)
 	ADD $64, RSP, R3
-	MOVD R6, 264(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -390,20 +400,6 @@ maskbytes5:
 maskdone6:
 	MOVD 240(RSP), R3
 	ADD R0<<1, R3, R3
-	MOVD 264(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -420,7 +416,7 @@ longs:
 	VMOV V0.B16, V2.B16
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x6e25dc44 // fmul v4.4s, v2.4s, v5.4s
-	MOVD R7, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -566,11 +562,14 @@ maskdone10:
 longend:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 496(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -732,69 +731,65 @@ maskdone14:
 	MOVD 248(RSP), R4
 	MOVD 256(RSP), R5
 laneend:
+	MOVD 496(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 272(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e4 // smax v4.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V3.B16
-	VBSL V6.B16, V31.B16, V3.B16
-	VMOV V3.B16, V6.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V3.B16
-	VBSL V5.B16, V31.B16, V3.B16
-	VMOV V3.B16, V5.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 488(RSP)
+	MOVD 480(RSP), R16
+	SUB R4, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $504, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $504, RSP, R4
+	ADD $720, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $720, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 472(RSP)
+	MOVD 488(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R4, R9, R9
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $348, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 488(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $568, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 712(RSP)
+	ADD $568, RSP, R4
+	ADD $784, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 928(RSP)
+	ADD $784, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 496(RSP)
+	B lanerow
+groupodddone:
+	MOVD 712(RSP), R4
+	MOVD 928(RSP), R5
+	MOVD 488(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 272(RSP)

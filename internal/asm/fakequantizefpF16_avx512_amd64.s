@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func FakeQuantizeFpF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpF16AVX512(SB), $896-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·FakeQuantizeFpF16AVX512(SB), $3232-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 0x1010101
 	// per group: Z9 scale, Z8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -25,42 +25,51 @@ TEXT ·FakeQuantizeFpF16AVX512(SB), $896-80
 	VPADDD       Z1, Z0, Z12
 	VBROADCASTSS constantsAVX512<>+8(SB), Z11
 	VBROADCASTSS constantsAVX512<>+12(SB), Z10
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 1520(SP)
+	LEAQ  888(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -85,7 +94,7 @@ groupfirst:
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z8, Z0, Z4
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -182,12 +191,12 @@ maskdone2:
 	VMOVAPS Z16, Z4
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	SUBQ    $+64, R10
-	CMPQ    R10, $+128
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
 	JGE     groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -288,9 +297,9 @@ maskdone4:
 	ADDQ    $+4, R9
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	MOVQ    R11, R10
-	SUBQ    R10, DI
-	CMPQ    R10, $+64
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
 	JNE     groupturned
 	TESTQ   DI, DI
 	JNE     groupturn
@@ -298,7 +307,7 @@ maskdone4:
 groupturned:
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z8
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -392,113 +401,117 @@ maskdone6:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z9
-	VBROADCASTSS (R8), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1512(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1148(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z8, Z0
-	VCVTPH2PS    (BX), Z1
-	VMULPS       Z9, Z1, Z2
-	VFMSUB231PS  Z8, Z2, Z1
-	VFNMADD231PS Z9, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z8, Z1
-	VCVTPH2PS    32(BX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFMSUB231PS  Z8, Z4, Z3
-	VFNMADD231PS Z9, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z8, Z3
-	VCVTPH2PS    64(BX), Z5
-	VMULPS       Z9, Z5, Z6
-	VFMSUB231PS  Z8, Z6, Z5
-	VFNMADD231PS Z9, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z8, Z5
-	VCVTPH2PS    96(BX), Z7
-	VMULPS       Z9, Z7, Z16
-	VFMSUB231PS  Z8, Z16, Z7
-	VFNMADD231PS Z9, Z7, Z16
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z16, Z6, K2
+	VCVTPH2PS    (BX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R9), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (R8), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
+	VCVTPH2PS    32(BX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z6
+	VMULPS       Z6, Z0, Z7
+	VPERMPS      Z5, Z3, Z3
+	VFMSUB231PS  Z3, Z7, Z0
+	VFNMADD231PS Z6, Z0, Z7
+	VCVTPH2PS    64(BX), Z0
+	VMOVUPS      128(R15), Z6
+	VPERMPS      Z2, Z6, Z8
+	VMULPS       Z8, Z0, Z9
+	VPERMPS      Z5, Z6, Z6
+	VFMSUB231PS  Z6, Z9, Z0
+	VFNMADD231PS Z8, Z0, Z9
+	VCVTPH2PS    96(BX), Z0
+	VMOVUPS      192(R15), Z8
+	VPERMPS      Z2, Z8, Z2
+	VMULPS       Z2, Z0, Z16
+	VPERMPS      Z5, Z8, Z5
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z2, Z0, Z16
+	VCMPPS       $0x03, Z7, Z4, K1
+	VCMPPS       $0x03, Z16, Z9, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VRANGEPS     $0x02, Z14, Z2, Z7
-	VPANDD       Z13, Z7, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z7, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z2, Z18
-	VMULPS       Z0, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, (SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z0, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z4, Z18
-	VMULPS       Z1, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 32(SI)
-	VRANGEPS     $0x02, Z14, Z6, Z1
-	VPANDD       Z13, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z1, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z6, Z18
-	VMULPS       Z3, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 64(SI)
+	VPANDD       Z13, Z0, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z0, Z8
+	VSUBPS       Z2, Z8, Z8
+	VPTERNLOGD   $0xf8, Z11, Z4, Z8
+	VMULPS       Z1, Z8, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
+	VMOVUPS      Y8, (SI)
+	VRANGEPS     $0x02, Z14, Z7, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z8
+	VSUBPS       Z2, Z8, Z8
+	VPTERNLOGD   $0xf8, Z11, Z7, Z8
+	VMULPS       Z3, Z8, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
+	VMOVUPS      Y8, 32(SI)
+	VRANGEPS     $0x02, Z14, Z9, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z8
+	VSUBPS       Z3, Z8, Z8
+	VPTERNLOGD   $0xf8, Z11, Z9, Z8
+	VMULPS       Z6, Z8, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
+	VMOVUPS      Y8, 64(SI)
 	VRANGEPS     $0x02, Z14, Z16, Z3
-	VPANDD       Z13, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z3, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z16, Z18
-	VMULPS       Z5, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(SI)
+	VPANDD       Z13, Z3, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z3, Z8
+	VSUBPS       Z6, Z8, Z8
+	VPTERNLOGD   $0xf8, Z11, Z16, Z8
+	VMULPS       Z5, Z8, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
+	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VPCMPEQD     Z2, Z7, K1
-	VPCMPEQD     Z4, Z0, K2
+	VPCMPEQD     Z4, Z0, K1
+	VPCMPEQD     Z7, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VPCMPEQD     Z6, Z1, K2
+	VPCMPEQD     Z9, Z2, K2
 	VPCMPEQD     Z16, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
@@ -507,10 +520,10 @@ groupmeet3:
 	JMP          maskdone8
 
 maskbytes7:
-	VPCMPEQD   Z2, Z7, K1
-	VPCMPEQD   Z4, Z0, K2
+	VPCMPEQD   Z4, Z0, K1
+	VPCMPEQD   Z7, Z1, K2
 	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z6, Z1, K2
+	VPCMPEQD   Z9, Z2, K2
 	VPCMPEQD   Z16, Z3, K3
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
@@ -519,40 +532,34 @@ maskbytes7:
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ R10, $+1
-	JLT  groupnext
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R10, $+64
-	JLT  groupmeet
-	JMP  groupbegin
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	ADDQ    1480(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1488(SP), R13
+	XORL    AX, AX
+	CMPQ    1496(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1472(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+64, DI
+	CMPQ    DI, 1512(SP)
+	JLT     groupmet
+	CMPQ    R15, 1504(SP)
+	JGT     groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1148(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z8
 	MOVQ         $-1, AX
@@ -683,24 +690,7 @@ maskbytes11:
 
 maskdone12:
 	LEAQ (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Z9
@@ -712,7 +702,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+24(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z8, Z0, Z7
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+72(FP), CX
@@ -1057,18 +1047,18 @@ maskdone20:
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -1193,8 +1183,8 @@ maskdone22:
 	ADDQ    $+8, R9
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	SUBQ    $+2, R10
-	CMPQ    R10, $+4
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
 	JGE     short2ahead
 
 short2loop:
@@ -1290,18 +1280,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -1432,8 +1422,8 @@ maskdone26:
 	ADDQ    $+16, R9
 	ADDQ    $+128, SI
 	ADDQ    $+128, BX
-	SUBQ    $+4, R10
-	CMPQ    R10, $+8
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
 	JGE     short4ahead
 
 short4loop:
@@ -1529,13 +1519,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1536(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1676,10 +1669,12 @@ maskdone32:
 	MOVQ 864(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1536(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1785,8 +1780,8 @@ maskbytes33:
 maskdone34:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  groupstream
 	JMP  groupwhole
 
@@ -1864,59 +1859,13 @@ maskbytes35:
 maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+64, R10
+	SUBQ $+64, R11
 	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 880(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z9
-	VBROADCASTSS 4(R8), K7, Z8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -1928,8 +1877,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ BX, 848(SP)
 	LEAQ 192(SP), BX
-	MOVQ R10, 872(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1959,18 +1907,59 @@ maskbytes37:
 maskdone38:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
-	MOVQ 872(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1528(SP)
+	MOVQ 1520(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 1544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1544(SP), R8
+	LEAQ 2384(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2384(SP), R9
+	MOVQ $+64, 1512(SP)
+	MOVQ 1528(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1148(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1528(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1800(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2376(SP)
+	LEAQ 1800(SP), R8
+	LEAQ 2640(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3216(SP)
+	LEAQ 2640(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1536(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2376(SP), R8
+	MOVQ 3216(SP), R9
+	MOVQ 1528(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (BX)(CX*1), AX
@@ -2194,8 +2183,8 @@ maskdone44:
 	ADDQ $+8, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
@@ -2298,8 +2287,8 @@ maskdone46:
 	ADDQ $+16, R9
 	ADDQ $+128, SI
 	ADDQ $+128, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4stream
 	JMP  few
 

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func FakeQuantizeFpAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeFpAVX512(SB), $1152-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
+TEXT ·FakeQuantizeFpAVX512(SB), $3488-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 0x1010101
 	// per group: Z9 scale, Z8 recip
 	// vector registers in use at once: 28
@@ -24,36 +24,45 @@ TEXT ·FakeQuantizeFpAVX512(SB), $1152-80
 	VPADDD       Z1, Z0, Z12
 	VBROADCASTSS constantsAVX512<>+8(SB), Z11
 	VBROADCASTSS constantsAVX512<>+12(SB), Z10
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (R8)(R13*4), AX
+	MOVQ  AX, 1776(SP)
+	LEAQ  1144(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -78,7 +87,7 @@ groupfirst:
 	VFMSUB231PS  Z9, Z1, Z0
 	VMOVAPS      Z1, Z4
 	VFNMADD231PS Z8, Z0, Z4
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -171,12 +180,12 @@ maskdone2:
 	VMOVAPS Z16, Z4
 	ADDQ    $+256, SI
 	ADDQ    $+256, BX
-	SUBQ    $+64, R10
-	CMPQ    R10, $+128
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
 	JGE     groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -273,9 +282,9 @@ maskdone4:
 	ADDQ    $+4, R9
 	ADDQ    $+256, SI
 	ADDQ    $+256, BX
-	MOVQ    R11, R10
-	SUBQ    R10, DI
-	CMPQ    R10, $+64
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
 	JNE     groupturned
 	TESTQ   DI, DI
 	JNE     groupturn
@@ -283,7 +292,7 @@ maskdone4:
 groupturned:
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z8
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -373,109 +382,113 @@ maskdone6:
 groupback:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z9
-	VBROADCASTSS (R8), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1768(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1404(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z8, Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z9, Z1, Z2
-	VFMSUB231PS  Z8, Z2, Z1
-	VFNMADD231PS Z9, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z8, Z1
-	VMOVUPS      64(BX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFMSUB231PS  Z8, Z4, Z3
-	VFNMADD231PS Z9, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z8, Z3
-	VMOVUPS      128(BX), Z5
-	VMULPS       Z9, Z5, Z6
-	VFMSUB231PS  Z8, Z6, Z5
-	VFNMADD231PS Z9, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z8, Z5
-	VMOVUPS      192(BX), Z7
-	VMULPS       Z9, Z7, Z16
-	VFMSUB231PS  Z8, Z16, Z7
-	VFNMADD231PS Z9, Z7, Z16
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z16, Z6, K2
+	VMOVUPS      (BX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R9), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (R8), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
+	VMOVUPS      64(BX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z6
+	VMULPS       Z6, Z0, Z7
+	VPERMPS      Z5, Z3, Z3
+	VFMSUB231PS  Z3, Z7, Z0
+	VFNMADD231PS Z6, Z0, Z7
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      128(R15), Z6
+	VPERMPS      Z2, Z6, Z8
+	VMULPS       Z8, Z0, Z9
+	VPERMPS      Z5, Z6, Z6
+	VFMSUB231PS  Z6, Z9, Z0
+	VFNMADD231PS Z8, Z0, Z9
+	VMOVUPS      192(BX), Z0
+	VMOVUPS      192(R15), Z8
+	VPERMPS      Z2, Z8, Z2
+	VMULPS       Z2, Z0, Z16
+	VPERMPS      Z5, Z8, Z5
+	VFMSUB231PS  Z5, Z16, Z0
+	VFNMADD231PS Z2, Z0, Z16
+	VCMPPS       $0x03, Z7, Z4, K1
+	VCMPPS       $0x03, Z16, Z9, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VRANGEPS     $0x02, Z14, Z2, Z7
-	VPANDD       Z13, Z7, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z7, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z2, Z18
-	VMULPS       Z0, Z18, Z18
-	VMOVUPS      Z18, (SI)
 	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z0, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z4, Z18
-	VMULPS       Z1, Z18, Z18
-	VMOVUPS      Z18, 64(SI)
-	VRANGEPS     $0x02, Z14, Z6, Z1
-	VPANDD       Z13, Z1, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z1, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z6, Z18
-	VMULPS       Z3, Z18, Z18
-	VMOVUPS      Z18, 128(SI)
+	VPANDD       Z13, Z0, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z0, Z8
+	VSUBPS       Z2, Z8, Z8
+	VPTERNLOGD   $0xf8, Z11, Z4, Z8
+	VMULPS       Z1, Z8, Z8
+	VMOVUPS      Z8, (SI)
+	VRANGEPS     $0x02, Z14, Z7, Z1
+	VPANDD       Z13, Z1, Z2
+	VPMAXUD      Z15, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z8
+	VSUBPS       Z2, Z8, Z8
+	VPTERNLOGD   $0xf8, Z11, Z7, Z8
+	VMULPS       Z3, Z8, Z8
+	VMOVUPS      Z8, 64(SI)
+	VRANGEPS     $0x02, Z14, Z9, Z2
+	VPANDD       Z13, Z2, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z2, Z8
+	VSUBPS       Z3, Z8, Z8
+	VPTERNLOGD   $0xf8, Z11, Z9, Z8
+	VMULPS       Z6, Z8, Z8
+	VMOVUPS      Z8, 128(SI)
 	VRANGEPS     $0x02, Z14, Z16, Z3
-	VPANDD       Z13, Z3, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z3, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z16, Z18
-	VMULPS       Z5, Z18, Z18
-	VMOVUPS      Z18, 192(SI)
+	VPANDD       Z13, Z3, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z3, Z8
+	VSUBPS       Z6, Z8, Z8
+	VPTERNLOGD   $0xf8, Z11, Z16, Z8
+	VMULPS       Z5, Z8, Z8
+	VMOVUPS      Z8, 192(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VPCMPEQD     Z2, Z7, K1
-	VPCMPEQD     Z4, Z0, K2
+	VPCMPEQD     Z4, Z0, K1
+	VPCMPEQD     Z7, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	VPCMPEQD     Z6, Z1, K2
+	VPCMPEQD     Z9, Z2, K2
 	VPCMPEQD     Z16, Z3, K3
 	KUNPCKWD     K2, K3, K2
 	KUNPCKDQ     K1, K2, K1
@@ -484,10 +497,10 @@ groupmeet3:
 	JMP          maskdone8
 
 maskbytes7:
-	VPCMPEQD   Z2, Z7, K1
-	VPCMPEQD   Z4, Z0, K2
+	VPCMPEQD   Z4, Z0, K1
+	VPCMPEQD   Z7, Z1, K2
 	KUNPCKWD   K1, K2, K1
-	VPCMPEQD   Z6, Z1, K2
+	VPCMPEQD   Z9, Z2, K2
 	VPCMPEQD   Z16, Z3, K3
 	KUNPCKWD   K2, K3, K2
 	KUNPCKDQ   K1, K2, K1
@@ -496,40 +509,34 @@ maskbytes7:
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ $+256, SI
-	ADDQ $+256, BX
-	SUBQ $+64, DI
-	CMPQ R10, $+1
-	JLT  groupnext
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R10, $+64
-	JLT  groupmeet
-	JMP  groupbegin
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	ADDQ    1736(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1744(SP), R13
+	XORL    AX, AX
+	CMPQ    1752(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1728(SP), AX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+64, DI
+	CMPQ    DI, 1768(SP)
+	JLT     groupmet
+	CMPQ    R15, 1760(SP)
+	JGT     groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z8
 	MOVQ         $-1, AX
@@ -652,32 +659,15 @@ maskbytes11:
 
 maskdone12:
 	LEAQ (BX)(DI*4), BX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP  return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -798,8 +788,8 @@ maskdone14:
 	ADDQ    $+8, R9
 	ADDQ    $+256, SI
 	ADDQ    $+256, BX
-	SUBQ    $+2, R10
-	CMPQ    R10, $+4
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
 	JGE     short2ahead
 
 short2loop:
@@ -891,18 +881,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+256, SI
 	ADDQ $+256, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -1029,8 +1019,8 @@ maskdone18:
 	ADDQ    $+16, R9
 	ADDQ    $+256, SI
 	ADDQ    $+256, BX
-	SUBQ    $+4, R10
-	CMPQ    R10, $+8
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
 	JGE     short4ahead
 
 short4loop:
@@ -1122,13 +1112,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+256, SI
 	ADDQ $+256, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1792(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1265,10 +1258,12 @@ maskdone24:
 	MOVQ 1120(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1792(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1370,8 +1365,8 @@ maskbytes25:
 maskdone26:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  groupstream
 	JMP  groupwhole
 
@@ -1445,59 +1440,13 @@ maskbytes27:
 maskdone28:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
-	SUBQ $+64, R10
+	SUBQ $+64, R11
 	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 1136(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z9
-	VBROADCASTSS 4(R8), K7, Z8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -1509,8 +1458,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ BX, 1104(SP)
 	LEAQ 320(SP), BX
-	MOVQ R10, 1128(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1540,18 +1488,59 @@ maskbytes29:
 maskdone30:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*4), BX
-	MOVQ 1128(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1784(SP)
+	MOVQ 1776(SP), DI
+	SUBQ R8, DI
+	SHRQ $0x02, DI
+	LEAQ 1800(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1800(SP), R8
+	LEAQ 2640(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2640(SP), R9
+	MOVQ $+64, 1768(SP)
+	MOVQ 1784(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1784(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2056(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2632(SP)
+	LEAQ 2056(SP), R8
+	LEAQ 2896(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3472(SP)
+	LEAQ 2896(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1792(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2632(SP), R8
+	MOVQ 3472(SP), R9
+	MOVQ 1784(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (BX)(CX*1), AX
@@ -1643,8 +1632,8 @@ maskdone32:
 	ADDQ $+8, R9
 	ADDQ $+256, SI
 	ADDQ $+256, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
@@ -1743,8 +1732,8 @@ maskdone34:
 	ADDQ $+16, R9
 	ADDQ $+256, SI
 	ADDQ $+256, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4stream
 	JMP  few
 

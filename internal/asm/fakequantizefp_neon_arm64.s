@@ -6,11 +6,11 @@
 
 // func FakeQuantizeFpNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $344-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
+TEXT ·FakeQuantizeFpNEON(SB), 0, $1000-80
+	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 table
 	// per group: V8 scale, V7 recip
-	// vector registers in use at once: 23
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -32,22 +32,31 @@ TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $344-80
 	MOVD $2147483647, R16
 	VDUP R16, V10.S4
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V9
-	MOVD groups+56(FP), R6
-	MOVD length+64(FP), R7
-	CMP $1, R7
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R4, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
@@ -152,170 +161,172 @@ maskdone2:
 groupback:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V8.S4]
-	VLD1R (R4), [V7.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R6, R8
-	MOVD R4, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V7.B16, V0.B16
-	FMOVQ (R3), F1
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V7.S4, V2.S4, V1.S4
-	VFMLS V8.S4, V1.S4, V2.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V7.B16, V1.B16
-	FMOVQ 16(R3), F3
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V7.S4, V4.S4, V3.S4
-	VFMLS V8.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V7.B16, V3.B16
-	FMOVQ 32(R3), F16
-	WORD $0x6e28de11 // fmul v17.4s, v16.4s, v8.4s
-	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
-	VFMLA V7.S4, V17.S4, V16.S4
-	VFMLS V8.S4, V16.S4, V17.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V7.B16, V16.B16
-	FMOVQ 48(R3), F18
-	WORD $0x6e28de53 // fmul v19.4s, v18.4s, v8.4s
-	WORD $0x6ea0fa52 // fneg v18.4s, v18.4s
-	VFMLA V7.S4, V19.S4, V18.S4
-	VFMLS V8.S4, V18.S4, V19.S4
-	WORD $0x4e24f452 // fmax v18.4s, v2.4s, v4.4s
-	WORD $0x4e33f634 // fmax v20.4s, v17.4s, v19.4s
-	WORD $0x4e34f652 // fmax v18.4s, v18.4s, v20.4s
-	WORD $0x6e30fa52 // fmaxv s18, v18.4s
-	FCMPS F18, F18
+	FMOVQ (R3), F0
+	FMOVQ (R15), F1
+	FMOVQ (R5), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVQ (R4), F5
+	VTBL V1.B16, [V5.B16], V1.B16
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V1.S4, V4.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V4.S4
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
+	VTBL V3.B16, [V5.B16], V3.B16
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V7.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V7.S4
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R15), F6
+	VTBL V6.B16, [V2.B16], V8.B16
+	WORD $0x6e28dc10 // fmul v16.4s, v0.4s, v8.4s
+	VTBL V6.B16, [V5.B16], V6.B16
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V6.S4, V16.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V16.S4
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R15), F8
+	VTBL V8.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc11 // fmul v17.4s, v0.4s, v2.4s
+	VTBL V8.B16, [V5.B16], V5.B16
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V17.S4, V0.S4
+	VFMLS V2.S4, V0.S4, V17.S4
+	WORD $0x4e27f480 // fmax v0.4s, v4.4s, v7.4s
+	WORD $0x4e31f602 // fmax v2.4s, v16.4s, v17.4s
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V10.B16, V2.B16, V18.B16
-	VUMIN V14.S4, V18.S4, V20.S4
-	VAND V13.B16, V20.B16, V21.B16
-	VUMAX V15.S4, V21.S4, V21.S4
-	VADD V12.S4, V21.S4, V21.S4
-	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
-	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V22.B16, V22.B16
-	WORD $0x6e20ded6 // fmul v22.4s, v22.4s, v0.4s
-	FMOVQ F22, (R1)
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V21.B16
-	VUMAX V15.S4, V21.S4, V21.S4
-	VADD V12.S4, V21.S4, V21.S4
-	WORD $0x4e35d456 // fadd v22.4s, v2.4s, v21.4s
-	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
+	VAND V13.B16, V2.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d452 // fadd v18.4s, v2.4s, v8.4s
+	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V22.B16, V22.B16
-	WORD $0x6e21ded6 // fmul v22.4s, v22.4s, v1.4s
-	FMOVQ F22, 16(R1)
-	VAND V10.B16, V17.B16, V1.B16
+	VORR V4.B16, V18.B16, V18.B16
+	WORD $0x6e21de52 // fmul v18.4s, v18.4s, v1.4s
+	FMOVQ F18, (R1)
+	VAND V10.B16, V7.B16, V1.B16
 	VUMIN V14.S4, V1.S4, V4.S4
-	VAND V13.B16, V4.B16, V21.B16
-	VUMAX V15.S4, V21.S4, V21.S4
-	VADD V12.S4, V21.S4, V21.S4
-	WORD $0x4e35d496 // fadd v22.4s, v4.4s, v21.4s
-	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
+	VAND V13.B16, V4.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d492 // fadd v18.4s, v4.4s, v8.4s
+	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
+	VAND V11.B16, V7.B16, V7.B16
+	VORR V7.B16, V18.B16, V18.B16
+	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
+	FMOVQ F18, 16(R1)
+	VAND V10.B16, V16.B16, V3.B16
+	VUMIN V14.S4, V3.S4, V7.S4
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4f2 // fadd v18.4s, v7.4s, v8.4s
+	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
+	VAND V11.B16, V16.B16, V16.B16
+	VORR V16.B16, V18.B16, V18.B16
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ F18, 32(R1)
+	VAND V10.B16, V17.B16, V6.B16
+	VUMIN V14.S4, V6.S4, V8.S4
+	VAND V13.B16, V8.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d512 // fadd v18.4s, v8.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
 	VAND V11.B16, V17.B16, V17.B16
-	VORR V17.B16, V22.B16, V22.B16
-	WORD $0x6e23ded6 // fmul v22.4s, v22.4s, v3.4s
-	FMOVQ F22, 32(R1)
-	VAND V10.B16, V19.B16, V3.B16
-	VUMIN V14.S4, V3.S4, V17.S4
-	VAND V13.B16, V17.B16, V21.B16
-	VUMAX V15.S4, V21.S4, V21.S4
-	VADD V12.S4, V21.S4, V21.S4
-	WORD $0x4e35d636 // fadd v22.4s, v17.4s, v21.4s
-	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
-	VAND V11.B16, V19.B16, V19.B16
-	VORR V19.B16, V22.B16, V22.B16
-	WORD $0x6e30ded6 // fmul v22.4s, v22.4s, v16.4s
-	FMOVQ F22, 48(R1)
+	VORR V17.B16, V18.B16, V18.B16
+	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	FMOVQ F18, 48(R1)
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
 	BLT maskdone4
 	BEQ maskbytes3
-	VCMEQ V18.S4, V20.S4, V16.S4
-	VCMEQ V0.S4, V2.S4, V21.S4
-	VUZP1 V21.H8, V16.H8, V16.H8
-	VCMEQ V1.S4, V4.S4, V19.S4
-	VCMEQ V3.S4, V17.S4, V21.S4
-	VUZP1 V21.H8, V19.H8, V19.H8
-	VUZP1 V19.B16, V16.B16, V16.B16
-	VAND V9.B16, V16.B16, V16.B16
-	VADDP V16.B16, V16.B16, V16.B16
-	VADDP V16.B16, V16.B16, V16.B16
-	VADDP V16.B16, V16.B16, V16.B16
-	WORD $0x7d000050 // str h16, [x2]
+	VCMEQ V0.S4, V2.S4, V5.S4
+	VCMEQ V1.S4, V4.S4, V17.S4
+	VUZP1 V17.H8, V5.H8, V5.H8
+	VCMEQ V3.S4, V7.S4, V16.S4
+	VCMEQ V6.S4, V8.S4, V17.S4
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V5.B16, V5.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000045 // str h5, [x2]
 	ADD $2, R2, R2
 	B maskdone4
 maskbytes3:
-	VCMEQ V18.S4, V20.S4, V16.S4
-	VCMEQ V0.S4, V2.S4, V21.S4
-	VUZP1 V21.H8, V16.H8, V16.H8
-	VCMEQ V1.S4, V4.S4, V19.S4
-	VCMEQ V3.S4, V17.S4, V21.S4
-	VUZP1 V21.H8, V19.H8, V19.H8
-	VUZP1 V19.B16, V16.B16, V16.B16
-	VUSHR $7, V16.B16, V16.B16
-	FMOVQ F16, (R2)
+	VCMEQ V0.S4, V2.S4, V5.S4
+	VCMEQ V1.S4, V4.S4, V17.S4
+	VUZP1 V17.H8, V5.H8, V5.H8
+	VCMEQ V3.S4, V7.S4, V16.S4
+	VCMEQ V6.S4, V8.S4, V17.S4
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
 	ADD $16, R2, R2
 maskdone4:
 	ADD $64, R1, R1
 	ADD $64, R3, R3
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
 	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
 	MOVD R1, 288(RSP)
@@ -327,8 +338,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R3, 304(RSP)
 	ADD $96, RSP, R3
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -355,24 +365,13 @@ maskbytes5:
 maskdone6:
 	MOVD 304(RSP), R3
 	ADD R0<<2, R3, R3
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -522,69 +521,65 @@ maskdone10:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V7.B16, V31.B16, V5.B16
-	VMOV V5.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R4, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R4
+	ADD $784, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R4, R9, R9
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R4
+	ADD $848, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R4
+	MOVD 992(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)

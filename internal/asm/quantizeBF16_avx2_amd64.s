@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeWholeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeWholeInt8BF16AVX2(SB), $400-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeWholeInt8BF16AVX2(SB), $1616-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -18,32 +18,41 @@ TEXT ·QuantizeWholeInt8BF16AVX2(SB), $400-56
 	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R10, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R10
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 744(SP)
+	LEAQ  400(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -87,110 +96,112 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 532(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y13, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
 	VPCMPEQW     Y15, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
+	ADDQ         704(SP), R15
+	MOVQ         R15, R13
+	SUBQ         712(SP), R13
+	XORL         AX, AX
+	CMPQ         720(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         696(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 736(SP)
+	JLT          groupmet
+	CMPQ         R15, 728(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	MOVQ         SI, 352(SP)
@@ -200,35 +211,18 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 360(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 384(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  384(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 352(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -240,7 +234,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+48(FP), CX
@@ -303,13 +297,13 @@ longtail:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -360,13 +354,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 760(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -436,10 +433,12 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -492,8 +491,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -502,64 +501,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X11
-	VPBROADCASTD X11, Y11
-	VMOVDQU      constantsAVX2<>+48(SB), Y10
-	VPCMPGTD     Y11, Y10, Y11
-	VBROADCASTSS 4(R8), Y10
-	VBLENDVPS    Y11, Y10, Y13, Y13
-	VBROADCASTSS 4(BX), Y10
-	VBLENDVPS    Y11, Y10, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 752(SP)
+	MOVQ 744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 768(SP), BX
+	LEAQ 1192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1192(SP), R8
+	MOVQ $+32, 736(SP)
+	MOVQ 752(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 752(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1184(SP)
+	LEAQ 896(SP), BX
+	LEAQ 1320(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1608(SP)
+	LEAQ 1320(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 760(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1184(SP), BX
+	MOVQ 1608(SP), R8
+	MOVQ 752(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -661,8 +653,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -713,13 +705,13 @@ rare:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -790,9 +782,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeInt8BF16AVX2(SB), $400-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeInt8BF16AVX2(SB), $1616-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -811,32 +803,41 @@ TEXT ·QuantizeInt8BF16AVX2(SB), $400-64
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
 	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R10, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R10
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 744(SP)
+	LEAQ  400(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -882,112 +883,114 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 532(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
 	VPCMPEQW     Y10, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VPMAXSB      Y13, Y5, Y5
+	VPMINSB      Y11, Y5, Y5
+	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
+	ADDQ         704(SP), R15
+	MOVQ         R15, R13
+	SUBQ         712(SP), R13
+	XORL         AX, AX
+	CMPQ         720(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         696(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 736(SP)
+	JLT          groupmet
+	CMPQ         R15, 728(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	MOVQ         SI, 352(SP)
@@ -997,35 +1000,18 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 360(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 384(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  384(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 352(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -1037,7 +1023,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y8
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+56(FP), CX
@@ -1102,13 +1088,13 @@ longtail:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -1161,13 +1147,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 760(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1239,10 +1228,12 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1297,8 +1288,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -1307,64 +1298,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X7
-	VPBROADCASTD X7, Y7
-	VMOVDQU      constantsAVX2<>+48(SB), Y6
-	VPCMPGTD     Y7, Y6, Y7
-	VBROADCASTSS 4(R8), Y6
-	VBLENDVPS    Y7, Y6, Y9, Y9
-	VBROADCASTSS 4(BX), Y6
-	VBLENDVPS    Y7, Y6, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 752(SP)
+	MOVQ 744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 768(SP), BX
+	LEAQ 1192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1192(SP), R8
+	MOVQ $+32, 736(SP)
+	MOVQ 752(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 752(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1184(SP)
+	LEAQ 896(SP), BX
+	LEAQ 1320(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1608(SP)
+	LEAQ 1320(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 760(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1184(SP), BX
+	MOVQ 1608(SP), R8
+	MOVQ 752(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -1470,8 +1454,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1597,9 +1581,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $544-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $2176-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
@@ -1618,34 +1602,43 @@ TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $544-72
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R11, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R11
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 880(SP)
+	LEAQ  536(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1694,123 +1687,126 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y8, Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y8, Y1
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y8, Y1
-	VPMOVZXWD    32(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y8, Y3
-	VPMOVZXWD    48(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y9, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 872(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 668(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y7, Y1
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	ADDQ         840(SP), R15
+	MOVQ         R15, R13
+	SUBQ         848(SP), R13
+	XORL         AX, AX
+	CMPQ         856(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         832(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+32, DI
+	CMPQ         DI, 872(SP)
+	JLT          groupmet
+	CMPQ         R15, 864(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 668(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -1822,36 +1818,18 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 488(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R10, 520(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  480(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  488(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  520(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 480(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 488(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -1865,7 +1843,7 @@ longs:
 	VMULPS       Y10, Y1, Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+64(FP), CX
@@ -1934,13 +1912,13 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -2001,13 +1979,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 896(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2090,10 +2071,12 @@ laneback:
 	MOVQ  512(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 896(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2151,8 +2134,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -2161,148 +2144,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y9, Y9
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 888(SP)
+	MOVQ 880(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 904(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 904(SP), BX
+	LEAQ 1328(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1328(SP), R8
+	LEAQ 1752(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1752(SP), R9
+	MOVQ $+32, 872(SP)
+	MOVQ 888(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 668(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 888(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1032(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1320(SP)
+	LEAQ 1032(SP), BX
+	LEAQ 1456(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1744(SP)
+	LEAQ 1456(SP), R8
+	LEAQ 1880(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2168(SP)
+	LEAQ 1880(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 896(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1320(SP), BX
+	MOVQ 1744(SP), R8
+	MOVQ 2168(SP), R9
+	MOVQ 888(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (DX)(CX*1), AX
@@ -2419,8 +2321,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2573,9 +2475,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeUint8BF16AVX2(SB), $400-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeUint8BF16AVX2(SB), $1616-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y10 0x80008000, Y14 table
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -2594,32 +2496,41 @@ TEXT ·QuantizeUint8BF16AVX2(SB), $400-64
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
 	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R10, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R10
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 744(SP)
+	LEAQ  400(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2665,112 +2576,114 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 532(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
 	VPCMPEQW     Y10, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKUSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VPMAXUB      Y13, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
+	ADDQ         704(SP), R15
+	MOVQ         R15, R13
+	SUBQ         712(SP), R13
+	XORL         AX, AX
+	CMPQ         720(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         696(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 736(SP)
+	JLT          groupmet
+	CMPQ         R15, 728(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	MOVQ         SI, 352(SP)
@@ -2780,35 +2693,18 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 360(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 384(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  384(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 352(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -2820,7 +2716,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y8
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+56(FP), CX
@@ -2885,13 +2781,13 @@ longtail:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -2944,13 +2840,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 760(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3022,10 +2921,12 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3080,8 +2981,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -3090,64 +2991,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X7
-	VPBROADCASTD X7, Y7
-	VMOVDQU      constantsAVX2<>+48(SB), Y6
-	VPCMPGTD     Y7, Y6, Y7
-	VBROADCASTSS 4(R8), Y6
-	VBLENDVPS    Y7, Y6, Y9, Y9
-	VBROADCASTSS 4(BX), Y6
-	VBLENDVPS    Y7, Y6, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 752(SP)
+	MOVQ 744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 768(SP), BX
+	LEAQ 1192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1192(SP), R8
+	MOVQ $+32, 736(SP)
+	MOVQ 752(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 752(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1184(SP)
+	LEAQ 896(SP), BX
+	LEAQ 1320(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1608(SP)
+	LEAQ 1320(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 760(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1184(SP), BX
+	MOVQ 1608(SP), R8
+	MOVQ 752(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -3253,8 +3147,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -3380,9 +3274,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointUint8BF16AVX2(SB), $544-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeZeroPointUint8BF16AVX2(SB), $2176-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
 	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
@@ -3401,34 +3295,43 @@ TEXT ·QuantizeZeroPointUint8BF16AVX2(SB), $544-72
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R11, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R11
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 880(SP)
+	LEAQ  536(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3477,123 +3380,126 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y8, Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y8, Y1
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y8, Y1
-	VPMOVZXWD    32(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y8, Y3
-	VPMOVZXWD    48(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y9, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 872(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 668(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y7, Y1
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	ADDQ         840(SP), R15
+	MOVQ         R15, R13
+	SUBQ         848(SP), R13
+	XORL         AX, AX
+	CMPQ         856(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         832(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+32, DI
+	CMPQ         DI, 872(SP)
+	JLT          groupmet
+	CMPQ         R15, 864(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 668(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -3605,36 +3511,18 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 488(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R10, 520(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  480(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  488(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  520(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 480(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 488(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -3648,7 +3536,7 @@ longs:
 	VMULPS       Y10, Y1, Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+64(FP), CX
@@ -3717,13 +3605,13 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -3784,13 +3672,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 896(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3873,10 +3764,12 @@ laneback:
 	MOVQ  512(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 896(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3934,8 +3827,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -3944,148 +3837,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y9, Y9
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 888(SP)
+	MOVQ 880(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 904(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 904(SP), BX
+	LEAQ 1328(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1328(SP), R8
+	LEAQ 1752(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1752(SP), R9
+	MOVQ $+32, 872(SP)
+	MOVQ 888(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 668(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 888(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1032(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1320(SP)
+	LEAQ 1032(SP), BX
+	LEAQ 1456(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1744(SP)
+	LEAQ 1456(SP), R8
+	LEAQ 1880(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2168(SP)
+	LEAQ 1880(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 896(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1320(SP), BX
+	MOVQ 1744(SP), R8
+	MOVQ 2168(SP), R9
+	MOVQ 888(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (DX)(CX*1), AX
@@ -4202,8 +4014,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -4356,9 +4168,9 @@ longresume:
 	JMP          longback
 
 // func QuantizePacked4BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizePacked4BF16AVX2(SB), $384-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizePacked4BF16AVX2(SB), $1600-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table, Y9 0x10011001, Y8 0xf0f0f0f
 	// per group: Y7 scale, Y6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -4377,34 +4189,43 @@ TEXT ·QuantizePacked4BF16AVX2(SB), $384-64
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
 	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R10, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R10
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 728(SP)
+	LEAQ  384(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4454,116 +4275,118 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 720(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 516(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y6, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
 	VPCMPEQW     Y10, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VPMAXSB      Y13, Y5, Y5
+	VPMINSB      Y11, Y5, Y5
+	VPAND        Y8, Y5, Y0
 	VPMADDUBSW   Y9, Y0, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
+	ADDQ         688(SP), R15
+	MOVQ         R15, R13
+	SUBQ         696(SP), R13
+	XORL         AX, AX
+	CMPQ         704(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         680(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 720(SP)
+	JLT          groupmet
+	CMPQ         R15, 712(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 516(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
 	MOVQ         SI, 336(SP)
@@ -4573,37 +4396,20 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 344(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R9, 368(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  344(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  368(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 336(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 344(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -4615,7 +4421,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y7, Y1, Y6
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+56(FP), CX
@@ -4686,13 +4492,13 @@ longtail:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4749,13 +4555,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+16, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 744(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -4831,10 +4640,12 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 744(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4893,8 +4704,8 @@ groupstream:
 	VMOVNTPS     X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4903,64 +4714,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y5, Y4, Y5
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y5, Y4, Y7, Y7
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y5, Y4, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 736(SP)
+	MOVQ 728(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 752(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 752(SP), BX
+	LEAQ 1176(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1176(SP), R8
+	MOVQ $+32, 720(SP)
+	MOVQ 736(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 516(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 736(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 880(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1168(SP)
+	LEAQ 880(SP), BX
+	LEAQ 1304(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1592(SP)
+	LEAQ 1304(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 744(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1168(SP), BX
+	MOVQ 1592(SP), R8
+	MOVQ 736(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -5074,8 +4878,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -5205,9 +5009,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointPacked4BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $528-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $2160-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x10011001, 0xf0f0f0f
@@ -5226,34 +5030,43 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $528-72
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R11, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R11
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 864(SP)
+	LEAQ  520(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5297,8 +5110,8 @@ grouploop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -5308,129 +5121,132 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 856(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 652(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y8, Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y8, Y1
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y8, Y1
-	VPMOVZXWD    32(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y8, Y3
-	VPMOVZXWD    48(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y9, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
+	VPADDSW      Y1, Y7, Y1
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
+	ADDQ         824(SP), R15
+	MOVQ         R15, R13
+	SUBQ         832(SP), R13
+	XORL         AX, AX
+	CMPQ         840(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         816(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 856(SP)
+	JLT          groupmet
+	CMPQ         R15, 848(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 652(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -5442,38 +5258,20 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 472(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R10, 504(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  464(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  472(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  504(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 464(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 472(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -5487,7 +5285,7 @@ longs:
 	VMULPS       Y10, Y1, Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+64(FP), CX
@@ -5529,8 +5327,8 @@ longloop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -5564,13 +5362,13 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -5623,8 +5421,8 @@ short2loop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -5637,13 +5435,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+16, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 880(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -5700,8 +5501,8 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y3, Y2
 	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -5732,10 +5533,12 @@ laneback:
 	MOVQ  496(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 880(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5790,8 +5593,8 @@ groupstream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -5799,8 +5602,8 @@ groupstream:
 	VMOVNTPS     X3, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -5809,148 +5612,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y9, Y9
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 872(SP)
+	MOVQ 864(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 888(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 888(SP), BX
+	LEAQ 1312(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1312(SP), R8
+	LEAQ 1736(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1736(SP), R9
+	MOVQ $+32, 856(SP)
+	MOVQ 872(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 652(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 872(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1016(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1304(SP)
+	LEAQ 1016(SP), BX
+	LEAQ 1440(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1728(SP)
+	LEAQ 1440(SP), R8
+	LEAQ 1864(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2152(SP)
+	LEAQ 1864(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 880(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1304(SP), BX
+	MOVQ 1728(SP), R8
+	MOVQ 2152(SP), R9
+	MOVQ 872(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (DX)(CX*1), AX
@@ -5989,8 +5711,8 @@ longstream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -6067,8 +5789,8 @@ short2stream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -6079,8 +5801,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -6202,8 +5924,8 @@ rare:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -6239,9 +5961,9 @@ longresume:
 	JMP          longback
 
 // func QuantizePacked2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizePacked2BF16AVX2(SB), $384-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizePacked2BF16AVX2(SB), $1600-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table, Y10 0x4010401, Y9 0x3030303, Y8 0x100001
 	// per group: Y7 scale, Y6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
@@ -6259,35 +5981,44 @@ TEXT ·QuantizePacked2BF16AVX2(SB), $384-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+96(SB), Y10
-	VBROADCASTSS constantsAVX2<>+100(SB), Y9
-	VBROADCASTSS constantsAVX2<>+104(SB), Y8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VBROADCASTSS constantsAVX2<>+68(SB), Y9
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R10, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R10
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 728(SP)
+	LEAQ  384(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6340,79 +6071,87 @@ grouploop:
 groupback:
 	ADDQ $+8, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 720(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 516(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y6, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y6, Y5, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VPMAXSB      Y13, Y5, Y5
+	VPMINSB      Y11, Y5, Y5
+	VPAND        Y9, Y5, Y0
 	VPMADDUBSW   Y10, Y0, Y0
 	VPMADDWD     Y8, Y0, Y0
 	VPACKUSDW    Y0, Y0, Y0
@@ -6421,38 +6160,32 @@ groupmeet3:
 	VMOVQ        X0, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+64, DX
+	ADDQ         688(SP), R15
+	MOVQ         R15, R13
+	SUBQ         696(SP), R13
+	XORL         AX, AX
+	CMPQ         704(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         680(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 720(SP)
+	JLT          groupmet
+	CMPQ         R15, 712(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 516(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
 	MOVQ         SI, 336(SP)
@@ -6462,37 +6195,20 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 344(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R9, 368(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	MOVQ  344(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  368(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 336(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 344(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -6504,7 +6220,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y7, Y1, Y6
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+56(FP), CX
@@ -6578,13 +6294,13 @@ longtail:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -6644,13 +6360,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 744(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -6729,10 +6448,12 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 744(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -6794,8 +6515,8 @@ groupstream:
 	VMOVQ        X0, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -6804,64 +6525,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y5, Y4, Y5
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y5, Y4, Y7, Y7
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y5, Y4, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 736(SP)
+	MOVQ 728(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 752(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 752(SP), BX
+	LEAQ 1176(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1176(SP), R8
+	MOVQ $+32, 720(SP)
+	MOVQ 736(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 516(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 736(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 880(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1168(SP)
+	LEAQ 880(SP), BX
+	LEAQ 1304(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1592(SP)
+	LEAQ 1304(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 744(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1168(SP), BX
+	MOVQ 1592(SP), R8
+	MOVQ 736(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (DX)(CX*1), AX
@@ -6981,8 +6695,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+8, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -7114,9 +6828,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointPacked2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $528-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $2160-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x4010401, 0x3030303, 0x100001
@@ -7135,34 +6849,43 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $528-72
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R11, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R11
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 864(SP)
+	LEAQ  520(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7206,9 +6929,9 @@ grouploop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -7220,92 +6943,101 @@ grouploop:
 groupback:
 	ADDQ $+8, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 856(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 652(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y8, Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y8, Y1
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y8, Y1
-	VPMOVZXWD    32(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y8, Y3
-	VPMOVZXWD    48(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y9, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
+	VPADDSW      Y1, Y7, Y1
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -7313,39 +7045,33 @@ groupmeet3:
 	VMOVQ        X4, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+64, DX
+	ADDQ         824(SP), R15
+	MOVQ         R15, R13
+	SUBQ         832(SP), R13
+	XORL         AX, AX
+	CMPQ         840(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         816(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 856(SP)
+	JLT          groupmet
+	CMPQ         R15, 848(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 652(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -7357,38 +7083,20 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 472(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R10, 504(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  464(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	MOVQ  472(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  504(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 464(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 472(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -7402,7 +7110,7 @@ longs:
 	VMULPS       Y10, Y1, Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+64(FP), CX
@@ -7444,9 +7152,9 @@ longloop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -7482,13 +7190,13 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -7541,9 +7249,9 @@ short2loop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -7558,13 +7266,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+8, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 880(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -7621,9 +7332,9 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
 	VPAND        Y1, Y3, Y4
 	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -7656,10 +7367,12 @@ laneback:
 	MOVQ  496(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 880(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -7714,9 +7427,9 @@ groupstream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -7726,8 +7439,8 @@ groupstream:
 	VMOVQ        X4, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -7736,148 +7449,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y9, Y9
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 872(SP)
+	MOVQ 864(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 888(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 888(SP), BX
+	LEAQ 1312(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1312(SP), R8
+	LEAQ 1736(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1736(SP), R9
+	MOVQ $+32, 856(SP)
+	MOVQ 872(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 652(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 872(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1016(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1304(SP)
+	LEAQ 1016(SP), BX
+	LEAQ 1440(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1728(SP)
+	LEAQ 1440(SP), R8
+	LEAQ 1864(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2152(SP)
+	LEAQ 1864(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 880(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1304(SP), BX
+	MOVQ 1728(SP), R8
+	MOVQ 2152(SP), R9
+	MOVQ 872(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (DX)(CX*1), AX
@@ -7916,9 +7548,9 @@ longstream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -7997,9 +7629,9 @@ short2stream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -8012,8 +7644,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+8, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -8135,9 +7767,9 @@ rare:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -8186,19 +7818,11 @@ DATA constantsAVX2<>+32(SB)/4, $0x00000007
 DATA constantsAVX2<>+36(SB)/4, $0x00000001
 DATA constantsAVX2<>+40(SB)/4, $0x3f800000
 DATA constantsAVX2<>+44(SB)/4, $0x34800000
-DATA constantsAVX2<>+48(SB)/4, $0x00000000
-DATA constantsAVX2<>+52(SB)/4, $0x00000001
-DATA constantsAVX2<>+56(SB)/4, $0x00000002
-DATA constantsAVX2<>+60(SB)/4, $0x00000003
-DATA constantsAVX2<>+64(SB)/4, $0x00000004
-DATA constantsAVX2<>+68(SB)/4, $0x00000005
-DATA constantsAVX2<>+72(SB)/4, $0x00000006
-DATA constantsAVX2<>+76(SB)/4, $0x00000007
-DATA constantsAVX2<>+80(SB)/4, $0xffffff80
-DATA constantsAVX2<>+84(SB)/4, $0x0000007f
-DATA constantsAVX2<>+88(SB)/4, $0x10011001
-DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+96(SB)/4, $0x04010401
-DATA constantsAVX2<>+100(SB)/4, $0x03030303
-DATA constantsAVX2<>+104(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $108
+DATA constantsAVX2<>+48(SB)/4, $0xffffff80
+DATA constantsAVX2<>+52(SB)/4, $0x0000007f
+DATA constantsAVX2<>+56(SB)/4, $0x10011001
+DATA constantsAVX2<>+60(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+64(SB)/4, $0x04010401
+DATA constantsAVX2<>+68(SB)/4, $0x03030303
+DATA constantsAVX2<>+72(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $76

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeWholeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeInt8BF16AVX512(SB), $752-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeWholeInt8BF16AVX512(SB), $3088-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x80008000, Z12 table
 	// per group: Z11 scale, Z10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -22,42 +22,51 @@ TEXT ·QuantizeWholeInt8BF16AVX512(SB), $752-56
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+128(SB), Z13
 	VMOVUPS      constantsAVX512<>+132(SB), Z12
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -84,7 +93,7 @@ groupfirst:
 	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z8
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -121,12 +130,12 @@ groupahead:
 	VMOVAPS      Z2, Z8
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -167,9 +176,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -177,7 +186,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -214,105 +223,107 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPERMW.Z     (DX), Z15, K6, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z10, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VPERMW.Z     (DX), Z14, K6, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z10, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VPERMW.Z     64(DX), Z15, K6, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z10, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VPERMW.Z     64(DX), Z14, K6, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z10, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z13, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z12, Z1
-	VMOVUPS      Z1, (SI)
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z12, Z5
+	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
@@ -370,24 +381,7 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -399,7 +393,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+204(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z11, Z1, Z10
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+48(FP), CX
@@ -556,18 +550,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z15, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -628,8 +622,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -668,18 +662,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z15, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -740,8 +734,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -780,13 +774,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -851,10 +848,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -902,8 +901,8 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -917,59 +916,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R9
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -979,8 +932,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -991,18 +943,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -1091,8 +1084,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -1137,8 +1130,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -1274,9 +1267,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeInt8BF16AVX512(SB), $752-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeInt8BF16AVX512(SB), $3088-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -1299,42 +1292,51 @@ TEXT ·QuantizeInt8BF16AVX512(SB), $752-64
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -1361,7 +1363,7 @@ groupfirst:
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -1400,12 +1402,12 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -1448,9 +1450,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -1458,7 +1460,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1497,107 +1499,109 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXSB      Z13, Z5, Z5
+	VPMINSB      Z11, Z5, Z5
+	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -1657,24 +1661,7 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -1686,7 +1673,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+204(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+56(FP), CX
@@ -1849,18 +1836,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -1923,8 +1910,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -1965,18 +1952,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -2039,8 +2026,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -2081,13 +2068,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2154,10 +2144,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2207,8 +2199,8 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -2224,59 +2216,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R9
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -2286,8 +2232,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -2298,18 +2243,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -2402,8 +2388,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -2450,8 +2436,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -2585,9 +2571,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), $1024-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), $4192-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
 	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -2611,44 +2597,53 @@ TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), $1024-72
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1648(SP)
+	LEAQ  1016(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -2675,7 +2670,7 @@ groupfirst:
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -2716,12 +2711,12 @@ groupahead:
 	VMOVAPS      Z2, Z3
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -2769,9 +2764,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -2781,7 +2776,7 @@ groupturned:
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -2822,117 +2817,120 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R9), Z5
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z5, Z0
-	VPERMW.Z     (DX), Z10, K6, Z1
-	VMULPS       Z7, Z1, Z2
-	VFNMADD231PS Z6, Z2, Z1
-	VFMADD231PS  Z7, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z5, Z1
-	VPERMW.Z     (DX), Z9, K6, Z3
-	VMULPS       Z7, Z3, Z4
-	VFNMADD231PS Z6, Z4, Z3
-	VFMADD231PS  Z7, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z5, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z3
-	VMULPS       Z7, Z3, Z4
-	VFNMADD231PS Z6, Z4, Z3
-	VFMADD231PS  Z7, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z5, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z16
-	VMULPS       Z7, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VFMADD231PS  Z7, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z8, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1640(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1276(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z7
+	VFNMADD231PS Z3, Z7, Z0
+	VFMADD231PS  Z5, Z0, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z16
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z7, Z7
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z7, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z16
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z17, Z17
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z17, Z3
+	VPMINSW      Z17, Z7, Z7
+	VPCMPEQW     Z8, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	ADDQ         1608(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1616(SP), R13
+	XORL         AX, AX
+	CMPQ         1624(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1600(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1640(SP)
+	JLT          groupmet
+	CMPQ         R15, 1632(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
@@ -2996,25 +2994,7 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -3028,7 +3008,7 @@ longs:
 	VMULPS       Z7, Z1, Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+64(FP), CX
@@ -3198,18 +3178,18 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3279,8 +3259,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -3328,18 +3308,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3411,8 +3391,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -3462,13 +3442,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1664(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3545,10 +3528,12 @@ laneback:
 	MOVQ  992(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1664(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3600,8 +3585,8 @@ groupstream:
 	VMOVNTPS     Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -3619,62 +3604,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R10
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 1008(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -3684,8 +3620,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 968(SP)
 	LEAQ 64(SP), DX
-	MOVQ R10, 1000(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -3696,19 +3631,69 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 968(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 1000(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1656(SP)
+	MOVQ 1648(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1672(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1672(SP), BX
+	LEAQ 2512(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2512(SP), R8
+	LEAQ 3352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3352(SP), R9
+	MOVQ $+64, 1640(SP)
+	MOVQ 1656(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1656(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1928(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2504(SP)
+	LEAQ 1928(SP), BX
+	LEAQ 2768(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3344(SP)
+	LEAQ 2768(SP), R8
+	LEAQ 3608(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4184(SP)
+	LEAQ 3608(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1664(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2504(SP), BX
+	MOVQ 3344(SP), R8
+	MOVQ 4184(SP), R9
+	MOVQ 1656(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -3810,8 +3795,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -3867,8 +3852,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -4029,9 +4014,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeUint8BF16AVX512(SB), $752-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeUint8BF16AVX512(SB), $3088-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -4054,42 +4039,51 @@ TEXT ·QuantizeUint8BF16AVX512(SB), $752-64
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -4116,7 +4110,7 @@ groupfirst:
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -4155,12 +4149,12 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -4203,9 +4197,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -4213,7 +4207,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4252,107 +4246,109 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
+	VPACKUSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXUB      Z13, Z5, Z5
+	VPMINUB      Z11, Z5, Z5
+	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -4412,24 +4408,7 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -4441,7 +4420,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+204(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+56(FP), CX
@@ -4604,18 +4583,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4678,8 +4657,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -4720,18 +4699,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4794,8 +4773,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -4836,13 +4815,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4909,10 +4891,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4962,8 +4946,8 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4979,59 +4963,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R9
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -5041,8 +4979,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -5053,18 +4990,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -5157,8 +5135,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -5205,8 +5183,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -5340,9 +5318,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), $1024-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), $4192-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
 	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -5366,44 +5344,53 @@ TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), $1024-72
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1648(SP)
+	LEAQ  1016(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -5430,7 +5417,7 @@ groupfirst:
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -5471,12 +5458,12 @@ groupahead:
 	VMOVAPS      Z2, Z3
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -5524,9 +5511,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -5536,7 +5523,7 @@ groupturned:
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -5577,117 +5564,120 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R9), Z5
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z5, Z0
-	VPERMW.Z     (DX), Z10, K6, Z1
-	VMULPS       Z7, Z1, Z2
-	VFNMADD231PS Z6, Z2, Z1
-	VFMADD231PS  Z7, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z5, Z1
-	VPERMW.Z     (DX), Z9, K6, Z3
-	VMULPS       Z7, Z3, Z4
-	VFNMADD231PS Z6, Z4, Z3
-	VFMADD231PS  Z7, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z5, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z3
-	VMULPS       Z7, Z3, Z4
-	VFNMADD231PS Z6, Z4, Z3
-	VFMADD231PS  Z7, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z5, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z16
-	VMULPS       Z7, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VFMADD231PS  Z7, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z8, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1640(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1276(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z7
+	VFNMADD231PS Z3, Z7, Z0
+	VFMADD231PS  Z5, Z0, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z16
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z7, Z7
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z7, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z16
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z17, Z17
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z17, Z3
+	VPMINSW      Z17, Z7, Z7
+	VPCMPEQW     Z8, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXUB      Z13, Z1, Z1
+	VPMINUB      Z11, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	ADDQ         1608(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1616(SP), R13
+	XORL         AX, AX
+	CMPQ         1624(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1600(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1640(SP)
+	JLT          groupmet
+	CMPQ         R15, 1632(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
@@ -5751,25 +5741,7 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -5783,7 +5755,7 @@ longs:
 	VMULPS       Z7, Z1, Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+64(FP), CX
@@ -5953,18 +5925,18 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -6034,8 +6006,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -6083,18 +6055,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -6166,8 +6138,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -6217,13 +6189,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1664(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -6300,10 +6275,12 @@ laneback:
 	MOVQ  992(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1664(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -6355,8 +6332,8 @@ groupstream:
 	VMOVNTPS     Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -6374,62 +6351,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R10
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 1008(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -6439,8 +6367,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 968(SP)
 	LEAQ 64(SP), DX
-	MOVQ R10, 1000(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -6451,19 +6378,69 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 968(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 1000(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1656(SP)
+	MOVQ 1648(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1672(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1672(SP), BX
+	LEAQ 2512(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2512(SP), R8
+	LEAQ 3352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3352(SP), R9
+	MOVQ $+64, 1640(SP)
+	MOVQ 1656(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1656(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1928(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2504(SP)
+	LEAQ 1928(SP), BX
+	LEAQ 2768(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3344(SP)
+	LEAQ 2768(SP), R8
+	LEAQ 3608(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4184(SP)
+	LEAQ 3608(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1664(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2504(SP), BX
+	MOVQ 3344(SP), R8
+	MOVQ 4184(SP), R9
+	MOVQ 1656(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -6565,8 +6542,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -6622,8 +6599,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -6784,9 +6761,9 @@ longresume:
 	JMP          longback
 
 // func QuantizePacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked4BF16AVX512(SB), $720-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizePacked4BF16AVX512(SB), $3056-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x10011001, Z6 0xf0f0f0f
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -6811,42 +6788,51 @@ TEXT ·QuantizePacked4BF16AVX512(SB), $720-64
 	VBROADCASTSS constantsAVX512<>+128(SB), Z8
 	VBROADCASTSS constantsAVX512<>+216(SB), Z7
 	VBROADCASTSS constantsAVX512<>+220(SB), Z6
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1352(SP)
+	LEAQ  720(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -6873,7 +6859,7 @@ groupfirst:
 	VFMADD231PS  Z4, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z2
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -6915,12 +6901,12 @@ groupahead:
 	VMOVAPS      Z16, Z2
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -6966,9 +6952,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -6976,7 +6962,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -7018,110 +7004,112 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1344(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 980(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z4, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z1, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
 	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z4, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z1, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
 	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z16, Z16
+	VPMINSW      Z16, Z5, Z0
 	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z6, Z1, Z0
+	VPACKSSWB    Z16, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXSB      Z13, Z5, Z5
+	VPMINSB      Z11, Z5, Z5
+	VPANDD       Z6, Z5, Z0
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         1312(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1320(SP), R13
+	XORL         AX, AX
+	CMPQ         1328(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1304(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1344(SP)
+	JLT          groupmet
+	CMPQ         R15, 1336(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
@@ -7192,24 +7180,7 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -7221,7 +7192,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+204(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+56(FP), CX
@@ -7401,18 +7372,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -7478,8 +7449,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -7523,18 +7494,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -7600,8 +7571,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -7645,13 +7616,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1368(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -7721,10 +7695,12 @@ laneback:
 	MOVQ  696(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1368(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -7777,8 +7753,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -7797,59 +7773,13 @@ grouplast:
 	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	ADDQ       $+128, DX
-	SUBQ       $+64, R9
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 712(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 672(SP)
@@ -7859,8 +7789,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 680(SP)
 	LEAQ 32(SP), DX
-	MOVQ R9, 704(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -7873,18 +7802,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 680(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 704(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1360(SP)
+	MOVQ 1352(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1376(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1376(SP), BX
+	LEAQ 2216(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2216(SP), R8
+	MOVQ $+64, 1344(SP)
+	MOVQ 1360(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1360(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1632(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2208(SP)
+	LEAQ 1632(SP), BX
+	LEAQ 2472(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3048(SP)
+	LEAQ 2472(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1368(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2208(SP), BX
+	MOVQ 3048(SP), R8
+	MOVQ 1360(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -7985,8 +7955,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -8036,8 +8006,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -8174,9 +8144,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), $992-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), $4160-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x10011001, Z6 0xf0f0f0f
 	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z3 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -8202,44 +8172,53 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), $992-72
 	VBROADCASTSS constantsAVX512<>+128(SB), Z8
 	VBROADCASTSS constantsAVX512<>+216(SB), Z7
 	VBROADCASTSS constantsAVX512<>+220(SB), Z6
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1616(SP)
+	LEAQ  984(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z3
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -8266,7 +8245,7 @@ groupfirst:
 	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z1, Z16
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -8310,12 +8289,12 @@ groupahead:
 	VMOVAPS      Z17, Z16
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -8366,9 +8345,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -8378,7 +8357,7 @@ groupturned:
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z3
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -8422,120 +8401,123 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R9), Z3
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z3, Z0
-	VPERMW.Z     (DX), Z10, K6, Z1
-	VMULPS       Z5, Z1, Z2
-	VFNMADD231PS Z4, Z2, Z1
-	VFMADD231PS  Z5, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z3, Z1
-	VPERMW.Z     (DX), Z9, K6, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z4, Z17, Z16
-	VFMADD231PS  Z5, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z3, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z16
-	VMULPS       Z5, Z16, Z17
-	VFNMADD231PS Z4, Z17, Z16
-	VFMADD231PS  Z5, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z3, Z16
-	VPERMW.Z     64(DX), Z9, K6, Z18
-	VMULPS       Z5, Z18, Z19
-	VFNMADD231PS Z4, Z19, Z18
-	VFMADD231PS  Z5, Z18, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z17, Z17
-	VPACKSSDW    Z16, Z1, Z1
-	VPADDSW      Z1, Z17, Z1
-	VPMINSW      Z17, Z2, Z2
-	VPCMPEQW     Z8, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1608(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1244(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z16
+	VPERMPS      Z16, Z1, Z1
+	VMULPS       Z5, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z5, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z18
+	VPERMPS      Z16, Z3, Z3
+	VMULPS       Z18, Z0, Z19
+	VFNMADD231PS Z5, Z19, Z0
+	VFMADD231PS  Z18, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z17, Z17
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z17, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z18
+	VPERMPS      Z16, Z3, Z3
+	VMULPS       Z18, Z0, Z19
+	VFNMADD231PS Z5, Z19, Z0
+	VFMADD231PS  Z18, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z16, Z5, Z16
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z19, Z19
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z3, Z19, Z3
+	VPMINSW      Z19, Z17, Z17
+	VPCMPEQW     Z8, Z17, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	ADDQ         1576(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1584(SP), R13
+	XORL         AX, AX
+	CMPQ         1592(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1568(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1608(SP)
+	JLT          groupmet
+	CMPQ         R15, 1600(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1244(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R9), Z0
@@ -8610,25 +8592,7 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -8642,7 +8606,7 @@ longs:
 	VMULPS       Z5, Z1, Z4
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z3
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+64(FP), CX
@@ -8829,18 +8793,18 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -8913,8 +8877,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -8965,18 +8929,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -9051,8 +9015,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -9105,13 +9069,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1632(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -9191,10 +9158,12 @@ laneback:
 	MOVQ  960(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1632(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -9249,8 +9218,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -9271,62 +9240,13 @@ grouplast:
 	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	ADDQ       $+128, DX
-	SUBQ       $+64, R10
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 976(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(R9), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 928(SP)
@@ -9336,8 +9256,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 936(SP)
 	LEAQ 32(SP), DX
-	MOVQ R10, 968(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -9350,19 +9269,69 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 936(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 968(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1624(SP)
+	MOVQ 1616(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1640(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1640(SP), BX
+	LEAQ 2480(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2480(SP), R8
+	LEAQ 3320(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3320(SP), R9
+	MOVQ $+64, 1608(SP)
+	MOVQ 1624(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1244(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1624(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2472(SP)
+	LEAQ 1896(SP), BX
+	LEAQ 2736(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3312(SP)
+	LEAQ 2736(SP), R8
+	LEAQ 3576(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4152(SP)
+	LEAQ 3576(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1632(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2472(SP), BX
+	MOVQ 3312(SP), R8
+	MOVQ 4152(SP), R9
+	MOVQ 1624(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -9472,8 +9441,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -9532,8 +9501,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -9697,9 +9666,9 @@ longresume:
 	JMP          longback
 
 // func QuantizePacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked2BF16AVX512(SB), $704-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizePacked2BF16AVX512(SB), $3040-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x4010401, Z6 0x3030303, Z5 0x100001
 	// per group: Z4 scale, Z3 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -9725,42 +9694,51 @@ TEXT ·QuantizePacked2BF16AVX512(SB), $704-64
 	VBROADCASTSS constantsAVX512<>+224(SB), Z7
 	VBROADCASTSS constantsAVX512<>+228(SB), Z6
 	VBROADCASTSS constantsAVX512<>+232(SB), Z5
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1336(SP)
+	LEAQ  704(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z4
 	VBROADCASTSS (R8), Z3
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -9787,7 +9765,7 @@ groupfirst:
 	VFMADD231PS  Z3, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z1, Z16
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -9830,12 +9808,12 @@ groupahead:
 	VMOVAPS      Z17, Z16
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -9882,9 +9860,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -9892,7 +9870,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z4
 	VBROADCASTSS (R8), Z3
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -9935,111 +9913,113 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1328(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 964(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z1, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z1, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z1, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
 	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
+	VFNMADD231PS Z2, Z1, Z0
 	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z3, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VPACKSSDW    Z1, Z17, Z17
+	VPMINSW      Z17, Z16, Z0
 	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z6, Z1, Z0
+	VPACKSSWB    Z17, Z16, Z16
+	VPERMD       Z16, Z14, Z16
+	VPMAXSB      Z13, Z16, Z16
+	VPMINSB      Z11, Z16, Z16
+	VPANDD       Z6, Z16, Z0
 	VPMADDUBSW   Z7, Z0, Z0
 	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         1296(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1304(SP), R13
+	XORL         AX, AX
+	CMPQ         1312(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1288(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1328(SP)
+	JLT          groupmet
+	CMPQ         R15, 1320(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 964(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z4
 	VBROADCASTSS (R8), Z3
 	MOVQ         $-1, AX
@@ -10111,24 +10091,7 @@ grouptailnarrow:
 	SHRQ       $0x02, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -10140,7 +10103,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+204(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z4, Z1, Z3
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+56(FP), CX
@@ -10323,18 +10286,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -10401,8 +10364,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -10447,18 +10410,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -10525,8 +10488,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -10571,13 +10534,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1352(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -10648,10 +10614,12 @@ laneback:
 	MOVQ  680(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1352(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -10705,8 +10673,8 @@ groupstream:
 	VMOVNTPS     X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -10726,59 +10694,13 @@ grouplast:
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	ADDQ       $+128, DX
-	SUBQ       $+64, R9
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 696(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 656(SP)
@@ -10788,8 +10710,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 664(SP)
 	LEAQ 16(SP), DX
-	MOVQ R9, 688(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -10802,18 +10723,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 664(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 688(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1344(SP)
+	MOVQ 1336(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1360(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1360(SP), BX
+	LEAQ 2200(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2200(SP), R8
+	MOVQ $+64, 1328(SP)
+	MOVQ 1344(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 964(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1344(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1616(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2192(SP)
+	LEAQ 1616(SP), BX
+	LEAQ 2456(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3032(SP)
+	LEAQ 2456(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1352(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2192(SP), BX
+	MOVQ 3032(SP), R8
+	MOVQ 1344(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -10916,8 +10878,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -10968,8 +10930,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -11107,9 +11069,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointPacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), $976-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), $4144-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x4010401, Z6 0x3030303, Z5 0x100001
 	// per group: Z4 scale, Z3 recip, Z0 zeroPoint, Z2 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -11136,44 +11098,53 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), $976-72
 	VBROADCASTSS constantsAVX512<>+224(SB), Z7
 	VBROADCASTSS constantsAVX512<>+228(SB), Z6
 	VBROADCASTSS constantsAVX512<>+232(SB), Z5
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1600(SP)
+	LEAQ  968(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z4
 	VBROADCASTSS (R8), Z3
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z2
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -11200,7 +11171,7 @@ groupfirst:
 	VFMADD231PS  Z3, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z1, Z17
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -11245,12 +11216,12 @@ groupahead:
 	VMOVAPS      Z18, Z17
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -11302,9 +11273,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -11314,7 +11285,7 @@ groupturned:
 	VBROADCASTSS (R8), Z3
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z2
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -11359,121 +11330,124 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	VBROADCASTSS (R9), Z2
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z2, Z0
-	VPERMW.Z     (DX), Z10, K6, Z1
-	VMULPS       Z4, Z1, Z16
-	VFNMADD231PS Z3, Z16, Z1
-	VFMADD231PS  Z4, Z1, Z16
-	VCVTPS2DQ    Z16, Z16
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z2, Z1
-	VPERMW.Z     (DX), Z9, K6, Z17
-	VMULPS       Z4, Z17, Z18
-	VFNMADD231PS Z3, Z18, Z17
-	VFMADD231PS  Z4, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z16, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z2, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z17
-	VMULPS       Z4, Z17, Z18
-	VFNMADD231PS Z3, Z18, Z17
-	VFMADD231PS  Z4, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z2, Z17
-	VPERMW.Z     64(DX), Z9, K6, Z19
-	VMULPS       Z4, Z19, Z20
-	VFNMADD231PS Z3, Z20, Z19
-	VFMADD231PS  Z4, Z19, Z20
-	VCVTPS2DQ    Z20, Z20
-	VPACKSSDW    Z20, Z18, Z18
-	VPACKSSDW    Z17, Z1, Z1
-	VPADDSW      Z1, Z18, Z1
-	VPMINSW      Z18, Z16, Z16
-	VPCMPEQW     Z8, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMADDWD     Z5, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1592(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1228(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z16
+	VMOVUPS      (R9), Z17
+	VPERMPS      Z17, Z1, Z1
+	VMULPS       Z16, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z16, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z16
+	VPERMPS      Z4, Z3, Z19
+	VPERMPS      Z17, Z3, Z3
+	VMULPS       Z19, Z0, Z20
+	VFNMADD231PS Z16, Z20, Z0
+	VFMADD231PS  Z19, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z18, Z18
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z18, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z16
+	VPERMPS      Z4, Z3, Z19
+	VPERMPS      Z17, Z3, Z3
+	VMULPS       Z19, Z0, Z20
+	VFNMADD231PS Z16, Z20, Z0
+	VFMADD231PS  Z19, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(R15), Z16
+	VPERMPS      Z2, Z16, Z2
+	VPERMPS      Z4, Z16, Z4
+	VPERMPS      Z17, Z16, Z17
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z2, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z20, Z20
+	VPACKSSDW    Z17, Z3, Z3
+	VPADDSW      Z3, Z20, Z3
+	VPMINSW      Z20, Z18, Z18
+	VPCMPEQW     Z8, Z18, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
+	VPMADDWD     Z5, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	ADDQ         1560(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1568(SP), R13
+	XORL         AX, AX
+	CMPQ         1576(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1552(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1592(SP)
+	JLT          groupmet
+	CMPQ         R15, 1584(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1228(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z4
 	VBROADCASTSS (R8), Z3
 	VBROADCASTSS (R9), Z0
@@ -11549,25 +11523,7 @@ grouptailnarrow:
 	SHRQ       $0x02, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -11581,7 +11537,7 @@ longs:
 	VMULPS       Z4, Z1, Z3
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z2
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+64(FP), CX
@@ -11771,18 +11727,18 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -11856,8 +11812,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -11909,18 +11865,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -11996,8 +11952,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -12051,13 +12007,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1616(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -12138,10 +12097,12 @@ laneback:
 	MOVQ  944(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1616(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -12197,8 +12158,8 @@ groupstream:
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -12220,62 +12181,13 @@ grouplast:
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	ADDQ       $+128, DX
-	SUBQ       $+64, R10
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 960(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	VBROADCASTSS 4(R9), K7, Z2
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 912(SP)
@@ -12285,8 +12197,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 920(SP)
 	LEAQ 16(SP), DX
-	MOVQ R10, 952(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -12299,19 +12210,69 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 920(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 952(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1608(SP)
+	MOVQ 1600(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1624(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1624(SP), BX
+	LEAQ 2464(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2464(SP), R8
+	LEAQ 3304(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3304(SP), R9
+	MOVQ $+64, 1592(SP)
+	MOVQ 1608(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1228(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1608(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1880(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2456(SP)
+	LEAQ 1880(SP), BX
+	LEAQ 2720(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3296(SP)
+	LEAQ 2720(SP), R8
+	LEAQ 3560(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4136(SP)
+	LEAQ 3560(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1616(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2456(SP), BX
+	MOVQ 3296(SP), R8
+	MOVQ 4136(SP), R9
+	MOVQ 1608(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -12423,8 +12384,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -12484,8 +12445,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 

@@ -6,38 +6,47 @@
 
 // func QuantizeWholeInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeInt8BF16NEON(SB), NOSPLIT, $232-56
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeWholeInt8BF16NEON(SB), 0, $888-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 11
+	// vector registers in use at once: 10
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVD recip+24(FP), R4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
-	CMP $1, R6
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R6
+	CMP $128, R13
 	BLT groups
-	AND $15, R6, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R5
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -77,101 +86,107 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V15.S4]
-	VLD1R (R3), [V14.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2fdc22 // fmul v2.4s, v1.4s, v15.4s
-	VFMLS V14.S4, V2.S4, V1.S4
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
+	VFMLS V4.S4, V6.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2fdc03 // fmul v3.4s, v0.4s, v15.4s
-	VFMLS V14.S4, V3.S4, V0.S4
-	VFMLA V15.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V3.B16], V4.B16
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
+	VFMLS V4.S4, V7.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	FMOVQ 16(R2), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
-	VFMLS V14.S4, V5.S4, V4.S4
-	VFMLA V15.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V8.B16
+	VTBL V4.B16, [V5.B16], V4.B16
+	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
+	VFMLS V8.S4, V9.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2fdc06 // fmul v6.4s, v0.4s, v15.4s
-	VFMLS V14.S4, V6.S4, V0.S4
-	VFMLA V15.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
+	FMOVQ 48(R15), F4
+	VTBL V4.B16, [V3.B16], V3.B16
+	VTBL V4.B16, [V5.B16], V5.B16
+	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
+	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
 	BVS groupmeetrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
 	MOVD R1, 192(RSP)
@@ -181,8 +196,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -192,20 +206,6 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -222,7 +222,7 @@ longs:
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e2fdc4e // fmul v14.4s, v2.4s, v15.4s
-	MOVD R6, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -278,11 +278,14 @@ longtail:
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -350,69 +353,65 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V12.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eac67ed // smax v13.4s, v31.4s, v12.4s
-	VCMEQ V31.S4, V13.S4, V13.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V13.B16, V12.B16
-	VBSL V15.B16, V31.B16, V12.B16
-	VMOV V12.B16, V15.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V13.B16, V12.B16
-	VBSL V14.B16, V31.B16, V12.B16
-	VMOV V12.B16, V14.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -550,12 +549,12 @@ longresume:
 
 // func QuantizeInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $232-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeInt8BF16NEON(SB), 0, $888-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -572,28 +571,37 @@ TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $232-64
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R6
+	CMP $128, R13
 	BLT groups
-	AND $15, R6, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R5
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -635,103 +643,109 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
+	VFMLS V4.S4, V6.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V3.B16], V4.B16
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
+	VFMLS V4.S4, V7.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	FMOVQ 16(R2), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V8.B16
+	VTBL V4.B16, [V5.B16], V4.B16
+	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
+	VFMLS V8.S4, V9.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bdc06 // fmul v6.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
+	FMOVQ 48(R15), F4
+	VTBL V4.B16, [V3.B16], V3.B16
+	VTBL V4.B16, [V5.B16], V5.B16
+	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
+	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
 	BVS groupmeetrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 192(RSP)
@@ -741,8 +755,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -752,20 +765,6 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -782,7 +781,7 @@ longs:
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R6, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -840,11 +839,14 @@ longtail:
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -914,69 +916,65 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -1110,12 +1108,12 @@ longresume:
 
 // func QuantizeZeroPointInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $312-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointInt8BF16NEON(SB), 0, $1176-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1133,31 +1131,40 @@ TEXT ·QuantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $312-72
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R7
+	CMP $128, R13
 	BLT groups
-	AND $15, R7, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R6
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 512(RSP)
+	ADD $312, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1201,115 +1208,122 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V4.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614880 // sqxtn2 v0.8h, v4.4s
-	WORD $0x4e600c42 // sqadd v2.8h, v2.8h, v0.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V0.B16
-	FMOVQ 16(R2), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V16.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc31 // fmul v17.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V17.S4
-	WORD $0x4e21aa21 // fcvtns v1.4s, v17.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614a00 // sqxtn2 v0.8h, v16.4s
-	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS groupmeetrare
-	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
-	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
-	WORD $0x4e2e6442 // smax v2.16b, v2.16b, v14.16b
-	WORD $0x4e2c6c42 // smin v2.16b, v2.16b, v12.16b
-	FMOVQ F2, (R1)
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
 	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
+	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $380, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V6.B16
+	FMOVQ (R5), F7
+	VTBL V2.B16, [V7.B16], V2.B16
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	VFMLS V4.S4, V8.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
+	VFMLS V6.S4, V10.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e620c21 // sqadd v1.8h, v1.8h, v2.8h
+	FMOVQ 16(R2), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc4b // fmul v11.4s, v2.4s, v9.4s
+	VFMLS V6.S4, V11.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V11.S4
+	WORD $0x4e21a962 // fcvtns v2.4s, v11.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V3.B16], V3.B16
+	VTBL V6.B16, [V5.B16], V5.B16
+	VTBL V6.B16, [V7.B16], V7.B16
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640c42 // sqadd v2.8h, v2.8h, v4.8h
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e26f56b // fmax v11.4s, v11.4s, v6.4s
+	WORD $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 496(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -1322,8 +1336,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 264(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 296(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 256(RSP), R1
@@ -1333,21 +1346,6 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 264(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 296(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -1367,7 +1365,7 @@ longs:
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R7, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -1428,11 +1426,14 @@ longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 528(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1514,77 +1515,75 @@ lanetail:
 	MOVD 280(RSP), R4
 	MOVD 288(RSP), R5
 laneend:
+	MOVD 528(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 304(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 520(RSP)
+	MOVD 512(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $536, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $536, RSP, R3
+	ADD $752, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $752, RSP, R4
+	ADD $968, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $968, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 504(RSP)
+	MOVD 520(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 520(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $600, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 744(RSP)
+	ADD $600, RSP, R3
+	ADD $816, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 960(RSP)
+	ADD $816, RSP, R4
+	ADD $1032, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1176(RSP)
+	ADD $1032, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 528(RSP)
+	B lanerow
+groupodddone:
+	MOVD 744(RSP), R3
+	MOVD 960(RSP), R4
+	MOVD 1176(RSP), R5
+	MOVD 520(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 304(RSP)
@@ -1747,12 +1746,12 @@ longresume:
 
 // func QuantizeUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $232-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeUint8BF16NEON(SB), 0, $888-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1769,28 +1768,37 @@ TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $232-64
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
 	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R6
+	CMP $128, R13
 	BLT groups
-	AND $15, R6, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R5
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1832,103 +1840,109 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
+	VFMLS V4.S4, V6.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V3.B16], V4.B16
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
+	VFMLS V4.S4, V7.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	FMOVQ 16(R2), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V8.B16
+	VTBL V4.B16, [V5.B16], V4.B16
+	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
+	VFMLS V8.S4, V9.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bdc06 // fmul v6.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
+	FMOVQ 48(R15), F4
+	VTBL V4.B16, [V3.B16], V3.B16
+	VTBL V4.B16, [V5.B16], V5.B16
+	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
+	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
 	BVS groupmeetrare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	VUMAX V14.B16, V1.B16, V1.B16
 	VUMIN V12.B16, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 	ADD $16, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 192(RSP)
@@ -1938,8 +1952,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -1949,20 +1962,6 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -1979,7 +1978,7 @@ longs:
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R6, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -2037,11 +2036,14 @@ longtail:
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2111,69 +2113,65 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -2307,12 +2305,12 @@ longresume:
 
 // func QuantizeZeroPointUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $312-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointUint8BF16NEON(SB), 0, $1176-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2330,31 +2328,40 @@ TEXT ·QuantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $312-72
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
 	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R7
+	CMP $128, R13
 	BLT groups
-	AND $15, R7, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R6
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 512(RSP)
+	ADD $312, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2398,115 +2405,122 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V4.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614880 // sqxtn2 v0.8h, v4.4s
-	WORD $0x4e600c42 // sqadd v2.8h, v2.8h, v0.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V0.B16
-	FMOVQ 16(R2), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V16.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc31 // fmul v17.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V17.S4
-	WORD $0x4e21aa21 // fcvtns v1.4s, v17.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614a00 // sqxtn2 v0.8h, v16.4s
-	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS groupmeetrare
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
-	VUMAX V14.B16, V2.B16, V2.B16
-	VUMIN V12.B16, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
 	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
+	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $380, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V6.B16
+	FMOVQ (R5), F7
+	VTBL V2.B16, [V7.B16], V2.B16
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	VFMLS V4.S4, V8.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
+	VFMLS V6.S4, V10.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e620c21 // sqadd v1.8h, v1.8h, v2.8h
+	FMOVQ 16(R2), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc4b // fmul v11.4s, v2.4s, v9.4s
+	VFMLS V6.S4, V11.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V11.S4
+	WORD $0x4e21a962 // fcvtns v2.4s, v11.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V3.B16], V3.B16
+	VTBL V6.B16, [V5.B16], V5.B16
+	VTBL V6.B16, [V7.B16], V7.B16
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640c42 // sqadd v2.8h, v2.8h, v4.8h
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e26f56b // fmax v11.4s, v11.4s, v6.4s
+	WORD $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS groupmeetrare
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 496(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -2519,8 +2533,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 264(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 296(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 256(RSP), R1
@@ -2530,21 +2543,6 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 264(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 296(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -2564,7 +2562,7 @@ longs:
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R7, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -2625,11 +2623,14 @@ longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 528(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2711,77 +2712,75 @@ lanetail:
 	MOVD 280(RSP), R4
 	MOVD 288(RSP), R5
 laneend:
+	MOVD 528(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 304(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 520(RSP)
+	MOVD 512(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $536, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $536, RSP, R3
+	ADD $752, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $752, RSP, R4
+	ADD $968, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $968, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 504(RSP)
+	MOVD 520(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 520(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $600, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 744(RSP)
+	ADD $600, RSP, R3
+	ADD $816, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 960(RSP)
+	ADD $816, RSP, R4
+	ADD $1032, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1176(RSP)
+	ADD $1032, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 528(RSP)
+	B lanerow
+groupodddone:
+	MOVD 744(RSP), R3
+	MOVD 960(RSP), R4
+	MOVD 1176(RSP), R5
+	MOVD 520(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 304(RSP)
@@ -2944,12 +2943,12 @@ longresume:
 
 // func QuantizePacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizePacked4BF16NEON(SB), NOSPLIT, $232-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizePacked4BF16NEON(SB), 0, $888-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2966,28 +2965,37 @@ TEXT ·QuantizePacked4BF16NEON(SB), NOSPLIT, $232-64
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R6
+	CMP $128, R13
 	BLT groups
-	AND $15, R6, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R5
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3032,72 +3040,79 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
+	VFMLS V4.S4, V6.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V3.B16], V4.B16
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
+	VFMLS V4.S4, V7.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	FMOVQ 16(R2), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V8.B16
+	VTBL V4.B16, [V5.B16], V4.B16
+	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
+	VFMLS V8.S4, V9.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bdc06 // fmul v6.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
+	FMOVQ 48(R15), F4
+	VTBL V4.B16, [V3.B16], V3.B16
+	VTBL V4.B16, [V5.B16], V5.B16
+	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
+	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
 	BVS groupmeetrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	VUZP1 V1.B16, V1.B16, V0.B16
@@ -3106,32 +3121,31 @@ groupmeet3:
 	FMOVD F0, (R1)
 	ADD $8, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 192(RSP)
@@ -3141,8 +3155,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -3152,20 +3165,6 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -3182,7 +3181,7 @@ longs:
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R6, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -3243,11 +3242,14 @@ longtail:
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -3320,69 +3322,65 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -3519,12 +3517,12 @@ longresume:
 
 // func QuantizeZeroPointPacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $312-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), 0, $1176-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3542,31 +3540,40 @@ TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $312-72
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R7
+	CMP $128, R13
 	BLT groups
-	AND $15, R7, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R6
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 512(RSP)
+	ADD $312, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3613,118 +3620,125 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V4.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614880 // sqxtn2 v0.8h, v4.4s
-	WORD $0x4e600c42 // sqadd v2.8h, v2.8h, v0.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V0.B16
-	FMOVQ 16(R2), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V16.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc31 // fmul v17.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V17.S4
-	WORD $0x4e21aa21 // fcvtns v1.4s, v17.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614a00 // sqxtn2 v0.8h, v16.4s
-	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS groupmeetrare
-	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
-	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
-	WORD $0x4e2e6442 // smax v2.16b, v2.16b, v14.16b
-	WORD $0x4e2c6c42 // smin v2.16b, v2.16b, v12.16b
-	VUZP1 V2.B16, V2.B16, V0.B16
-	VUZP2 V2.B16, V2.B16, V2.B16
-	VSLI $4, V2.B16, V0.B16
-	FMOVD F0, (R1)
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
 	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
+	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $380, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V6.B16
+	FMOVQ (R5), F7
+	VTBL V2.B16, [V7.B16], V2.B16
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	VFMLS V4.S4, V8.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
+	VFMLS V6.S4, V10.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e620c21 // sqadd v1.8h, v1.8h, v2.8h
+	FMOVQ 16(R2), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc4b // fmul v11.4s, v2.4s, v9.4s
+	VFMLS V6.S4, V11.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V11.S4
+	WORD $0x4e21a962 // fcvtns v2.4s, v11.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V3.B16], V3.B16
+	VTBL V6.B16, [V5.B16], V5.B16
+	VTBL V6.B16, [V7.B16], V7.B16
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640c42 // sqadd v2.8h, v2.8h, v4.8h
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e26f56b // fmax v11.4s, v11.4s, v6.4s
+	WORD $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS groupmeetrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 496(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -3737,8 +3751,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 264(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 296(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 256(RSP), R1
@@ -3748,21 +3761,6 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 264(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 296(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -3782,7 +3780,7 @@ longs:
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R7, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -3846,11 +3844,14 @@ longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 528(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -3935,77 +3936,75 @@ lanetail:
 	MOVD 280(RSP), R4
 	MOVD 288(RSP), R5
 laneend:
+	MOVD 528(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 304(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 520(RSP)
+	MOVD 512(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $536, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $536, RSP, R3
+	ADD $752, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $752, RSP, R4
+	ADD $968, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $968, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 504(RSP)
+	MOVD 520(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 520(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $600, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 744(RSP)
+	ADD $600, RSP, R3
+	ADD $816, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 960(RSP)
+	ADD $816, RSP, R4
+	ADD $1032, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1176(RSP)
+	ADD $1032, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 528(RSP)
+	B lanerow
+groupodddone:
+	MOVD 744(RSP), R3
+	MOVD 960(RSP), R4
+	MOVD 1176(RSP), R5
+	MOVD 520(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 304(RSP)
@@ -4171,12 +4170,12 @@ longresume:
 
 // func QuantizePacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizePacked2BF16NEON(SB), NOSPLIT, $232-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizePacked2BF16NEON(SB), 0, $888-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4193,28 +4192,37 @@ TEXT ·QuantizePacked2BF16NEON(SB), NOSPLIT, $232-64
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R6
+	CMP $128, R13
 	BLT groups
-	AND $15, R6, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R5
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4262,72 +4270,79 @@ grouploop:
 groupback:
 	ADD $4, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
+	VFMLS V4.S4, V6.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V3.B16], V4.B16
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
+	VFMLS V4.S4, V7.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
 	FMOVQ 16(R2), F0
-	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
-	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V8.B16
+	VTBL V4.B16, [V5.B16], V4.B16
+	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
+	VFMLS V8.S4, V9.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e2bdc06 // fmul v6.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
+	FMOVQ 48(R15), F4
+	VTBL V4.B16, [V3.B16], V3.B16
+	VTBL V4.B16, [V5.B16], V5.B16
+	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
+	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
 	BVS groupmeetrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
 	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	VUZP1 V1.B16, V1.B16, V0.B16
@@ -4339,32 +4354,31 @@ groupmeet3:
 	FMOVS F1, (R1)
 	ADD $4, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 192(RSP)
@@ -4374,8 +4388,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -4385,20 +4398,6 @@ groupstaged:
 	ADD R0>>2, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -4415,7 +4414,7 @@ longs:
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R6, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -4479,11 +4478,14 @@ longtail:
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -4559,69 +4561,65 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -4761,12 +4759,12 @@ longresume:
 
 // func QuantizeZeroPointPacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $312-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), 0, $1176-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4784,31 +4782,40 @@ TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $312-72
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R7
+	CMP $128, R13
 	BLT groups
-	AND $15, R7, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R6
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 512(RSP)
+	ADD $312, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4858,121 +4865,128 @@ grouploop:
 groupback:
 	ADD $4, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $380, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V4.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc25 // fmul v5.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V6.B16
+	FMOVQ (R5), F7
+	VTBL V2.B16, [V7.B16], V2.B16
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	VFMLS V4.S4, V8.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
+	VFMLS V6.S4, V10.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614880 // sqxtn2 v0.8h, v4.4s
-	WORD $0x4e600c42 // sqadd v2.8h, v2.8h, v0.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V0.B16
-	FMOVQ 16(R2), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e2bdc86 // fmul v6.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V6.S4
-	WORD $0x4e21a8c4 // fcvtns v4.4s, v6.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V16.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc31 // fmul v17.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V17.S4
-	WORD $0x4e21aa21 // fcvtns v1.4s, v17.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e620c21 // sqadd v1.8h, v1.8h, v2.8h
+	FMOVQ 16(R2), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc4b // fmul v11.4s, v2.4s, v9.4s
+	VFMLS V6.S4, V11.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V11.S4
+	WORD $0x4e21a962 // fcvtns v2.4s, v11.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V3.B16], V3.B16
+	VTBL V6.B16, [V5.B16], V5.B16
+	VTBL V6.B16, [V7.B16], V7.B16
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614a00 // sqxtn2 v0.8h, v16.4s
-	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640c42 // sqadd v2.8h, v2.8h, v4.8h
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e26f56b // fmax v11.4s, v11.4s, v6.4s
+	WORD $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
 	BVS groupmeetrare
-	WORD $0x0e214842 // sqxtn v2.8b, v2.8h
-	WORD $0x4e214882 // sqxtn2 v2.16b, v4.8h
-	WORD $0x4e2e6442 // smax v2.16b, v2.16b, v14.16b
-	WORD $0x4e2c6c42 // smin v2.16b, v2.16b, v12.16b
-	VUZP1 V2.B16, V2.B16, V0.B16
-	VUZP2 V2.B16, V2.B16, V2.B16
-	VSLI $2, V2.B16, V0.B16
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
 	FMOVS F1, (R1)
 	ADD $4, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
 	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 496(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+groupmet:
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -4985,8 +4999,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 264(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 296(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 256(RSP), R1
@@ -4996,21 +5009,6 @@ groupstaged:
 	ADD R0>>2, R1, R1
 	MOVD 264(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 296(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -5030,7 +5028,7 @@ longs:
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R7, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -5097,11 +5095,14 @@ longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 528(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -5189,77 +5190,75 @@ lanetail:
 	MOVD 280(RSP), R4
 	MOVD 288(RSP), R5
 laneend:
+	MOVD 528(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 304(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 520(RSP)
+	MOVD 512(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $536, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $536, RSP, R3
+	ADD $752, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $752, RSP, R4
+	ADD $968, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $968, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 504(RSP)
+	MOVD 520(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 520(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $600, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 744(RSP)
+	ADD $600, RSP, R3
+	ADD $816, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 960(RSP)
+	ADD $816, RSP, R4
+	ADD $1032, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1176(RSP)
+	ADD $1032, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 528(RSP)
+	B lanerow
+groupodddone:
+	MOVD 744(RSP), R3
+	MOVD 960(RSP), R4
+	MOVD 1176(RSP), R5
+	MOVD 520(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 304(RSP)

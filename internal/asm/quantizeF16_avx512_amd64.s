@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeWholeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeInt8F16AVX512(SB), $752-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeWholeInt8F16AVX512(SB), $3088-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x80008000, Z14 table
 	// per group: Z13 scale, Z12 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -18,42 +18,51 @@ TEXT ·QuantizeWholeInt8F16AVX512(SB), $752-56
 	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -80,7 +89,7 @@ groupfirst:
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z10
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -117,12 +126,12 @@ groupahead:
 	VMOVAPS      Z2, Z10
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -163,9 +172,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -173,7 +182,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -210,105 +219,107 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z13
-	VBROADCASTSS (BX), Z12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VCVTPH2PS    (DX), Z0
-	VMULPS       Z13, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z13, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z13, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z13, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z13, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z13, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z13, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z13, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z15, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	MOVQ         $-1, AX
@@ -362,24 +373,7 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -391,7 +385,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z13, Z1, Z12
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+48(FP), CX
@@ -544,18 +538,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -616,8 +610,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -656,18 +650,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -728,8 +722,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -768,13 +762,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -839,10 +836,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -890,8 +889,8 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -905,59 +904,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R9
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z13
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -967,8 +920,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -979,18 +931,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -1079,8 +1072,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -1125,8 +1118,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -1262,9 +1255,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeInt8F16AVX512(SB), $752-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeInt8F16AVX512(SB), $3088-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -1283,42 +1276,51 @@ TEXT ·QuantizeInt8F16AVX512(SB), $752-64
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -1345,7 +1347,7 @@ groupfirst:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -1384,12 +1386,12 @@ groupahead:
 	VMOVAPS      Z2, Z6
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -1432,9 +1434,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -1442,7 +1444,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1481,107 +1483,109 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VCVTPH2PS    (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXSB      Z13, Z5, Z5
+	VPMINSB      Z11, Z5, Z5
+	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
@@ -1637,24 +1641,7 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -1666,7 +1653,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z9, Z1, Z8
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+56(FP), CX
@@ -1825,18 +1812,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -1899,8 +1886,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -1941,18 +1928,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -2015,8 +2002,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -2057,13 +2044,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2130,10 +2120,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2183,8 +2175,8 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -2200,59 +2192,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R9
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -2262,8 +2208,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -2274,18 +2219,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -2378,8 +2364,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -2426,8 +2412,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -2561,9 +2547,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointInt8F16AVX512(SB), $1024-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointInt8F16AVX512(SB), $4192-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -2583,44 +2569,53 @@ TEXT ·QuantizeZeroPointInt8F16AVX512(SB), $1024-72
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1648(SP)
+	LEAQ  1016(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -2647,7 +2642,7 @@ groupfirst:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -2688,12 +2683,12 @@ groupahead:
 	VMOVAPS      Z2, Z5
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -2741,9 +2736,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -2753,7 +2748,7 @@ groupturned:
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -2794,117 +2789,120 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z7, Z0
-	VCVTPH2PS    (DX), Z1
-	VMULPS       Z9, Z1, Z2
-	VFNMADD231PS Z8, Z2, Z1
-	VFMADD231PS  Z9, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z7, Z1
-	VCVTPH2PS    32(DX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z7, Z1
-	VCVTPH2PS    64(DX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z7, Z3
-	VCVTPH2PS    96(DX), Z5
-	VMULPS       Z9, Z5, Z6
-	VFNMADD231PS Z8, Z6, Z5
-	VFMADD231PS  Z9, Z5, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1640(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1276(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z7
+	VFNMADD231PS Z3, Z7, Z0
+	VFMADD231PS  Z5, Z0, Z7
+	VCVTPS2DQ    Z7, Z7
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z8
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z8, Z0, Z9
+	VFNMADD231PS Z5, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPACKSSDW    Z9, Z7, Z7
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z7, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z8
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z8, Z0, Z9
+	VFNMADD231PS Z5, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VCVTPS2DQ    Z9, Z9
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z9, Z9
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z9, Z3
+	VPMINSW      Z9, Z7, Z7
+	VPCMPEQW     Z10, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	ADDQ         1608(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1616(SP), R13
+	XORL         AX, AX
+	CMPQ         1624(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1600(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1640(SP)
+	JLT          groupmet
+	CMPQ         R15, 1632(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
@@ -2964,25 +2962,7 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -2996,7 +2976,7 @@ longs:
 	VMULPS       Z9, Z1, Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+64(FP), CX
@@ -3162,18 +3142,18 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3243,8 +3223,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -3292,18 +3272,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3375,8 +3355,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -3426,13 +3406,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1664(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3509,10 +3492,12 @@ laneback:
 	MOVQ  992(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1664(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3564,8 +3549,8 @@ groupstream:
 	VMOVNTPS     Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -3583,62 +3568,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R10
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 1008(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -3648,8 +3584,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 968(SP)
 	LEAQ 64(SP), DX
-	MOVQ R10, 1000(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -3660,19 +3595,69 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 968(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 1000(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1656(SP)
+	MOVQ 1648(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1672(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1672(SP), BX
+	LEAQ 2512(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2512(SP), R8
+	LEAQ 3352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3352(SP), R9
+	MOVQ $+64, 1640(SP)
+	MOVQ 1656(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1656(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1928(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2504(SP)
+	LEAQ 1928(SP), BX
+	LEAQ 2768(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3344(SP)
+	LEAQ 2768(SP), R8
+	LEAQ 3608(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4184(SP)
+	LEAQ 3608(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1664(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2504(SP), BX
+	MOVQ 3344(SP), R8
+	MOVQ 4184(SP), R9
+	MOVQ 1656(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -3774,8 +3759,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -3831,8 +3816,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -3993,9 +3978,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeUint8F16AVX512(SB), $752-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeUint8F16AVX512(SB), $3088-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -4014,42 +3999,51 @@ TEXT ·QuantizeUint8F16AVX512(SB), $752-64
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -4076,7 +4070,7 @@ groupfirst:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -4115,12 +4109,12 @@ groupahead:
 	VMOVAPS      Z2, Z6
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -4163,9 +4157,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -4173,7 +4167,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4212,107 +4206,109 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VCVTPH2PS    (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
+	VPACKUSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXUB      Z13, Z5, Z5
+	VPMINUB      Z11, Z5, Z5
+	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
@@ -4368,24 +4364,7 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -4397,7 +4376,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z9, Z1, Z8
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+56(FP), CX
@@ -4556,18 +4535,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4630,8 +4609,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -4672,18 +4651,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4746,8 +4725,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -4788,13 +4767,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4861,10 +4843,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4914,8 +4898,8 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4931,59 +4915,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R9
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -4993,8 +4931,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -5005,18 +4942,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -5109,8 +5087,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -5157,8 +5135,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -5292,9 +5270,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointUint8F16AVX512(SB), $1024-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointUint8F16AVX512(SB), $4192-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -5314,44 +5292,53 @@ TEXT ·QuantizeZeroPointUint8F16AVX512(SB), $1024-72
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1648(SP)
+	LEAQ  1016(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -5378,7 +5365,7 @@ groupfirst:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -5419,12 +5406,12 @@ groupahead:
 	VMOVAPS      Z2, Z5
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -5472,9 +5459,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -5484,7 +5471,7 @@ groupturned:
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -5525,117 +5512,120 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z7, Z0
-	VCVTPH2PS    (DX), Z1
-	VMULPS       Z9, Z1, Z2
-	VFNMADD231PS Z8, Z2, Z1
-	VFMADD231PS  Z9, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z7, Z1
-	VCVTPH2PS    32(DX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z7, Z1
-	VCVTPH2PS    64(DX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z7, Z3
-	VCVTPH2PS    96(DX), Z5
-	VMULPS       Z9, Z5, Z6
-	VFNMADD231PS Z8, Z6, Z5
-	VFMADD231PS  Z9, Z5, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1640(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1276(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z7
+	VFNMADD231PS Z3, Z7, Z0
+	VFMADD231PS  Z5, Z0, Z7
+	VCVTPS2DQ    Z7, Z7
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z8
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z8, Z0, Z9
+	VFNMADD231PS Z5, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPACKSSDW    Z9, Z7, Z7
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z7, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z8
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z8, Z0, Z9
+	VFNMADD231PS Z5, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VCVTPS2DQ    Z9, Z9
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z9, Z9
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z9, Z3
+	VPMINSW      Z9, Z7, Z7
+	VPCMPEQW     Z10, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXUB      Z13, Z1, Z1
+	VPMINUB      Z11, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	ADDQ         1608(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1616(SP), R13
+	XORL         AX, AX
+	CMPQ         1624(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1600(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1640(SP)
+	JLT          groupmet
+	CMPQ         R15, 1632(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
@@ -5695,25 +5685,7 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP       return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -5727,7 +5699,7 @@ longs:
 	VMULPS       Z9, Z1, Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+64(FP), CX
@@ -5893,18 +5865,18 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -5974,8 +5946,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -6023,18 +5995,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -6106,8 +6078,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -6157,13 +6129,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1664(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -6240,10 +6215,12 @@ laneback:
 	MOVQ  992(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1664(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -6295,8 +6272,8 @@ groupstream:
 	VMOVNTPS     Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -6314,62 +6291,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R10
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 1008(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -6379,8 +6307,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 968(SP)
 	LEAQ 64(SP), DX
-	MOVQ R10, 1000(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -6391,19 +6318,69 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 968(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 1000(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1656(SP)
+	MOVQ 1648(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1672(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1672(SP), BX
+	LEAQ 2512(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2512(SP), R8
+	LEAQ 3352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3352(SP), R9
+	MOVQ $+64, 1640(SP)
+	MOVQ 1656(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1656(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1928(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2504(SP)
+	LEAQ 1928(SP), BX
+	LEAQ 2768(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3344(SP)
+	LEAQ 2768(SP), R8
+	LEAQ 3608(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4184(SP)
+	LEAQ 3608(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1664(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2504(SP), BX
+	MOVQ 3344(SP), R8
+	MOVQ 4184(SP), R9
+	MOVQ 1656(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -6505,8 +6482,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -6562,8 +6539,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -6724,9 +6701,9 @@ longresume:
 	JMP          longback
 
 // func QuantizePacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked4F16AVX512(SB), $720-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizePacked4F16AVX512(SB), $3056-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -6747,42 +6724,51 @@ TEXT ·QuantizePacked4F16AVX512(SB), $720-64
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
 	VBROADCASTSS constantsAVX512<>+88(SB), Z9
 	VBROADCASTSS constantsAVX512<>+92(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1352(SP)
+	LEAQ  720(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -6809,7 +6795,7 @@ groupfirst:
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -6851,12 +6837,12 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -6902,9 +6888,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -6912,7 +6898,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -6954,110 +6940,112 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1344(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 980(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXSB      Z13, Z5, Z5
+	VPMINSB      Z11, Z5, Z5
+	VPANDD       Z8, Z5, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         1312(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1320(SP), R13
+	XORL         AX, AX
+	CMPQ         1328(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1304(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1344(SP)
+	JLT          groupmet
+	CMPQ         R15, 1336(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -7124,24 +7112,7 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -7153,7 +7124,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+56(FP), CX
@@ -7329,18 +7300,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -7406,8 +7377,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -7451,18 +7422,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -7528,8 +7499,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -7573,13 +7544,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1368(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -7649,10 +7623,12 @@ laneback:
 	MOVQ  696(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1368(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -7705,8 +7681,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -7725,59 +7701,13 @@ grouplast:
 	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	ADDQ       $+128, DX
-	SUBQ       $+64, R9
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 712(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 672(SP)
@@ -7787,8 +7717,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 680(SP)
 	LEAQ 32(SP), DX
-	MOVQ R9, 704(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -7801,18 +7730,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 680(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 704(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1360(SP)
+	MOVQ 1352(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1376(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1376(SP), BX
+	LEAQ 2216(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2216(SP), R8
+	MOVQ $+64, 1344(SP)
+	MOVQ 1360(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1360(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1632(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2208(SP)
+	LEAQ 1632(SP), BX
+	LEAQ 2472(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3048(SP)
+	LEAQ 2472(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1368(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2208(SP), BX
+	MOVQ 3048(SP), R8
+	MOVQ 1360(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -7913,8 +7883,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -7964,8 +7934,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -8102,9 +8072,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), $992-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), $4160-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -8126,44 +8096,53 @@ TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), $992-72
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
 	VBROADCASTSS constantsAVX512<>+88(SB), Z9
 	VBROADCASTSS constantsAVX512<>+92(SB), Z8
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1616(SP)
+	LEAQ  984(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -8190,7 +8169,7 @@ groupfirst:
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -8234,12 +8213,12 @@ groupahead:
 	VMOVAPS      Z2, Z3
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -8290,9 +8269,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -8302,7 +8281,7 @@ groupturned:
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -8346,120 +8325,123 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R9), Z5
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z5, Z0
-	VCVTPH2PS    (DX), Z1
-	VMULPS       Z7, Z1, Z2
-	VFNMADD231PS Z6, Z2, Z1
-	VFMADD231PS  Z7, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z5, Z1
-	VCVTPH2PS    32(DX), Z3
-	VMULPS       Z7, Z3, Z4
-	VFNMADD231PS Z6, Z4, Z3
-	VFMADD231PS  Z7, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z5, Z1
-	VCVTPH2PS    64(DX), Z3
-	VMULPS       Z7, Z3, Z4
-	VFNMADD231PS Z6, Z4, Z3
-	VFMADD231PS  Z7, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z5, Z3
-	VCVTPH2PS    96(DX), Z16
-	VMULPS       Z7, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VFMADD231PS  Z7, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z9, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1608(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1244(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z7
+	VFNMADD231PS Z3, Z7, Z0
+	VFMADD231PS  Z5, Z0, Z7
+	VCVTPS2DQ    Z7, Z7
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z16
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z7, Z7
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z7, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z16
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z17, Z17
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z17, Z3
+	VPMINSW      Z17, Z7, Z7
+	VPCMPEQW     Z10, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	ADDQ         1576(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1584(SP), R13
+	XORL         AX, AX
+	CMPQ         1592(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1568(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1608(SP)
+	JLT          groupmet
+	CMPQ         R15, 1600(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1244(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
@@ -8530,25 +8512,7 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -8562,7 +8526,7 @@ longs:
 	VMULPS       Z7, Z1, Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+64(FP), CX
@@ -8745,18 +8709,18 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -8829,8 +8793,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -8881,18 +8845,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -8967,8 +8931,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -9021,13 +8985,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1632(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -9107,10 +9074,12 @@ laneback:
 	MOVQ  960(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1632(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -9165,8 +9134,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -9187,62 +9156,13 @@ grouplast:
 	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	ADDQ       $+128, DX
-	SUBQ       $+64, R10
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 976(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 928(SP)
@@ -9252,8 +9172,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 936(SP)
 	LEAQ 32(SP), DX
-	MOVQ R10, 968(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -9266,19 +9185,69 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 936(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 968(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1624(SP)
+	MOVQ 1616(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1640(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1640(SP), BX
+	LEAQ 2480(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2480(SP), R8
+	LEAQ 3320(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3320(SP), R9
+	MOVQ $+64, 1608(SP)
+	MOVQ 1624(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1244(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1624(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2472(SP)
+	LEAQ 1896(SP), BX
+	LEAQ 2736(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3312(SP)
+	LEAQ 2736(SP), R8
+	LEAQ 3576(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4152(SP)
+	LEAQ 3576(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1632(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2472(SP), BX
+	MOVQ 3312(SP), R8
+	MOVQ 4152(SP), R9
+	MOVQ 1624(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -9388,8 +9357,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -9448,8 +9417,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -9613,9 +9582,9 @@ longresume:
 	JMP          longback
 
 // func QuantizePacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked2F16AVX512(SB), $704-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizePacked2F16AVX512(SB), $3040-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -9637,42 +9606,51 @@ TEXT ·QuantizePacked2F16AVX512(SB), $704-64
 	VBROADCASTSS constantsAVX512<>+96(SB), Z9
 	VBROADCASTSS constantsAVX512<>+100(SB), Z8
 	VBROADCASTSS constantsAVX512<>+104(SB), Z7
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1336(SP)
+	LEAQ  704(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -9699,7 +9677,7 @@ groupfirst:
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -9742,12 +9720,12 @@ groupahead:
 	VMOVAPS      Z2, Z3
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -9794,9 +9772,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -9804,7 +9782,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -9847,111 +9825,113 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1328(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 964(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VCVTPH2PS    (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXSB      Z13, Z5, Z5
+	VPMINSB      Z11, Z5, Z5
+	VPANDD       Z8, Z5, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         1296(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1304(SP), R13
+	XORL         AX, AX
+	CMPQ         1312(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1288(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1328(SP)
+	JLT          groupmet
+	CMPQ         R15, 1320(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 964(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	MOVQ         $-1, AX
@@ -10019,24 +9999,7 @@ grouptailnarrow:
 	SHRQ       $0x02, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -10048,7 +10011,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z6, Z1, Z5
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+56(FP), CX
@@ -10227,18 +10190,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -10305,8 +10268,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -10351,18 +10314,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -10429,8 +10392,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -10475,13 +10438,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1352(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -10552,10 +10518,12 @@ laneback:
 	MOVQ  680(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1352(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -10609,8 +10577,8 @@ groupstream:
 	VMOVNTPS     X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -10630,59 +10598,13 @@ grouplast:
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	ADDQ       $+128, DX
-	SUBQ       $+64, R9
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 696(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 656(SP)
@@ -10692,8 +10614,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 664(SP)
 	LEAQ 16(SP), DX
-	MOVQ R9, 688(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -10706,18 +10627,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 664(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 688(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1344(SP)
+	MOVQ 1336(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1360(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1360(SP), BX
+	LEAQ 2200(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2200(SP), R8
+	MOVQ $+64, 1328(SP)
+	MOVQ 1344(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 964(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1344(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1616(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2192(SP)
+	LEAQ 1616(SP), BX
+	LEAQ 2456(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3032(SP)
+	LEAQ 2456(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1352(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2192(SP), BX
+	MOVQ 3032(SP), R8
+	MOVQ 1344(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -10820,8 +10782,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -10872,8 +10834,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -11011,9 +10973,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeZeroPointPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), $976-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), $4144-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip, Z0 zeroPoint, Z4 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -11036,44 +10998,53 @@ TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), $976-72
 	VBROADCASTSS constantsAVX512<>+96(SB), Z9
 	VBROADCASTSS constantsAVX512<>+100(SB), Z8
 	VBROADCASTSS constantsAVX512<>+104(SB), Z7
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R11, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R11
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R10, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1600(SP)
+	LEAQ  968(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z4
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -11100,7 +11071,7 @@ groupfirst:
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z2
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -11145,12 +11116,12 @@ groupahead:
 	VMOVAPS      Z16, Z2
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -11202,9 +11173,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -11214,7 +11185,7 @@ groupturned:
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z4
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -11259,121 +11230,124 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R9), Z4
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1592(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1228(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z4, Z0
-	VCVTPH2PS    (DX), Z1
-	VMULPS       Z6, Z1, Z2
-	VFNMADD231PS Z5, Z2, Z1
-	VFMADD231PS  Z6, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z4, Z1
-	VCVTPH2PS    32(DX), Z3
-	VMULPS       Z6, Z3, Z16
-	VFNMADD231PS Z5, Z16, Z3
-	VFMADD231PS  Z6, Z3, Z16
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z4, Z1
-	VCVTPH2PS    64(DX), Z3
-	VMULPS       Z6, Z3, Z16
-	VFNMADD231PS Z5, Z16, Z3
-	VFMADD231PS  Z6, Z3, Z16
-	VCVTPS2DQ    Z16, Z16
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z4, Z3
-	VCVTPH2PS    96(DX), Z17
-	VMULPS       Z6, Z17, Z18
-	VFNMADD231PS Z5, Z18, Z17
-	VFMADD231PS  Z6, Z17, Z18
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z17
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z17, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z16, Z16
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z1, Z16, Z1
-	VPMINSW      Z16, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z17
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z17, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z18, Z18
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z18, Z3
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z10, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z9, Z1, Z1
-	VPMADDWD     Z7, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (SI)
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMADDWD     Z7, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         1560(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1568(SP), R13
+	XORL         AX, AX
+	CMPQ         1576(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1552(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1592(SP)
+	JLT          groupmet
+	CMPQ         R15, 1584(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1228(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
@@ -11445,25 +11419,7 @@ grouptailnarrow:
 	SHRQ       $0x02, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -11477,7 +11433,7 @@ longs:
 	VMULPS       Z6, Z1, Z5
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z4
-	MOVQ         R11, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+64(FP), CX
@@ -11663,18 +11619,18 @@ longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -11748,8 +11704,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -11801,18 +11757,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -11888,8 +11844,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -11943,13 +11899,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1616(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -12030,10 +11989,12 @@ laneback:
 	MOVQ  944(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1616(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -12089,8 +12050,8 @@ groupstream:
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -12112,62 +12073,13 @@ grouplast:
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	ADDQ       $+128, DX
-	SUBQ       $+64, R10
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 960(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 912(SP)
@@ -12177,8 +12089,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 920(SP)
 	LEAQ 16(SP), DX
-	MOVQ R10, 952(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -12191,19 +12102,69 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 920(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 952(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1608(SP)
+	MOVQ 1600(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1624(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1624(SP), BX
+	LEAQ 2464(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2464(SP), R8
+	LEAQ 3304(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3304(SP), R9
+	MOVQ $+64, 1592(SP)
+	MOVQ 1608(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1228(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1608(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1880(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2456(SP)
+	LEAQ 1880(SP), BX
+	LEAQ 2720(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3296(SP)
+	LEAQ 2720(SP), R8
+	LEAQ 3560(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4136(SP)
+	LEAQ 3560(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1616(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2456(SP), BX
+	MOVQ 3296(SP), R8
+	MOVQ 4136(SP), R9
+	MOVQ 1608(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -12315,8 +12276,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -12376,8 +12337,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+16, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 

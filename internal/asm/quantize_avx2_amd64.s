@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeWholeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeWholeInt8AVX2(SB), $464-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeWholeInt8AVX2(SB), $1680-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
 	// vector registers in use at once: 10
@@ -17,26 +17,35 @@ TEXT ·QuantizeWholeInt8AVX2(SB), $464-56
 	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -76,106 +85,108 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y13, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y13, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
 	VPCMPEQW     Y15, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         768(SP), R15
+	MOVQ         R15, R13
+	SUBQ         776(SP), R13
+	XORL         AX, AX
+	CMPQ         784(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         760(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 800(SP)
+	JLT          groupmet
+	CMPQ         R15, 792(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	MOVQ         SI, 416(SP)
@@ -185,38 +196,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 424(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 448(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  424(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  448(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -263,13 +257,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -335,10 +332,12 @@ laneback:
 	MOVQ  440(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -387,8 +386,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -397,64 +396,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X11
-	VPBROADCASTD X11, Y11
-	VMOVDQU      constantsAVX2<>+36(SB), Y10
-	VPCMPGTD     Y11, Y10, Y11
-	VBROADCASTSS 4(R8), Y10
-	VBLENDVPS    Y11, Y10, Y13, Y13
-	VBROADCASTSS 4(BX), Y10
-	VBLENDVPS    Y11, Y10, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -497,8 +489,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -548,13 +540,13 @@ rare:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -608,9 +600,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeInt8AVX2(SB), $464-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeInt8AVX2(SB), $1680-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table
 	// per group: Y9 scale, Y8 recip
 	// vector registers in use at once: 14
@@ -628,26 +620,35 @@ TEXT ·QuantizeInt8AVX2(SB), $464-64
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
 	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -689,108 +690,110 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
 	VPCMPEQW     Y10, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VPMAXSB      Y13, Y5, Y5
+	VPMINSB      Y11, Y5, Y5
+	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         768(SP), R15
+	MOVQ         R15, R13
+	SUBQ         776(SP), R13
+	XORL         AX, AX
+	CMPQ         784(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         760(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 800(SP)
+	JLT          groupmet
+	CMPQ         R15, 792(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	MOVQ         SI, 416(SP)
@@ -800,38 +803,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 424(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 448(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  424(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  448(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -880,13 +866,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -954,10 +943,12 @@ laneback:
 	MOVQ  440(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1008,8 +999,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -1018,64 +1009,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X7
-	VPBROADCASTD X7, Y7
-	VMOVDQU      constantsAVX2<>+36(SB), Y6
-	VPCMPGTD     Y7, Y6, Y7
-	VBROADCASTSS 4(R8), Y6
-	VBLENDVPS    Y7, Y6, Y9, Y9
-	VBROADCASTSS 4(BX), Y6
-	VBLENDVPS    Y7, Y6, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1120,8 +1104,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1229,9 +1213,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeZeroPointInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointInt8AVX2(SB), $608-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeZeroPointInt8AVX2(SB), $2240-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
 	// loaded at each use: 0x80008000
@@ -1250,28 +1234,37 @@ TEXT ·QuantizeZeroPointInt8AVX2(SB), $608-72
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 944(SP)
+	LEAQ  600(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1316,119 +1309,122 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y8, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y8, Y1
-	VMOVUPS      32(DX), Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y8, Y1
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y8, Y3
-	VMOVUPS      96(DX), Y5
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y9, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 936(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 732(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y7, Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	ADDQ         904(SP), R15
+	MOVQ         R15, R13
+	SUBQ         912(SP), R13
+	XORL         AX, AX
+	CMPQ         920(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         896(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+32, DI
+	CMPQ         DI, 936(SP)
+	JLT          groupmet
+	CMPQ         R15, 928(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -1440,39 +1436,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 552(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R10, 584(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  552(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  584(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 544(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 552(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -1529,13 +1507,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 960(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1614,10 +1595,12 @@ laneback:
 	MOVQ  576(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 960(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1671,8 +1654,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -1681,148 +1664,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y9, Y9
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 952(SP)
+	MOVQ 944(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 968(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 968(SP), BX
+	LEAQ 1392(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1392(SP), R8
+	LEAQ 1816(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1816(SP), R9
+	MOVQ $+32, 936(SP)
+	MOVQ 952(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 952(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1096(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1384(SP)
+	LEAQ 1096(SP), BX
+	LEAQ 1520(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1808(SP)
+	LEAQ 1520(SP), R8
+	LEAQ 1944(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2232(SP)
+	LEAQ 1944(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 960(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1384(SP), BX
+	MOVQ 1808(SP), R8
+	MOVQ 2232(SP), R9
+	MOVQ 952(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1875,8 +1777,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2009,13 +1911,13 @@ rare:
 	JMP          groupback
 
 // func QuantizeMinvalInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalInt8AVX2(SB), $608-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeMinvalInt8AVX2(SB), $2240-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: minval, 0x80008000
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -2030,26 +1932,35 @@ TEXT ·QuantizeMinvalInt8AVX2(SB), $608-72
 	VPACKSSDW    Y11, Y11, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y13, Y10
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 944(SP)
+	LEAQ  600(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2102,74 +2013,87 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 936(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 732(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y3, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VMOVUPS      32(DX), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y9, Y2, Y2
-	VMULPS       Y8, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VFMADD231PS  Y8, Y2, Y3
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y7
+	VPERMPS      Y6, Y3, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y5, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y9, Y2, Y2
-	VMULPS       Y8, Y2, Y4
-	VFNMADD231PS Y7, Y4, Y2
-	VFMADD231PS  Y8, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(R15), Y5
+	VPERMPS      Y2, Y5, Y7
+	VPERMPS      Y4, Y5, Y8
+	VPERMPS      Y6, Y5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VMULPS       Y8, Y3, Y5
+	VFNMADD231PS Y7, Y5, Y3
+	VFMADD231PS  Y8, Y3, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(R15), Y7
+	VPERMPS      Y2, Y7, Y2
+	VPERMPS      Y4, Y7, Y4
+	VPERMPS      Y6, Y7, Y6
+	VSUBPS       Y6, Y3, Y3
+	VMULPS       Y4, Y3, Y6
+	VFNMADD231PS Y2, Y6, Y3
+	VFMADD231PS  Y4, Y3, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPMINSW      Y5, Y1, Y1
+	VPCMPEQW     Y3, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
@@ -2180,39 +2104,33 @@ groupmeet3:
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         904(SP), R15
+	MOVQ         R15, R13
+	SUBQ         912(SP), R13
+	XORL         AX, AX
+	CMPQ         920(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         896(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 936(SP)
+	JLT          groupmet
+	CMPQ         R15, 928(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	MOVQ         SI, 544(SP)
@@ -2222,39 +2140,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 552(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R10, 584(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  552(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  584(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 544(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 552(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -2315,13 +2215,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 960(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2402,10 +2305,12 @@ laneback:
 	MOVQ  576(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 960(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2467,8 +2372,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -2477,69 +2382,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X6
-	VPBROADCASTD X6, Y6
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
-	VPCMPGTD     Y6, Y5, Y6
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y6, Y5, Y9, Y9
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y6, Y5, Y8, Y8
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y6, Y5, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-7
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 952(SP)
+	MOVQ 944(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 968(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 968(SP), BX
+	LEAQ 1392(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1392(SP), R8
+	LEAQ 1816(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1816(SP), R9
+	MOVQ $+32, 936(SP)
+	MOVQ 952(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 952(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1096(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1384(SP)
+	LEAQ 1096(SP), BX
+	LEAQ 1520(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1808(SP)
+	LEAQ 1520(SP), R8
+	LEAQ 1944(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2232(SP)
+	LEAQ 1944(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 960(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1384(SP), BX
+	MOVQ 1808(SP), R8
+	MOVQ 2232(SP), R9
+	MOVQ 952(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -2596,8 +2499,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2722,9 +2625,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeUint8AVX2(SB), $464-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeUint8AVX2(SB), $1680-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y10 0x80008000, Y14 table
 	// per group: Y9 scale, Y8 recip
 	// vector registers in use at once: 14
@@ -2742,26 +2645,35 @@ TEXT ·QuantizeUint8AVX2(SB), $464-64
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
 	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2803,108 +2715,110 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
 	VPCMPEQW     Y10, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VPACKUSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VPMAXUB      Y13, Y5, Y5
+	VPMINUB      Y11, Y5, Y5
+	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         768(SP), R15
+	MOVQ         R15, R13
+	SUBQ         776(SP), R13
+	XORL         AX, AX
+	CMPQ         784(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         760(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 800(SP)
+	JLT          groupmet
+	CMPQ         R15, 792(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	MOVQ         SI, 416(SP)
@@ -2914,38 +2828,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 424(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 448(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  424(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  448(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -2994,13 +2891,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3068,10 +2968,12 @@ laneback:
 	MOVQ  440(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3122,8 +3024,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -3132,64 +3034,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X7
-	VPBROADCASTD X7, Y7
-	VMOVDQU      constantsAVX2<>+36(SB), Y6
-	VPCMPGTD     Y7, Y6, Y7
-	VBROADCASTSS 4(R8), Y6
-	VBLENDVPS    Y7, Y6, Y9, Y9
-	VBROADCASTSS 4(BX), Y6
-	VBLENDVPS    Y7, Y6, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -3234,8 +3129,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -3343,9 +3238,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeZeroPointUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointUint8AVX2(SB), $608-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeZeroPointUint8AVX2(SB), $2240-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
 	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
 	// loaded at each use: 0x80008000
@@ -3364,28 +3259,37 @@ TEXT ·QuantizeZeroPointUint8AVX2(SB), $608-72
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 944(SP)
+	LEAQ  600(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3430,119 +3334,122 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y8, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y8, Y1
-	VMOVUPS      32(DX), Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y8, Y1
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y8, Y3
-	VMOVUPS      96(DX), Y5
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y9, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 936(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 732(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y7, Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	ADDQ         904(SP), R15
+	MOVQ         R15, R13
+	SUBQ         912(SP), R13
+	XORL         AX, AX
+	CMPQ         920(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         896(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+32, DI
+	CMPQ         DI, 936(SP)
+	JLT          groupmet
+	CMPQ         R15, 928(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -3554,39 +3461,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 552(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R10, 584(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  552(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  584(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 544(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 552(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -3643,13 +3532,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 960(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3728,10 +3620,12 @@ laneback:
 	MOVQ  576(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 960(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3785,8 +3679,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -3795,148 +3689,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y9, Y9
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 952(SP)
+	MOVQ 944(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 968(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 968(SP), BX
+	LEAQ 1392(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1392(SP), R8
+	LEAQ 1816(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1816(SP), R9
+	MOVQ $+32, 936(SP)
+	MOVQ 952(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 952(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1096(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1384(SP)
+	LEAQ 1096(SP), BX
+	LEAQ 1520(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1808(SP)
+	LEAQ 1520(SP), R8
+	LEAQ 1944(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2232(SP)
+	LEAQ 1944(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 960(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1384(SP), BX
+	MOVQ 1808(SP), R8
+	MOVQ 2232(SP), R9
+	MOVQ 952(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -3989,8 +3802,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -4123,13 +3936,13 @@ rare:
 	JMP          groupback
 
 // func QuantizeMinvalUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalUint8AVX2(SB), $608-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeMinvalUint8AVX2(SB), $2240-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowU8, Y0 Narrow16, Y10 NarrowU8, Y13 table
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: minval, 0x80008000
-	// vector registers in use at once: 16
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -4144,26 +3957,35 @@ TEXT ·QuantizeMinvalUint8AVX2(SB), $608-72
 	VPACKSSDW    Y11, Y11, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y13, Y10
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 944(SP)
+	LEAQ  600(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4216,74 +4038,87 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 936(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 732(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y3, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VMOVUPS      32(DX), Y0
-	VSUBPS       Y9, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y9, Y2, Y2
-	VMULPS       Y8, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VFMADD231PS  Y8, Y2, Y3
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y7
+	VPERMPS      Y6, Y3, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y5, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y9, Y2, Y2
-	VMULPS       Y8, Y2, Y4
-	VFNMADD231PS Y7, Y4, Y2
-	VFMADD231PS  Y8, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(R15), Y5
+	VPERMPS      Y2, Y5, Y7
+	VPERMPS      Y4, Y5, Y8
+	VPERMPS      Y6, Y5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VMULPS       Y8, Y3, Y5
+	VFNMADD231PS Y7, Y5, Y3
+	VFMADD231PS  Y8, Y3, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(R15), Y7
+	VPERMPS      Y2, Y7, Y2
+	VPERMPS      Y4, Y7, Y4
+	VPERMPS      Y6, Y7, Y6
+	VSUBPS       Y6, Y3, Y3
+	VMULPS       Y4, Y3, Y6
+	VFNMADD231PS Y2, Y6, Y3
+	VFMADD231PS  Y4, Y3, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPMINSW      Y5, Y1, Y1
+	VPCMPEQW     Y3, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
@@ -4294,39 +4129,33 @@ groupmeet3:
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         904(SP), R15
+	MOVQ         R15, R13
+	SUBQ         912(SP), R13
+	XORL         AX, AX
+	CMPQ         920(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         896(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 936(SP)
+	JLT          groupmet
+	CMPQ         R15, 928(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	MOVQ         SI, 544(SP)
@@ -4336,39 +4165,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 552(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R10, 584(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  552(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  584(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 544(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 552(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -4429,13 +4240,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 960(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -4516,10 +4330,12 @@ laneback:
 	MOVQ  576(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 960(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4581,8 +4397,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4591,69 +4407,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X6
-	VPBROADCASTD X6, Y6
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
-	VPCMPGTD     Y6, Y5, Y6
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y6, Y5, Y9, Y9
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y6, Y5, Y8, Y8
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y6, Y5, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-7
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 952(SP)
+	MOVQ 944(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 968(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 968(SP), BX
+	LEAQ 1392(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1392(SP), R8
+	LEAQ 1816(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1816(SP), R9
+	MOVQ $+32, 936(SP)
+	MOVQ 952(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 952(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1096(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1384(SP)
+	LEAQ 1096(SP), BX
+	LEAQ 1520(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1808(SP)
+	LEAQ 1520(SP), R8
+	LEAQ 1944(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2232(SP)
+	LEAQ 1944(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 960(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1384(SP), BX
+	MOVQ 1808(SP), R8
+	MOVQ 2232(SP), R9
+	MOVQ 952(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -4710,8 +4524,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -4836,9 +4650,9 @@ rare:
 	JMP          groupback
 
 // func QuantizePacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizePacked4AVX2(SB), $448-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizePacked4AVX2(SB), $1664-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table, Y9 0x10011001, Y8 0xf0f0f0f
 	// per group: Y7 scale, Y6 recip
 	// vector registers in use at once: 16
@@ -4856,28 +4670,37 @@ TEXT ·QuantizePacked4AVX2(SB), $448-64
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
 	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VBROADCASTSS constantsAVX2<>+76(SB), Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 792(SP)
+	LEAQ  448(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4923,112 +4746,114 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 784(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 580(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y6, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
 	VPCMPEQW     Y10, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VPMAXSB      Y13, Y5, Y5
+	VPMINSB      Y11, Y5, Y5
+	VPAND        Y8, Y5, Y0
 	VPMADDUBSW   Y9, Y0, Y0
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         752(SP), R15
+	MOVQ         R15, R13
+	SUBQ         760(SP), R13
+	XORL         AX, AX
+	CMPQ         768(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         744(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 784(SP)
+	JLT          groupmet
+	CMPQ         R15, 776(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
 	MOVQ         SI, 400(SP)
@@ -5038,40 +4863,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 408(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R9, 432(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  408(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  432(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 400(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 408(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -5124,13 +4932,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 808(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -5202,10 +5013,12 @@ laneback:
 	MOVQ  424(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 808(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5260,8 +5073,8 @@ groupstream:
 	VMOVNTPS     X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -5270,64 +5083,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
-	VPCMPGTD     Y5, Y4, Y5
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y5, Y4, Y7, Y7
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y5, Y4, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 800(SP)
+	MOVQ 792(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 816(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 816(SP), BX
+	LEAQ 1240(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1240(SP), R8
+	MOVQ $+32, 784(SP)
+	MOVQ 800(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 800(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 944(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1232(SP)
+	LEAQ 944(SP), BX
+	LEAQ 1368(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1656(SP)
+	LEAQ 1368(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 808(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1232(SP), BX
+	MOVQ 1656(SP), R8
+	MOVQ 800(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -5376,8 +5182,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -5489,9 +5295,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeZeroPointPacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked4AVX2(SB), $592-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeZeroPointPacked4AVX2(SB), $2224-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
 	// loaded at each use: 0x80008000, 0x10011001, 0xf0f0f0f
@@ -5510,28 +5316,37 @@ TEXT ·QuantizeZeroPointPacked4AVX2(SB), $592-72
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 928(SP)
+	LEAQ  584(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5571,8 +5386,8 @@ grouploop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -5582,125 +5397,128 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 920(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y8, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y8, Y1
-	VMOVUPS      32(DX), Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y8, Y1
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y8, Y3
-	VMOVUPS      96(DX), Y5
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y9, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
+	VPADDSW      Y1, Y7, Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPAND        Y2, Y1, Y3
+	VPMADDUBSW   Y0, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         888(SP), R15
+	MOVQ         R15, R13
+	SUBQ         896(SP), R13
+	XORL         AX, AX
+	CMPQ         904(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         880(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 920(SP)
+	JLT          groupmet
+	CMPQ         R15, 912(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -5712,41 +5530,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 536(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R10, 568(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  536(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  568(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 528(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 536(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -5795,8 +5595,8 @@ short2loop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -5809,13 +5609,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 944(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -5868,8 +5671,8 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VPAND        Y1, Y3, Y2
 	VPMADDUBSW   Y0, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -5900,10 +5703,12 @@ laneback:
 	MOVQ  560(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 944(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5954,8 +5759,8 @@ groupstream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -5963,8 +5768,8 @@ groupstream:
 	VMOVNTPS     X3, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -5973,148 +5778,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y9, Y9
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 936(SP)
+	MOVQ 928(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 952(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 952(SP), BX
+	LEAQ 1376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1376(SP), R8
+	LEAQ 1800(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1800(SP), R9
+	MOVQ $+32, 920(SP)
+	MOVQ 936(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 936(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1080(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1368(SP)
+	LEAQ 1080(SP), BX
+	LEAQ 1504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1792(SP)
+	LEAQ 1504(SP), R8
+	LEAQ 1928(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2216(SP)
+	LEAQ 1928(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 944(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1368(SP), BX
+	MOVQ 1792(SP), R8
+	MOVQ 2216(SP), R9
+	MOVQ 936(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -6161,8 +5885,8 @@ short2stream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -6173,8 +5897,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -6292,8 +6016,8 @@ rare:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -6313,9 +6037,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeMinvalPacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked4AVX2(SB), $592-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeMinvalPacked4AVX2(SB), $2224-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y12 NarrowS8, Y14 table, Y11 0xf0f0f0f
 	// per group: Y10 scale, Y9 recip, Y8 minval
 	// loaded at each use: 0x80008000, 0x10011001
@@ -6334,28 +6058,37 @@ TEXT ·QuantizeMinvalPacked4AVX2(SB), $592-72
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+80(SB), Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y11
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 928(SP)
+	LEAQ  584(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6399,7 +6132,7 @@ grouploop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y11, Y0, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -6409,74 +6142,87 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 920(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y3, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VMOVUPS      32(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y7
+	VPERMPS      Y6, Y3, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y5, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y15, Y1, Y0
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(R15), Y5
+	VPERMPS      Y2, Y5, Y7
+	VPERMPS      Y4, Y5, Y8
+	VPERMPS      Y6, Y5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VMULPS       Y8, Y3, Y5
+	VFNMADD231PS Y7, Y5, Y3
+	VFMADD231PS  Y8, Y3, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(R15), Y7
+	VPERMPS      Y2, Y7, Y2
+	VPERMPS      Y4, Y7, Y4
+	VPERMPS      Y6, Y7, Y6
+	VSUBPS       Y6, Y3, Y3
+	VMULPS       Y4, Y3, Y6
+	VFNMADD231PS Y2, Y6, Y3
+	VFMADD231PS  Y4, Y3, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y15, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPMINSW      Y5, Y1, Y1
+	VPCMPEQW     Y3, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
@@ -6484,7 +6230,7 @@ groupmeet3:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y11, Y0, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -6492,39 +6238,33 @@ groupmeet3:
 	VMOVUPS      X2, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         888(SP), R15
+	MOVQ         R15, R13
+	SUBQ         896(SP), R13
+	XORL         AX, AX
+	CMPQ         904(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         880(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 920(SP)
+	JLT          groupmet
+	CMPQ         R15, 912(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
@@ -6535,41 +6275,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 536(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R10, 568(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  536(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  568(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 528(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 536(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -6620,7 +6342,7 @@ short2loop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y11, Y0, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -6633,13 +6355,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 944(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -6694,7 +6419,7 @@ laneloop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y11, Y0, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -6725,10 +6450,12 @@ laneback:
 	MOVQ  560(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 944(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -6783,7 +6510,7 @@ groupstream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y11, Y0, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -6791,8 +6518,8 @@ groupstream:
 	VMOVNTPS     X2, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -6801,69 +6528,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X7
-	VPBROADCASTD X7, Y7
-	VMOVDQU      constantsAVX2<>+36(SB), Y6
-	VPCMPGTD     Y7, Y6, Y7
-	VBROADCASTSS 4(R9), Y6
-	VBLENDVPS    Y7, Y6, Y10, Y10
-	VBROADCASTSS 4(R8), Y6
-	VBLENDVPS    Y7, Y6, Y9, Y9
-	VBROADCASTSS 4(BX), Y6
-	VBLENDVPS    Y7, Y6, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-7
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 936(SP)
+	MOVQ 928(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 952(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 952(SP), BX
+	LEAQ 1376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1376(SP), R8
+	LEAQ 1800(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1800(SP), R9
+	MOVQ $+32, 920(SP)
+	MOVQ 936(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 936(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1080(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1368(SP)
+	LEAQ 1080(SP), BX
+	LEAQ 1504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1792(SP)
+	LEAQ 1504(SP), R8
+	LEAQ 1928(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2216(SP)
+	LEAQ 1928(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 944(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1368(SP), BX
+	MOVQ 1792(SP), R8
+	MOVQ 2216(SP), R9
+	MOVQ 936(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -6912,7 +6637,7 @@ short2stream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y11, Y0, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -6923,8 +6648,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -7081,8 +6806,8 @@ rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -7097,7 +6822,7 @@ rare:
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+80(SB), Y11
+	VBROADCASTSS constantsAVX2<>+48(SB), Y11
 	CMPQ         576(SP), $+3
 	JEQ          laneback
 	MOVQ         544(SP), BX
@@ -7111,9 +6836,9 @@ rare:
 	JMP          groupback
 
 // func QuantizePacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizePacked2AVX2(SB), $448-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizePacked2AVX2(SB), $1664-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table, Y10 0x4010401, Y9 0x3030303, Y8 0x100001
 	// per group: Y7 scale, Y6 recip
 	// loaded at each use: 0x80008000
@@ -7131,29 +6856,38 @@ TEXT ·QuantizePacked2AVX2(SB), $448-64
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10
+	VBROADCASTSS constantsAVX2<>+56(SB), Y9
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 792(SP)
+	LEAQ  448(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7202,75 +6936,83 @@ grouploop:
 groupback:
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 784(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 580(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y6, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
+	VPMINSW      Y6, Y5, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
+	VPACKSSWB    Y6, Y5, Y5
+	VPERMD       Y5, Y14, Y5
+	VPMAXSB      Y13, Y5, Y5
+	VPMINSB      Y11, Y5, Y5
+	VPAND        Y9, Y5, Y0
 	VPMADDUBSW   Y10, Y0, Y0
 	VPMADDWD     Y8, Y0, Y0
 	VPACKUSDW    Y0, Y0, Y0
@@ -7279,38 +7021,32 @@ groupmeet3:
 	VMOVQ        X0, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
+	ADDQ         752(SP), R15
+	MOVQ         R15, R13
+	SUBQ         760(SP), R13
+	XORL         AX, AX
+	CMPQ         768(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         744(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 784(SP)
+	JLT          groupmet
+	CMPQ         R15, 776(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
 	MOVQ         SI, 400(SP)
@@ -7320,40 +7056,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 408(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R9, 432(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	MOVQ  408(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  432(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 400(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 408(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -7409,13 +7128,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 808(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -7490,10 +7212,12 @@ laneback:
 	MOVQ  424(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 808(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -7551,8 +7275,8 @@ groupstream:
 	VMOVQ        X0, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -7561,64 +7285,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+36(SB), Y4
-	VPCMPGTD     Y5, Y4, Y5
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y5, Y4, Y7, Y7
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y5, Y4, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 800(SP)
+	MOVQ 792(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 816(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 816(SP), BX
+	LEAQ 1240(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1240(SP), R8
+	MOVQ $+32, 784(SP)
+	MOVQ 800(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 800(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 944(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1232(SP)
+	LEAQ 944(SP), BX
+	LEAQ 1368(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1656(SP)
+	LEAQ 1368(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 808(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1232(SP), BX
+	MOVQ 1656(SP), R8
+	MOVQ 800(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -7670,8 +7387,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -7785,9 +7502,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeZeroPointPacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked2AVX2(SB), $592-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeZeroPointPacked2AVX2(SB), $2224-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
 	// loaded at each use: 0x80008000, 0x4010401, 0x3030303, 0x100001
@@ -7806,28 +7523,37 @@ TEXT ·QuantizeZeroPointPacked2AVX2(SB), $592-72
 	VPACKSSDW    Y12, Y12, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 928(SP)
+	LEAQ  584(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -7867,9 +7593,9 @@ grouploop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -7881,88 +7607,97 @@ grouploop:
 groupback:
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 920(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y8, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VFMADD231PS  Y10, Y1, Y2
-	VCVTPS2DQ    Y2, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y8, Y1
-	VMOVUPS      32(DX), Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y1, Y0, Y0
-	VPADDSW      Y0, Y2, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y8, Y1
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y10, Y3, Y4
-	VFNMADD231PS Y9, Y4, Y3
-	VFMADD231PS  Y10, Y3, Y4
-	VCVTPS2DQ    Y4, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y8, Y3
-	VMOVUPS      96(DX), Y5
-	VMULPS       Y10, Y5, Y6
-	VFNMADD231PS Y9, Y6, Y5
-	VFMADD231PS  Y10, Y5, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
 	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y4, Y2, Y2
-	VPCMPEQW     Y3, Y2, Y2
-	VPMOVMSKB    Y2, AX
+	VPADDSW      Y1, Y7, Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VPAND        Y2, Y1, Y4
+	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
 	VPERMQ       $0x08, Y4, Y4
@@ -7970,39 +7705,33 @@ groupmeet3:
 	VMOVQ        X4, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
+	ADDQ         888(SP), R15
+	MOVQ         R15, R13
+	SUBQ         896(SP), R13
+	XORL         AX, AX
+	CMPQ         904(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         880(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 920(SP)
+	JLT          groupmet
+	CMPQ         R15, 912(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -8014,41 +7743,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 536(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R10, 568(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	MOVQ  536(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  568(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 528(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 536(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -8097,9 +7808,9 @@ short2loop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -8114,13 +7825,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 944(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -8173,9 +7887,9 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y1, Y3, Y4
 	VPMADDUBSW   Y0, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -8208,10 +7922,12 @@ laneback:
 	MOVQ  560(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 944(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -8262,9 +7978,9 @@ groupstream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -8274,8 +7990,8 @@ groupstream:
 	VMOVQ        X4, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -8284,148 +8000,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+36(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+36(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+36(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y9, Y9
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 936(SP)
+	MOVQ 928(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 952(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 952(SP), BX
+	LEAQ 1376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1376(SP), R8
+	LEAQ 1800(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1800(SP), R9
+	MOVQ $+32, 920(SP)
+	MOVQ 936(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 936(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1080(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1368(SP)
+	LEAQ 1080(SP), BX
+	LEAQ 1504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1792(SP)
+	LEAQ 1504(SP), R8
+	LEAQ 1928(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2216(SP)
+	LEAQ 1928(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 944(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1368(SP), BX
+	MOVQ 1792(SP), R8
+	MOVQ 2216(SP), R9
+	MOVQ 936(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -8472,9 +8107,9 @@ short2stream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -8487,8 +8122,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -8606,9 +8241,9 @@ rare:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -8630,9 +8265,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeMinvalPacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked2AVX2(SB), $592-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeMinvalPacked2AVX2(SB), $2224-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y0 least, Y0 most, Y15 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y12 NarrowS8, Y14 table, Y11 0x100001
 	// per group: Y10 scale, Y9 recip, Y8 minval
 	// loaded at each use: 0x80008000, 0x4010401, 0x3030303
@@ -8651,28 +8286,37 @@ TEXT ·QuantizeMinvalPacked2AVX2(SB), $592-72
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 928(SP)
+	LEAQ  584(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -8716,8 +8360,8 @@ grouploop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPMADDWD     Y11, Y3, Y3
@@ -8729,74 +8373,87 @@ grouploop:
 groupback:
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 920(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y3, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
 	VCVTPS2DQ    Y1, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VMOVUPS      32(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y7
+	VPERMPS      Y6, Y3, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y5, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
 	VCVTPS2DQ    Y3, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y10, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y15, Y1, Y0
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(R15), Y5
+	VPERMPS      Y2, Y5, Y7
+	VPERMPS      Y4, Y5, Y8
+	VPERMPS      Y6, Y5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VMULPS       Y8, Y3, Y5
+	VFNMADD231PS Y7, Y5, Y3
+	VFMADD231PS  Y8, Y3, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(R15), Y7
+	VPERMPS      Y2, Y7, Y2
+	VPERMPS      Y4, Y7, Y4
+	VPERMPS      Y6, Y7, Y6
+	VSUBPS       Y6, Y3, Y3
+	VMULPS       Y4, Y3, Y6
+	VFNMADD231PS Y2, Y6, Y3
+	VFMADD231PS  Y4, Y3, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y15, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPMINSW      Y5, Y1, Y1
+	VPCMPEQW     Y3, Y1, Y1
 	VPMOVMSKB    Y1, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
@@ -8804,8 +8461,8 @@ groupmeet3:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPMADDWD     Y11, Y3, Y3
@@ -8815,39 +8472,33 @@ groupmeet3:
 	VMOVQ        X3, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
+	ADDQ         888(SP), R15
+	MOVQ         R15, R13
+	SUBQ         896(SP), R13
+	XORL         AX, AX
+	CMPQ         904(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         880(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 920(SP)
+	JLT          groupmet
+	CMPQ         R15, 912(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
@@ -8858,41 +8509,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 536(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R10, 568(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	MOVQ  536(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  568(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 528(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+	MOVQ 536(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -8943,8 +8576,8 @@ short2loop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPMADDWD     Y11, Y3, Y3
@@ -8959,13 +8592,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+8, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 944(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -9020,8 +8656,8 @@ laneloop:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPMADDWD     Y11, Y3, Y3
@@ -9054,10 +8690,12 @@ laneback:
 	MOVQ  560(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 944(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -9112,8 +8750,8 @@ groupstream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPMADDWD     Y11, Y3, Y3
@@ -9123,8 +8761,8 @@ groupstream:
 	VMOVQ        X3, (SI)
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -9133,69 +8771,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X7
-	VPBROADCASTD X7, Y7
-	VMOVDQU      constantsAVX2<>+36(SB), Y6
-	VPCMPGTD     Y7, Y6, Y7
-	VBROADCASTSS 4(R9), Y6
-	VBLENDVPS    Y7, Y6, Y10, Y10
-	VBROADCASTSS 4(R8), Y6
-	VBLENDVPS    Y7, Y6, Y9, Y9
-	VBROADCASTSS 4(BX), Y6
-	VBLENDVPS    Y7, Y6, Y8, Y8
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-7
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 936(SP)
+	MOVQ 928(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 952(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 952(SP), BX
+	LEAQ 1376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1376(SP), R8
+	LEAQ 1800(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1800(SP), R9
+	MOVQ $+32, 920(SP)
+	MOVQ 936(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 936(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1080(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1368(SP)
+	LEAQ 1080(SP), BX
+	LEAQ 1504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1792(SP)
+	LEAQ 1504(SP), R8
+	LEAQ 1928(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2216(SP)
+	LEAQ 1928(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 944(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1368(SP), BX
+	MOVQ 1792(SP), R8
+	MOVQ 2216(SP), R9
+	MOVQ 936(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -9244,8 +8880,8 @@ short2stream:
 	VPERMD       Y0, Y14, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
 	VPAND        Y2, Y0, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPMADDWD     Y11, Y3, Y3
@@ -9258,8 +8894,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+8, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -9416,9 +9052,9 @@ rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
 	VPAND        Y2, Y0, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -9435,7 +9071,7 @@ rare:
 	VPACKSSDW    Y0, Y0, Y0
 	VPACKSSWB    Y0, Y0, Y0
 	VPERMD       Y0, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
 	CMPQ         576(SP), $+3
 	JEQ          laneback
 	MOVQ         544(SP), BX
@@ -9457,19 +9093,11 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000002
 DATA constantsAVX2<>+24(SB)/4, $0x00000006
 DATA constantsAVX2<>+28(SB)/4, $0x00000003
 DATA constantsAVX2<>+32(SB)/4, $0x00000007
-DATA constantsAVX2<>+36(SB)/4, $0x00000000
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
-DATA constantsAVX2<>+44(SB)/4, $0x00000002
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000004
-DATA constantsAVX2<>+56(SB)/4, $0x00000005
-DATA constantsAVX2<>+60(SB)/4, $0x00000006
-DATA constantsAVX2<>+64(SB)/4, $0x00000007
-DATA constantsAVX2<>+68(SB)/4, $0xffffff80
-DATA constantsAVX2<>+72(SB)/4, $0x0000007f
-DATA constantsAVX2<>+76(SB)/4, $0x10011001
-DATA constantsAVX2<>+80(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+84(SB)/4, $0x04010401
-DATA constantsAVX2<>+88(SB)/4, $0x03030303
-DATA constantsAVX2<>+92(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX2<>+36(SB)/4, $0xffffff80
+DATA constantsAVX2<>+40(SB)/4, $0x0000007f
+DATA constantsAVX2<>+44(SB)/4, $0x10011001
+DATA constantsAVX2<>+48(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+52(SB)/4, $0x04010401
+DATA constantsAVX2<>+56(SB)/4, $0x03030303
+DATA constantsAVX2<>+60(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $64

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeWholeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeWholeInt8AVX512(SB), $880-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeWholeInt8AVX512(SB), $3216-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x80008000, Z14 table
 	// per group: Z13 scale, Z12 recip
 	// vector registers in use at once: 10
@@ -17,36 +17,45 @@ TEXT ·QuantizeWholeInt8AVX512(SB), $880-56
 	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -73,7 +82,7 @@ groupfirst:
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z10
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -110,12 +119,12 @@ groupahead:
 	VMOVAPS      Z2, Z10
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -156,9 +165,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -166,7 +175,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -203,105 +212,107 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z13
-	VBROADCASTSS (BX), Z12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VMULPS       Z13, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z13, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VMOVUPS      64(DX), Z0
-	VMULPS       Z13, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z13, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VMOVUPS      128(DX), Z0
-	VMULPS       Z13, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z13, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VMOVUPS      192(DX), Z0
-	VMULPS       Z13, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z13, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z15, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
+	ADDQ         1472(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1480(SP), R13
+	XORL         AX, AX
+	CMPQ         1488(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1464(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1504(SP)
+	JLT          groupmet
+	CMPQ         R15, 1496(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	MOVQ         $-1, AX
@@ -351,32 +362,15 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP       return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -437,8 +431,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -477,18 +471,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -549,8 +543,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -589,13 +583,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -660,10 +657,12 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -711,8 +710,8 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -726,59 +725,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+256, DX
-	SUBQ      $+64, R9
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 872(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z13
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -788,8 +741,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 840(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 864(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -800,18 +752,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 840(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 864(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -849,8 +842,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -895,8 +888,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -1008,9 +1001,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeInt8AVX512(SB), $880-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeInt8AVX512(SB), $3216-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
 	// vector registers in use at once: 14
@@ -1028,36 +1021,45 @@ TEXT ·QuantizeInt8AVX512(SB), $880-64
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -1084,7 +1086,7 @@ groupfirst:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -1123,12 +1125,12 @@ groupahead:
 	VMOVAPS      Z2, Z6
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -1171,9 +1173,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -1181,7 +1183,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1220,107 +1222,109 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VMOVUPS      64(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VMOVUPS      128(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VMOVUPS      192(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXSB      Z13, Z5, Z5
+	VPMINSB      Z11, Z5, Z5
+	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
+	ADDQ         1472(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1480(SP), R13
+	XORL         AX, AX
+	CMPQ         1488(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1464(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1504(SP)
+	JLT          groupmet
+	CMPQ         R15, 1496(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
@@ -1372,32 +1376,15 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP       return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -1460,8 +1447,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -1502,18 +1489,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -1576,8 +1563,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -1618,13 +1605,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1691,10 +1681,12 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1744,8 +1736,8 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -1761,59 +1753,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+256, DX
-	SUBQ      $+64, R9
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 872(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -1823,8 +1769,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 840(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 864(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1835,18 +1780,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 840(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 864(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -1886,8 +1872,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -1934,8 +1920,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -2045,9 +2031,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeZeroPointInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeZeroPointInt8AVX512(SB), $1152-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointInt8AVX512(SB), $4320-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
 	// vector registers in use at once: 16
@@ -2066,38 +2052,47 @@ TEXT ·QuantizeZeroPointInt8AVX512(SB), $1152-72
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1776(SP)
+	LEAQ  1144(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -2124,7 +2119,7 @@ groupfirst:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -2165,12 +2160,12 @@ groupahead:
 	VMOVAPS      Z2, Z5
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -2218,9 +2213,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -2230,7 +2225,7 @@ groupturned:
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -2271,117 +2266,120 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z7, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z9, Z1, Z2
-	VFNMADD231PS Z8, Z2, Z1
-	VFMADD231PS  Z9, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z7, Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z7, Z1
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z7, Z3
-	VMOVUPS      192(DX), Z5
-	VMULPS       Z9, Z5, Z6
-	VFNMADD231PS Z8, Z6, Z5
-	VFMADD231PS  Z9, Z5, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1768(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1404(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z7
+	VFNMADD231PS Z3, Z7, Z0
+	VFMADD231PS  Z5, Z0, Z7
+	VCVTPS2DQ    Z7, Z7
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z8
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z8, Z0, Z9
+	VFNMADD231PS Z5, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPACKSSDW    Z9, Z7, Z7
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z7, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z8
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z8, Z0, Z9
+	VFNMADD231PS Z5, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VCVTPS2DQ    Z9, Z9
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z9, Z9
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z9, Z3
+	VPMINSW      Z9, Z7, Z7
+	VPCMPEQW     Z10, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	ADDQ         1736(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1744(SP), R13
+	XORL         AX, AX
+	CMPQ         1752(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1728(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1768(SP)
+	JLT          groupmet
+	CMPQ         R15, 1760(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
@@ -2437,33 +2435,15 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP       return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -2533,8 +2513,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -2582,18 +2562,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -2665,8 +2645,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -2716,13 +2696,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1792(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2799,10 +2782,12 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1792(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2854,8 +2839,8 @@ groupstream:
 	VMOVNTPS     Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -2873,62 +2858,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+256, DX
-	SUBQ      $+64, R10
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 1136(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -2938,8 +2874,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1096(SP)
 	LEAQ 64(SP), DX
-	MOVQ R10, 1128(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -2950,19 +2885,69 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 1096(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1128(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1784(SP)
+	MOVQ 1776(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1800(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1800(SP), BX
+	LEAQ 2640(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2640(SP), R8
+	LEAQ 3480(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3480(SP), R9
+	MOVQ $+64, 1768(SP)
+	MOVQ 1784(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1784(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2056(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2632(SP)
+	LEAQ 2056(SP), BX
+	LEAQ 2896(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3472(SP)
+	LEAQ 2896(SP), R8
+	LEAQ 3736(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4312(SP)
+	LEAQ 3736(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1792(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2632(SP), BX
+	MOVQ 3472(SP), R8
+	MOVQ 4312(SP), R9
+	MOVQ 1784(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -3009,8 +2994,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -3066,8 +3051,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -3202,9 +3187,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeMinvalInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeMinvalInt8AVX512(SB), $1152-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeMinvalInt8AVX512(SB), $4320-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
 	// vector registers in use at once: 16
@@ -3223,37 +3208,46 @@ TEXT ·QuantizeMinvalInt8AVX512(SB), $1152-72
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
 	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1776(SP)
+	LEAQ  1144(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z6
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -3284,7 +3278,7 @@ groupfirst:
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -3329,12 +3323,12 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -3384,9 +3378,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -3395,7 +3389,7 @@ groupturned:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z6
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3440,72 +3434,85 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1768(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1404(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VMOVUPS      64(DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z8, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z6, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z7
+	VPERMPS      Z6, Z3, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z7, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z8, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z6, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(R15), Z5
+	VPERMPS      Z2, Z5, Z7
+	VPERMPS      Z4, Z5, Z8
+	VPERMPS      Z6, Z5, Z5
+	VSUBPS       Z5, Z3, Z3
+	VMULPS       Z8, Z3, Z5
+	VFNMADD231PS Z7, Z5, Z3
+	VFMADD231PS  Z8, Z3, Z5
+	VCVTPS2DQ    Z5, Z5
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(R15), Z7
+	VPERMPS      Z2, Z7, Z2
+	VPERMPS      Z4, Z7, Z4
+	VPERMPS      Z6, Z7, Z6
+	VSUBPS       Z6, Z3, Z3
+	VMULPS       Z4, Z3, Z6
+	VFNMADD231PS Z2, Z6, Z3
+	VFMADD231PS  Z4, Z3, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPADDSW      Z14, Z5, Z2
+	VPMINSW      Z5, Z1, Z1
 	VPCMPEQW     Z9, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
@@ -3516,39 +3523,33 @@ groupmeet3:
 	VMOVUPS      Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
+	ADDQ         1736(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1744(SP), R13
+	XORL         AX, AX
+	CMPQ         1752(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1728(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1768(SP)
+	JLT          groupmet
+	CMPQ         R15, 1760(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z6
@@ -3607,33 +3608,15 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP       return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
@@ -3707,8 +3690,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -3756,18 +3739,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
@@ -3841,8 +3824,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -3890,13 +3873,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1792(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3975,10 +3961,12 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1792(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4034,8 +4022,8 @@ groupstream:
 	VMOVNTPS     Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4053,62 +4041,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+256, DX
-	SUBQ      $+64, R10
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 1136(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -4118,8 +4057,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1096(SP)
 	LEAQ 64(SP), DX
-	MOVQ R10, 1128(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -4130,19 +4068,69 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 1096(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1128(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1784(SP)
+	MOVQ 1776(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1800(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1800(SP), BX
+	LEAQ 2640(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2640(SP), R8
+	LEAQ 3480(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3480(SP), R9
+	MOVQ $+64, 1768(SP)
+	MOVQ 1784(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1784(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2056(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2632(SP)
+	LEAQ 2056(SP), BX
+	LEAQ 2896(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3472(SP)
+	LEAQ 2896(SP), R8
+	LEAQ 3736(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4312(SP)
+	LEAQ 3736(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1792(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2632(SP), BX
+	MOVQ 3472(SP), R8
+	MOVQ 4312(SP), R9
+	MOVQ 1784(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -4189,8 +4177,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -4244,8 +4232,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -4373,9 +4361,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeUint8AVX512(SB), $880-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeUint8AVX512(SB), $3216-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
 	// vector registers in use at once: 14
@@ -4393,36 +4381,45 @@ TEXT ·QuantizeUint8AVX512(SB), $880-64
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -4449,7 +4446,7 @@ groupfirst:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -4488,12 +4485,12 @@ groupahead:
 	VMOVAPS      Z2, Z6
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -4536,9 +4533,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -4546,7 +4543,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4585,107 +4582,109 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VMOVUPS      64(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VMOVUPS      128(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VMOVUPS      192(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
+	VPACKUSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXUB      Z13, Z5, Z5
+	VPMINUB      Z11, Z5, Z5
+	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
+	ADDQ         1472(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1480(SP), R13
+	XORL         AX, AX
+	CMPQ         1488(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1464(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1504(SP)
+	JLT          groupmet
+	CMPQ         R15, 1496(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
@@ -4737,32 +4736,15 @@ grouptailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP       return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4825,8 +4807,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -4867,18 +4849,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4941,8 +4923,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -4983,13 +4965,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -5056,10 +5041,12 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5109,8 +5096,8 @@ groupstream:
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -5126,59 +5113,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+256, DX
-	SUBQ      $+64, R9
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 872(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -5188,8 +5129,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 840(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 864(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -5200,18 +5140,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 840(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 864(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -5251,8 +5232,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -5299,8 +5280,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -5410,9 +5391,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeZeroPointUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeZeroPointUint8AVX512(SB), $1152-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointUint8AVX512(SB), $4320-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
 	// vector registers in use at once: 16
@@ -5431,38 +5412,47 @@ TEXT ·QuantizeZeroPointUint8AVX512(SB), $1152-72
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1776(SP)
+	LEAQ  1144(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -5489,7 +5479,7 @@ groupfirst:
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -5530,12 +5520,12 @@ groupahead:
 	VMOVAPS      Z2, Z5
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -5583,9 +5573,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -5595,7 +5585,7 @@ groupturned:
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -5636,117 +5626,120 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z7, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z9, Z1, Z2
-	VFNMADD231PS Z8, Z2, Z1
-	VFMADD231PS  Z9, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z7, Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z7, Z1
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z7, Z3
-	VMOVUPS      192(DX), Z5
-	VMULPS       Z9, Z5, Z6
-	VFNMADD231PS Z8, Z6, Z5
-	VFMADD231PS  Z9, Z5, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1768(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1404(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z7
+	VFNMADD231PS Z3, Z7, Z0
+	VFMADD231PS  Z5, Z0, Z7
+	VCVTPS2DQ    Z7, Z7
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z8
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z8, Z0, Z9
+	VFNMADD231PS Z5, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPACKSSDW    Z9, Z7, Z7
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z7, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z8
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z8, Z0, Z9
+	VFNMADD231PS Z5, Z9, Z0
+	VFMADD231PS  Z8, Z0, Z9
+	VCVTPS2DQ    Z9, Z9
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z9, Z9
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z9, Z3
+	VPMINSW      Z9, Z7, Z7
+	VPCMPEQW     Z10, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXUB      Z13, Z1, Z1
+	VPMINUB      Z11, Z1, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	ADDQ         1736(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1744(SP), R13
+	XORL         AX, AX
+	CMPQ         1752(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1728(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1768(SP)
+	JLT          groupmet
+	CMPQ         R15, 1760(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
@@ -5802,33 +5795,15 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP       return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -5898,8 +5873,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -5947,18 +5922,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -6030,8 +6005,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -6081,13 +6056,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1792(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -6164,10 +6142,12 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1792(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -6219,8 +6199,8 @@ groupstream:
 	VMOVNTPS     Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -6238,62 +6218,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+256, DX
-	SUBQ      $+64, R10
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 1136(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -6303,8 +6234,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1096(SP)
 	LEAQ 64(SP), DX
-	MOVQ R10, 1128(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -6315,19 +6245,69 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 1096(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1128(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1784(SP)
+	MOVQ 1776(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1800(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1800(SP), BX
+	LEAQ 2640(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2640(SP), R8
+	LEAQ 3480(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3480(SP), R9
+	MOVQ $+64, 1768(SP)
+	MOVQ 1784(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1784(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2056(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2632(SP)
+	LEAQ 2056(SP), BX
+	LEAQ 2896(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3472(SP)
+	LEAQ 2896(SP), R8
+	LEAQ 3736(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4312(SP)
+	LEAQ 3736(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1792(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2632(SP), BX
+	MOVQ 3472(SP), R8
+	MOVQ 4312(SP), R9
+	MOVQ 1784(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -6374,8 +6354,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -6431,8 +6411,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -6567,9 +6547,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeMinvalUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeMinvalUint8AVX512(SB), $1152-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeMinvalUint8AVX512(SB), $4320-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowU8, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table
 	// per group: Z8 scale, Z7 recip, Z6 minval
 	// vector registers in use at once: 16
@@ -6588,37 +6568,46 @@ TEXT ·QuantizeMinvalUint8AVX512(SB), $1152-72
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
 	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1776(SP)
+	LEAQ  1144(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z6
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -6649,7 +6638,7 @@ groupfirst:
 	VFMADD231PS  Z7, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -6694,12 +6683,12 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -6749,9 +6738,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -6760,7 +6749,7 @@ groupturned:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z6
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -6805,72 +6794,85 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1768(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1404(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VMOVUPS      64(DX), Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z8, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z6, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z7
+	VPERMPS      Z6, Z3, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z7, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z8, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z6, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(R15), Z5
+	VPERMPS      Z2, Z5, Z7
+	VPERMPS      Z4, Z5, Z8
+	VPERMPS      Z6, Z5, Z5
+	VSUBPS       Z5, Z3, Z3
+	VMULPS       Z8, Z3, Z5
+	VFNMADD231PS Z7, Z5, Z3
+	VFMADD231PS  Z8, Z3, Z5
+	VCVTPS2DQ    Z5, Z5
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(R15), Z7
+	VPERMPS      Z2, Z7, Z2
+	VPERMPS      Z4, Z7, Z4
+	VPERMPS      Z6, Z7, Z6
+	VSUBPS       Z6, Z3, Z3
+	VMULPS       Z4, Z3, Z6
+	VFNMADD231PS Z2, Z6, Z3
+	VFMADD231PS  Z4, Z3, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPADDSW      Z14, Z5, Z2
+	VPMINSW      Z5, Z1, Z1
 	VPCMPEQW     Z9, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
@@ -6881,39 +6883,33 @@ groupmeet3:
 	VMOVUPS      Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
+	ADDQ         1736(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1744(SP), R13
+	XORL         AX, AX
+	CMPQ         1752(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1728(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1768(SP)
+	JLT          groupmet
+	CMPQ         R15, 1760(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z6
@@ -6972,33 +6968,15 @@ grouptailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 	LEAQ      (SI)(DI*1), SI
 	LEAQ      (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP       return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
@@ -7072,8 +7050,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -7121,18 +7099,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
@@ -7206,8 +7184,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -7255,13 +7233,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1792(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -7340,10 +7321,12 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1792(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -7399,8 +7382,8 @@ groupstream:
 	VMOVNTPS     Z0, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -7418,62 +7401,13 @@ grouplast:
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
 	ADDQ      $+256, DX
-	SUBQ      $+64, R10
+	SUBQ      $+64, R11
 	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 1136(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -7483,8 +7417,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1096(SP)
 	LEAQ 64(SP), DX
-	MOVQ R10, 1128(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -7495,19 +7428,69 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 1096(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1128(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1784(SP)
+	MOVQ 1776(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1800(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1800(SP), BX
+	LEAQ 2640(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2640(SP), R8
+	LEAQ 3480(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3480(SP), R9
+	MOVQ $+64, 1768(SP)
+	MOVQ 1784(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1784(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2056(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2632(SP)
+	LEAQ 2056(SP), BX
+	LEAQ 2896(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3472(SP)
+	LEAQ 2896(SP), R8
+	LEAQ 3736(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4312(SP)
+	LEAQ 3736(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1792(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2632(SP), BX
+	MOVQ 3472(SP), R8
+	MOVQ 4312(SP), R9
+	MOVQ 1784(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -7554,8 +7537,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -7609,8 +7592,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -7738,9 +7721,9 @@ rare:
 	JMP          groupback
 
 // func QuantizePacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked4AVX512(SB), $848-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizePacked4AVX512(SB), $3184-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 16
@@ -7760,36 +7743,45 @@ TEXT ·QuantizePacked4AVX512(SB), $848-64
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
 	VBROADCASTSS constantsAVX512<>+76(SB), Z9
 	VBROADCASTSS constantsAVX512<>+80(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1480(SP)
+	LEAQ  848(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -7816,7 +7808,7 @@ groupfirst:
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -7858,12 +7850,12 @@ groupahead:
 	VMOVAPS      Z2, Z4
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -7909,9 +7901,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -7919,7 +7911,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -7961,110 +7953,112 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1472(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1108(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VMOVUPS      128(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VMOVUPS      192(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXSB      Z13, Z5, Z5
+	VPMINSB      Z11, Z5, Z5
+	VPANDD       Z8, Z5, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
+	ADDQ         1440(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1448(SP), R13
+	XORL         AX, AX
+	CMPQ         1456(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1432(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1472(SP)
+	JLT          groupmet
+	CMPQ         R15, 1464(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -8127,32 +8121,15 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -8218,8 +8195,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -8263,18 +8240,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -8340,8 +8317,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -8385,13 +8362,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1496(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -8461,10 +8441,12 @@ laneback:
 	MOVQ  824(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1496(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -8517,8 +8499,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -8537,59 +8519,13 @@ grouplast:
 	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	ADDQ       $+256, DX
-	SUBQ       $+64, R9
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 840(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 800(SP)
@@ -8599,8 +8535,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 808(SP)
 	LEAQ 32(SP), DX
-	MOVQ R9, 832(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -8613,18 +8548,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 808(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 832(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1488(SP)
+	MOVQ 1480(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1504(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1504(SP), BX
+	LEAQ 2344(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2344(SP), R8
+	MOVQ $+64, 1472(SP)
+	MOVQ 1488(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1488(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2336(SP)
+	LEAQ 1760(SP), BX
+	LEAQ 2600(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3176(SP)
+	LEAQ 2600(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1496(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2336(SP), BX
+	MOVQ 3176(SP), R8
+	MOVQ 1488(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -8667,8 +8643,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -8718,8 +8694,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -8832,9 +8808,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeZeroPointPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked4AVX512(SB), $1120-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointPacked4AVX512(SB), $4288-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
 	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
 	// vector registers in use at once: 18
@@ -8855,38 +8831,47 @@ TEXT ·QuantizeZeroPointPacked4AVX512(SB), $1120-72
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
 	VBROADCASTSS constantsAVX512<>+76(SB), Z9
 	VBROADCASTSS constantsAVX512<>+80(SB), Z8
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1744(SP)
+	LEAQ  1112(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -8913,7 +8898,7 @@ groupfirst:
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -8957,12 +8942,12 @@ groupahead:
 	VMOVAPS      Z2, Z3
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -9013,9 +8998,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -9025,7 +9010,7 @@ groupturned:
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -9069,120 +9054,123 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R9), Z5
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z5, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z7, Z1, Z2
-	VFNMADD231PS Z6, Z2, Z1
-	VFMADD231PS  Z7, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z5, Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z7, Z3, Z4
-	VFNMADD231PS Z6, Z4, Z3
-	VFMADD231PS  Z7, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z5, Z1
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z7, Z3, Z4
-	VFNMADD231PS Z6, Z4, Z3
-	VFMADD231PS  Z7, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z5, Z3
-	VMOVUPS      192(DX), Z16
-	VMULPS       Z7, Z16, Z17
-	VFNMADD231PS Z6, Z17, Z16
-	VFMADD231PS  Z7, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z9, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1372(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z7
+	VFNMADD231PS Z3, Z7, Z0
+	VFMADD231PS  Z5, Z0, Z7
+	VCVTPS2DQ    Z7, Z7
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z16
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z7, Z7
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z7, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z16
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z17, Z17
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z17, Z3
+	VPMINSW      Z17, Z7, Z7
+	VPCMPEQW     Z10, Z7, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	ADDQ         1704(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1712(SP), R13
+	XORL         AX, AX
+	CMPQ         1720(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1696(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1736(SP)
+	JLT          groupmet
+	CMPQ         R15, 1728(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1372(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
@@ -9249,33 +9237,15 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -9348,8 +9318,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -9400,18 +9370,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -9486,8 +9456,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -9540,13 +9510,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1760(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -9626,10 +9599,12 @@ laneback:
 	MOVQ  1088(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -9684,8 +9659,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -9706,62 +9681,13 @@ grouplast:
 	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	ADDQ       $+256, DX
-	SUBQ       $+64, R10
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 1104(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1056(SP)
@@ -9771,8 +9697,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1064(SP)
 	LEAQ 32(SP), DX
-	MOVQ R10, 1096(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -9785,19 +9710,69 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 1064(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1096(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1752(SP)
+	MOVQ 1744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1768(SP), BX
+	LEAQ 2608(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2608(SP), R8
+	LEAQ 3448(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3448(SP), R9
+	MOVQ $+64, 1736(SP)
+	MOVQ 1752(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1372(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1752(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2024(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2600(SP)
+	LEAQ 2024(SP), BX
+	LEAQ 2864(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3440(SP)
+	LEAQ 2864(SP), R8
+	LEAQ 3704(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4280(SP)
+	LEAQ 3704(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1760(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2600(SP), BX
+	MOVQ 3440(SP), R8
+	MOVQ 4280(SP), R9
+	MOVQ 1752(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -9847,8 +9822,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -9907,8 +9882,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -10046,9 +10021,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeMinvalPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalPacked4AVX512(SB), $1120-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeMinvalPacked4AVX512(SB), $4288-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f
 	// per group: Z6 scale, Z5 recip, Z4 minval
 	// vector registers in use at once: 18
@@ -10069,37 +10044,46 @@ TEXT ·QuantizeMinvalPacked4AVX512(SB), $1120-72
 	VBROADCASTSS constantsAVX512<>+0(SB), Z9
 	VBROADCASTSS constantsAVX512<>+76(SB), Z8
 	VBROADCASTSS constantsAVX512<>+80(SB), Z7
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1744(SP)
+	LEAQ  1112(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -10130,7 +10114,7 @@ groupfirst:
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z2
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -10178,12 +10162,12 @@ groupahead:
 	VMOVAPS      Z16, Z2
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -10236,9 +10220,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -10247,7 +10231,7 @@ groupturned:
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -10295,72 +10279,85 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1372(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VSUBPS       Z6, Z0, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VSUBPS       Z1, Z0, Z0
 	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
+	VFNMADD231PS Z3, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VMOVUPS      64(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z4, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z5, Z2, Z3
-	VFNMADD231PS Z4, Z3, Z2
-	VFMADD231PS  Z5, Z2, Z3
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z16
+	VPERMPS      Z6, Z3, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z16, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z16, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z5, Z2, Z16
-	VFNMADD231PS Z4, Z16, Z2
-	VFMADD231PS  Z5, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(R15), Z5
+	VPERMPS      Z2, Z5, Z16
+	VPERMPS      Z4, Z5, Z17
+	VPERMPS      Z6, Z5, Z5
+	VSUBPS       Z5, Z3, Z3
+	VMULPS       Z17, Z3, Z5
+	VFNMADD231PS Z16, Z5, Z3
+	VFMADD231PS  Z17, Z3, Z5
+	VCVTPS2DQ    Z5, Z5
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(R15), Z16
+	VPERMPS      Z2, Z16, Z2
+	VPERMPS      Z4, Z16, Z4
+	VPERMPS      Z6, Z16, Z6
+	VSUBPS       Z6, Z3, Z3
+	VMULPS       Z4, Z3, Z6
+	VFNMADD231PS Z2, Z6, Z3
+	VFMADD231PS  Z4, Z3, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPADDSW      Z14, Z5, Z2
+	VPMINSW      Z5, Z1, Z1
 	VPCMPEQW     Z9, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
@@ -10374,39 +10371,33 @@ groupmeet3:
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
+	ADDQ         1704(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1712(SP), R13
+	XORL         AX, AX
+	CMPQ         1720(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1696(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1736(SP)
+	JLT          groupmet
+	CMPQ         R15, 1728(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1372(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
@@ -10476,33 +10467,15 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
@@ -10579,8 +10552,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -10631,18 +10604,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
@@ -10719,8 +10692,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -10771,13 +10744,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1760(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -10859,10 +10835,12 @@ laneback:
 	MOVQ  1088(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -10921,8 +10899,8 @@ groupstream:
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -10943,62 +10921,13 @@ grouplast:
 	VMOVUPS    Y1, (SI)
 	ADDQ       $+32, SI
 	ADDQ       $+256, DX
-	SUBQ       $+64, R10
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 1104(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1056(SP)
@@ -11008,8 +10937,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1064(SP)
 	LEAQ 32(SP), DX
-	MOVQ R10, 1096(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -11022,19 +10950,69 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 1064(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1096(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1752(SP)
+	MOVQ 1744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1768(SP), BX
+	LEAQ 2608(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2608(SP), R8
+	LEAQ 3448(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3448(SP), R9
+	MOVQ $+64, 1736(SP)
+	MOVQ 1752(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1372(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1752(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2024(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2600(SP)
+	LEAQ 2024(SP), BX
+	LEAQ 2864(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3440(SP)
+	LEAQ 2864(SP), R8
+	LEAQ 3704(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4280(SP)
+	LEAQ 3704(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1760(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2600(SP), BX
+	MOVQ 3440(SP), R8
+	MOVQ 4280(SP), R9
+	MOVQ 1752(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -11084,8 +11062,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -11142,8 +11120,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -11274,9 +11252,9 @@ rare:
 	JMP          groupback
 
 // func QuantizePacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked2AVX512(SB), $832-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizePacked2AVX512(SB), $3168-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip
 	// vector registers in use at once: 17
@@ -11297,36 +11275,45 @@ TEXT ·QuantizePacked2AVX512(SB), $832-64
 	VBROADCASTSS constantsAVX512<>+84(SB), Z9
 	VBROADCASTSS constantsAVX512<>+88(SB), Z8
 	VBROADCASTSS constantsAVX512<>+92(SB), Z7
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1464(SP)
+	LEAQ  832(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -11353,7 +11340,7 @@ groupfirst:
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -11396,12 +11383,12 @@ groupahead:
 	VMOVAPS      Z2, Z3
 	ADDQ         $+16, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -11448,9 +11435,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -11458,7 +11445,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -11501,111 +11488,113 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1456(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1092(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z5
+	VFNMADD231PS Z3, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
 	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
 	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z4, Z1, Z1
+	VMULPS       Z1, Z0, Z6
+	VFNMADD231PS Z3, Z6, Z0
+	VFMADD231PS  Z1, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
 	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z4, Z1, Z4
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z6, Z6
+	VPMINSW      Z6, Z5, Z0
 	VPCMPEQW     Z10, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
+	VPACKSSWB    Z6, Z5, Z5
+	VPERMD       Z5, Z14, Z5
+	VPMAXSB      Z13, Z5, Z5
+	VPMINSB      Z11, Z5, Z5
+	VPANDD       Z8, Z5, Z0
 	VPMADDUBSW   Z9, Z0, Z0
 	VPMADDWD     Z7, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+256, DX
+	ADDQ         1424(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1432(SP), R13
+	XORL         AX, AX
+	CMPQ         1440(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1416(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1456(SP)
+	JLT          groupmet
+	CMPQ         R15, 1448(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1092(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	MOVQ         $-1, AX
@@ -11669,32 +11658,15 @@ grouptailnarrow:
 	SHRQ       $0x02, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -11761,8 +11733,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -11807,18 +11779,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+16, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -11885,8 +11857,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -11931,13 +11903,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1480(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -12008,10 +11983,12 @@ laneback:
 	MOVQ  808(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1480(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -12065,8 +12042,8 @@ groupstream:
 	VMOVNTPS     X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -12086,59 +12063,13 @@ grouplast:
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	ADDQ       $+256, DX
-	SUBQ       $+64, R9
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 824(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 784(SP)
@@ -12148,8 +12079,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 792(SP)
 	LEAQ 16(SP), DX
-	MOVQ R9, 816(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -12162,18 +12092,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 792(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 816(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1472(SP)
+	MOVQ 1464(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1488(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1488(SP), BX
+	LEAQ 2328(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2328(SP), R8
+	MOVQ $+64, 1456(SP)
+	MOVQ 1472(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1092(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1472(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1744(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2320(SP)
+	LEAQ 1744(SP), BX
+	LEAQ 2584(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3160(SP)
+	LEAQ 2584(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1480(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2320(SP), BX
+	MOVQ 3160(SP), R8
+	MOVQ 1472(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -12217,8 +12188,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -12269,8 +12240,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -12384,9 +12355,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeZeroPointPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked2AVX512(SB), $1104-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointPacked2AVX512(SB), $4272-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
 	// per group: Z6 scale, Z5 recip, Z0 zeroPoint, Z4 Narrow16
 	// vector registers in use at once: 19
@@ -12408,38 +12379,47 @@ TEXT ·QuantizeZeroPointPacked2AVX512(SB), $1104-72
 	VBROADCASTSS constantsAVX512<>+84(SB), Z9
 	VBROADCASTSS constantsAVX512<>+88(SB), Z8
 	VBROADCASTSS constantsAVX512<>+92(SB), Z7
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1728(SP)
+	LEAQ  1096(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z4
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -12466,7 +12446,7 @@ groupfirst:
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z2
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -12511,12 +12491,12 @@ groupahead:
 	VMOVAPS      Z16, Z2
 	ADDQ         $+16, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -12568,9 +12548,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -12580,7 +12560,7 @@ groupturned:
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z4
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -12625,121 +12605,124 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R9), Z4
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1720(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1356(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z4, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z6, Z1, Z2
-	VFNMADD231PS Z5, Z2, Z1
-	VFMADD231PS  Z6, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z4, Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z6, Z3, Z16
-	VFNMADD231PS Z5, Z16, Z3
-	VFMADD231PS  Z6, Z3, Z16
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z6
+	VPERMPS      Z6, Z1, Z1
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z4, Z1
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z6, Z3, Z16
-	VFNMADD231PS Z5, Z16, Z3
-	VFMADD231PS  Z6, Z3, Z16
-	VCVTPS2DQ    Z16, Z16
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z4, Z3
-	VMOVUPS      192(DX), Z17
-	VMULPS       Z6, Z17, Z18
-	VFNMADD231PS Z5, Z18, Z17
-	VFMADD231PS  Z6, Z17, Z18
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z17
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z17, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 	VPACKSSDW    Z18, Z16, Z16
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z1, Z16, Z1
-	VPMINSW      Z16, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z17
+	VPERMPS      Z6, Z3, Z3
+	VMULPS       Z17, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R15), Z5
+	VPERMPS      Z2, Z5, Z2
+	VPERMPS      Z4, Z5, Z4
+	VPERMPS      Z6, Z5, Z6
+	VMULPS       Z4, Z0, Z5
+	VFNMADD231PS Z2, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z18, Z18
+	VPACKSSDW    Z6, Z3, Z3
+	VPADDSW      Z3, Z18, Z3
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z10, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z9, Z1, Z1
-	VPMADDWD     Z7, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (SI)
+	VPACKSSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMADDWD     Z7, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+256, DX
+	ADDQ         1688(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1696(SP), R13
+	XORL         AX, AX
+	CMPQ         1704(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1680(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1720(SP)
+	JLT          groupmet
+	CMPQ         R15, 1712(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1356(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
@@ -12807,33 +12790,15 @@ grouptailnarrow:
 	SHRQ       $0x02, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -12907,8 +12872,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -12960,18 +12925,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+16, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -13047,8 +13012,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -13102,13 +13067,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+16, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1744(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -13189,10 +13157,12 @@ laneback:
 	MOVQ  1072(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1744(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -13248,8 +13218,8 @@ groupstream:
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -13271,62 +13241,13 @@ grouplast:
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	ADDQ       $+256, DX
-	SUBQ       $+64, R10
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 1088(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1040(SP)
@@ -13336,8 +13257,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1048(SP)
 	LEAQ 16(SP), DX
-	MOVQ R10, 1080(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -13350,19 +13270,69 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 1048(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1080(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1736(SP)
+	MOVQ 1728(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1752(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1752(SP), BX
+	LEAQ 2592(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2592(SP), R8
+	LEAQ 3432(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3432(SP), R9
+	MOVQ $+64, 1720(SP)
+	MOVQ 1736(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1356(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1736(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2008(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2584(SP)
+	LEAQ 2008(SP), BX
+	LEAQ 2848(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3424(SP)
+	LEAQ 2848(SP), R8
+	LEAQ 3688(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4264(SP)
+	LEAQ 3688(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1744(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2584(SP), BX
+	MOVQ 3424(SP), R8
+	MOVQ 4264(SP), R9
+	MOVQ 1736(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -13413,8 +13383,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -13474,8 +13444,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -13614,9 +13584,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeMinvalPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalPacked2AVX512(SB), $1104-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeMinvalPacked2AVX512(SB), $4272-72
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x4010401, Z7 0x3030303, Z6 0x100001
 	// per group: Z5 scale, Z4 recip, Z3 minval
 	// vector registers in use at once: 19
@@ -13638,37 +13608,46 @@ TEXT ·QuantizeMinvalPacked2AVX512(SB), $1104-72
 	VBROADCASTSS constantsAVX512<>+84(SB), Z8
 	VBROADCASTSS constantsAVX512<>+88(SB), Z7
 	VBROADCASTSS constantsAVX512<>+92(SB), Z6
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1728(SP)
+	LEAQ  1096(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R9), Z3
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -13699,7 +13678,7 @@ groupfirst:
 	VFMADD231PS  Z4, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z1, Z16
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -13748,12 +13727,12 @@ groupahead:
 	VMOVAPS      Z17, Z16
 	ADDQ         $+16, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -13807,9 +13786,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -13818,7 +13797,7 @@ groupturned:
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R9), Z3
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -13867,72 +13846,85 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1720(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1356(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z4, Z0, Z1
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z4
+	VPERMPS      Z4, Z1, Z5
+	VMOVUPS      (R9), Z16
+	VPERMPS      Z16, Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
+	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
 	VMOVUPS      64(DX), Z0
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z5
+	VPERMPS      Z4, Z3, Z17
+	VPERMPS      Z16, Z3, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z17, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z17, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z5, Z2, Z2
-	VMULPS       Z4, Z2, Z16
-	VFNMADD231PS Z3, Z16, Z2
-	VFMADD231PS  Z4, Z2, Z16
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(R15), Z5
+	VPERMPS      Z2, Z5, Z17
+	VPERMPS      Z4, Z5, Z18
+	VPERMPS      Z16, Z5, Z5
+	VSUBPS       Z5, Z3, Z3
+	VMULPS       Z18, Z3, Z5
+	VFNMADD231PS Z17, Z5, Z3
+	VFMADD231PS  Z18, Z3, Z5
+	VCVTPS2DQ    Z5, Z5
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(R15), Z17
+	VPERMPS      Z2, Z17, Z2
+	VPERMPS      Z4, Z17, Z4
+	VPERMPS      Z16, Z17, Z16
+	VSUBPS       Z16, Z3, Z3
+	VMULPS       Z4, Z3, Z16
+	VFNMADD231PS Z2, Z16, Z3
+	VFMADD231PS  Z4, Z3, Z16
 	VCVTPS2DQ    Z16, Z16
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z5, Z2, Z2
-	VMULPS       Z4, Z2, Z17
-	VFNMADD231PS Z3, Z17, Z2
-	VFMADD231PS  Z4, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
+	VPACKSSDW    Z16, Z5, Z5
+	VPADDSW      Z14, Z5, Z2
+	VPMINSW      Z5, Z1, Z1
 	VPCMPEQW     Z9, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
@@ -13947,39 +13939,33 @@ groupmeet3:
 	VMOVUPS      X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+256, DX
+	ADDQ         1688(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1696(SP), R13
+	XORL         AX, AX
+	CMPQ         1704(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1680(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
 	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1720(SP)
+	JLT          groupmet
+	CMPQ         R15, 1712(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1356(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R9), Z3
@@ -14050,33 +14036,15 @@ grouptailnarrow:
 	SHRQ       $0x02, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
@@ -14154,8 +14122,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -14207,18 +14175,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+16, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
@@ -14296,8 +14264,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -14349,13 +14317,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+16, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1744(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -14438,10 +14409,12 @@ laneback:
 	MOVQ  1072(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1744(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -14501,8 +14474,8 @@ groupstream:
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -14524,62 +14497,13 @@ grouplast:
 	VMOVUPS    X1, (SI)
 	ADDQ       $+16, SI
 	ADDQ       $+256, DX
-	SUBQ       $+64, R10
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 1088(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1040(SP)
@@ -14589,8 +14513,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1048(SP)
 	LEAQ 16(SP), DX
-	MOVQ R10, 1080(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -14603,19 +14526,69 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 1048(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1080(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1736(SP)
+	MOVQ 1728(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1752(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1752(SP), BX
+	LEAQ 2592(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2592(SP), R8
+	LEAQ 3432(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3432(SP), R9
+	MOVQ $+64, 1720(SP)
+	MOVQ 1736(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1356(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1736(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2008(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2584(SP)
+	LEAQ 2008(SP), BX
+	LEAQ 2848(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3424(SP)
+	LEAQ 2848(SP), R8
+	LEAQ 3688(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4264(SP)
+	LEAQ 3688(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1744(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2584(SP), BX
+	MOVQ 3424(SP), R8
+	MOVQ 4264(SP), R9
+	MOVQ 1736(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -14666,8 +14639,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -14725,8 +14698,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+16, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 

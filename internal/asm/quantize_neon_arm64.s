@@ -6,31 +6,40 @@
 
 // func QuantizeWholeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeInt8NEON(SB), NOSPLIT, $264-56
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeWholeInt8NEON(SB), 0, $920-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
-	// vector registers in use at once: 11
+	// vector registers in use at once: 9
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVD recip+24(FP), R4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
-	CMP $1, R6
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
@@ -68,99 +77,105 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V15.S4]
-	VLD1R (R3), [V14.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	VFMLS V14.S4, V1.S4, V0.S4
-	VFMLA V15.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F2
-	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
-	VFMLS V14.S4, V3.S4, V2.S4
-	VFMLA V15.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V1.B16
+	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
+	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V7.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x6e2fdc44 // fmul v4.4s, v2.4s, v15.4s
-	VFMLS V14.S4, V4.S4, V2.S4
-	VFMLA V15.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F5
-	WORD $0x6e2fdca6 // fmul v6.4s, v5.4s, v15.4s
-	VFMLS V14.S4, V6.S4, V5.S4
-	VFMLA V15.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V8.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V2.B16], V2.B16
+	VTBL V6.B16, [V4.B16], V4.B16
+	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V3.S4
+	VFMLA V4.S4, V3.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
 	BVS groupmeetrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, (R1)
 	ADD $16, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
 	MOVD R1, 224(RSP)
@@ -170,8 +185,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -181,24 +195,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -264,69 +267,65 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V12.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eac67ed // smax v13.4s, v31.4s, v12.4s
-	VCMEQ V31.S4, V13.S4, V13.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V13.B16, V12.B16
-	VBSL V15.B16, V31.B16, V12.B16
-	VMOV V12.B16, V15.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V13.B16, V12.B16
-	VBSL V14.B16, V31.B16, V12.B16
-	VMOV V12.B16, V14.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -431,11 +430,11 @@ groupresume:
 
 // func QuantizeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeInt8NEON(SB), 0, $920-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 13
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -452,22 +451,31 @@ TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $264-64
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -507,101 +515,107 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F2
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V1.B16
+	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
+	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V7.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F5
-	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V8.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V2.B16], V2.B16
+	VTBL V6.B16, [V4.B16], V4.B16
+	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V3.S4
+	VFMLA V4.S4, V3.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
 	BVS groupmeetrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
 	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	FMOVQ F0, (R1)
 	ADD $16, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 224(RSP)
@@ -611,8 +625,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -622,24 +635,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -707,69 +709,65 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -870,11 +868,11 @@ groupresume:
 
 // func QuantizeZeroPointInt8NEON(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $344-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointInt8NEON(SB), 0, $1208-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 18
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -892,25 +890,34 @@ TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $344-72
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -952,113 +959,120 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V3.B16
-	FMOVQ 16(R2), F4
-	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x4e600c21 // sqadd v1.8h, v1.8h, v0.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V0.B16
-	FMOVQ 32(R2), F3
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e21a883 // fcvtns v3.4s, v4.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V6.B16
-	FMOVQ 48(R2), F16
-	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V17.S4
-	WORD $0x4e21aa30 // fcvtns v16.4s, v17.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614a03 // sqxtn2 v3.8h, v16.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
-	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS groupmeetrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R1)
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
 	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
+	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x6e25dc07 // fmul v7.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V7.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V8.B16
+	VTBL V5.B16, [V4.B16], V9.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e21a943 // fcvtns v3.4s, v10.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x4e610c00 // sqadd v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V5.B16
+	VTBL V3.B16, [V4.B16], V8.B16
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	VFMLS V5.S4, V9.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V9.S4
+	WORD $0x4e21a921 // fcvtns v1.4s, v9.4s
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R15), F8
+	VTBL V8.B16, [V2.B16], V2.B16
+	VTBL V8.B16, [V4.B16], V4.B16
+	VTBL V8.B16, [V6.B16], V6.B16
+	WORD $0x6e24dca8 // fmul v8.4s, v5.4s, v4.4s
+	VFMLS V2.S4, V8.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
+	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD $0x4e28f529 // fmax v9.4s, v9.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -1071,8 +1085,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 296(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -1082,25 +1095,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 296(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1180,77 +1181,75 @@ lanetail:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -1377,11 +1376,11 @@ groupresume:
 
 // func QuantizeMinvalInt8NEON(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $344-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalInt8NEON(SB), 0, $1208-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1399,23 +1398,32 @@ TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $344-72
 	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
 	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
 	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -1461,109 +1469,120 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V1.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F2
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V7.B16
+	VTBL V5.B16, [V4.B16], V8.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e28dc65 // fmul v5.4s, v3.4s, v8.4s
+	VFMLS V7.S4, V5.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V5.S4
+	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V4.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F5
-	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
-	VFMLS V8.S4, V16.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V16.S4
-	WORD $0x4e21aa05 // fcvtns v5.4s, v16.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R15), F7
+	VTBL V7.B16, [V2.B16], V8.B16
+	VTBL V7.B16, [V4.B16], V9.B16
+	VTBL V7.B16, [V6.B16], V7.B16
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e29dc67 // fmul v7.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V7.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V7.S4
+	WORD $0x4e21a8e3 // fcvtns v3.4s, v7.4s
+	FMOVQ 48(R2), F8
+	FMOVQ 48(R15), F9
+	VTBL V9.B16, [V2.B16], V2.B16
+	VTBL V9.B16, [V4.B16], V4.B16
+	VTBL V9.B16, [V6.B16], V6.B16
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	WORD $0x6e24dd06 // fmul v6.4s, v8.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V8.S4
+	VFMLA V4.S4, V8.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4e26f4e7 // fmax v7.4s, v7.4s, v6.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
 	BVS groupmeetrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214860 // sqxtn2 v0.16b, v3.8h
 	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
 	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
 	FMOVQ F0, (R1)
 	ADD $16, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
 	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
@@ -1574,8 +1593,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 296(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -1585,25 +1603,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 296(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1683,77 +1689,75 @@ lanetail:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -1872,11 +1876,11 @@ groupresume:
 
 // func QuantizeUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeUint8NEON(SB), 0, $920-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 13
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1893,22 +1897,31 @@ TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $264-64
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
 	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -1948,101 +1961,107 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F2
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V1.B16
+	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
+	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V7.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F5
-	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V8.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V2.B16], V2.B16
+	VTBL V6.B16, [V4.B16], V4.B16
+	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V3.S4
+	VFMLA V4.S4, V3.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
 	BVS groupmeetrare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	VUMAX V14.B16, V0.B16, V0.B16
 	VUMIN V12.B16, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 	ADD $16, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 224(RSP)
@@ -2052,8 +2071,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -2063,24 +2081,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2148,69 +2155,65 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -2311,11 +2314,11 @@ groupresume:
 
 // func QuantizeZeroPointUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $344-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointUint8NEON(SB), 0, $1208-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 18
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2333,25 +2336,34 @@ TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $344-72
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
 	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -2393,113 +2405,120 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V3.B16
-	FMOVQ 16(R2), F4
-	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x4e600c21 // sqadd v1.8h, v1.8h, v0.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V0.B16
-	FMOVQ 32(R2), F3
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e21a883 // fcvtns v3.4s, v4.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V6.B16
-	FMOVQ 48(R2), F16
-	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V17.S4
-	WORD $0x4e21aa30 // fcvtns v16.4s, v17.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614a03 // sqxtn2 v3.8h, v16.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
-	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS groupmeetrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
 	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
+	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x6e25dc07 // fmul v7.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V7.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V8.B16
+	VTBL V5.B16, [V4.B16], V9.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e21a943 // fcvtns v3.4s, v10.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x4e610c00 // sqadd v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V5.B16
+	VTBL V3.B16, [V4.B16], V8.B16
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	VFMLS V5.S4, V9.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V9.S4
+	WORD $0x4e21a921 // fcvtns v1.4s, v9.4s
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R15), F8
+	VTBL V8.B16, [V2.B16], V2.B16
+	VTBL V8.B16, [V4.B16], V4.B16
+	VTBL V8.B16, [V6.B16], V6.B16
+	WORD $0x6e24dca8 // fmul v8.4s, v5.4s, v4.4s
+	VFMLS V2.S4, V8.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
+	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD $0x4e28f529 // fmax v9.4s, v9.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -2512,8 +2531,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 296(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -2523,25 +2541,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 296(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2621,77 +2627,75 @@ lanetail:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -2818,11 +2822,11 @@ groupresume:
 
 // func QuantizeMinvalUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $344-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalUint8NEON(SB), 0, $1208-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowU8, V0 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2840,23 +2844,32 @@ TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $344-72
 	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
 	WORD $0x2e21280b // sqxtun v11.8b, v0.8h
 	WORD $0x6e21280b // sqxtun2 v11.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -2902,109 +2915,120 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V1.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F2
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V7.B16
+	VTBL V5.B16, [V4.B16], V8.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e28dc65 // fmul v5.4s, v3.4s, v8.4s
+	VFMLS V7.S4, V5.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V5.S4
+	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V4.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F5
-	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
-	VFMLS V8.S4, V16.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V16.S4
-	WORD $0x4e21aa05 // fcvtns v5.4s, v16.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R15), F7
+	VTBL V7.B16, [V2.B16], V8.B16
+	VTBL V7.B16, [V4.B16], V9.B16
+	VTBL V7.B16, [V6.B16], V7.B16
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e29dc67 // fmul v7.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V7.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V7.S4
+	WORD $0x4e21a8e3 // fcvtns v3.4s, v7.4s
+	FMOVQ 48(R2), F8
+	FMOVQ 48(R15), F9
+	VTBL V9.B16, [V2.B16], V2.B16
+	VTBL V9.B16, [V4.B16], V4.B16
+	VTBL V9.B16, [V6.B16], V6.B16
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	WORD $0x6e24dd06 // fmul v6.4s, v8.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V8.S4
+	VFMLA V4.S4, V8.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4e26f4e7 // fmax v7.4s, v7.4s, v6.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
 	BVS groupmeetrare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	WORD $0x6e212860 // sqxtun2 v0.16b, v3.8h
 	VUMAX V13.B16, V0.B16, V0.B16
 	VUMIN V11.B16, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 	ADD $16, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
 	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
@@ -3015,8 +3039,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 296(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -3026,25 +3049,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 296(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -3124,77 +3135,75 @@ lanetail:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -3313,11 +3322,11 @@ groupresume:
 
 // func QuantizePacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizePacked4NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizePacked4NEON(SB), 0, $920-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 13
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3334,22 +3343,31 @@ TEXT ·QuantizePacked4NEON(SB), NOSPLIT, $264-64
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -3392,70 +3410,77 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F2
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V1.B16
+	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
+	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V7.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F5
-	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V8.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V2.B16], V2.B16
+	VTBL V6.B16, [V4.B16], V4.B16
+	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V3.S4
+	VFMLA V4.S4, V3.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
 	BVS groupmeetrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
 	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	VUZP1 V0.B16, V0.B16, V1.B16
@@ -3464,32 +3489,31 @@ groupmeet3:
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 224(RSP)
@@ -3499,8 +3523,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -3510,24 +3533,13 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -3598,69 +3610,65 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -3764,11 +3772,11 @@ groupresume:
 
 // func QuantizeZeroPointPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointPacked4NEON(SB), NOSPLIT, $344-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointPacked4NEON(SB), 0, $1208-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 18
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3786,25 +3794,34 @@ TEXT ·QuantizeZeroPointPacked4NEON(SB), NOSPLIT, $344-72
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -3849,116 +3866,123 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V3.B16
-	FMOVQ 16(R2), F4
-	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x4e600c21 // sqadd v1.8h, v1.8h, v0.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V0.B16
-	FMOVQ 32(R2), F3
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e21a883 // fcvtns v3.4s, v4.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V6.B16
-	FMOVQ 48(R2), F16
-	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V17.S4
-	WORD $0x4e21aa30 // fcvtns v16.4s, v17.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614a03 // sqxtn2 v3.8h, v16.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
-	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS groupmeetrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
 	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
+	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x6e25dc07 // fmul v7.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V7.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V8.B16
+	VTBL V5.B16, [V4.B16], V9.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e21a943 // fcvtns v3.4s, v10.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x4e610c00 // sqadd v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V5.B16
+	VTBL V3.B16, [V4.B16], V8.B16
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	VFMLS V5.S4, V9.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V9.S4
+	WORD $0x4e21a921 // fcvtns v1.4s, v9.4s
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R15), F8
+	VTBL V8.B16, [V2.B16], V2.B16
+	VTBL V8.B16, [V4.B16], V4.B16
+	VTBL V8.B16, [V6.B16], V6.B16
+	WORD $0x6e24dca8 // fmul v8.4s, v5.4s, v4.4s
+	VFMLS V2.S4, V8.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
+	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD $0x4e28f529 // fmax v9.4s, v9.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -3971,8 +3995,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 296(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -3982,25 +4005,13 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 296(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -4083,77 +4094,75 @@ lanetail:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -4283,11 +4292,11 @@ groupresume:
 
 // func QuantizeMinvalPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalPacked4NEON(SB), NOSPLIT, $344-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalPacked4NEON(SB), 0, $1208-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4305,23 +4314,32 @@ TEXT ·QuantizeMinvalPacked4NEON(SB), NOSPLIT, $344-72
 	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
 	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
 	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -4370,77 +4388,89 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V1.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F2
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V7.B16
+	VTBL V5.B16, [V4.B16], V8.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e28dc65 // fmul v5.4s, v3.4s, v8.4s
+	VFMLS V7.S4, V5.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V5.S4
+	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V4.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F5
-	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
-	VFMLS V8.S4, V16.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V16.S4
-	WORD $0x4e21aa05 // fcvtns v5.4s, v16.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R15), F7
+	VTBL V7.B16, [V2.B16], V8.B16
+	VTBL V7.B16, [V4.B16], V9.B16
+	VTBL V7.B16, [V6.B16], V7.B16
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e29dc67 // fmul v7.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V7.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V7.S4
+	WORD $0x4e21a8e3 // fcvtns v3.4s, v7.4s
+	FMOVQ 48(R2), F8
+	FMOVQ 48(R15), F9
+	VTBL V9.B16, [V2.B16], V2.B16
+	VTBL V9.B16, [V4.B16], V4.B16
+	VTBL V9.B16, [V6.B16], V6.B16
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	WORD $0x6e24dd06 // fmul v6.4s, v8.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V8.S4
+	VFMLA V4.S4, V8.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4e26f4e7 // fmax v7.4s, v7.4s, v6.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
 	BVS groupmeetrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214860 // sqxtn2 v0.16b, v3.8h
 	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
 	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
 	VUZP1 V0.B16, V0.B16, V1.B16
@@ -4449,33 +4479,32 @@ groupmeet3:
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
 	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
@@ -4486,8 +4515,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 296(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -4497,25 +4525,13 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 296(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -4598,77 +4614,75 @@ lanetail:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -4790,11 +4804,11 @@ groupresume:
 
 // func QuantizePacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizePacked2NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizePacked2NEON(SB), 0, $920-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 13
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4811,22 +4825,31 @@ TEXT ·QuantizePacked2NEON(SB), NOSPLIT, $264-64
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -4872,70 +4895,77 @@ grouploop:
 groupback:
 	ADD $4, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F2
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V1.B16
+	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
+	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V7.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x6e2bdc44 // fmul v4.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F5
-	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V8.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V2.B16], V2.B16
+	VTBL V6.B16, [V4.B16], V4.B16
+	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V3.S4
+	VFMLA V4.S4, V3.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
 	BVS groupmeetrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
 	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	VUZP1 V0.B16, V0.B16, V1.B16
@@ -4947,32 +4977,31 @@ groupmeet3:
 	FMOVS F0, (R1)
 	ADD $4, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 224(RSP)
@@ -4982,8 +5011,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -4993,24 +5021,13 @@ groupstaged:
 	ADD R0>>2, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -5084,69 +5101,65 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -5253,11 +5266,11 @@ groupresume:
 
 // func QuantizeZeroPointPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointPacked2NEON(SB), NOSPLIT, $344-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeZeroPointPacked2NEON(SB), 0, $1208-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 18
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -5275,25 +5288,34 @@ TEXT ·QuantizeZeroPointPacked2NEON(SB), NOSPLIT, $344-72
 	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
 	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
 	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
 	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -5341,119 +5363,126 @@ grouploop:
 groupback:
 	ADD $4, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V3.B16
-	FMOVQ 16(R2), F4
-	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x4e600c21 // sqadd v1.8h, v1.8h, v0.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V0.B16
-	FMOVQ 32(R2), F3
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e21a883 // fcvtns v3.4s, v4.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V6.B16
-	FMOVQ 48(R2), F16
-	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V17.S4
-	WORD $0x4e21aa30 // fcvtns v16.4s, v17.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614a03 // sqxtn2 v3.8h, v16.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
-	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS groupmeetrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
 	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
+	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x6e25dc07 // fmul v7.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V7.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V8.B16
+	VTBL V5.B16, [V4.B16], V9.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e21a943 // fcvtns v3.4s, v10.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x4e610c00 // sqadd v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V5.B16
+	VTBL V3.B16, [V4.B16], V8.B16
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	VFMLS V5.S4, V9.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V9.S4
+	WORD $0x4e21a921 // fcvtns v1.4s, v9.4s
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R15), F8
+	VTBL V8.B16, [V2.B16], V2.B16
+	VTBL V8.B16, [V4.B16], V4.B16
+	VTBL V8.B16, [V6.B16], V6.B16
+	WORD $0x6e24dca8 // fmul v8.4s, v5.4s, v4.4s
+	VFMLS V2.S4, V8.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
+	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD $0x4e28f529 // fmax v9.4s, v9.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
+	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $2, V0.B16, V1.B16
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -5466,8 +5495,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 296(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -5477,25 +5505,13 @@ groupstaged:
 	ADD R0>>2, R1, R1
 	MOVD 296(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -5581,77 +5597,75 @@ lanetail:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)
@@ -5784,11 +5798,11 @@ groupresume:
 
 // func QuantizeMinvalPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalPacked2NEON(SB), NOSPLIT, $344-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
+TEXT ·QuantizeMinvalPacked2NEON(SB), 0, $1208-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 17
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -5806,23 +5820,32 @@ TEXT ·QuantizeMinvalPacked2NEON(SB), NOSPLIT, $344-72
 	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
 	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
 	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -5874,77 +5897,89 @@ grouploop:
 groupback:
 	ADD $4, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
 grouptomeet:
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V1.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F2
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V7.B16
+	VTBL V5.B16, [V4.B16], V8.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e28dc65 // fmul v5.4s, v3.4s, v8.4s
+	VFMLS V7.S4, V5.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V5.S4
+	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
 	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V4.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F5
-	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
-	VFMLS V8.S4, V16.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V16.S4
-	WORD $0x4e21aa05 // fcvtns v5.4s, v16.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R15), F7
+	VTBL V7.B16, [V2.B16], V8.B16
+	VTBL V7.B16, [V4.B16], V9.B16
+	VTBL V7.B16, [V6.B16], V7.B16
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e29dc67 // fmul v7.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V7.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V7.S4
+	WORD $0x4e21a8e3 // fcvtns v3.4s, v7.4s
+	FMOVQ 48(R2), F8
+	FMOVQ 48(R15), F9
+	VTBL V9.B16, [V2.B16], V2.B16
+	VTBL V9.B16, [V4.B16], V4.B16
+	VTBL V9.B16, [V6.B16], V6.B16
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	WORD $0x6e24dd06 // fmul v6.4s, v8.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V8.S4
+	VFMLA V4.S4, V8.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4e26f4e7 // fmax v7.4s, v7.4s, v6.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
 	BVS groupmeetrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e214860 // sqxtn2 v0.16b, v3.8h
 	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
 	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
 	VUZP1 V0.B16, V0.B16, V1.B16
@@ -5956,33 +5991,32 @@ groupmeet3:
 	FMOVS F0, (R1)
 	ADD $4, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
 	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
@@ -5993,8 +6027,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 296(RSP)
 	ADD $32, RSP, R2
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 288(RSP), R1
@@ -6004,25 +6037,13 @@ groupstaged:
 	ADD R0>>2, R1, R1
 	MOVD 296(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -6108,77 +6129,75 @@ lanetail:
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 336(RSP)

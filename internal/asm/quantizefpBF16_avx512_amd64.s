@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeFpFloat8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpFloat8BF16AVX512(SB), $752-80
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpFloat8BF16AVX512(SB), $3088-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z6 table
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -28,42 +28,51 @@ TEXT ·QuantizeFpFloat8BF16AVX512(SB), $752-80
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VMOVUPS      constantsAVX512<>+140(SB), Z6
-	MOVQ         groups+56(FP), R9
-	MOVQ         length+64(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -88,7 +97,7 @@ groupfirst:
 	VFMSUB231PS  Z5, Z1, Z0
 	VMOVAPS      Z1, Z17
 	VFNMADD231PS Z4, Z0, Z17
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -150,12 +159,12 @@ groupahead:
 	VMOVAPS      Z20, Z17
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -221,9 +230,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -231,7 +240,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -291,128 +300,130 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z     64(DX), Z8, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z5, Z0, Z16
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z16, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z11, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z1, Z17
-	VFMADD231PS  Z14, Z0, Z17
-	VPANDD       Z11, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z2, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPMADDWD     Z13, Z17, Z17
-	VPMADDWD     Z13, Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPSRLW       $0x07, Z17, Z17
-	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z11, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z11, Z16, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z16, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z18, Z18
-	VPACKSSDW    Z18, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z2, Z17, Z17
-	VPMINUB      Z12, Z17, Z17
-	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z17
-	VPERMD       Z17, Z6, Z17
-	VMOVUPS      Z17, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
+	VPERMW.Z     (DX), Z7, K6, Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z16
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z16, Z0
+	VFNMADD231PS Z3, Z0, Z16
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z17
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
+	VPERMW.Z     64(DX), Z7, K6, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z2, Z0, Z3
+	VCMPPS       $0x03, Z16, Z4, K1
+	VCMPPS       $0x03, Z3, Z17, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z11, Z16, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z16, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPMADDWD     Z13, Z1, Z1
+	VPMADDWD     Z13, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x07, Z1, Z1
+	VPACKSSDW    Z16, Z4, Z4
+	VPANDD       Z11, Z17, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z17, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
+	VPACKSSDW    Z3, Z17, Z17
+	VPACKUSWB    Z2, Z1, Z1
+	VPMINUB      Z12, Z1, Z1
+	VPACKSSWB    Z17, Z4, Z4
+	VPTERNLOGD   $0xf8, Z9, Z4, Z1
+	VPERMD       Z1, Z6, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	SUBQ         $+64, DI
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
@@ -493,24 +504,7 @@ grouptailnarrow:
 	VMOVDQU8   Z17, K7, (SI)
 	LEAQ       (SI)(DI*1), SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -522,7 +516,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+212(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+72(FP), CX
@@ -748,18 +742,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z8, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -843,8 +837,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -906,18 +900,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z8, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -1001,8 +995,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -1064,13 +1058,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1158,10 +1155,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1232,8 +1231,8 @@ groupstream:
 	VMOVNTPS     Z17, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -1276,59 +1275,13 @@ grouplast:
 	VMOVUPS     Z20, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -1338,8 +1291,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1350,18 +1302,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -1496,8 +1489,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -1565,8 +1558,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -1714,9 +1707,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeFpPowerOfTwoFloat8BF16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8BF16AVX512(SB), $496-72
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpPowerOfTwoFloat8BF16AVX512(SB), $1984-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z6 table
 	// per group: Z5 recip
 	// vector registers in use at once: 27
@@ -1735,35 +1728,44 @@ TEXT ·QuantizeFpPowerOfTwoFloat8BF16AVX512(SB), $496-72
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VMOVUPS      constantsAVX512<>+140(SB), Z6
-	MOVQ         groups+48(FP), R8
-	MOVQ         length+56(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z5
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R8
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -1776,7 +1778,7 @@ groupfirst:
 	VMULPS   Z5, Z0, Z2
 	VPERMW.Z 64(DX), Z7, K6, Z0
 	VMULPS   Z5, Z0, Z16
-	CMPQ     R8, $+128
+	CMPQ     R11, $+128
 	JLT      groupends
 
 groupahead:
@@ -1830,12 +1832,12 @@ groupahead:
 	VMOVAPS     Z18, Z16
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	SUBQ        $+64, R11
+	CMPQ        R11, $+128
 	JGE         groupahead
 
 groupends:
-	CMPQ  R8, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -1892,16 +1894,16 @@ groupturn:
 	ADDQ        $+4, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
+	MOVQ        R12, R11
+	SUBQ        R11, DI
+	CMPQ        R11, $+64
 	JNE         groupturned
 	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z5
-	CMPQ         R8, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1953,118 +1955,115 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z5
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPERMW.Z (DX), Z8, K6, Z0
-	VMULPS   Z5, Z0, Z0
-	SUBQ     $+16, R8
-	JLT      groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z (DX), Z7, K6, Z1
-	VMULPS   Z5, Z1, Z1
-	SUBQ     $+16, R8
-	JLT      groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VMULPS   Z5, Z2, Z2
-	SUBQ     $+16, R8
-	JLT      groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z    64(DX), Z7, K6, Z3
-	VMULPS      Z5, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupmeetrare
-	VPANDD      Z11, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z0, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPANDD      Z11, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z10, Z1, Z17
-	VFMADD231PS Z14, Z4, Z17
-	VPMADDWD    Z13, Z16, Z16
-	VPMADDWD    Z13, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x07, Z16, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z11, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z10, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z11, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z10, Z3, Z17
-	VFMADD231PS Z14, Z1, Z17
-	VPMADDWD    Z13, Z4, Z4
-	VPMADDWD    Z13, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z16, Z16
-	VPMINUB     Z12, Z16, Z16
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z16
-	VPERMD      Z16, Z6, Z16
-	VMOVUPS     Z16, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VPERMW.Z    (DX), Z7, K6, Z1
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VPERMW.Z    64(DX), Z8, K6, Z3
+	VMOVUPS     128(R15), Z4
+	VPERMPS     Z2, Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z4
+	VMOVUPS     192(R15), Z5
+	VPERMPS     Z2, Z5, Z2
+	VMULPS      Z2, Z4, Z4
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z4, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VPANDD      Z11, Z0, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z2, Z5
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPANDD      Z10, Z1, Z16
+	VFMADD231PS Z14, Z2, Z16
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z16, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z2
+	VFMADD231PS Z14, Z1, Z2
+	VPANDD      Z11, Z4, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z4, Z16
+	VFMADD231PS Z14, Z1, Z16
+	VPMADDWD    Z13, Z2, Z2
+	VPMADDWD    Z13, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPSRLW      $0x07, Z2, Z2
+	VPACKSSDW   Z4, Z3, Z3
+	VPACKUSWB   Z2, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPACKSSWB   Z3, Z0, Z0
+	VPTERNLOGD  $0xf8, Z9, Z0, Z5
+	VPERMD      Z5, Z6, Z5
+	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	ADDQ        1080(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1088(SP), R13
+	XORL        AX, AX
+	CMPQ        1096(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1072(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	SUBQ        $+64, DI
+	CMPQ        DI, 1112(SP)
+	JLT         groupmet
+	CMPQ        R15, 1104(SP)
+	JGT         groupmeet
+
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -2136,31 +2135,15 @@ grouptailnarrow:
 	VMOVDQU8   Z16, K7, (SI)
 	LEAQ       (SI)(DI*1), SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ        R8, $+2
+	CMPQ        R11, $+2
 	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
-	CMPQ        R8, $+8
+	CMPQ        R11, $+8
 	JLT         short2loop
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS.BCST (BX), Z0, Z5
@@ -2223,8 +2206,8 @@ short2ahead:
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
+	SUBQ        $+2, R11
+	CMPQ        R11, $+4
 	JGE         short2ahead
 
 short2loop:
@@ -2277,18 +2260,18 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ        R8, $+4
+	CMPQ        R11, $+4
 	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
-	CMPQ        R8, $+16
+	CMPQ        R11, $+16
 	JLT         short4loop
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS.BCST (BX), Z0, Z5
@@ -2351,8 +2334,8 @@ short4ahead:
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
+	SUBQ        $+4, R11
+	CMPQ        R11, $+8
 	JGE         short4ahead
 
 short4loop:
@@ -2405,13 +2388,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2485,10 +2471,12 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2551,8 +2539,8 @@ groupstream:
 	VMOVNTPS    Z16, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
@@ -2595,56 +2583,13 @@ grouplast:
 	VMOVUPS     Z19, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 480(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -2654,8 +2599,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 456(SP)
 	LEAQ 64(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -2666,17 +2610,49 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 456(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -2728,8 +2704,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -2788,8 +2764,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 
@@ -2901,9 +2877,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1BF16AVX512(SB), $752-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpE2M1BF16AVX512(SB), $3088-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 table
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -2924,42 +2900,51 @@ TEXT ·QuantizeFpE2M1BF16AVX512(SB), $752-56
 	VBROADCASTSS constantsAVX512<>+228(SB), Z8
 	VMOVUPS      constantsAVX512<>+232(SB), Z7
 	VMOVUPS      constantsAVX512<>+140(SB), Z6
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -2984,7 +2969,7 @@ groupfirst:
 	VFMSUB231PS  Z5, Z1, Z0
 	VMOVAPS      Z1, Z17
 	VFNMADD231PS Z4, Z0, Z17
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -3047,12 +3032,12 @@ groupahead:
 	VMOVAPS      Z20, Z17
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -3119,9 +3104,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -3129,7 +3114,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3190,129 +3175,131 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z5, Z0, Z16
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z16, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z17
-	VFMADD231PS  Z14, Z0, Z17
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z8, Z17, Z17
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPSRLW       $0x0c, Z17, Z17
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z16, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z16, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPACKSSDW    Z16, Z3, Z3
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z1, Z17
-	VPSHUFB      Z17, Z7, Z17
-	VPERMD       Z17, Z6, Z17
-	VMOVUPS      Z17, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z16
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z16, Z0
+	VFNMADD231PS Z3, Z0, Z16
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z17
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z2, Z0, Z3
+	VCMPPS       $0x03, Z16, Z4, K1
+	VCMPPS       $0x03, Z3, Z17, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z16, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z16, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPACKSSDW    Z16, Z4, Z4
+	VPMADDWD     Z8, Z1, Z1
+	VPMADDWD     Z8, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPANDD       Z13, Z17, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z17, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPACKSSDW    Z3, Z17, Z17
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSWB    Z17, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKUSWB    Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z4, Z1
+	VPSHUFB      Z1, Z7, Z1
+	VPERMD       Z1, Z6, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	SUBQ         $+64, DI
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
@@ -3394,24 +3381,7 @@ grouptailnarrow:
 	VMOVDQU8   Z17, K7, (SI)
 	LEAQ       (SI)(DI*1), SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -3423,7 +3393,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+212(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+48(FP), CX
@@ -3652,18 +3622,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3748,8 +3718,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -3812,18 +3782,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3908,8 +3878,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -3972,13 +3942,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4067,10 +4040,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4142,8 +4117,8 @@ groupstream:
 	VMOVNTPS     Z17, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4187,59 +4162,13 @@ grouplast:
 	VMOVUPS     Z20, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -4249,8 +4178,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -4261,18 +4189,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -4409,8 +4378,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -4479,8 +4448,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -4629,9 +4598,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), $720-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), $3056-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 0x10011001
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -4652,42 +4621,51 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), $720-56
 	VBROADCASTSS constantsAVX512<>+228(SB), Z8
 	VMOVUPS      constantsAVX512<>+140(SB), Z7
 	VBROADCASTSS constantsAVX512<>+300(SB), Z6
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1352(SP)
+	LEAQ  720(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -4712,7 +4690,7 @@ groupfirst:
 	VFMSUB231PS  Z5, Z1, Z0
 	VMOVAPS      Z1, Z17
 	VFNMADD231PS Z4, Z0, Z17
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -4776,12 +4754,12 @@ groupahead:
 	VMOVAPS      Z20, Z17
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -4849,9 +4827,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -4859,7 +4837,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4921,130 +4899,132 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1344(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 980(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
 	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z16
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z16, Z0
+	VFNMADD231PS Z3, Z0, Z16
 	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z17
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
 	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z5, Z0, Z16
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z16, Z3, K2
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z2, Z0, Z3
+	VCMPPS       $0x03, Z16, Z4, K1
+	VCMPPS       $0x03, Z3, Z17, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z13, Z1, Z0
+	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z17
-	VFMADD231PS  Z14, Z0, Z17
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z8, Z17, Z17
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPSRLW       $0x0c, Z17, Z17
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z12, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
 	VPANDD       Z13, Z16, Z0
 	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z16, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPACKSSDW    Z16, Z3, Z3
+	VPANDD       Z12, Z16, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPACKSSDW    Z16, Z4, Z4
+	VPMADDWD     Z8, Z1, Z1
 	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPANDD       Z13, Z17, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z17, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPACKSSDW    Z3, Z17, Z17
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z1, Z17
-	VPERMD       Z17, Z7, Z17
-	VPMADDUBSW   Z6, Z17, Z0
+	VPACKSSWB    Z17, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKUSWB    Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z4, Z1
+	VPERMD       Z1, Z7, Z1
+	VPMADDUBSW   Z6, Z1, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         1312(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1320(SP), R13
+	XORL         AX, AX
+	CMPQ         1328(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1304(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1344(SP)
+	JLT          groupmet
+	CMPQ         R15, 1336(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
@@ -5135,24 +5115,7 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -5164,7 +5127,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+212(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+48(FP), CX
@@ -5404,18 +5367,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -5501,8 +5464,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -5566,18 +5529,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -5663,8 +5626,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -5728,13 +5691,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1368(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -5824,10 +5790,12 @@ laneback:
 	MOVQ  696(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1368(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5900,8 +5868,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -5946,59 +5914,13 @@ grouplast:
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 712(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 672(SP)
@@ -6008,8 +5930,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 680(SP)
 	LEAQ 32(SP), DX
-	MOVQ R9, 704(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -6022,18 +5943,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 680(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 704(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1360(SP)
+	MOVQ 1352(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1376(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1376(SP), BX
+	LEAQ 2216(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2216(SP), R8
+	MOVQ $+64, 1344(SP)
+	MOVQ 1360(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1360(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1632(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2208(SP)
+	LEAQ 1632(SP), BX
+	LEAQ 2472(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3048(SP)
+	LEAQ 2472(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1368(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2208(SP), BX
+	MOVQ 3048(SP), R8
+	MOVQ 1360(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -6174,8 +6136,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -6245,8 +6207,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -6387,9 +6349,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), $464-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), $1952-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 0x10011001
 	// per group: Z5 recip
 	// vector registers in use at once: 27
@@ -6408,35 +6370,44 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), $464-48
 	VBROADCASTSS constantsAVX512<>+228(SB), Z8
 	VMOVUPS      constantsAVX512<>+140(SB), Z7
 	VBROADCASTSS constantsAVX512<>+300(SB), Z6
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+24(FP), R11
+	MOVQ         length+32(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1088(SP)
+	LEAQ  456(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z5
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R8
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -6449,7 +6420,7 @@ groupfirst:
 	VMULPS   Z5, Z0, Z2
 	VPERMW.Z 64(DX), Z9, K6, Z0
 	VMULPS   Z5, Z0, Z16
-	CMPQ     R8, $+128
+	CMPQ     R11, $+128
 	JLT      groupends
 
 groupahead:
@@ -6505,12 +6476,12 @@ groupahead:
 	VMOVAPS     Z18, Z16
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	SUBQ        $+64, R11
+	CMPQ        R11, $+128
 	JGE         groupahead
 
 groupends:
-	CMPQ  R8, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -6569,16 +6540,16 @@ groupturn:
 	ADDQ        $+4, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
+	MOVQ        R12, R11
+	SUBQ        R11, DI
+	CMPQ        R11, $+64
 	JNE         groupturned
 	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z5
-	CMPQ         R8, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -6632,120 +6603,117 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z5
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1080(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPERMW.Z (DX), Z10, K6, Z0
-	VMULPS   Z5, Z0, Z0
-	SUBQ     $+16, R8
-	JLT      groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z (DX), Z9, K6, Z1
-	VMULPS   Z5, Z1, Z1
-	SUBQ     $+16, R8
-	JLT      groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VMULPS   Z5, Z2, Z2
-	SUBQ     $+16, R8
-	JLT      groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMULPS      Z5, Z3, Z3
+	VPERMW.Z    (DX), Z10, K6, Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VPERMW.Z    (DX), Z9, K6, Z1
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VPERMW.Z    64(DX), Z10, K6, Z3
+	VMOVUPS     128(R15), Z4
+	VPERMPS     Z2, Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VPERMW.Z    64(DX), Z9, K6, Z4
+	VMOVUPS     192(R15), Z5
+	VPERMPS     Z2, Z5, Z2
+	VMULPS      Z2, Z4, Z4
 	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
+	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z4, Z17
+	VPANDD      Z13, Z0, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPANDD      Z12, Z0, Z5
+	VFMADD231PS Z14, Z2, Z5
+	VPANDD      Z13, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPANDD      Z12, Z1, Z16
+	VFMADD231PS Z14, Z2, Z16
 	VPACKSSDW   Z1, Z0, Z0
+	VPMADDWD    Z8, Z5, Z5
 	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
+	VPACKSSDW   Z16, Z5, Z5
+	VPSRLW      $0x0c, Z5, Z5
 	VPANDD      Z13, Z3, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z1, Z17
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
+	VPANDD      Z12, Z3, Z2
+	VFMADD231PS Z14, Z1, Z2
+	VPANDD      Z13, Z4, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z12, Z4, Z16
+	VFMADD231PS Z14, Z1, Z16
+	VPACKSSDW   Z4, Z3, Z3
+	VPMADDWD    Z8, Z2, Z2
+	VPMADDWD    Z8, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSWB   Z3, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z0, Z16
-	VPERMD      Z16, Z7, Z16
-	VPMADDUBSW  Z6, Z16, Z0
+	VPACKUSWB   Z2, Z5, Z5
+	VPTERNLOGD  $0xf8, Z11, Z0, Z5
+	VPERMD      Z5, Z7, Z5
+	VPMADDUBSW  Z6, Z5, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
+	ADDQ        1048(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1056(SP), R13
+	XORL        AX, AX
+	CMPQ        1064(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1040(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1080(SP)
+	JLT         groupmet
+	CMPQ        R15, 1072(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -6827,31 +6795,15 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ        R8, $+2
+	CMPQ        R11, $+2
 	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
-	CMPQ        R8, $+8
+	CMPQ        R11, $+8
 	JLT         short2loop
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS.BCST (BX), Z0, Z5
@@ -6916,8 +6868,8 @@ short2ahead:
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
+	SUBQ        $+2, R11
+	CMPQ        R11, $+4
 	JGE         short2ahead
 
 short2loop:
@@ -6972,18 +6924,18 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ        R8, $+4
+	CMPQ        R11, $+4
 	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
-	CMPQ        R8, $+16
+	CMPQ        R11, $+16
 	JLT         short4loop
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS.BCST (BX), Z0, Z5
@@ -7048,8 +7000,8 @@ short4ahead:
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
+	SUBQ        $+4, R11
+	CMPQ        R11, $+8
 	JGE         short4ahead
 
 short4loop:
@@ -7104,13 +7056,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1104(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -7186,10 +7141,12 @@ laneback:
 	MOVQ  432(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1104(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -7254,8 +7211,8 @@ groupstream:
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
@@ -7300,56 +7257,13 @@ grouplast:
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 448(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 416(SP)
@@ -7359,8 +7273,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 424(SP)
 	LEAQ 32(SP), DX
-	MOVQ R8, 440(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -7373,17 +7286,49 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 424(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 440(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1096(SP)
+	MOVQ 1088(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1112(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1112(SP), BX
+	MOVQ $+64, 1080(SP)
+	MOVQ 1096(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1096(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1368(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1944(SP)
+	LEAQ 1368(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1104(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1944(SP), BX
+	MOVQ 1096(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -7437,8 +7382,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -7499,8 +7444,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 

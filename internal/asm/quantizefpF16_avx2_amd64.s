@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeFpFloat8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpFloat8F16AVX2(SB), $400-80
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·QuantizeFpFloat8F16AVX2(SB), $1616-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
 	// per group: Y10 scale, Y9 recip
 	// loaded at each use: top, nan, 0x1, 0x3f800000, 0x34800000, 0x80808080, 0x1010101, table
@@ -21,32 +21,41 @@ TEXT ·QuantizeFpFloat8F16AVX2(SB), $400-80
 	VBROADCASTSS weights+40(FP), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	MOVQ         groups+56(FP), R9
-	MOVQ         length+64(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R10, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R10
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 744(SP)
+	LEAQ  400(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -114,134 +123,136 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 532(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VCVTPH2PS    (DX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R8), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (BX), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y4, Y0
+	VFNMADD231PS Y3, Y0, Y4
 	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y6
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y6, Y0
+	VFNMADD231PS Y3, Y0, Y6
 	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y7
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y7, Y0
+	VFNMADD231PS Y3, Y0, Y7
 	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VMULPS       Y2, Y0, Y3
+	VPERMPS      Y5, Y1, Y5
+	VFMSUB231PS  Y5, Y3, Y0
+	VFNMADD231PS Y2, Y0, Y3
+	VCMPPS       $0x03, Y6, Y4, Y0
+	VCMPPS       $0x03, Y3, Y7, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y12, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y12, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
 	VPAND        Y12, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
+	VPAND        Y11, Y4, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y12, Y6, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y6, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPMADDWD     Y13, Y1, Y1
 	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPAND        Y12, Y7, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y7, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSDW    Y3, Y7, Y7
+	VPACKUSWB    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
+	VPMINUB      Y0, Y1, Y1
+	VPACKSSWB    Y7, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SI)
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
+	ADDQ         704(SP), R15
+	MOVQ         R15, R13
+	SUBQ         712(SP), R13
+	XORL         AX, AX
+	CMPQ         720(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         696(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 736(SP)
+	JLT          groupmet
+	CMPQ         R15, 728(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	MOVQ         SI, 352(SP)
@@ -251,35 +262,18 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 360(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 384(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  384(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 352(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -291,7 +285,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+52(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+72(FP), CX
@@ -378,13 +372,13 @@ longtail:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
@@ -459,13 +453,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 760(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -559,10 +556,12 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -639,8 +638,8 @@ groupstream:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -649,64 +648,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+56(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y8, Y7, Y10, Y10
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 752(SP)
+	MOVQ 744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 768(SP), BX
+	LEAQ 1192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1192(SP), R8
+	MOVQ $+32, 736(SP)
+	MOVQ 752(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 752(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1184(SP)
+	LEAQ 896(SP), BX
+	LEAQ 1320(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1608(SP)
+	LEAQ 1320(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 760(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1184(SP), BX
+	MOVQ 1608(SP), R8
+	MOVQ 752(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (DX)(CX*1), AX
@@ -856,8 +848,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -986,7 +978,7 @@ rare:
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -1022,9 +1014,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeFpPowerOfTwoFloat8F16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX2(SB), $272-72
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX2(SB), $1056-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 recip
 	// loaded at each use: nan, 0x80808080, 0x1010101
@@ -1039,25 +1031,34 @@ TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX2(SB), $272-72
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VMOVUPS      constantsAVX2<>+12(SB), Y9
-	MOVQ         groups+48(FP), R8
-	MOVQ         length+56(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 608(SP)
+	LEAQ  264(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y8
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1115,84 +1116,87 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 600(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 396(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS (DX), Y0
-	VMULPS    Y8, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS 16(DX), Y1
-	VMULPS    Y8, Y1, Y1
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS 32(DX), Y2
-	VMULPS    Y8, Y2, Y2
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS    48(DX), Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VCVTPH2PS    32(DX), Y3
+	VMOVUPS      64(R15), Y4
+	VPERMPS      Y2, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCVTPH2PS    48(DX), Y4
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VMULPS       Y2, Y4, Y4
+	VCMPPS       $0x03, Y1, Y0, Y2
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y2, Y2
+	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
+	VFMADD231PS  Y14, Y2, Y5
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
+	VFMADD231PS  Y14, Y2, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
 	VPAND        Y11, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
+	VPAND        Y10, Y3, Y2
+	VFMADD231PS  Y14, Y1, Y2
+	VPAND        Y11, Y4, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y10, Y4, Y6
 	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
 	VPMINUB      Y12, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -1200,37 +1204,31 @@ groupmeet3:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
+	ADDQ         568(SP), R15
+	MOVQ         R15, R13
+	SUBQ         576(SP), R13
+	XORL         AX, AX
+	CMPQ         584(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         560(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 600(SP)
+	JLT          groupmet
+	CMPQ         R15, 592(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 396(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
@@ -1239,37 +1237,21 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 232(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R8, 248(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  232(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  248(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 224(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 232(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -1331,13 +1313,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 624(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1415,10 +1400,12 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 624(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1485,8 +1472,8 @@ groupstream:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -1495,114 +1482,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R8, $-7
-	JGE  groupmeet0mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 616(SP)
+	MOVQ 608(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 632(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 632(SP), BX
+	MOVQ $+32, 600(SP)
+	MOVQ 616(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 396(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 616(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1048(SP)
+	LEAQ 760(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 624(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1048(SP), BX
+	MOVQ 616(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1660,8 +1580,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1780,7 +1700,7 @@ rare:
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -1802,9 +1722,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpE2M1F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE2M1F16AVX2(SB), $400-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·QuantizeFpE2M1F16AVX2(SB), $1616-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
 	// per group: Y10 scale, Y9 recip
 	// loaded at each use: 0x7f7f7f7f, 0x1, 0x3f800000, 0x34800000, 0x8080808, 0x1010101, table, table
@@ -1814,36 +1734,45 @@ TEXT ·QuantizeFpE2M1F16AVX2(SB), $400-56
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+96(SB), Y11
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R10, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R10
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 744(SP)
+	LEAQ  400(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1900,10 +1829,10 @@ grouploop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VMOVUPS      constantsAVX2<>+72(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
@@ -1912,135 +1841,137 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 532(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VCVTPH2PS    (DX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R8), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (BX), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y4, Y0
+	VFNMADD231PS Y3, Y0, Y4
 	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y6
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y6, Y0
+	VFNMADD231PS Y3, Y0, Y6
 	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y7
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y7, Y0
+	VFNMADD231PS Y3, Y0, Y7
 	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VMULPS       Y2, Y0, Y3
+	VPERMPS      Y5, Y1, Y5
+	VFMSUB231PS  Y5, Y3, Y0
+	VFNMADD231PS Y2, Y0, Y3
+	VCMPPS       $0x03, Y6, Y4, Y0
+	VCMPPS       $0x03, Y3, Y7, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
+	VPAND        Y12, Y4, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y6, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPACKSSDW    Y6, Y4, Y4
+	VPMADDWD     Y11, Y1, Y1
 	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y7, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPACKSSDW    Y3, Y7, Y7
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
+	VPACKSSWB    Y7, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKUSWB    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMOVUPS      constantsAVX2<>+72(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SI)
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
+	ADDQ         704(SP), R15
+	MOVQ         R15, R13
+	SUBQ         712(SP), R13
+	XORL         AX, AX
+	CMPQ         720(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         696(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 736(SP)
+	JLT          groupmet
+	CMPQ         R15, 728(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	MOVQ         SI, 352(SP)
@@ -2050,35 +1981,18 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 360(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 384(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  384(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 352(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -2090,7 +2004,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+52(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+48(FP), CX
@@ -2145,10 +2059,10 @@ longloop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VMOVUPS      constantsAVX2<>+72(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
@@ -2178,13 +2092,13 @@ longtail:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -2246,10 +2160,10 @@ short2loop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VMOVUPS      constantsAVX2<>+72(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
@@ -2260,13 +2174,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 760(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2330,10 +2247,10 @@ laneloop:
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPACKUSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VMOVUPS      constantsAVX2<>+72(SB), Y0
 	VPSHUFB      Y1, Y0, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
@@ -2361,10 +2278,12 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2432,18 +2351,18 @@ groupstream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VMOVUPS      constantsAVX2<>+72(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -2452,64 +2371,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+56(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y8, Y7, Y10, Y10
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 752(SP)
+	MOVQ 744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 768(SP), BX
+	LEAQ 1192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1192(SP), R8
+	MOVQ $+32, 736(SP)
+	MOVQ 752(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 752(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1184(SP)
+	LEAQ 896(SP), BX
+	LEAQ 1320(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1608(SP)
+	LEAQ 1320(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 760(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1184(SP), BX
+	MOVQ 1608(SP), R8
+	MOVQ 752(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (DX)(CX*1), AX
@@ -2561,10 +2473,10 @@ longstream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VMOVUPS      constantsAVX2<>+72(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
@@ -2649,10 +2561,10 @@ short2stream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VMOVUPS      constantsAVX2<>+72(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
@@ -2661,8 +2573,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2718,7 +2630,7 @@ rare:
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
 	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
@@ -2732,12 +2644,12 @@ rare:
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
 	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
 	VPACKSSDW    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VPMADDWD     Y2, Y3, Y3
 	VPMADDWD     Y2, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -2752,7 +2664,7 @@ rare:
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+92(SB), Y8
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8
 	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
@@ -2766,12 +2678,12 @@ rare:
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
 	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VPMADDWD     Y6, Y7, Y7
 	VPMADDWD     Y6, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -2779,10 +2691,10 @@ rare:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
+	VMOVUPS      constantsAVX2<>+72(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
@@ -2792,17 +2704,17 @@ rare:
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)
 	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+96(SB), Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
 	CMPQ         392(SP), $+4
 	JEQ          laneback
 	MOVQ         368(SP), BX
@@ -2828,9 +2740,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $384-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $1600-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
 	// per group: Y10 scale, Y9 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x8080808, table, 0x10011001
@@ -2840,36 +2752,45 @@ TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $384-56
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+96(SB), Y11
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
-	CMPQ         R10, $+256
+	CMPQ         R12, $+256
 	JLT          groups
-	TESTQ        $0x0000001f, R10
+	TESTQ        $0x0000001f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 728(SP)
+	LEAQ  384(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2926,12 +2847,12 @@ grouploop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -2940,137 +2861,139 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 720(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 516(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VCVTPH2PS    (DX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R8), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (BX), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y4, Y0
+	VFNMADD231PS Y3, Y0, Y4
 	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y6
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y6, Y0
+	VFNMADD231PS Y3, Y0, Y6
 	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y7
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y7, Y0
+	VFNMADD231PS Y3, Y0, Y7
 	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VMULPS       Y2, Y0, Y3
+	VPERMPS      Y5, Y1, Y5
+	VFMSUB231PS  Y5, Y3, Y0
+	VFNMADD231PS Y2, Y0, Y3
+	VCMPPS       $0x03, Y6, Y4, Y0
+	VCMPPS       $0x03, Y3, Y7, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
+	VPAND        Y12, Y4, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y6, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPACKSSDW    Y6, Y4, Y4
+	VPMADDWD     Y11, Y1, Y1
 	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y7, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPACKSSDW    Y3, Y7, Y7
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
+	VPACKSSWB    Y7, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKUSWB    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
+	ADDQ         688(SP), R15
+	MOVQ         R15, R13
+	SUBQ         696(SP), R13
+	XORL         AX, AX
+	CMPQ         704(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         680(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 720(SP)
+	JLT          groupmet
+	CMPQ         R15, 712(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 516(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	MOVQ         SI, 336(SP)
@@ -3080,37 +3003,20 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 344(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R9, 368(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  344(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  368(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 336(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 344(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -3122,7 +3028,7 @@ longs:
 	VBROADCASTSS constantsAVX2<>+52(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
 	MOVQ         ahead+48(FP), CX
@@ -3177,12 +3083,12 @@ longloop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3214,13 +3120,13 @@ longtail:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -3282,12 +3188,12 @@ short2loop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3298,13 +3204,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+16, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 744(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3368,12 +3277,12 @@ laneloop:
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPACKUSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -3401,10 +3310,12 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 744(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3472,20 +3383,20 @@ groupstream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -3494,64 +3405,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+56(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y8, Y7, Y10, Y10
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 736(SP)
+	MOVQ 728(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 752(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 752(SP), BX
+	LEAQ 1176(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1176(SP), R8
+	MOVQ $+32, 720(SP)
+	MOVQ 736(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 516(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 736(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 880(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1168(SP)
+	LEAQ 880(SP), BX
+	LEAQ 1304(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1592(SP)
+	LEAQ 1304(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 744(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1168(SP), BX
+	MOVQ 1592(SP), R8
+	MOVQ 736(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ         (DX)(CX*1), AX
@@ -3603,12 +3507,12 @@ longstream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3693,12 +3597,12 @@ short2stream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3707,8 +3611,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -3807,12 +3711,12 @@ rare:
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y0
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3842,9 +3746,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $256-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), $1040-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
 	// per group: Y8 recip
 	// loaded at each use: 0x8080808
@@ -3853,31 +3757,40 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $256-48
 	MOVQ         x+8(FP), DX
 	MOVQ         recip+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+96(SB), Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
 	VMOVUPS      constantsAVX2<>+12(SB), Y10
-	VBROADCASTSS constantsAVX2<>+140(SB), Y9
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
+	VBROADCASTSS constantsAVX2<>+108(SB), Y9
+	MOVQ         groups+24(FP), R11
+	MOVQ         length+32(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 592(SP)
+	LEAQ  248(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y8
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3926,7 +3839,7 @@ grouploop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -3938,85 +3851,88 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+64, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 584(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 380(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS (DX), Y0
-	VMULPS    Y8, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS 16(DX), Y1
-	VMULPS    Y8, Y1, Y1
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS 32(DX), Y2
-	VMULPS    Y8, Y2, Y2
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS    48(DX), Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VCVTPH2PS    32(DX), Y3
+	VMOVUPS      64(R15), Y4
+	VPERMPS      Y2, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCVTPH2PS    48(DX), Y4
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VMULPS       Y2, Y4, Y4
+	VCMPPS       $0x03, Y1, Y0, Y2
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y2, Y2
+	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
+	VFMADD231PS  Y14, Y2, Y5
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
+	VFMADD231PS  Y14, Y2, Y6
 	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
 	VPAND        Y13, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y1, Y2
+	VPAND        Y13, Y4, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VPACKUSWB    Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -4026,37 +3942,31 @@ groupmeet3:
 	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
+	ADDQ         552(SP), R15
+	MOVQ         R15, R13
+	SUBQ         560(SP), R13
+	XORL         AX, AX
+	CMPQ         568(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         544(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 584(SP)
+	JLT          groupmet
+	CMPQ         R15, 576(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 380(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	MOVQ         SI, 208(SP)
 	LEAQ         (SP), SI
@@ -4065,39 +3975,23 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 216(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R8, 232(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  208(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  216(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  232(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 208(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 216(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
@@ -4149,7 +4043,7 @@ short2loop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -4162,13 +4056,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+16, SI
 	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 608(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -4220,7 +4117,7 @@ laneloop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -4249,10 +4146,12 @@ laneback:
 	MOVQ  224(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 608(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4312,7 +4211,7 @@ groupstream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -4322,8 +4221,8 @@ groupstream:
 	VMOVNTPS     X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4332,114 +4231,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R8, $-7
-	JGE  groupmeet0mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 600(SP)
+	MOVQ 592(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 616(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 616(SP), BX
+	MOVQ $+32, 584(SP)
+	MOVQ 600(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 380(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 600(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 744(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1032(SP)
+	LEAQ 744(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 608(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1032(SP), BX
+	MOVQ 600(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -4489,7 +4321,7 @@ short2stream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -4500,8 +4332,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+16, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -4590,7 +4422,7 @@ rare:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPERMD       Y2, Y10, Y2
@@ -4620,26 +4452,18 @@ DATA constantsAVX2<>+40(SB)/4, $0x00000007
 DATA constantsAVX2<>+44(SB)/4, $0x00000001
 DATA constantsAVX2<>+48(SB)/4, $0x3f800000
 DATA constantsAVX2<>+52(SB)/4, $0x34800000
-DATA constantsAVX2<>+56(SB)/4, $0x00000000
-DATA constantsAVX2<>+60(SB)/4, $0x00000001
-DATA constantsAVX2<>+64(SB)/4, $0x00000002
-DATA constantsAVX2<>+68(SB)/4, $0x00000003
-DATA constantsAVX2<>+72(SB)/4, $0x00000004
-DATA constantsAVX2<>+76(SB)/4, $0x00000005
-DATA constantsAVX2<>+80(SB)/4, $0x00000006
-DATA constantsAVX2<>+84(SB)/4, $0x00000007
-DATA constantsAVX2<>+88(SB)/4, $0x01010101
-DATA constantsAVX2<>+92(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+96(SB)/4, $0x00401000
-DATA constantsAVX2<>+100(SB)/4, $0x08080808
-DATA constantsAVX2<>+104(SB)/4, $0x3c383000
-DATA constantsAVX2<>+108(SB)/4, $0x4c484440
-DATA constantsAVX2<>+112(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+116(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+120(SB)/4, $0x3c383000
-DATA constantsAVX2<>+124(SB)/4, $0x4c484440
-DATA constantsAVX2<>+128(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+132(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+136(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+140(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144
+DATA constantsAVX2<>+56(SB)/4, $0x01010101
+DATA constantsAVX2<>+60(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+64(SB)/4, $0x00401000
+DATA constantsAVX2<>+68(SB)/4, $0x08080808
+DATA constantsAVX2<>+72(SB)/4, $0x3c383000
+DATA constantsAVX2<>+76(SB)/4, $0x4c484440
+DATA constantsAVX2<>+80(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+84(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+88(SB)/4, $0x3c383000
+DATA constantsAVX2<>+92(SB)/4, $0x4c484440
+DATA constantsAVX2<>+96(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+100(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+104(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+108(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $112

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeFpFloat8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpFloat8F16AVX512(SB), $752-80
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpFloat8F16AVX512(SB), $3088-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -24,42 +24,51 @@ TEXT ·QuantizeFpFloat8F16AVX512(SB), $752-80
 	VBROADCASTSS constantsAVX512<>+4(SB), Z10
 	VBROADCASTSS constantsAVX512<>+8(SB), Z9
 	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	MOVQ         groups+56(FP), R9
-	MOVQ         length+64(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -84,7 +93,7 @@ groupfirst:
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -146,12 +155,12 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -217,9 +226,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -227,7 +236,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -287,128 +296,130 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z11, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z11, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPMADDWD     Z13, Z5, Z5
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x07, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z11, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z11, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z12, Z5, Z5
-	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z6
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z6, Z0
+	VFNMADD231PS Z3, Z0, Z6
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z7
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z7, Z0
+	VFNMADD231PS Z3, Z0, Z7
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z2, Z0, Z3
+	VCMPPS       $0x03, Z6, Z4, K1
+	VCMPPS       $0x03, Z3, Z7, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z11, Z6, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z6, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPMADDWD     Z13, Z1, Z1
+	VPMADDWD     Z13, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x07, Z1, Z1
+	VPACKSSDW    Z6, Z4, Z4
+	VPANDD       Z11, Z7, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z7, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
+	VPACKSSDW    Z3, Z7, Z7
+	VPACKUSWB    Z2, Z1, Z1
+	VPMINUB      Z12, Z1, Z1
+	VPACKSSWB    Z7, Z4, Z4
+	VPTERNLOGD   $0xf8, Z9, Z4, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	SUBQ         $+64, DI
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -485,24 +496,7 @@ grouptailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 	LEAQ       (SI)(DI*1), SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -514,7 +508,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+72(FP), CX
@@ -736,18 +730,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -831,8 +825,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -894,18 +888,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -989,8 +983,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -1052,13 +1046,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1146,10 +1143,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1220,8 +1219,8 @@ groupstream:
 	VMOVNTPS     Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -1264,59 +1263,13 @@ grouplast:
 	VMOVUPS     Z18, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -1326,8 +1279,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1338,18 +1290,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -1484,8 +1477,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -1553,8 +1546,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -1702,9 +1695,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeFpPowerOfTwoFloat8F16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX512(SB), $496-72
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX512(SB), $1984-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
@@ -1719,35 +1712,44 @@ TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX512(SB), $496-72
 	VBROADCASTSS constantsAVX512<>+4(SB), Z10
 	VBROADCASTSS constantsAVX512<>+8(SB), Z9
 	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	MOVQ         groups+48(FP), R8
-	MOVQ         length+56(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1120(SP)
+	LEAQ  488(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R8
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -1760,7 +1762,7 @@ groupfirst:
 	VMULPS    Z7, Z0, Z4
 	VCVTPH2PS 96(DX), Z0
 	VMULPS    Z7, Z0, Z3
-	CMPQ      R8, $+128
+	CMPQ      R11, $+128
 	JLT       groupends
 
 groupahead:
@@ -1814,12 +1816,12 @@ groupahead:
 	VMOVAPS     Z16, Z3
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	SUBQ        $+64, R11
+	CMPQ        R11, $+128
 	JGE         groupahead
 
 groupends:
-	CMPQ  R8, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -1876,16 +1878,16 @@ groupturn:
 	ADDQ        $+4, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
+	MOVQ        R12, R11
+	SUBQ        R11, DI
+	CMPQ        R11, $+64
 	JNE         groupturned
 	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1937,118 +1939,115 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1112(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 748(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS (DX), Z0
-	VMULPS    Z7, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS 32(DX), Z1
-	VMULPS    Z7, Z1, Z1
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS 64(DX), Z2
-	VMULPS    Z7, Z2, Z2
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z7, Z3, Z3
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VCVTPH2PS   64(DX), Z3
+	VMOVUPS     128(R15), Z4
+	VPERMPS     Z2, Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VCVTPH2PS   96(DX), Z4
+	VMOVUPS     192(R15), Z5
+	VPERMPS     Z2, Z5, Z2
+	VMULPS      Z2, Z4, Z4
 	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
+	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z11, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z11, Z0, Z2
+	VPMAXUD     Z15, Z2, Z2
 	VPANDD      Z10, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z11, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
+	VFMADD231PS Z14, Z2, Z5
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
 	VPANDD      Z10, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
+	VFMADD231PS Z14, Z2, Z6
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z11, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z10, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
 	VPANDD      Z11, Z3, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z10, Z3, Z6
+	VPANDD      Z10, Z3, Z2
+	VFMADD231PS Z14, Z1, Z2
+	VPANDD      Z11, Z4, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z4, Z6
 	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z2, Z2
 	VPMADDWD    Z13, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSDW   Z6, Z2, Z2
+	VPSRLW      $0x07, Z2, Z2
+	VPACKSSDW   Z4, Z3, Z3
+	VPACKUSWB   Z2, Z5, Z5
 	VPMINUB     Z12, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
+	VPACKSSWB   Z3, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
 	VMOVUPS     Z5, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
+	ADDQ        1080(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1088(SP), R13
+	XORL        AX, AX
+	CMPQ        1096(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1072(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1112(SP)
+	JLT         groupmet
+	CMPQ        R15, 1104(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -2116,31 +2115,15 @@ grouptailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 	LEAQ       (SI)(DI*1), SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ        R8, $+2
+	CMPQ        R11, $+2
 	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
-	CMPQ        R8, $+8
+	CMPQ        R11, $+8
 	JLT         short2loop
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z7
@@ -2203,8 +2186,8 @@ short2ahead:
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
+	SUBQ        $+2, R11
+	CMPQ        R11, $+4
 	JGE         short2ahead
 
 short2loop:
@@ -2257,18 +2240,18 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ        R8, $+4
+	CMPQ        R11, $+4
 	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
-	CMPQ        R8, $+16
+	CMPQ        R11, $+16
 	JLT         short4loop
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z7
@@ -2331,8 +2314,8 @@ short4ahead:
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
+	SUBQ        $+4, R11
+	CMPQ        R11, $+8
 	JGE         short4ahead
 
 short4loop:
@@ -2385,13 +2368,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1136(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2465,10 +2451,12 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1136(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2531,8 +2519,8 @@ groupstream:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
@@ -2575,56 +2563,13 @@ grouplast:
 	VMOVUPS     Z17, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 480(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -2634,8 +2579,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 456(SP)
 	LEAQ 64(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -2646,17 +2590,49 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 456(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1128(SP)
+	MOVQ 1120(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1144(SP), BX
+	MOVQ $+64, 1112(SP)
+	MOVQ 1128(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 748(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1128(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1400(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1400(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1136(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1976(SP), BX
+	MOVQ 1128(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -2708,8 +2684,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -2768,8 +2744,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 
@@ -2881,9 +2857,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpE2M1F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1F16AVX512(SB), $752-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpE2M1F16AVX512(SB), $3088-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -2900,42 +2876,51 @@ TEXT ·QuantizeFpE2M1F16AVX512(SB), $752-56
 	VBROADCASTSS constantsAVX512<>+100(SB), Z10
 	VMOVUPS      constantsAVX512<>+104(SB), Z9
 	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -2960,7 +2945,7 @@ groupfirst:
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -3023,12 +3008,12 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -3095,9 +3080,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -3105,7 +3090,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -3166,129 +3151,131 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z10, Z5, Z5
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z3, Z3
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z1, Z5
-	VPSHUFB      Z5, Z9, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z6
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z6, Z0
+	VFNMADD231PS Z3, Z0, Z6
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z7
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z7, Z0
+	VFNMADD231PS Z3, Z0, Z7
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z2, Z0, Z3
+	VCMPPS       $0x03, Z6, Z4, K1
+	VCMPPS       $0x03, Z3, Z7, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z6, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z6, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPACKSSDW    Z6, Z4, Z4
+	VPMADDWD     Z10, Z1, Z1
+	VPMADDWD     Z10, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPANDD       Z13, Z7, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z7, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPACKSSDW    Z3, Z7, Z7
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSWB    Z7, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKUSWB    Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z4, Z1
+	VPSHUFB      Z1, Z9, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	ADDQ         1344(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1352(SP), R13
+	XORL         AX, AX
+	CMPQ         1360(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1336(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	SUBQ         $+64, DI
+	CMPQ         DI, 1376(SP)
+	JLT          groupmet
+	CMPQ         R15, 1368(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -3366,24 +3353,7 @@ grouptailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 	LEAQ       (SI)(DI*1), SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -3395,7 +3365,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+48(FP), CX
@@ -3620,18 +3590,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3716,8 +3686,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -3780,18 +3750,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3876,8 +3846,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -3940,13 +3910,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4035,10 +4008,12 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4110,8 +4085,8 @@ groupstream:
 	VMOVNTPS     Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4155,59 +4130,13 @@ grouplast:
 	VMOVUPS     Z18, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -4217,8 +4146,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 736(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -4229,18 +4157,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 736(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -4377,8 +4346,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -4447,8 +4416,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -4597,9 +4566,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeFpE2M1PackedF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), $720-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), $3056-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -4616,42 +4585,51 @@ TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), $720-56
 	VBROADCASTSS constantsAVX512<>+100(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VBROADCASTSS constantsAVX512<>+172(SB), Z8
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
-	CMPQ         R10, $+512
+	CMPQ         R12, $+512
 	JLT          groups
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R12
 	JEQ          longs
-	CMPQ         R9, $+1
+	CMPQ         R11, $+1
 	JEQ          longs
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1352(SP)
+	LEAQ  720(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -4676,7 +4654,7 @@ groupfirst:
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -4740,12 +4718,12 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -4813,9 +4791,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -4823,7 +4801,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4885,130 +4863,132 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1344(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 980(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VCVTPH2PS    (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
 	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z6
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z6, Z0
+	VFNMADD231PS Z3, Z0, Z6
 	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z7
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z7, Z0
+	VFNMADD231PS Z3, Z0, Z7
 	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z2, Z0, Z3
+	VCMPPS       $0x03, Z6, Z4, K1
+	VCMPPS       $0x03, Z3, Z7, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z10, Z5, Z5
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z3, Z3
+	VPANDD       Z12, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z6, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z6, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPACKSSDW    Z6, Z4, Z4
+	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPANDD       Z13, Z7, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z7, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPACKSSDW    Z3, Z7, Z7
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z1, Z5
-	VPERMD       Z5, Z9, Z5
-	VPMADDUBSW   Z8, Z5, Z0
+	VPACKSSWB    Z7, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKUSWB    Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z4, Z1
+	VPERMD       Z1, Z9, Z1
+	VPMADDUBSW   Z8, Z1, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         1312(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1320(SP), R13
+	XORL         AX, AX
+	CMPQ         1328(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1304(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1344(SP)
+	JLT          groupmet
+	CMPQ         R15, 1336(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -5095,24 +5075,7 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -5124,7 +5087,7 @@ longs:
 	VBROADCASTSS constantsAVX512<>+84(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
-	MOVQ         R10, DI
+	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
 	MOVQ         ahead+48(FP), CX
@@ -5360,18 +5323,18 @@ longtailnarrow:
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
 	JNE   longs
 	JMP   return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -5457,8 +5420,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -5522,18 +5485,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -5619,8 +5582,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -5684,13 +5647,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1368(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -5780,10 +5746,12 @@ laneback:
 	MOVQ  696(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1368(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5856,8 +5824,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -5902,59 +5870,13 @@ grouplast:
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 712(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 672(SP)
@@ -5964,8 +5886,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 680(SP)
 	LEAQ 32(SP), DX
-	MOVQ R9, 704(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -5978,18 +5899,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 680(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 704(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1360(SP)
+	MOVQ 1352(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1376(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1376(SP), BX
+	LEAQ 2216(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2216(SP), R8
+	MOVQ $+64, 1344(SP)
+	MOVQ 1360(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 980(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1360(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1632(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2208(SP)
+	LEAQ 1632(SP), BX
+	LEAQ 2472(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3048(SP)
+	LEAQ 2472(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1368(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2208(SP), BX
+	MOVQ 3048(SP), R8
+	MOVQ 1360(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 longstream:
 	LEAQ        (DX)(CX*1), AX
@@ -6130,8 +6092,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -6201,8 +6163,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -6343,9 +6305,9 @@ longresume:
 	JMP          longback
 
 // func QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), $464-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), $1952-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 recip
 	// vector registers in use at once: 25
@@ -6360,35 +6322,44 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), $464-48
 	VBROADCASTSS constantsAVX512<>+100(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VBROADCASTSS constantsAVX512<>+172(SB), Z8
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+24(FP), R11
+	MOVQ         length+32(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1088(SP)
+	LEAQ  456(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R8
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -6401,7 +6372,7 @@ groupfirst:
 	VMULPS    Z7, Z0, Z4
 	VCVTPH2PS 96(DX), Z0
 	VMULPS    Z7, Z0, Z3
-	CMPQ      R8, $+128
+	CMPQ      R11, $+128
 	JLT       groupends
 
 groupahead:
@@ -6457,12 +6428,12 @@ groupahead:
 	VMOVAPS     Z16, Z3
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	SUBQ        $+64, R11
+	CMPQ        R11, $+128
 	JGE         groupahead
 
 groupends:
-	CMPQ  R8, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -6521,16 +6492,16 @@ groupturn:
 	ADDQ        $+4, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
+	MOVQ        R12, R11
+	SUBQ        R11, DI
+	CMPQ        R11, $+64
 	JNE         groupturned
 	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -6584,82 +6555,85 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1080(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 716(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS (DX), Z0
-	VMULPS    Z7, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS 32(DX), Z1
-	VMULPS    Z7, Z1, Z1
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS 64(DX), Z2
-	VMULPS    Z7, Z2, Z2
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z7, Z3, Z3
+	VCVTPH2PS   (DX), Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VCVTPH2PS   32(DX), Z1
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VCVTPH2PS   64(DX), Z3
+	VMOVUPS     128(R15), Z4
+	VPERMPS     Z2, Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VCVTPH2PS   96(DX), Z4
+	VMOVUPS     192(R15), Z5
+	VPERMPS     Z2, Z5, Z2
+	VMULPS      Z2, Z4, Z4
 	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
+	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z13, Z0, Z2
+	VPMAXUD     Z15, Z2, Z2
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
+	VFMADD231PS Z14, Z2, Z5
+	VPANDD      Z13, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
+	VFMADD231PS Z14, Z2, Z6
 	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
 	VPANDD      Z13, Z3, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
+	VPANDD      Z12, Z3, Z2
+	VFMADD231PS Z14, Z1, Z2
+	VPANDD      Z13, Z4, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z12, Z4, Z6
 	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
+	VPACKSSDW   Z6, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSWB   Z3, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
+	VPACKUSWB   Z2, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -6667,37 +6641,31 @@ groupmeet3:
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
+	ADDQ        1048(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1056(SP), R13
+	XORL        AX, AX
+	CMPQ        1064(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1040(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1080(SP)
+	JLT         groupmet
+	CMPQ        R15, 1072(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -6775,31 +6743,15 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ        R8, $+2
+	CMPQ        R11, $+2
 	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
-	CMPQ        R8, $+8
+	CMPQ        R11, $+8
 	JLT         short2loop
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z7
@@ -6864,8 +6816,8 @@ short2ahead:
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
+	SUBQ        $+2, R11
+	CMPQ        R11, $+4
 	JGE         short2ahead
 
 short2loop:
@@ -6920,18 +6872,18 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ        R8, $+4
+	CMPQ        R11, $+4
 	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
-	CMPQ        R8, $+16
+	CMPQ        R11, $+16
 	JLT         short4loop
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z7
@@ -6996,8 +6948,8 @@ short4ahead:
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
+	SUBQ        $+4, R11
+	CMPQ        R11, $+8
 	JGE         short4ahead
 
 short4loop:
@@ -7052,13 +7004,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1104(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -7134,10 +7089,12 @@ laneback:
 	MOVQ  432(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1104(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -7202,8 +7159,8 @@ groupstream:
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
@@ -7248,56 +7205,13 @@ grouplast:
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+64, R8
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 448(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 416(SP)
@@ -7307,8 +7221,7 @@ groupstage:
 	CALL ·stageIn16AVX512(SB)
 	MOVQ DX, 424(SP)
 	LEAQ 32(SP), DX
-	MOVQ R8, 440(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -7321,17 +7234,49 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 424(SP), DX
 	LEAQ (DX)(DI*2), DX
-	MOVQ 440(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1096(SP)
+	MOVQ 1088(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1112(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1112(SP), BX
+	MOVQ $+64, 1080(SP)
+	MOVQ 1096(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 716(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1096(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1368(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 1944(SP)
+	LEAQ 1368(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1104(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1944(SP), BX
+	MOVQ 1096(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -7385,8 +7330,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -7447,8 +7392,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
 	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 

@@ -6,8 +6,8 @@
 
 // func QuantizeFpFloat8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpFloat8F16NEON(SB), NOSPLIT, $232-80
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpFloat8F16NEON(SB), 0, $888-80
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// per group: V8 scale, V7 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -34,28 +34,37 @@ TEXT ·QuantizeFpFloat8F16NEON(SB), NOSPLIT, $232-80
 	VSHL $8, V0.S4, V0.S4
 	VSHL $16, V0.S4, V1.S4
 	VORR V1.B16, V0.B16, V9.B16
-	MOVD groups+56(FP), R5
-	MOVD length+64(FP), R6
-	CMP $1, R6
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R6
+	CMP $128, R13
 	BLT groups
-	AND $15, R6, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R5
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -121,127 +130,133 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	FMOVQ (R15), F2
+	FMOVQ (R4), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ (R3), F6
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V7.S4, V2.S4, V1.S4
-	VFMLS V8.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V2.S4, V5.S4, V1.S4
+	VFMLS V4.S4, V1.S4, V5.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V3.B16], V2.B16
+	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
+	VTBL V1.B16, [V6.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
+	VFMLA V1.S4, V4.S4, V0.S4
+	VFMLS V2.S4, V0.S4, V4.S4
 	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V7.S4, V4.S4, V3.S4
-	VFMLS V8.S4, V3.S4, V4.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V3.B16], V7.B16
+	WORD $0x6e27dc28 // fmul v8.4s, v1.4s, v7.4s
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V2.S4, V8.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V8.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V3.B16], V3.B16
+	WORD $0x6e23dc02 // fmul v2.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V6.B16], V6.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	VFMLA V6.S4, V2.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V2.S4
+	WORD $0x4e24f4a0 // fmax v0.4s, v5.4s, v4.4s
+	WORD $0x4e22f501 // fmax v1.4s, v8.4s, v2.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V12.B16, V2.B16, V0.B16
+	VAND V12.B16, V5.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	VAND V12.B16, V1.B16, V0.B16
+	VAND V11.B16, V5.B16, V1.B16
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V12.B16, V4.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V1.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-	VUZP1 V17.H8, V16.H8, V0.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
-	VADD V16.H8, V0.H8, V0.H8
-	VUZP2 V1.H8, V2.H8, V2.H8
-	VAND V12.B16, V4.B16, V1.B16
+	VAND V11.B16, V4.B16, V3.B16
+	VFMLA V14.S4, V0.S4, V3.S4
+	VUZP1 V3.H8, V1.H8, V0.H8
+	VUZP2 V3.H8, V1.H8, V1.H8
+	WORD $0x4e69b421 // sqdmulh v1.8h, v1.8h, v9.8h
+	VADD V1.H8, V0.H8, V0.H8
+	VUZP2 V4.H8, V5.H8, V5.H8
+	VAND V12.B16, V8.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V4.B16, V16.B16
-	VFMLA V14.S4, V1.S4, V16.S4
-	VAND V12.B16, V3.B16, V1.B16
+	VAND V11.B16, V8.B16, V3.B16
+	VFMLA V14.S4, V1.S4, V3.S4
+	VAND V12.B16, V2.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V3.B16, V17.B16
-	VFMLA V14.S4, V1.S4, V17.S4
-	VUZP1 V17.H8, V16.H8, V1.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
-	VADD V16.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V4.H8, V4.H8
+	VAND V11.B16, V2.B16, V4.B16
+	VFMLA V14.S4, V1.S4, V4.S4
+	VUZP1 V4.H8, V3.H8, V1.H8
+	VUZP2 V4.H8, V3.H8, V3.H8
+	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	VADD V3.H8, V1.H8, V1.H8
+	VUZP2 V2.H8, V8.H8, V8.H8
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
+	VUZP2 V8.B16, V5.B16, V5.B16
+	VAND V10.B16, V5.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 	ADD $16, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
 	MOVD R1, 192(RSP)
@@ -251,8 +266,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -262,20 +276,6 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -292,7 +292,7 @@ longs:
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
-	MOVD R6, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -370,11 +370,14 @@ longtail:
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -468,69 +471,65 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V7.B16, V31.B16, V5.B16
-	VMOV V5.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -679,8 +678,8 @@ longresume:
 
 // func QuantizeFpPowerOfTwoFloat8F16NEON(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoFloat8F16NEON(SB), NOSPLIT, $168-72
-	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoFloat8F16NEON(SB), 0, $600-72
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// per group: V8 recip
 	// vector registers in use at once: 18
@@ -705,21 +704,30 @@ TEXT ·QuantizeFpPowerOfTwoFloat8F16NEON(SB), NOSPLIT, $168-72
 	VSHL $8, V0.S4, V0.S4
 	VSHL $16, V0.S4, V1.S4
 	VORR V1.B16, V0.B16, V9.B16
-	MOVD groups+48(FP), R4
-	MOVD length+56(FP), R5
-	CMP $1, R5
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 368(RSP)
+	ADD $168, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V8.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -773,113 +781,114 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $236, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R4, R6
-	MOVD R3, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V2.B16
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V3.B16], V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ 16(R2), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x0e217844 // fcvtl v4.4s, v2.4h
+	FMOVQ 32(R15), F5
+	VTBL V5.B16, [V3.B16], V5.B16
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	FMOVQ 48(R15), F5
+	VTBL V5.B16, [V3.B16], V3.B16
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f423 // fmax v3.4s, v1.4s, v0.4s
+	WORD $0x4e22f485 // fmax v5.4s, v4.4s, v2.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
 	BVS groupmeetrare
-	VAND V12.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V11.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V0.B16, V16.B16
-	VFMLA V14.S4, V4.S4, V16.S4
-	VUZP1 V16.H8, V5.H8, V4.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
+	VFMLA V14.S4, V3.S4, V5.S4
+	VAND V12.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V0.B16, V6.B16
+	VFMLA V14.S4, V3.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V3.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
 	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V4.H8, V4.H8
+	VADD V5.H8, V3.H8, V3.H8
 	VUZP2 V0.H8, V1.H8, V1.H8
-	VAND V12.B16, V3.B16, V0.B16
+	VAND V12.B16, V4.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V3.B16, V5.B16
+	VAND V11.B16, V4.B16, V5.B16
 	VFMLA V14.S4, V0.S4, V5.S4
 	VAND V12.B16, V2.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	VUZP1 V16.H8, V5.H8, V0.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
+	VAND V11.B16, V2.B16, V6.B16
+	VFMLA V14.S4, V0.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V0.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
 	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
 	VADD V5.H8, V0.H8, V0.H8
-	VUZP2 V2.H8, V3.H8, V3.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212804 // sqxtun2 v4.16b, v0.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
+	VUZP2 V2.H8, V4.H8, V4.H8
+	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD $0x6e212803 // sqxtun2 v3.16b, v0.8h
+	VUMIN V13.B16, V3.B16, V3.B16
+	VUZP2 V4.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	FMOVQ F4, (R1)
+	VORR V1.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	ADD $16, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 352(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $236, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V8.S4]
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -888,8 +897,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 136(RSP)
 	ADD $32, RSP, R2
-	MOVD R4, 152(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 128(RSP), R1
@@ -899,23 +907,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 136(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 152(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 384(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -991,61 +989,55 @@ lanetail:
 	MOVD 136(RSP), R2
 	MOVD 144(RSP), R3
 laneend:
+	MOVD 384(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 160(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 376(RSP)
+	MOVD 368(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $392, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $392, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 360(RSP)
+	MOVD 376(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R6, R4
-	SUB R3, R7, R7
-	ADD R7, R3, R3
-	MOVD R0, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
+	ADD $236, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 376(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $456, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 600(RSP)
+	ADD $456, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 384(RSP)
+	B lanerow
+groupodddone:
+	MOVD 600(RSP), R3
+	MOVD 376(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 160(RSP)
@@ -1151,8 +1143,8 @@ groupresume:
 
 // func QuantizeFpE2M1F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $232-56
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpE2M1F16NEON(SB), 0, $888-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
 	// per group: V8 scale, V7 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
@@ -1174,28 +1166,37 @@ TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $232-56
 	MOVD $458759, R16
 	VDUP R16, V10.S4
 	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V9
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
-	CMP $1, R6
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R6
+	CMP $128, R13
 	BLT groups
-	AND $15, R6, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R5
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1262,128 +1263,134 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	FMOVQ (R15), F2
+	FMOVQ (R4), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ (R3), F6
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V7.S4, V2.S4, V1.S4
-	VFMLS V8.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V2.S4, V5.S4, V1.S4
+	VFMLS V4.S4, V1.S4, V5.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V3.B16], V2.B16
+	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
+	VTBL V1.B16, [V6.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
+	VFMLA V1.S4, V4.S4, V0.S4
+	VFMLS V2.S4, V0.S4, V4.S4
 	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V7.S4, V4.S4, V3.S4
-	VFMLS V8.S4, V3.S4, V4.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V3.B16], V7.B16
+	WORD $0x6e27dc28 // fmul v8.4s, v1.4s, v7.4s
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V2.S4, V8.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V8.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V3.B16], V3.B16
+	WORD $0x6e23dc02 // fmul v2.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V6.B16], V6.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	VFMLA V6.S4, V2.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V2.S4
+	WORD $0x4e24f4a0 // fmax v0.4s, v5.4s, v4.4s
+	WORD $0x4e22f501 // fmax v1.4s, v8.4s, v2.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V13.B16, V2.B16, V0.B16
+	VAND V13.B16, V5.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	VAND V13.B16, V1.B16, V0.B16
+	VAND V12.B16, V5.B16, V1.B16
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V4.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-	VUZP2 V1.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V16.H8, V0.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	VUSRA $6, V16.H8, V0.H8
+	VAND V12.B16, V4.B16, V3.B16
+	VFMLA V14.S4, V0.S4, V3.S4
+	VUZP2 V4.H8, V5.H8, V5.H8
+	VUZP1 V3.H8, V1.H8, V0.H8
+	VUZP2 V3.H8, V1.H8, V1.H8
+	VUSRA $6, V1.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V4.B16, V1.B16
+	VAND V13.B16, V8.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V4.B16, V16.B16
-	VFMLA V14.S4, V1.S4, V16.S4
-	VAND V13.B16, V3.B16, V1.B16
+	VAND V12.B16, V8.B16, V3.B16
+	VFMLA V14.S4, V1.S4, V3.S4
+	VAND V13.B16, V2.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V17.B16
-	VFMLA V14.S4, V1.S4, V17.S4
-	VUZP2 V3.H8, V4.H8, V4.H8
-	VUZP1 V17.H8, V16.H8, V1.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	VUSRA $6, V16.H8, V1.H8
+	VAND V12.B16, V2.B16, V4.B16
+	VFMLA V14.S4, V1.S4, V4.S4
+	VUZP2 V2.H8, V8.H8, V8.H8
+	VUZP1 V4.H8, V3.H8, V1.H8
+	VUZP2 V4.H8, V3.H8, V3.H8
+	VUSRA $6, V3.H8, V1.H8
 	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
+	VUZP2 V8.B16, V5.B16, V5.B16
+	VUSHR $4, V5.B16, V5.B16
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
+	VAND V11.B16, V5.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V9.B16], V0.B16
 	FMOVQ F0, (R1)
 	ADD $16, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
 	MOVD R1, 192(RSP)
@@ -1393,8 +1400,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -1404,20 +1410,6 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -1434,7 +1426,7 @@ longs:
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
-	MOVD R6, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -1513,11 +1505,14 @@ longtail:
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1612,69 +1607,65 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V7.B16, V31.B16, V5.B16
-	VMOV V5.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -1824,12 +1815,12 @@ longresume:
 
 // func QuantizeFpE2M1PackedF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $232-56
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpE2M1PackedF16NEON(SB), 0, $888-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 17
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1846,28 +1837,37 @@ TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $232-56
 	VDUP R16, V11.S4
 	MOVD $458759, R16
 	VDUP R16, V10.S4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
-	CMP $1, R6
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
-	CMP $128, R6
+	CMP $128, R13
 	BLT groups
-	AND $15, R6, R16
+	AND $15, R13, R16
 	CBZ R16, longs
-	CMP $1, R5
+	CMP $1, R12
 	BEQ longs
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1936,130 +1936,136 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	FMOVQ (R15), F2
+	FMOVQ (R4), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	FMOVQ (R3), F6
+	VTBL V2.B16, [V6.B16], V2.B16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V2.S4, V1.S4
-	VFMLS V9.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V2.S4, V5.S4, V1.S4
+	VFMLS V4.S4, V1.S4, V5.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V3.B16], V2.B16
+	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
+	VTBL V1.B16, [V6.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V1.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
+	VFMLA V1.S4, V4.S4, V0.S4
+	VFMLS V2.S4, V0.S4, V4.S4
 	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V4.S4, V3.S4
-	VFMLS V9.S4, V3.S4, V4.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V3.B16], V7.B16
+	WORD $0x6e27dc28 // fmul v8.4s, v1.4s, v7.4s
+	VTBL V2.B16, [V6.B16], V2.B16
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V2.S4, V8.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V8.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V3.B16], V3.B16
+	WORD $0x6e23dc02 // fmul v2.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V6.B16], V6.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	VFMLA V6.S4, V2.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V2.S4
+	WORD $0x4e24f4a0 // fmax v0.4s, v5.4s, v4.4s
+	WORD $0x4e22f501 // fmax v1.4s, v8.4s, v2.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V13.B16, V2.B16, V0.B16
+	VAND V13.B16, V5.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V1.B16, V0.B16
+	VAND V12.B16, V5.B16, V1.B16
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V4.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	VUZP2 V1.H8, V2.H8, V2.H8
-	VUZP1 V16.H8, V5.H8, V0.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
+	VAND V12.B16, V4.B16, V3.B16
+	VFMLA V14.S4, V0.S4, V3.S4
+	VUZP2 V4.H8, V5.H8, V5.H8
+	VUZP1 V3.H8, V1.H8, V0.H8
+	VUZP2 V3.H8, V1.H8, V1.H8
+	VUSRA $6, V1.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V4.B16, V1.B16
+	VAND V13.B16, V8.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V4.B16, V5.B16
-	VFMLA V14.S4, V1.S4, V5.S4
-	VAND V13.B16, V3.B16, V1.B16
+	VAND V12.B16, V8.B16, V3.B16
+	VFMLA V14.S4, V1.S4, V3.S4
+	VAND V13.B16, V2.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V1.S4, V16.S4
-	VUZP2 V3.H8, V4.H8, V4.H8
-	VUZP1 V16.H8, V5.H8, V1.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
+	VAND V12.B16, V2.B16, V4.B16
+	VFMLA V14.S4, V1.S4, V4.S4
+	VUZP2 V2.H8, V8.H8, V8.H8
+	VUZP1 V4.H8, V3.H8, V1.H8
+	VUZP2 V4.H8, V3.H8, V3.H8
+	VUSRA $6, V3.H8, V1.H8
 	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
+	VUZP2 V8.B16, V5.B16, V5.B16
+	VUSHR $4, V5.B16, V5.B16
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
+	VAND V11.B16, V5.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	MOVD R1, 192(RSP)
@@ -2069,8 +2075,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 224(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
@@ -2080,20 +2085,6 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 224(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 longs:
@@ -2110,7 +2101,7 @@ longs:
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	MOVD R6, R0
+	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
@@ -2191,11 +2182,14 @@ longtail:
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
+	SUB $1, R12, R12
+	CBNZ R12, longs
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2292,69 +2286,65 @@ lanetail:
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
 laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -2495,11 +2485,11 @@ longresume:
 
 // func QuantizeFpPowerOfTwoE2M1PackedF16NEON(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16NEON(SB), NOSPLIT, $168-48
-	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16NEON(SB), 0, $600-48
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 recip
-	// vector registers in use at once: 16
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD recip+16(FP), R3
@@ -2515,21 +2505,30 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16NEON(SB), NOSPLIT, $168-48
 	VDUP R16, V11.S4
 	MOVD $458759, R16
 	VDUP R16, V10.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
-	CMP $1, R5
+	MOVD groups+24(FP), R12
+	MOVD length+32(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 368(RSP)
+	ADD $168, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2586,80 +2585,82 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V9.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $236, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R4, R6
-	MOVD R3, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V2.B16
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V3.B16], V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ 16(R2), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	WORD $0x0e217844 // fcvtl v4.4s, v2.4h
+	FMOVQ 32(R15), F5
+	VTBL V5.B16, [V3.B16], V5.B16
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
-	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	FMOVQ 48(R15), F5
+	VTBL V5.B16, [V3.B16], V3.B16
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e20f423 // fmax v3.4s, v1.4s, v0.4s
+	WORD $0x4e22f485 // fmax v5.4s, v4.4s, v2.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
 	BVS groupmeetrare
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
+	VFMLA V14.S4, V3.S4, V5.S4
+	VAND V13.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V3.S4, V6.S4
 	VUZP2 V0.H8, V1.H8, V1.H8
 	VUZP1 V6.H8, V5.H8, V0.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VAND V12.B16, V4.B16, V5.B16
+	VFMLA V14.S4, V3.S4, V5.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V2.H8, V3.H8, V3.H8
+	VFMLA V14.S4, V3.S4, V6.S4
+	VUZP2 V2.H8, V4.H8, V4.H8
 	VUZP1 V6.H8, V5.H8, V2.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V2.H8
 	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V3.B16, V1.B16, V1.B16
+	VUZP2 V4.B16, V1.B16, V1.B16
 	VUSHR $4, V1.B16, V1.B16
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
@@ -2671,31 +2672,30 @@ groupmeet3:
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
 	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 360(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 352(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $236, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -2704,8 +2704,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 136(RSP)
 	ADD $32, RSP, R2
-	MOVD R4, 152(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 128(RSP), R1
@@ -2715,23 +2714,13 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 136(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 152(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 384(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2810,61 +2799,55 @@ lanetail:
 	MOVD 136(RSP), R2
 	MOVD 144(RSP), R3
 laneend:
+	MOVD 384(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 160(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 376(RSP)
+	MOVD 368(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $392, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $392, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 360(RSP)
+	MOVD 376(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R6, R4
-	SUB R3, R7, R7
-	ADD R7, R3, R3
-	MOVD R0, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
+	ADD $236, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 376(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $456, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 600(RSP)
+	ADD $456, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 384(RSP)
+	B lanerow
+groupodddone:
+	MOVD 600(RSP), R3
+	MOVD 376(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 160(RSP)

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeFpFloat8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpFloat8AVX2(SB), $464-80
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeFpFloat8AVX2(SB), $1680-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
 	// per group: Y10 scale, Y9 recip
 	// loaded at each use: top, nan, 0x80808080, 0x1010101, table
@@ -21,26 +21,35 @@ TEXT ·QuantizeFpFloat8AVX2(SB), $464-80
 	VBROADCASTSS weights+40(FP), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	MOVQ         groups+56(FP), R9
-	MOVQ         length+64(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -108,134 +117,136 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R8), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (BX), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y4, Y0
+	VFNMADD231PS Y3, Y0, Y4
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y6
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y6, Y0
+	VFNMADD231PS Y3, Y0, Y6
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y7
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y7, Y0
+	VFNMADD231PS Y3, Y0, Y7
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VMULPS       Y2, Y0, Y3
+	VPERMPS      Y5, Y1, Y5
+	VFMSUB231PS  Y5, Y3, Y0
+	VFNMADD231PS Y2, Y0, Y3
+	VCMPPS       $0x03, Y6, Y4, Y0
+	VCMPPS       $0x03, Y3, Y7, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y12, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y12, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
 	VPAND        Y12, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y11, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
+	VPAND        Y11, Y4, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y12, Y6, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y6, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPMADDWD     Y13, Y1, Y1
 	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
+	VPACKSSDW    Y6, Y4, Y4
+	VPAND        Y12, Y7, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y7, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y12, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y11, Y3, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSDW    Y3, Y7, Y7
+	VPACKUSWB    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
+	VPMINUB      Y0, Y1, Y1
+	VPACKSSWB    Y7, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SI)
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         768(SP), R15
+	MOVQ         R15, R13
+	SUBQ         776(SP), R13
+	XORL         AX, AX
+	CMPQ         784(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         760(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 800(SP)
+	JLT          groupmet
+	CMPQ         R15, 792(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	MOVQ         SI, 416(SP)
@@ -245,38 +256,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 424(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 448(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  424(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  448(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
@@ -351,13 +345,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -451,10 +448,12 @@ laneback:
 	MOVQ  440(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -531,8 +530,8 @@ groupstream:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -541,64 +540,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+44(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y8, Y7, Y10, Y10
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -669,8 +661,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -799,7 +791,7 @@ rare:
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -821,9 +813,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpPowerOfTwoFloat8AVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8AVX2(SB), $336-72
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeFpPowerOfTwoFloat8AVX2(SB), $1120-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 recip
 	// loaded at each use: nan, 0x80808080, 0x1010101
@@ -838,25 +830,34 @@ TEXT ·QuantizeFpPowerOfTwoFloat8AVX2(SB), $336-72
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VMOVUPS      constantsAVX2<>+12(SB), Y9
-	MOVQ         groups+48(FP), R8
-	MOVQ         length+56(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 672(SP)
+	LEAQ  328(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y8
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -914,84 +915,87 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 664(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 460(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (DX), Y0
-	VMULPS  Y8, Y0, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 32(DX), Y1
-	VMULPS  Y8, Y1, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 64(DX), Y2
-	VMULPS  Y8, Y2, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(R15), Y4
+	VPERMPS      Y2, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VMULPS       Y2, Y4, Y4
+	VCMPPS       $0x03, Y1, Y0, Y2
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y2, Y2
+	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y11, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y11, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
+	VFMADD231PS  Y14, Y2, Y5
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y10, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
+	VFMADD231PS  Y14, Y2, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y11, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
 	VPAND        Y11, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y10, Y3, Y6
+	VPAND        Y10, Y3, Y2
+	VFMADD231PS  Y14, Y1, Y2
+	VPAND        Y11, Y4, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y10, Y4, Y6
 	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
 	VPMINUB      Y12, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -999,37 +1003,31 @@ groupmeet3:
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         632(SP), R15
+	MOVQ         R15, R13
+	SUBQ         640(SP), R13
+	XORL         AX, AX
+	CMPQ         648(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         624(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 664(SP)
+	JLT          groupmet
+	CMPQ         R15, 656(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 460(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	MOVQ         SI, 288(SP)
 	LEAQ         (SP), SI
@@ -1038,37 +1036,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 296(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R8, 312(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  296(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  312(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 288(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 296(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -1130,13 +1112,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 688(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1214,10 +1199,12 @@ laneback:
 	MOVQ  304(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 688(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1284,8 +1271,8 @@ groupstream:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -1294,114 +1281,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R8, $-7
-	JGE  groupmeet0mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 680(SP)
+	MOVQ 672(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 696(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 696(SP), BX
+	MOVQ $+32, 664(SP)
+	MOVQ 680(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 460(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 680(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 824(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1112(SP)
+	LEAQ 824(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 688(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1112(SP), BX
+	MOVQ 680(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1459,8 +1379,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1579,7 +1499,7 @@ rare:
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -1601,9 +1521,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE2M1AVX2(SB), $464-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeFpE2M1AVX2(SB), $1680-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
 	// per group: Y10 scale, Y9 recip
 	// loaded at each use: 0x7f7f7f7f, 0x8080808, 0x1010101, table, table
@@ -1612,31 +1532,40 @@ TEXT ·QuantizeFpE2M1AVX2(SB), $464-56
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y15
-	VBROADCASTSS constantsAVX2<>+84(SB), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y11
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1693,10 +1622,10 @@ grouploop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
@@ -1705,135 +1634,137 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R8), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (BX), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y4, Y0
+	VFNMADD231PS Y3, Y0, Y4
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y6
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y6, Y0
+	VFNMADD231PS Y3, Y0, Y6
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y7
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y7, Y0
+	VFNMADD231PS Y3, Y0, Y7
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VMULPS       Y2, Y0, Y3
+	VPERMPS      Y5, Y1, Y5
+	VFMSUB231PS  Y5, Y3, Y0
+	VFNMADD231PS Y2, Y0, Y3
+	VCMPPS       $0x03, Y6, Y4, Y0
+	VCMPPS       $0x03, Y3, Y7, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
+	VPAND        Y12, Y4, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y6, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPACKSSDW    Y6, Y4, Y4
+	VPMADDWD     Y11, Y1, Y1
 	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y7, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPACKSSDW    Y3, Y7, Y7
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
+	VPACKSSWB    Y7, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKUSWB    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SI)
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
+	ADDQ         768(SP), R15
+	MOVQ         R15, R13
+	SUBQ         776(SP), R13
+	XORL         AX, AX
+	CMPQ         784(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         760(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 800(SP)
+	JLT          groupmet
+	CMPQ         R15, 792(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	MOVQ         SI, 416(SP)
@@ -1843,38 +1774,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 424(SP)
 	LEAQ         32(SP), DX
-	MOVQ         R9, 448(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  424(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  448(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	LEAQ (SI)(DI*1), SI
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1936,10 +1850,10 @@ short2loop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
@@ -1950,13 +1864,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2020,10 +1937,10 @@ laneloop:
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPACKUSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPSHUFB      Y1, Y0, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
@@ -2051,10 +1968,12 @@ laneback:
 	MOVQ  440(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2122,18 +2041,18 @@ groupstream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -2142,64 +2061,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+44(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y8, Y7, Y10, Y10
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -2259,10 +2171,10 @@ short2stream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
@@ -2271,8 +2183,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -2324,11 +2236,11 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
@@ -2338,16 +2250,16 @@ rare:
 	VCMPPS       $0x07, Y2, Y2, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VBROADCASTSS constantsAVX2<>+52(SB), Y7
 	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
 	VPACKSSDW    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
 	VPMADDWD     Y2, Y3, Y3
 	VPMADDWD     Y2, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -2358,11 +2270,11 @@ rare:
 	VCMPPS       $0x07, Y2, Y2, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VBROADCASTSS constantsAVX2<>+52(SB), Y8
 	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
@@ -2372,16 +2284,16 @@ rare:
 	VCMPPS       $0x07, Y6, Y6, Y8
 	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
-	VBROADCASTSS constantsAVX2<>+84(SB), Y11
+	VBROADCASTSS constantsAVX2<>+52(SB), Y11
 	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y6
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VPMADDWD     Y6, Y7, Y7
 	VPMADDWD     Y6, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -2389,10 +2301,10 @@ rare:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
@@ -2402,17 +2314,17 @@ rare:
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)
-	VBROADCASTSS constantsAVX2<>+80(SB), Y15
-	VBROADCASTSS constantsAVX2<>+84(SB), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
+	VBROADCASTSS constantsAVX2<>+56(SB), Y11
 	CMPQ         456(SP), $+3
 	JEQ          laneback
 	MOVQ         432(SP), BX
@@ -2424,9 +2336,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE2M1PackedAVX2(SB), $448-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeFpE2M1PackedAVX2(SB), $1664-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
 	// per group: Y10 scale, Y9 recip
 	// loaded at each use: 0x8080808, table, 0x10011001
@@ -2435,31 +2347,40 @@ TEXT ·QuantizeFpE2M1PackedAVX2(SB), $448-56
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y15
-	VBROADCASTSS constantsAVX2<>+84(SB), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y11
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 792(SP)
+	LEAQ  448(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2516,12 +2437,12 @@ grouploop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -2530,137 +2451,139 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 784(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 580(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R8), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (BX), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y4, Y0
+	VFNMADD231PS Y3, Y0, Y4
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y6
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y6, Y0
+	VFNMADD231PS Y3, Y0, Y6
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y7
+	VPERMPS      Y5, Y1, Y1
+	VFMSUB231PS  Y1, Y7, Y0
+	VFNMADD231PS Y3, Y0, Y7
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VMULPS       Y2, Y0, Y3
+	VPERMPS      Y5, Y1, Y5
+	VFMSUB231PS  Y5, Y3, Y0
+	VFNMADD231PS Y2, Y0, Y3
+	VCMPPS       $0x03, Y6, Y4, Y0
+	VCMPPS       $0x03, Y3, Y7, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
+	VPAND        Y12, Y4, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y6, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPACKSSDW    Y6, Y4, Y4
+	VPMADDWD     Y11, Y1, Y1
 	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y7, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPACKSSDW    Y3, Y7, Y7
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
+	VPACKSSWB    Y7, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKUSWB    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         752(SP), R15
+	MOVQ         R15, R13
+	SUBQ         760(SP), R13
+	XORL         AX, AX
+	CMPQ         768(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         744(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 784(SP)
+	JLT          groupmet
+	CMPQ         R15, 776(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	MOVQ         SI, 400(SP)
@@ -2670,40 +2593,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 408(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R9, 432(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  408(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  432(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 400(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 408(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -2765,12 +2671,12 @@ short2loop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -2781,13 +2687,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 808(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -2851,12 +2760,12 @@ laneloop:
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPACKUSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -2884,10 +2793,12 @@ laneback:
 	MOVQ  424(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 808(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2955,20 +2866,20 @@ groupstream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -2977,64 +2888,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+44(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y8, Y7, Y10, Y10
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 800(SP)
+	MOVQ 792(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 816(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 816(SP), BX
+	LEAQ 1240(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1240(SP), R8
+	MOVQ $+32, 784(SP)
+	MOVQ 800(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 800(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 944(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1232(SP)
+	LEAQ 944(SP), BX
+	LEAQ 1368(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1656(SP)
+	LEAQ 1368(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 808(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1232(SP), BX
+	MOVQ 1656(SP), R8
+	MOVQ 800(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -3094,12 +2998,12 @@ short2stream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3108,8 +3012,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -3208,12 +3112,12 @@ rare:
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -3229,9 +3133,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $320-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $1104-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
 	// per group: Y8 recip
 	// loaded at each use: 0x8080808
@@ -3239,32 +3143,41 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $320-48
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         recip+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+80(SB), Y15
-	VBROADCASTSS constantsAVX2<>+84(SB), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
+	VBROADCASTSS constantsAVX2<>+56(SB), Y11
 	VMOVUPS      constantsAVX2<>+12(SB), Y10
-	VBROADCASTSS constantsAVX2<>+132(SB), Y9
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y9
+	MOVQ         groups+24(FP), R11
+	MOVQ         length+32(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 656(SP)
+	LEAQ  312(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y8
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3313,7 +3226,7 @@ grouploop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -3325,85 +3238,88 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 648(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 444(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (DX), Y0
-	VMULPS  Y8, Y0, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 32(DX), Y1
-	VMULPS  Y8, Y1, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 64(DX), Y2
-	VMULPS  Y8, Y2, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(R15), Y4
+	VPERMPS      Y2, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VMULPS       Y2, Y4, Y4
+	VCMPPS       $0x03, Y1, Y0, Y2
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y2, Y2
+	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
+	VFMADD231PS  Y14, Y2, Y5
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
+	VFMADD231PS  Y14, Y2, Y6
 	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
 	VPAND        Y13, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y1, Y2
+	VPAND        Y13, Y4, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPACKUSWB    Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -3413,37 +3329,31 @@ groupmeet3:
 	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         616(SP), R15
+	MOVQ         R15, R13
+	SUBQ         624(SP), R13
+	XORL         AX, AX
+	CMPQ         632(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         608(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 648(SP)
+	JLT          groupmet
+	CMPQ         R15, 640(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 444(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	MOVQ         SI, 272(SP)
 	LEAQ         (SP), SI
@@ -3452,39 +3362,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 280(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R8, 296(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  272(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  280(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  296(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 280(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
@@ -3536,7 +3430,7 @@ short2loop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -3549,13 +3443,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 672(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -3607,7 +3504,7 @@ laneloop:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -3636,10 +3533,12 @@ laneback:
 	MOVQ  288(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 672(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3699,7 +3598,7 @@ groupstream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -3709,8 +3608,8 @@ groupstream:
 	VMOVNTPS     X0, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -3719,114 +3618,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R8, $-7
-	JGE  groupmeet0mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 664(SP)
+	MOVQ 656(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 680(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 680(SP), BX
+	MOVQ $+32, 648(SP)
+	MOVQ 664(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 444(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 664(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 808(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1096(SP)
+	LEAQ 808(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 672(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1096(SP), BX
+	MOVQ 664(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -3876,7 +3708,7 @@ short2stream:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -3887,8 +3719,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -3977,7 +3809,7 @@ rare:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPERMD       Y2, Y10, Y2
@@ -3994,9 +3826,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeE2M1AVX2(SB), $448-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeE2M1AVX2(SB), $1664-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
 	// per group: Y10 scale, Y9 recip
 	// loaded at each use: 0x8080808, table, 0x10011001
@@ -4005,31 +3837,40 @@ TEXT ·QuantizeE2M1AVX2(SB), $448-64
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y15
-	VBROADCASTSS constantsAVX2<>+84(SB), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y11
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 792(SP)
+	LEAQ  448(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R9, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4086,12 +3927,12 @@ grouploop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4100,137 +3941,139 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 784(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 580(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R8), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (BX), Y5
+	VPERMPS      Y5, Y1, Y1
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y3, Y0, Y4
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y6
+	VPERMPS      Y5, Y1, Y1
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y3, Y0, Y6
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y7
+	VPERMPS      Y5, Y1, Y1
+	VFNMADD231PS Y1, Y7, Y0
+	VFMADD231PS  Y3, Y0, Y7
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y9, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VMULPS       Y2, Y0, Y3
+	VPERMPS      Y5, Y1, Y5
+	VFNMADD231PS Y5, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCMPPS       $0x03, Y6, Y4, Y0
+	VCMPPS       $0x03, Y3, Y7, Y1
+	VORPS        Y1, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
+	VPAND        Y12, Y4, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y6, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y6, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPACKSSDW    Y6, Y4, Y4
+	VPMADDWD     Y11, Y1, Y1
 	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPAND        Y13, Y7, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y7, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPACKSSDW    Y3, Y7, Y7
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
+	VPACKSSWB    Y7, Y4, Y4
+	VPSRLW       $0x04, Y4, Y4
+	VPACKUSWB    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VPAND        Y0, Y4, Y4
+	VPOR         Y4, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         752(SP), R15
+	MOVQ         R15, R13
+	SUBQ         760(SP), R13
+	XORL         AX, AX
+	CMPQ         768(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         744(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 784(SP)
+	JLT          groupmet
+	CMPQ         R15, 776(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	MOVQ         SI, 400(SP)
@@ -4240,40 +4083,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 408(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R9, 432(SP)
-	SUBQ         R9, R9
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  408(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  432(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	MOVQ 400(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 408(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R9, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -4335,12 +4161,12 @@ short2loop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4351,13 +4177,16 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 808(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -4421,12 +4250,12 @@ laneloop:
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPACKUSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -4454,10 +4283,12 @@ laneback:
 	MOVQ  424(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 808(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4525,20 +4356,20 @@ groupstream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4547,64 +4378,57 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+44(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y8, Y7, Y10, Y10
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-7
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 800(SP)
+	MOVQ 792(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 816(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 816(SP), BX
+	LEAQ 1240(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1240(SP), R8
+	MOVQ $+32, 784(SP)
+	MOVQ 800(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
+	LEAQ 580(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 800(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 944(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1232(SP)
+	LEAQ 944(SP), BX
+	LEAQ 1368(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1656(SP)
+	LEAQ 1368(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 808(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1232(SP), BX
+	MOVQ 1656(SP), R8
+	MOVQ 800(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -4664,12 +4488,12 @@ short2stream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4678,8 +4502,8 @@ short2stream:
 	ADDQ         $+8, R8
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -4792,12 +4616,12 @@ rare:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4813,9 +4637,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeE2M1PowerOfTwoAVX2(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $320-64
-	// pointers: SI q, DX x, BX factor, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $1104-64
+	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x0, Y14 tie, Y13 0xff02, Y12 0x7f800000, Y11 0x3f80ff02, Y10 0x7fffffff, Y9 0x401000
 	// per group: Y8 factor
 	// loaded at each use: flip, 0x8080808, table, 0x10011001
@@ -4825,30 +4649,39 @@ TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $320-64
 	MOVQ         factor+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS tie+28(FP), Y14
-	VBROADCASTSS constantsAVX2<>+136(SB), Y13
+	VBROADCASTSS constantsAVX2<>+104(SB), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+140(SB), Y11
+	VBROADCASTSS constantsAVX2<>+108(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	MOVQ         groups+40(FP), R8
-	MOVQ         length+48(FP), R9
-	CMPQ         R9, $+1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y9
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 656(SP)
+	LEAQ  312(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y8
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4903,12 +4736,12 @@ grouploop:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4917,133 +4750,130 @@ grouploop:
 groupback:
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y8
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 648(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 444(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS     (DX), Y0
-	VFMADD213PS Y15, Y8, Y0
-	SUBQ        $+8, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
-	VMOVUPS     32(DX), Y1
-	VFMADD213PS Y15, Y8, Y1
-	SUBQ        $+8, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
-	VMOVUPS     64(DX), Y2
-	VFMADD213PS Y15, Y8, Y2
-	SUBQ        $+8, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(DX), Y3
-	VFMADD213PS  Y15, Y8, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y3
+	VFMADD213PS  Y15, Y3, Y1
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(R15), Y4
+	VPERMPS      Y2, Y4, Y4
+	VFMADD213PS  Y15, Y4, Y3
+	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VFMADD213PS  Y15, Y2, Y4
+	VCMPPS       $0x03, Y1, Y0, Y2
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y2, Y2
+	VPMOVMSKB    Y2, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y0, Y4
-	VPOR         Y4, Y13, Y4
-	VPMAXUD      Y11, Y4, Y4
+	VPAND        Y12, Y0, Y2
+	VPOR         Y2, Y13, Y2
+	VPMAXUD      Y11, Y2, Y2
 	VPAND        Y10, Y0, Y5
-	VFMADD231PS  Y14, Y5, Y4
+	VFMADD231PS  Y14, Y5, Y2
 	VPAND        Y12, Y1, Y5
 	VPOR         Y5, Y13, Y5
 	VPMAXUD      Y11, Y5, Y5
 	VPAND        Y10, Y1, Y6
 	VFMADD231PS  Y14, Y6, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y9, Y4, Y4
+	VPMADDWD     Y9, Y2, Y2
 	VPMADDWD     Y9, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPAND        Y12, Y2, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPAND        Y12, Y3, Y1
 	VPOR         Y1, Y13, Y1
 	VPMAXUD      Y11, Y1, Y1
-	VPAND        Y10, Y2, Y5
+	VPAND        Y10, Y3, Y5
 	VFMADD231PS  Y14, Y5, Y1
-	VPAND        Y12, Y3, Y5
+	VPAND        Y12, Y4, Y5
 	VPOR         Y5, Y13, Y5
 	VPMAXUD      Y11, Y5, Y5
-	VPAND        Y10, Y3, Y6
+	VPAND        Y10, Y4, Y6
 	VFMADD231PS  Y14, Y6, Y5
-	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y9, Y1, Y1
 	VPMADDWD     Y9, Y5, Y5
 	VPACKSSDW    Y5, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSWB    Y2, Y0, Y0
+	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS flip+32(FP), Y2
-	VPXOR        Y2, Y0, Y0
-	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS flip+32(FP), Y3
+	VPXOR        Y3, Y0, Y0
+	VPACKUSWB    Y1, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y4, Y4
+	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
-	VPMADDUBSW   Y0, Y4, Y1
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
+	ADDQ         616(SP), R15
+	MOVQ         R15, R13
+	SUBQ         624(SP), R13
+	XORL         AX, AX
+	CMPQ         632(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         608(SP), AX
+	LEAQ         (BX)(AX*4), BX
 	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 648(SP)
+	JLT          groupmet
+	CMPQ         R15, 640(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 444(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y8
 	MOVQ         SI, 272(SP)
 	LEAQ         (SP), SI
@@ -5052,39 +4882,23 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 280(SP)
 	LEAQ         16(SP), DX
-	MOVQ         R8, 296(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  272(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  280(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  296(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 280(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
@@ -5142,12 +4956,12 @@ short2loop:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -5157,13 +4971,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+16, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 672(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -5221,12 +5038,12 @@ laneloop:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -5252,10 +5069,12 @@ laneback:
 	MOVQ  288(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 672(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -5321,20 +5140,20 @@ groupstream:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -5343,114 +5162,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R8, $-7
-	JGE  groupmeet0mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 664(SP)
+	MOVQ 656(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 680(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 680(SP), BX
+	MOVQ $+32, 648(SP)
+	MOVQ 664(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 444(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 664(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 808(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1096(SP)
+	LEAQ 808(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 672(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1096(SP), BX
+	MOVQ 664(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -5506,12 +5258,12 @@ short2stream:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -5519,8 +5271,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+16, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -5565,11 +5317,11 @@ rare:
 	VBROADCASTSS instead+24(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+136(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VPOR         Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+140(SB), Y3
+	VBROADCASTSS constantsAVX2<>+108(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y1, Y3
@@ -5586,11 +5338,11 @@ rare:
 	VBROADCASTSS instead+24(FP), Y4
 	VBLENDVPS    Y3, Y1, Y4, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y4
+	VBROADCASTSS constantsAVX2<>+104(SB), Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VPOR         Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+140(SB), Y5
+	VBROADCASTSS constantsAVX2<>+108(SB), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y3, Y5
@@ -5599,7 +5351,7 @@ rare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
 	VPMADDWD     Y1, Y2, Y2
 	VPMADDWD     Y1, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
@@ -5613,11 +5365,11 @@ rare:
 	VBROADCASTSS instead+24(FP), Y4
 	VBLENDVPS    Y3, Y1, Y4, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y4
+	VBROADCASTSS constantsAVX2<>+104(SB), Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VPOR         Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+140(SB), Y5
+	VBROADCASTSS constantsAVX2<>+108(SB), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y3, Y5
@@ -5634,11 +5386,11 @@ rare:
 	VBROADCASTSS instead+24(FP), Y6
 	VBLENDVPS    Y5, Y3, Y6, Y5
 	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+136(SB), Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VPOR         Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+140(SB), Y7
+	VBROADCASTSS constantsAVX2<>+108(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y5, Y7
@@ -5647,7 +5399,7 @@ rare:
 	VANDPS       Y6, Y3, Y6
 	VANDPS       Y5, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VPMADDWD     Y3, Y4, Y4
 	VPMADDWD     Y3, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -5657,23 +5409,23 @@ rare:
 	VBROADCASTSS flip+32(FP), Y1
 	VPXOR        Y1, Y0, Y0
 	VPACKUSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS tie+28(FP), Y14
-	VBROADCASTSS constantsAVX2<>+136(SB), Y13
+	VBROADCASTSS constantsAVX2<>+104(SB), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+140(SB), Y11
+	VBROADCASTSS constantsAVX2<>+108(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VBROADCASTSS constantsAVX2<>+56(SB), Y9
 	CMPQ         304(SP), $+3
 	JEQ          laneback
 	MOVQ         288(SP), BX
@@ -5693,29 +5445,21 @@ DATA constantsAVX2<>+28(SB)/4, $0x00000002
 DATA constantsAVX2<>+32(SB)/4, $0x00000006
 DATA constantsAVX2<>+36(SB)/4, $0x00000003
 DATA constantsAVX2<>+40(SB)/4, $0x00000007
-DATA constantsAVX2<>+44(SB)/4, $0x00000000
-DATA constantsAVX2<>+48(SB)/4, $0x00000001
-DATA constantsAVX2<>+52(SB)/4, $0x00000002
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000004
-DATA constantsAVX2<>+64(SB)/4, $0x00000005
-DATA constantsAVX2<>+68(SB)/4, $0x00000006
-DATA constantsAVX2<>+72(SB)/4, $0x00000007
-DATA constantsAVX2<>+76(SB)/4, $0x01010101
-DATA constantsAVX2<>+80(SB)/4, $0x3f800000
-DATA constantsAVX2<>+84(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+88(SB)/4, $0x00401000
-DATA constantsAVX2<>+92(SB)/4, $0x08080808
-DATA constantsAVX2<>+96(SB)/4, $0x3c383000
-DATA constantsAVX2<>+100(SB)/4, $0x4c484440
-DATA constantsAVX2<>+104(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+108(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+112(SB)/4, $0x3c383000
-DATA constantsAVX2<>+116(SB)/4, $0x4c484440
-DATA constantsAVX2<>+120(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+124(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+128(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+132(SB)/4, $0x10011001
-DATA constantsAVX2<>+136(SB)/4, $0x0000ff02
-DATA constantsAVX2<>+140(SB)/4, $0x3f80ff02
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144
+DATA constantsAVX2<>+44(SB)/4, $0x01010101
+DATA constantsAVX2<>+48(SB)/4, $0x3f800000
+DATA constantsAVX2<>+52(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+56(SB)/4, $0x00401000
+DATA constantsAVX2<>+60(SB)/4, $0x08080808
+DATA constantsAVX2<>+64(SB)/4, $0x3c383000
+DATA constantsAVX2<>+68(SB)/4, $0x4c484440
+DATA constantsAVX2<>+72(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+76(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+80(SB)/4, $0x3c383000
+DATA constantsAVX2<>+84(SB)/4, $0x4c484440
+DATA constantsAVX2<>+88(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+92(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+96(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+100(SB)/4, $0x10011001
+DATA constantsAVX2<>+104(SB)/4, $0x0000ff02
+DATA constantsAVX2<>+108(SB)/4, $0x3f80ff02
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $112

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuantizeFpFloat8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpFloat8AVX512(SB), $880-80
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpFloat8AVX512(SB), $3216-80
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 26
@@ -23,36 +23,45 @@ TEXT ·QuantizeFpFloat8AVX512(SB), $880-80
 	VBROADCASTSS constantsAVX512<>+4(SB), Z10
 	VBROADCASTSS constantsAVX512<>+8(SB), Z9
 	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	MOVQ         groups+56(FP), R9
-	MOVQ         length+64(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -77,7 +86,7 @@ groupfirst:
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -139,12 +148,12 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -210,9 +219,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -220,7 +229,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -280,128 +289,130 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z11, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z11, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPMADDWD     Z13, Z5, Z5
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x07, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z11, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z11, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z10, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPMADDWD     Z13, Z2, Z2
-	VPMADDWD     Z13, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z12, Z5, Z5
-	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z6
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z6, Z0
+	VFNMADD231PS Z3, Z0, Z6
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z7
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z7, Z0
+	VFNMADD231PS Z3, Z0, Z7
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z2, Z0, Z3
+	VCMPPS       $0x03, Z6, Z4, K1
+	VCMPPS       $0x03, Z3, Z7, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z11, Z6, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z6, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPMADDWD     Z13, Z1, Z1
+	VPMADDWD     Z13, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x07, Z1, Z1
+	VPACKSSDW    Z6, Z4, Z4
+	VPANDD       Z11, Z7, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z7, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
+	VPACKSSDW    Z3, Z7, Z7
+	VPACKUSWB    Z2, Z1, Z1
+	VPMINUB      Z12, Z1, Z1
+	VPACKSSWB    Z7, Z4, Z4
+	VPTERNLOGD   $0xf8, Z9, Z4, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	ADDQ         1472(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1480(SP), R13
+	XORL         AX, AX
+	CMPQ         1488(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1464(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	SUBQ         $+64, DI
+	CMPQ         DI, 1504(SP)
+	JLT          groupmet
+	CMPQ         R15, 1496(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -474,32 +485,15 @@ grouptailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 	LEAQ       (SI)(DI*1), SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -583,8 +577,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -646,18 +640,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -741,8 +735,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -804,13 +798,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -898,10 +895,12 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -972,8 +971,8 @@ groupstream:
 	VMOVNTPS     Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -1016,59 +1015,13 @@ grouplast:
 	VMOVUPS     Z18, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 872(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -1078,8 +1031,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 840(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 864(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1090,18 +1042,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 840(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 864(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -1162,8 +1155,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -1231,8 +1224,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -1356,9 +1349,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpPowerOfTwoFloat8AVX512(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8AVX512(SB), $624-72
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpPowerOfTwoFloat8AVX512(SB), $2112-72
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
@@ -1373,35 +1366,44 @@ TEXT ·QuantizeFpPowerOfTwoFloat8AVX512(SB), $624-72
 	VBROADCASTSS constantsAVX512<>+4(SB), Z10
 	VBROADCASTSS constantsAVX512<>+8(SB), Z9
 	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	MOVQ         groups+48(FP), R8
-	MOVQ         length+56(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1248(SP)
+	LEAQ  616(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R8
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -1414,7 +1416,7 @@ groupfirst:
 	VMULPS  Z7, Z0, Z4
 	VMOVUPS 192(DX), Z0
 	VMULPS  Z7, Z0, Z3
-	CMPQ    R8, $+128
+	CMPQ    R11, $+128
 	JLT     groupends
 
 groupahead:
@@ -1468,12 +1470,12 @@ groupahead:
 	VMOVAPS     Z16, Z3
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	SUBQ        $+64, R11
+	CMPQ        R11, $+128
 	JGE         groupahead
 
 groupends:
-	CMPQ  R8, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -1530,16 +1532,16 @@ groupturn:
 	ADDQ        $+4, BX
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
+	MOVQ        R12, R11
+	SUBQ        R11, DI
+	CMPQ        R11, $+64
 	JNE         groupturned
 	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1591,118 +1593,115 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1240(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 876(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (DX), Z0
-	VMULPS  Z7, Z0, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 64(DX), Z1
-	VMULPS  Z7, Z1, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 128(DX), Z2
-	VMULPS  Z7, Z2, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS     192(DX), Z3
-	VMULPS      Z7, Z3, Z3
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VMOVUPS     128(DX), Z3
+	VMOVUPS     128(R15), Z4
+	VPERMPS     Z2, Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VMOVUPS     192(DX), Z4
+	VMOVUPS     192(R15), Z5
+	VPERMPS     Z2, Z5, Z2
+	VMULPS      Z2, Z4, Z4
 	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
+	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z11, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z11, Z0, Z2
+	VPMAXUD     Z15, Z2, Z2
 	VPANDD      Z10, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z11, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
+	VFMADD231PS Z14, Z2, Z5
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
 	VPANDD      Z10, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
+	VFMADD231PS Z14, Z2, Z6
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z11, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z10, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
 	VPANDD      Z11, Z3, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z10, Z3, Z6
+	VPANDD      Z10, Z3, Z2
+	VFMADD231PS Z14, Z1, Z2
+	VPANDD      Z11, Z4, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z4, Z6
 	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z2, Z2
 	VPMADDWD    Z13, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
+	VPACKSSDW   Z6, Z2, Z2
+	VPSRLW      $0x07, Z2, Z2
+	VPACKSSDW   Z4, Z3, Z3
+	VPACKUSWB   Z2, Z5, Z5
 	VPMINUB     Z12, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
+	VPACKSSWB   Z3, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
 	VMOVUPS     Z5, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
+	ADDQ        1208(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1216(SP), R13
+	XORL        AX, AX
+	CMPQ        1224(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1200(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1240(SP)
+	JLT         groupmet
+	CMPQ        R15, 1232(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 876(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -1766,31 +1765,15 @@ grouptailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 	LEAQ       (SI)(DI*1), SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ        R8, $+2
+	CMPQ        R11, $+2
 	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
-	CMPQ        R8, $+8
+	CMPQ        R11, $+8
 	JLT         short2loop
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z7
@@ -1853,8 +1836,8 @@ short2ahead:
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
+	SUBQ        $+2, R11
+	CMPQ        R11, $+4
 	JGE         short2ahead
 
 short2loop:
@@ -1907,18 +1890,18 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ        R8, $+4
+	CMPQ        R11, $+4
 	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
-	CMPQ        R8, $+16
+	CMPQ        R11, $+16
 	JLT         short4loop
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z7
@@ -1981,8 +1964,8 @@ short4ahead:
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
+	SUBQ        $+4, R11
+	CMPQ        R11, $+8
 	JGE         short4ahead
 
 short4loop:
@@ -2035,13 +2018,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1264(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -2115,10 +2101,12 @@ laneback:
 	MOVQ  592(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1264(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -2181,8 +2169,8 @@ groupstream:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
@@ -2225,56 +2213,13 @@ grouplast:
 	VMOVUPS     Z17, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R8
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 608(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 576(SP)
@@ -2284,8 +2229,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 584(SP)
 	LEAQ 64(SP), DX
-	MOVQ R8, 600(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -2296,17 +2240,49 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 584(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 600(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1256(SP)
+	MOVQ 1248(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1272(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1272(SP), BX
+	MOVQ $+64, 1240(SP)
+	MOVQ 1256(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 876(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1256(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1528(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2104(SP)
+	LEAQ 1528(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1264(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2104(SP), BX
+	MOVQ 1256(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -2358,8 +2334,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -2418,8 +2394,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 
@@ -2531,9 +2507,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpE2M1AVX512(SB), $880-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpE2M1AVX512(SB), $3216-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 26
@@ -2549,36 +2525,45 @@ TEXT ·QuantizeFpE2M1AVX512(SB), $880-56
 	VBROADCASTSS constantsAVX512<>+92(SB), Z10
 	VMOVUPS      constantsAVX512<>+96(SB), Z9
 	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -2603,7 +2588,7 @@ groupfirst:
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -2666,12 +2651,12 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -2738,9 +2723,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -2748,7 +2733,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -2809,129 +2794,131 @@ grouploop:
 groupback:
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z10, Z5, Z5
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z3, Z3
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z1, Z5
-	VPSHUFB      Z5, Z9, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z6
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z6, Z0
+	VFNMADD231PS Z3, Z0, Z6
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z7
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z7, Z0
+	VFNMADD231PS Z3, Z0, Z7
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z2, Z0, Z3
+	VCMPPS       $0x03, Z6, Z4, K1
+	VCMPPS       $0x03, Z3, Z7, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z6, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z6, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPACKSSDW    Z6, Z4, Z4
+	VPMADDWD     Z10, Z1, Z1
+	VPMADDWD     Z10, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPANDD       Z13, Z7, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z7, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPACKSSDW    Z3, Z7, Z7
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSWB    Z7, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKUSWB    Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z4, Z1
+	VPSHUFB      Z1, Z9, Z1
+	VPERMD       Z1, Z8, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	ADDQ         1472(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1480(SP), R13
+	XORL         AX, AX
+	CMPQ         1488(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1464(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	SUBQ         $+64, DI
+	CMPQ         DI, 1504(SP)
+	JLT          groupmet
+	CMPQ         R15, 1496(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -3005,32 +2992,15 @@ grouptailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 	LEAQ       (SI)(DI*1), SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3115,8 +3085,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -3179,18 +3149,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -3275,8 +3245,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -3339,13 +3309,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+64, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -3434,10 +3407,12 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -3509,8 +3484,8 @@ groupstream:
 	VMOVNTPS     Z5, (SI)
 	ADDQ         $+64, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -3554,59 +3529,13 @@ grouplast:
 	VMOVUPS     Z18, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 872(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -3616,8 +3545,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 840(SP)
 	LEAQ 64(SP), DX
-	MOVQ R9, 864(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -3628,18 +3556,59 @@ groupstaged:
 	LEAQ (SI)(DI*1), SI
 	MOVQ 840(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 864(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -3701,8 +3670,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -3771,8 +3740,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -3897,9 +3866,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedAVX512(SB), $848-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpE2M1PackedAVX512(SB), $3184-56
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 26
@@ -3915,36 +3884,45 @@ TEXT ·QuantizeFpE2M1PackedAVX512(SB), $848-56
 	VBROADCASTSS constantsAVX512<>+92(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VBROADCASTSS constantsAVX512<>+164(SB), Z8
-	MOVQ         groups+32(FP), R9
-	MOVQ         length+40(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1480(SP)
+	LEAQ  848(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -3969,7 +3947,7 @@ groupfirst:
 	VFMSUB231PS  Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -4033,12 +4011,12 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -4106,9 +4084,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -4116,7 +4094,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -4178,130 +4156,132 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1472(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1108(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z4, Z0
+	VFNMADD231PS Z3, Z0, Z4
 	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z6
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z6, Z0
+	VFNMADD231PS Z3, Z0, Z6
 	VMOVUPS      128(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z7
+	VPERMPS      Z5, Z1, Z1
+	VFMSUB231PS  Z1, Z7, Z0
+	VFNMADD231PS Z3, Z0, Z7
 	VMOVUPS      192(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z2, Z0, Z3
+	VCMPPS       $0x03, Z6, Z4, K1
+	VCMPPS       $0x03, Z3, Z7, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z10, Z5, Z5
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z3, Z3
+	VPANDD       Z12, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z6, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z6, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPACKSSDW    Z6, Z4, Z4
+	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPANDD       Z13, Z7, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z7, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPACKSSDW    Z3, Z7, Z7
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z1, Z5
-	VPERMD       Z5, Z9, Z5
-	VPMADDUBSW   Z8, Z5, Z0
+	VPACKSSWB    Z7, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKUSWB    Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z4, Z1
+	VPERMD       Z1, Z9, Z1
+	VPMADDUBSW   Z8, Z1, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
+	ADDQ         1440(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1448(SP), R13
+	XORL         AX, AX
+	CMPQ         1456(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1432(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1472(SP)
+	JLT          groupmet
+	CMPQ         R15, 1464(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -4384,32 +4364,15 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4495,8 +4458,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -4560,18 +4523,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4657,8 +4620,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -4722,13 +4685,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1496(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -4818,10 +4784,12 @@ laneback:
 	MOVQ  824(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1496(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -4894,8 +4862,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -4940,59 +4908,13 @@ grouplast:
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 840(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 800(SP)
@@ -5002,8 +4924,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 808(SP)
 	LEAQ 32(SP), DX
-	MOVQ R9, 832(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -5016,18 +4937,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 808(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 832(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1488(SP)
+	MOVQ 1480(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1504(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1504(SP), BX
+	LEAQ 2344(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2344(SP), R8
+	MOVQ $+64, 1472(SP)
+	MOVQ 1488(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1488(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2336(SP)
+	LEAQ 1760(SP), BX
+	LEAQ 2600(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3176(SP)
+	LEAQ 2600(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1496(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2336(SP), BX
+	MOVQ 3176(SP), R8
+	MOVQ 1488(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -5090,8 +5052,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -5161,8 +5123,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -5279,9 +5241,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), $592-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), $2080-48
+	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 recip
 	// vector registers in use at once: 25
@@ -5296,35 +5258,44 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), $592-48
 	VBROADCASTSS constantsAVX512<>+92(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VBROADCASTSS constantsAVX512<>+164(SB), Z8
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+24(FP), R11
+	MOVQ         length+32(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1216(SP)
+	LEAQ  584(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R8
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -5337,7 +5308,7 @@ groupfirst:
 	VMULPS  Z7, Z0, Z4
 	VMOVUPS 192(DX), Z0
 	VMULPS  Z7, Z0, Z3
-	CMPQ    R8, $+128
+	CMPQ    R11, $+128
 	JLT     groupends
 
 groupahead:
@@ -5393,12 +5364,12 @@ groupahead:
 	VMOVAPS     Z16, Z3
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	SUBQ        $+64, R11
+	CMPQ        R11, $+128
 	JGE         groupahead
 
 groupends:
-	CMPQ  R8, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -5457,16 +5428,16 @@ groupturn:
 	ADDQ        $+4, BX
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
+	MOVQ        R12, R11
+	SUBQ        R11, DI
+	CMPQ        R11, $+64
 	JNE         groupturned
 	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -5520,82 +5491,85 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z7
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1208(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 844(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (DX), Z0
-	VMULPS  Z7, Z0, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 64(DX), Z1
-	VMULPS  Z7, Z1, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 128(DX), Z2
-	VMULPS  Z7, Z2, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS     192(DX), Z3
-	VMULPS      Z7, Z3, Z3
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VMULPS      Z3, Z1, Z1
+	VMOVUPS     128(DX), Z3
+	VMOVUPS     128(R15), Z4
+	VPERMPS     Z2, Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VMOVUPS     192(DX), Z4
+	VMOVUPS     192(R15), Z5
+	VPERMPS     Z2, Z5, Z2
+	VMULPS      Z2, Z4, Z4
 	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
+	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z13, Z0, Z2
+	VPMAXUD     Z15, Z2, Z2
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
+	VFMADD231PS Z14, Z2, Z5
+	VPANDD      Z13, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
+	VFMADD231PS Z14, Z2, Z6
 	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
 	VPANDD      Z13, Z3, Z1
 	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
+	VPANDD      Z12, Z3, Z2
+	VFMADD231PS Z14, Z1, Z2
+	VPANDD      Z13, Z4, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z12, Z4, Z6
 	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
+	VPACKSSDW   Z6, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
+	VPACKSSWB   Z3, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
+	VPACKUSWB   Z2, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -5603,37 +5577,31 @@ groupmeet3:
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
+	ADDQ        1176(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1184(SP), R13
+	XORL        AX, AX
+	CMPQ        1192(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1168(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1208(SP)
+	JLT         groupmet
+	CMPQ        R15, 1200(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 844(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -5707,31 +5675,15 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ        R8, $+2
+	CMPQ        R11, $+2
 	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
-	CMPQ        R8, $+8
+	CMPQ        R11, $+8
 	JLT         short2loop
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z7
@@ -5796,8 +5748,8 @@ short2ahead:
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
+	SUBQ        $+2, R11
+	CMPQ        R11, $+4
 	JGE         short2ahead
 
 short2loop:
@@ -5852,18 +5804,18 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ        R8, $+4
+	CMPQ        R11, $+4
 	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
-	CMPQ        R8, $+16
+	CMPQ        R11, $+16
 	JLT         short4loop
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z7
@@ -5928,8 +5880,8 @@ short4ahead:
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
+	SUBQ        $+4, R11
+	CMPQ        R11, $+8
 	JGE         short4ahead
 
 short4loop:
@@ -5984,13 +5936,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1232(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -6066,10 +6021,12 @@ laneback:
 	MOVQ  560(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1232(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -6134,8 +6091,8 @@ groupstream:
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
@@ -6180,56 +6137,13 @@ grouplast:
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R8
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 576(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 544(SP)
@@ -6239,8 +6153,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 552(SP)
 	LEAQ 32(SP), DX
-	MOVQ R8, 568(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -6253,17 +6166,49 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 552(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 568(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1224(SP)
+	MOVQ 1216(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1240(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1240(SP), BX
+	MOVQ $+64, 1208(SP)
+	MOVQ 1224(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 844(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1224(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1496(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2072(SP)
+	LEAQ 1496(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1232(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2072(SP), BX
+	MOVQ 1224(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -6317,8 +6262,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -6379,8 +6324,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 
@@ -6485,9 +6430,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeE2M1AVX512(SB), $848-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeE2M1AVX512(SB), $3184-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 26
@@ -6503,36 +6448,45 @@ TEXT ·QuantizeE2M1AVX512(SB), $848-64
 	VBROADCASTSS constantsAVX512<>+92(SB), Z10
 	VMOVUPS      constantsAVX512<>+12(SB), Z9
 	VBROADCASTSS constantsAVX512<>+164(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R10, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R10, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1480(SP)
+	LEAQ  848(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R9, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R9, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R9, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R9
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -6557,7 +6511,7 @@ groupfirst:
 	VFNMADD231PS Z7, Z1, Z0
 	VMOVAPS      Z1, Z2
 	VFMADD231PS  Z6, Z0, Z2
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -6621,12 +6575,12 @@ groupahead:
 	VMOVAPS      Z18, Z2
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R9, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -6694,9 +6648,9 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -6704,7 +6658,7 @@ groupturn:
 groupturned:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	CMPQ         R9, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -6766,130 +6720,132 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R9, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1472(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1108(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS      (DX), Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z1
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z3, Z0, Z4
 	VMOVUPS      64(DX), Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z6
+	VPERMPS      Z5, Z1, Z1
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z3, Z0, Z6
 	VMOVUPS      128(DX), Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z7
+	VPERMPS      Z5, Z1, Z1
+	VFNMADD231PS Z1, Z7, Z0
+	VFMADD231PS  Z3, Z0, Z7
 	VMOVUPS      192(DX), Z0
-	VMULPS       Z7, Z0, Z4
-	VFNMADD231PS Z6, Z4, Z0
-	VFMADD231PS  Z7, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VMULPS       Z2, Z0, Z3
+	VPERMPS      Z5, Z1, Z5
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCMPPS       $0x03, Z6, Z4, K1
+	VCMPPS       $0x03, Z3, Z7, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z10, Z5, Z5
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z3, Z3
+	VPANDD       Z12, Z4, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z6, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z6, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPACKSSDW    Z6, Z4, Z4
+	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPANDD       Z13, Z7, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z7, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPACKSSDW    Z3, Z7, Z7
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z5, Z5
+	VPACKSSDW    Z5, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z1, Z5
-	VPERMD       Z5, Z9, Z5
-	VPMADDUBSW   Z8, Z5, Z0
+	VPACKSSWB    Z7, Z4, Z4
+	VPSRLW       $0x04, Z4, Z4
+	VPACKUSWB    Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z4, Z1
+	VPERMD       Z1, Z9, Z1
+	VPMADDUBSW   Z8, Z1, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
+	ADDQ         1440(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1448(SP), R13
+	XORL         AX, AX
+	CMPQ         1456(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1432(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
 	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 1472(SP)
+	JLT          groupmet
+	CMPQ         R15, 1464(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
@@ -6972,32 +6928,15 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   return
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ              R9, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R9, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -7083,8 +7022,8 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -7148,18 +7087,18 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R9, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R9, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -7245,8 +7184,8 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -7310,13 +7249,16 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R9, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1496(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -7406,10 +7348,12 @@ laneback:
 	MOVQ  824(SP), R8
 
 laneend:
-	JMP return
+	CMPQ 1496(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R9, R9
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -7482,8 +7426,8 @@ groupstream:
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -7528,59 +7472,13 @@ grouplast:
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R9
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 840(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 800(SP)
@@ -7590,8 +7488,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 808(SP)
 	LEAQ 32(SP), DX
-	MOVQ R9, 832(SP)
-	SUBQ R9, R9
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -7604,18 +7501,59 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 808(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 832(SP), R9
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1488(SP)
+	MOVQ 1480(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1504(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1504(SP), BX
+	LEAQ 2344(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2344(SP), R8
+	MOVQ $+64, 1472(SP)
+	MOVQ 1488(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
+	LEAQ 1108(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1488(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1760(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2336(SP)
+	LEAQ 1760(SP), BX
+	LEAQ 2600(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3176(SP)
+	LEAQ 2600(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1496(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2336(SP), BX
+	MOVQ 3176(SP), R8
+	MOVQ 1488(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -7678,8 +7616,8 @@ short2stream:
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -7749,8 +7687,8 @@ short4stream:
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -7881,9 +7819,9 @@ rare:
 	JMP          groupback
 
 // func QuantizeE2M1PowerOfTwoAVX512(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $592-64
-	// pointers: SI q, DX x, BX factor, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $2080-64
+	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x0, Z14 tie, Z13 flip, Z12 0xff02, Z11 0x7f800000, Z10 0x3f80ff02, Z9 0x7fffffff, Z8 0x8080808, Z7 0x401000, Z6 table, Z5 0x10011001
 	// per group: Z4 factor
 	// vector registers in use at once: 28
@@ -7901,35 +7839,44 @@ TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $592-64
 	VBROADCASTSS constantsAVX512<>+92(SB), Z7
 	VMOVUPS      constantsAVX512<>+12(SB), Z6
 	VBROADCASTSS constantsAVX512<>+164(SB), Z5
-	MOVQ         groups+40(FP), R8
-	MOVQ         length+48(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1216(SP)
+	LEAQ  584(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z4
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R8
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -7946,7 +7893,7 @@ groupfirst:
 	VMOVUPS     192(DX), Z0
 	VMOVAPS     Z15, Z17
 	VFMADD231PS Z4, Z0, Z17
-	CMPQ        R8, $+128
+	CMPQ        R11, $+128
 	JLT         groupends
 
 groupahead:
@@ -8007,12 +7954,12 @@ groupahead:
 	VMOVAPS     Z19, Z17
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
+	SUBQ        $+64, R11
+	CMPQ        R11, $+128
 	JGE         groupahead
 
 groupends:
-	CMPQ  R8, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -8076,16 +8023,16 @@ groupturn:
 	ADDQ             $+4, BX
 	ADDQ             $+32, SI
 	ADDQ             $+256, DX
-	MOVQ             R9, R8
-	SUBQ             R8, DI
-	CMPQ             R8, $+64
+	MOVQ             R12, R11
+	SUBQ             R11, DI
+	CMPQ             R11, $+64
 	JNE              groupturned
 	TESTQ            DI, DI
 	JNE              groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z4
-	CMPQ         R8, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -8144,125 +8091,122 @@ grouploop:
 groupback:
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z4
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1208(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 844(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VMOVUPS     (DX), Z0
-	VFMADD213PS Z15, Z4, Z0
-	SUBQ        $+16, R8
-	JLT         groupmeet1cross
-
-groupmeet1:
+	VMOVUPS     (R15), Z1
+	VMOVUPS     (BX), Z2
+	VPERMPS     Z2, Z1, Z1
+	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     64(DX), Z1
-	VFMADD213PS Z15, Z4, Z1
-	SUBQ        $+16, R8
-	JLT         groupmeet2cross
-
-groupmeet2:
-	VMOVUPS     128(DX), Z2
-	VFMADD213PS Z15, Z4, Z2
-	SUBQ        $+16, R8
-	JLT         groupmeet3cross
-
-groupmeet3:
-	VMOVUPS     192(DX), Z3
+	VMOVUPS     64(R15), Z3
+	VPERMPS     Z2, Z3, Z3
+	VFMADD213PS Z15, Z3, Z1
+	VMOVUPS     128(DX), Z3
+	VMOVUPS     128(R15), Z4
+	VPERMPS     Z2, Z4, Z4
 	VFMADD213PS Z15, Z4, Z3
+	VMOVUPS     192(DX), Z4
+	VMOVUPS     192(R15), Z16
+	VPERMPS     Z2, Z16, Z2
+	VFMADD213PS Z15, Z2, Z4
 	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
+	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
+	VMOVDQA64   Z12, Z2
+	VPTERNLOGD  $0xf8, Z11, Z0, Z2
+	VPMAXUD     Z10, Z2, Z2
+	VPANDD      Z9, Z0, Z16
+	VFMADD231PS Z14, Z16, Z2
 	VMOVDQA64   Z12, Z16
-	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPTERNLOGD  $0xf8, Z11, Z1, Z16
 	VPMAXUD     Z10, Z16, Z16
-	VPANDD      Z9, Z0, Z17
+	VPANDD      Z9, Z1, Z17
 	VFMADD231PS Z14, Z17, Z16
-	VMOVDQA64   Z12, Z17
-	VPTERNLOGD  $0xf8, Z11, Z1, Z17
-	VPMAXUD     Z10, Z17, Z17
-	VPANDD      Z9, Z1, Z18
-	VFMADD231PS Z14, Z18, Z17
 	VPACKSSDW   Z1, Z0, Z0
+	VPMADDWD    Z7, Z2, Z2
 	VPMADDWD    Z7, Z16, Z16
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPSRLW      $0x0c, Z2, Z2
 	VMOVDQA64   Z12, Z1
-	VPTERNLOGD  $0xf8, Z11, Z2, Z1
+	VPTERNLOGD  $0xf8, Z11, Z3, Z1
 	VPMAXUD     Z10, Z1, Z1
-	VPANDD      Z9, Z2, Z17
-	VFMADD231PS Z14, Z17, Z1
-	VMOVDQA64   Z12, Z17
-	VPTERNLOGD  $0xf8, Z11, Z3, Z17
-	VPMAXUD     Z10, Z17, Z17
-	VPANDD      Z9, Z3, Z18
-	VFMADD231PS Z14, Z18, Z17
-	VPACKSSDW   Z3, Z2, Z2
+	VPANDD      Z9, Z3, Z16
+	VFMADD231PS Z14, Z16, Z1
+	VMOVDQA64   Z12, Z16
+	VPTERNLOGD  $0xf8, Z11, Z4, Z16
+	VPMAXUD     Z10, Z16, Z16
+	VPANDD      Z9, Z4, Z17
+	VFMADD231PS Z14, Z17, Z16
+	VPACKSSDW   Z4, Z3, Z3
 	VPMADDWD    Z7, Z1, Z1
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z1, Z1
+	VPMADDWD    Z7, Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
 	VPSRLW      $0x0c, Z1, Z1
-	VPACKSSWB   Z2, Z0, Z0
+	VPACKSSWB   Z3, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
 	VPXORD      Z13, Z0, Z0
-	VPACKUSWB   Z1, Z16, Z16
-	VPTERNLOGD  $0xf8, Z8, Z0, Z16
-	VPERMD      Z16, Z6, Z16
-	VPMADDUBSW  Z5, Z16, Z0
+	VPACKUSWB   Z1, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
+	VPERMD      Z2, Z6, Z2
+	VPMADDUBSW  Z5, Z2, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
+	ADDQ        1176(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1184(SP), R13
+	XORL        AX, AX
+	CMPQ        1192(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1168(SP), AX
+	LEAQ        (BX)(AX*4), BX
 	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
+	CMPQ        DI, 1208(SP)
+	JLT         groupmet
+	CMPQ        R15, 1200(SP)
+	JGT         groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 844(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z4
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -8341,31 +8285,15 @@ grouptailnarrow:
 	SHRQ       $0x01, AX
 	ADDQ       AX, SI
 	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP        return
 
 short2:
-	CMPQ             R8, $+2
+	CMPQ             R11, $+2
 	JLT              few
 	MOVQ             ahead+56(FP), CX
 	CMPQ             CX, $+1
 	JGT              short2stream
-	CMPQ             R8, $+8
+	CMPQ             R11, $+8
 	JLT              short2loop
 	VMOVUPS          (DX), Z0
 	VMOVAPS          Z15, Z4
@@ -8439,8 +8367,8 @@ short2ahead:
 	ADDQ             $+8, BX
 	ADDQ             $+32, SI
 	ADDQ             $+256, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+4
+	SUBQ             $+2, R11
+	CMPQ             R11, $+4
 	JGE              short2ahead
 
 short2loop:
@@ -8500,18 +8428,18 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ             R8, $+4
+	CMPQ             R11, $+4
 	JLT              few
 	MOVQ             ahead+56(FP), CX
 	CMPQ             CX, $+1
 	JGT              short4stream
-	CMPQ             R8, $+16
+	CMPQ             R11, $+16
 	JLT              short4loop
 	VMOVUPS          (DX), Z0
 	VMOVAPS          Z15, Z4
@@ -8585,8 +8513,8 @@ short4ahead:
 	ADDQ             $+16, BX
 	ADDQ             $+32, SI
 	ADDQ             $+256, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+8
+	SUBQ             $+4, R11
+	CMPQ             R11, $+8
 	JGE              short4ahead
 
 short4loop:
@@ -8646,13 +8574,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+32, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1232(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -8733,10 +8664,12 @@ laneback:
 	MOVQ  560(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1232(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -8806,8 +8739,8 @@ groupstream:
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
 	JGE         groupstream
 	JMP         groupwhole
 
@@ -8857,56 +8790,13 @@ grouplast:
 	VMOVUPS     Y1, (SI)
 	ADDQ        $+32, SI
 	ADDQ        $+256, DX
-	SUBQ        $+64, R8
+	SUBQ        $+64, R11
 	JMP         groupwhole
 
 grouprare:
 	MOVQ $+1, 576(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 544(SP)
@@ -8916,8 +8806,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 552(SP)
 	LEAQ 32(SP), DX
-	MOVQ R8, 568(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -8930,17 +8819,49 @@ groupstaged:
 	ADDQ AX, SI
 	MOVQ 552(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 568(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1224(SP)
+	MOVQ 1216(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1240(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1240(SP), BX
+	MOVQ $+64, 1208(SP)
+	MOVQ 1224(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 844(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1224(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1496(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2072(SP)
+	LEAQ 1496(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1232(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2072(SP), BX
+	MOVQ 1224(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ             (DX)(CX*1), AX
@@ -8999,8 +8920,8 @@ short2stream:
 	ADDQ             $+8, BX
 	ADDQ             $+32, SI
 	ADDQ             $+256, DX
-	SUBQ             $+2, R8
-	CMPQ             R8, $+2
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
@@ -9066,8 +8987,8 @@ short4stream:
 	ADDQ             $+16, BX
 	ADDQ             $+32, SI
 	ADDQ             $+256, DX
-	SUBQ             $+4, R8
-	CMPQ             R8, $+4
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 

@@ -6,8 +6,8 @@
 
 // func QuantizeFpFloat8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpFloat8NEON(SB), NOSPLIT, $264-80
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpFloat8NEON(SB), 0, $920-80
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// per group: V8 scale, V7 recip
 	// vector registers in use at once: 18
@@ -33,22 +33,31 @@ TEXT ·QuantizeFpFloat8NEON(SB), NOSPLIT, $264-80
 	VSHL $8, V0.S4, V0.S4
 	VSHL $16, V0.S4, V1.S4
 	VORR V1.B16, V0.B16, V9.B16
-	MOVD groups+56(FP), R5
-	MOVD length+64(FP), R6
-	CMP $1, R6
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
@@ -112,125 +121,131 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	FMOVQ (R15), F1
+	FMOVQ (R4), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVQ (R3), F5
+	VTBL V1.B16, [V5.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V1.S4, V4.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V4.S4
 	FMOVQ 16(R2), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V5.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
+	VFMLA V1.S4, V6.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V6.S4
 	FMOVQ 32(R2), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	FMOVQ 32(R15), F1
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V5.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	VFMLA V1.S4, V7.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V7.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VTBL V1.B16, [V5.B16], V5.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f470 // fmax v16.4s, v3.4s, v4.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	VFMLA V5.S4, V3.S4, V0.S4
+	VFMLS V2.S4, V0.S4, V3.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e23f4e1 // fmax v1.4s, v7.4s, v3.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V12.B16, V1.B16, V0.B16
+	VAND V12.B16, V4.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	VAND V12.B16, V2.B16, V0.B16
+	VAND V11.B16, V4.B16, V1.B16
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V12.B16, V6.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
-	VUZP1 V17.H8, V16.H8, V0.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
-	VADD V16.H8, V0.H8, V0.H8
+	VAND V11.B16, V6.B16, V2.B16
+	VFMLA V14.S4, V0.S4, V2.S4
+	VUZP1 V2.H8, V1.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	VAND V12.B16, V3.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V2.S4, V16.S4
-	VAND V12.B16, V4.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V2.S4, V17.S4
-	VUZP1 V17.H8, V16.H8, V2.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
-	VADD V16.H8, V2.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
+	WORD $0x4e69b421 // sqdmulh v1.8h, v1.8h, v9.8h
+	VADD V1.H8, V0.H8, V0.H8
+	VUZP2 V6.H8, V4.H8, V4.H8
+	VAND V12.B16, V7.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V7.B16, V2.B16
+	VFMLA V14.S4, V1.S4, V2.S4
+	VAND V12.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V1.S4, V5.S4
+	VUZP1 V5.H8, V2.H8, V1.H8
+	VUZP2 V5.H8, V2.H8, V2.H8
+	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
+	VADD V2.H8, V1.H8, V1.H8
+	VUZP2 V3.H8, V7.H8, V7.H8
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	VUZP2 V7.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 	ADD $16, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
 	MOVD R1, 224(RSP)
@@ -240,8 +255,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -251,24 +265,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -360,69 +363,65 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V7.B16, V31.B16, V5.B16
-	VMOV V5.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -538,8 +537,8 @@ groupresume:
 
 // func QuantizeFpPowerOfTwoFloat8NEON(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoFloat8NEON(SB), NOSPLIT, $200-72
-	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoFloat8NEON(SB), 0, $632-72
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// per group: V8 recip
 	// vector registers in use at once: 18
@@ -564,21 +563,30 @@ TEXT ·QuantizeFpPowerOfTwoFloat8NEON(SB), NOSPLIT, $200-72
 	VSHL $8, V0.S4, V0.S4
 	VSHL $16, V0.S4, V1.S4
 	VORR V1.B16, V0.B16, V9.B16
-	MOVD groups+48(FP), R4
-	MOVD length+56(FP), R5
-	CMP $1, R5
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V8.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
@@ -630,111 +638,112 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R4, R6
-	MOVD R3, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V1.B16
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ 16(R2), F1
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F3
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V2.B16], V4.B16
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R15), F5
+	VTBL V5.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS groupmeetrare
-	VAND V12.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V12.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V11.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V4.S4, V16.S4
-	VUZP1 V16.H8, V5.H8, V4.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
+	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VFMLA V14.S4, V2.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V2.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
 	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V4.H8, V4.H8
+	VADD V5.H8, V2.H8, V2.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V12.B16, V2.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V1.S4, V5.S4
 	VAND V12.B16, V3.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V1.S4, V16.S4
-	VUZP1 V16.H8, V5.H8, V1.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
+	VAND V11.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V12.B16, V4.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V4.B16, V6.B16
+	VFMLA V14.S4, V1.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V1.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
 	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
 	VADD V5.H8, V1.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
+	VUZP2 V4.H8, V3.H8, V3.H8
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
+	VUMIN V13.B16, V2.B16, V2.B16
+	VUZP2 V3.B16, V0.B16, V0.B16
 	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R1)
+	VORR V0.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
 	ADD $16, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V8.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -743,8 +752,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $32, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -754,23 +762,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -844,61 +842,55 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R6, R4
-	SUB R3, R7, R7
-	ADD R7, R3, R3
-	MOVD R0, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 192(RSP)
@@ -1002,8 +994,8 @@ groupresume:
 
 // func QuantizeFpE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $264-56
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpE2M1NEON(SB), 0, $920-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
 	// per group: V8 scale, V7 recip
 	// vector registers in use at once: 18
@@ -1024,22 +1016,31 @@ TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $264-56
 	MOVD $458759, R16
 	VDUP R16, V10.S4
 	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V9
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
-	CMP $1, R6
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
@@ -1104,126 +1105,132 @@ grouploop:
 groupback:
 	ADD $16, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	FMOVQ (R15), F1
+	FMOVQ (R4), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVQ (R3), F5
+	VTBL V1.B16, [V5.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V1.S4, V4.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V4.S4
 	FMOVQ 16(R2), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V5.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
+	VFMLA V1.S4, V6.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V6.S4
 	FMOVQ 32(R2), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	FMOVQ 32(R15), F1
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V5.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	VFMLA V1.S4, V7.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V7.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VTBL V1.B16, [V5.B16], V5.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f470 // fmax v16.4s, v3.4s, v4.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	VFMLA V5.S4, V3.S4, V0.S4
+	VFMLS V2.S4, V0.S4, V3.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e23f4e1 // fmax v1.4s, v7.4s, v3.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V13.B16, V1.B16, V0.B16
+	VAND V13.B16, V4.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
-	VAND V13.B16, V2.B16, V0.B16
+	VAND V12.B16, V4.B16, V1.B16
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V6.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V17.B16
-	VFMLA V14.S4, V0.S4, V17.S4
+	VAND V12.B16, V6.B16, V2.B16
+	VFMLA V14.S4, V0.S4, V2.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	VUZP1 V2.H8, V1.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V17.H8, V16.H8, V0.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	VUSRA $6, V16.H8, V0.H8
+	VUSRA $6, V1.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V3.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V2.S4, V16.S4
-	VAND V13.B16, V4.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V17.B16
-	VFMLA V14.S4, V2.S4, V17.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUZP1 V17.H8, V16.H8, V2.H8
-	VUZP2 V17.H8, V16.H8, V16.H8
-	VUSRA $6, V16.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
+	VAND V13.B16, V7.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V7.B16, V2.B16
+	VFMLA V14.S4, V1.S4, V2.S4
+	VAND V13.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V1.S4, V5.S4
+	VUZP2 V3.H8, V7.H8, V7.H8
+	VUZP1 V5.H8, V2.H8, V1.H8
+	VUZP2 V5.H8, V2.H8, V2.H8
+	VUSRA $6, V2.H8, V1.H8
+	VUMIN V10.H8, V1.H8, V1.H8
+	VUZP2 V7.B16, V4.B16, V4.B16
+	VUSHR $4, V4.B16, V4.B16
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VAND V11.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
 	VTBL V0.B16, [V9.B16], V0.B16
 	FMOVQ F0, (R1)
 	ADD $16, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
 	MOVD R1, 224(RSP)
@@ -1233,8 +1240,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -1244,24 +1250,13 @@ groupstaged:
 	ADD R0, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1354,69 +1349,65 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V7.B16, V31.B16, V5.B16
-	VMOV V5.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -1533,11 +1524,11 @@ groupresume:
 
 // func QuantizeFpE2M1PackedNEON(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $264-56
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeFpE2M1PackedNEON(SB), 0, $920-56
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 17
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1554,22 +1545,31 @@ TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $264-56
 	VDUP R16, V11.S4
 	MOVD $458759, R16
 	VDUP R16, V10.S4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
-	CMP $1, R6
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
@@ -1636,128 +1636,134 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	FMOVQ (R15), F1
+	FMOVQ (R4), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVQ (R3), F5
+	VTBL V1.B16, [V5.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V1.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	VFMLA V1.S4, V4.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V4.S4
 	FMOVQ 16(R2), F0
-	WORD $0x6e29dc02 // fmul v2.4s, v0.4s, v9.4s
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V5.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V2.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
+	VFMLA V1.S4, V6.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V6.S4
 	FMOVQ 32(R2), F0
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	FMOVQ 32(R15), F1
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V5.B16], V1.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	VFMLA V1.S4, V7.S4, V0.S4
+	VFMLS V3.S4, V0.S4, V7.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6e29dc04 // fmul v4.4s, v0.4s, v9.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VTBL V1.B16, [V5.B16], V5.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	VFMLA V5.S4, V3.S4, V0.S4
+	VFMLS V2.S4, V0.S4, V3.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e23f4e1 // fmax v1.4s, v7.4s, v3.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V13.B16, V1.B16, V0.B16
+	VAND V13.B16, V4.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V2.B16, V0.B16
+	VAND V12.B16, V4.B16, V1.B16
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V6.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
+	VAND V12.B16, V6.B16, V2.B16
+	VFMLA V14.S4, V0.S4, V2.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	VUZP1 V2.H8, V1.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V5.H8, V0.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
+	VUSRA $6, V1.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V3.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V7.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V7.B16, V2.B16
+	VFMLA V14.S4, V1.S4, V2.S4
+	VAND V13.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
-	VAND V13.B16, V4.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V16.B16
-	VFMLA V14.S4, V2.S4, V16.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUZP1 V16.H8, V5.H8, V2.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
+	VFMLA V14.S4, V1.S4, V5.S4
+	VUZP2 V3.H8, V7.H8, V7.H8
+	VUZP1 V5.H8, V2.H8, V1.H8
+	VUZP2 V5.H8, V2.H8, V2.H8
+	VUSRA $6, V2.H8, V1.H8
+	VUMIN V10.H8, V1.H8, V1.H8
+	VUZP2 V7.B16, V4.B16, V4.B16
+	VUSHR $4, V4.B16, V4.B16
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VAND V11.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	MOVD R1, 224(RSP)
@@ -1767,8 +1773,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -1778,24 +1783,13 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -1890,69 +1884,65 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -2060,11 +2050,11 @@ groupresume:
 
 // func QuantizeFpPowerOfTwoE2M1PackedNEON(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), NOSPLIT, $200-48
-	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), 0, $632-48
+	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 recip
-	// vector registers in use at once: 16
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD recip+16(FP), R3
@@ -2080,21 +2070,30 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), NOSPLIT, $200-48
 	VDUP R16, V11.S4
 	MOVD $458759, R16
 	VDUP R16, V10.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
-	CMP $1, R5
+	MOVD groups+24(FP), R12
+	MOVD length+32(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
@@ -2149,81 +2148,83 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V9.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R4, R6
-	MOVD R3, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V1.B16
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ 16(R2), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V2.B16], V4.B16
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R15), F5
+	VTBL V5.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS groupmeetrare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
+	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V13.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V2.S4, V6.S4
 	VUZP2 V1.H8, V0.H8, V0.H8
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V1.H8
 	VUMIN V10.H8, V1.H8, V1.H8
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V3.H8
+	VAND V13.B16, V3.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V13.B16, V4.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V12.B16, V4.B16, V6.B16
+	VFMLA V14.S4, V2.S4, V6.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V2.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V3.H8
-	VUMIN V10.H8, V3.H8, V3.H8
-	VUZP2 V2.B16, V0.B16, V0.B16
+	VUSRA $6, V5.H8, V2.H8
+	VUMIN V10.H8, V2.H8, V2.H8
+	VUZP2 V3.B16, V0.B16, V0.B16
 	VUSHR $4, V0.B16, V0.B16
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
@@ -2232,31 +2233,30 @@ groupmeet3:
 	FMOVD F0, (R1)
 	ADD $8, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -2265,8 +2265,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $32, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -2276,23 +2275,13 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2369,61 +2358,55 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R6, R4
-	SUB R3, R7, R7
-	ADD R7, R3, R3
-	MOVD R0, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 192(RSP)
@@ -2519,11 +2502,11 @@ groupresume:
 
 // func QuantizeE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeE2M1NEON(SB), NOSPLIT, $264-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
+TEXT ·QuantizeE2M1NEON(SB), 0, $920-64
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 17
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2540,22 +2523,31 @@ TEXT ·QuantizeE2M1NEON(SB), NOSPLIT, $264-64
 	VDUP R16, V11.S4
 	MOVD $458759, R16
 	VDUP R16, V10.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R5
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	SUB R5, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
@@ -2618,124 +2610,130 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R5
+	CMP $0, R12
 	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
 grouptomeet:
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
+	FMOVQ (R15), F1
+	FMOVQ (R4), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVQ (R3), F5
+	VTBL V1.B16, [V5.B16], V1.B16
+	VFMLS V1.S4, V4.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V4.S4
 	FMOVQ 16(R2), F0
-	WORD $0x6e29dc02 // fmul v2.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V2.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V5.B16], V1.B16
+	VFMLS V1.S4, V6.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V6.S4
 	FMOVQ 32(R2), F0
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
+	FMOVQ 32(R15), F1
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V5.B16], V1.B16
+	VFMLS V1.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6e29dc04 // fmul v4.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V4.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VTBL V1.B16, [V5.B16], V5.B16
+	VFMLS V5.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e23f4e1 // fmax v1.4s, v7.4s, v3.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V13.B16, V1.B16, V0.B16
+	VAND V13.B16, V4.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V2.B16, V0.B16
+	VAND V12.B16, V4.B16, V1.B16
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V6.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V16.B16
-	VFMLA V14.S4, V0.S4, V16.S4
+	VAND V12.B16, V6.B16, V2.B16
+	VFMLA V14.S4, V0.S4, V2.S4
+	VUZP2 V6.H8, V4.H8, V4.H8
+	VUZP1 V2.H8, V1.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V5.H8, V0.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
+	VUSRA $6, V1.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V3.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V7.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V12.B16, V7.B16, V2.B16
+	VFMLA V14.S4, V1.S4, V2.S4
+	VAND V13.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
-	VAND V13.B16, V4.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V16.B16
-	VFMLA V14.S4, V2.S4, V16.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUZP1 V16.H8, V5.H8, V2.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
+	VFMLA V14.S4, V1.S4, V5.S4
+	VUZP2 V3.H8, V7.H8, V7.H8
+	VUZP1 V5.H8, V2.H8, V1.H8
+	VUZP2 V5.H8, V2.H8, V2.H8
+	VUSRA $6, V2.H8, V1.H8
+	VUMIN V10.H8, V1.H8, V1.H8
+	VUZP2 V7.B16, V4.B16, V4.B16
+	VUSHR $4, V4.B16, V4.B16
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VAND V11.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
 	VUZP1 V0.B16, V0.B16, V1.B16
 	VUZP2 V0.B16, V0.B16, V0.B16
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
 	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	MOVD R1, 224(RSP)
@@ -2745,8 +2743,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 232(RSP)
 	ADD $32, RSP, R2
-	MOVD R5, 256(RSP)
-	SUB R5, R5, R5
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
@@ -2756,24 +2753,13 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 256(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R5, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -2864,69 +2850,65 @@ lanetail:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -3049,11 +3031,11 @@ groupresume:
 
 // func QuantizeE2M1PowerOfTwoNEON(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeE2M1PowerOfTwoNEON(SB), NOSPLIT, $200-64
-	// pointers: R1 q, R2 x, R3 factor, R0 elements left, R4 groups left, R5 length
+TEXT ·QuantizeE2M1PowerOfTwoNEON(SB), 0, $632-64
+	// pointers: R1 q, R2 x, R3 factor, R0 elements left, R12 groups left, R13 length
 	// per call: V15 0x0, V14 tie, V13 flip, V12 0xff02, V11 0x7f800000, V10 0x3f80ff02, V9 0x7fffffff, V8 0x8080808, V7 0x70007
 	// per group: V6 factor
-	// vector registers in use at once: 19
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD factor+16(FP), R3
@@ -3074,21 +3056,30 @@ TEXT ·QuantizeE2M1PowerOfTwoNEON(SB), NOSPLIT, $200-64
 	VDUP R16, V8.S4
 	MOVD $458759, R16
 	VDUP R16, V7.S4
-	MOVD groups+40(FP), R4
-	MOVD length+48(FP), R5
-	CMP $1, R5
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 400(RSP)
+	ADD $200, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V6.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -3152,123 +3143,124 @@ grouploop:
 groupback:
 	ADD $8, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V6.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $268, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R4, R6
-	MOVD R3, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V6.S4, V0.S4, V1.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R2), F0
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V6.S4, V0.S4, V2.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V1.B16
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V6.S4, V0.S4, V3.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
+	VFMLA V1.S4, V0.S4, V3.S4
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V2.B16], V1.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V4.S4
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R15), F1
+	VTBL V1.B16, [V2.B16], V1.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V5.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V6.S4, V0.S4, V16.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e30f471 // fmax v17.4s, v3.4s, v16.4s
-	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V2.B16], V2.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V1.S4
+	WORD $0x4e24f460 // fmax v0.4s, v3.4s, v4.4s
+	WORD $0x4e21f4a2 // fmax v2.4s, v5.4s, v1.4s
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V11.B16, V1.B16, V0.B16
-	VORR V0.B16, V12.B16, V0.B16
-	VUMAX V10.S4, V0.S4, V0.S4
-	VAND V9.B16, V1.B16, V17.B16
-	VFMLA V14.S4, V17.S4, V0.S4
-	VAND V11.B16, V2.B16, V17.B16
-	VORR V17.B16, V12.B16, V17.B16
-	VUMAX V10.S4, V17.S4, V17.S4
-	VAND V9.B16, V2.B16, V18.B16
-	VFMLA V14.S4, V18.S4, V17.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V17.H8, V0.H8, V2.H8
-	VUZP2 V17.H8, V0.H8, V0.H8
-	VUSRA $6, V0.H8, V2.H8
-	VUMIN V7.H8, V2.H8, V2.H8
 	VAND V11.B16, V3.B16, V0.B16
 	VORR V0.B16, V12.B16, V0.B16
 	VUMAX V10.S4, V0.S4, V0.S4
-	VAND V9.B16, V3.B16, V17.B16
-	VFMLA V14.S4, V17.S4, V0.S4
-	VAND V11.B16, V16.B16, V17.B16
-	VORR V17.B16, V12.B16, V17.B16
-	VUMAX V10.S4, V17.S4, V17.S4
-	VAND V9.B16, V16.B16, V18.B16
-	VFMLA V14.S4, V18.S4, V17.S4
-	VUZP2 V16.H8, V3.H8, V3.H8
-	VUZP1 V17.H8, V0.H8, V16.H8
-	VUZP2 V17.H8, V0.H8, V0.H8
-	VUSRA $6, V0.H8, V16.H8
-	VUMIN V7.H8, V16.H8, V16.H8
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	VEOR V13.B16, V1.B16, V1.B16
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212a02 // sqxtun2 v2.16b, v16.8h
-	VAND V8.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	VUZP1 V2.B16, V2.B16, V0.B16
-	VUZP2 V2.B16, V2.B16, V2.B16
-	VSLI $4, V2.B16, V0.B16
+	VAND V9.B16, V3.B16, V2.B16
+	VFMLA V14.S4, V2.S4, V0.S4
+	VAND V11.B16, V4.B16, V2.B16
+	VORR V2.B16, V12.B16, V2.B16
+	VUMAX V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V4.B16, V6.B16
+	VFMLA V14.S4, V6.S4, V2.S4
+	VUZP2 V4.H8, V3.H8, V3.H8
+	VUZP1 V2.H8, V0.H8, V4.H8
+	VUZP2 V2.H8, V0.H8, V0.H8
+	VUSRA $6, V0.H8, V4.H8
+	VUMIN V7.H8, V4.H8, V4.H8
+	VAND V11.B16, V5.B16, V0.B16
+	VORR V0.B16, V12.B16, V0.B16
+	VUMAX V10.S4, V0.S4, V0.S4
+	VAND V9.B16, V5.B16, V2.B16
+	VFMLA V14.S4, V2.S4, V0.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VORR V2.B16, V12.B16, V2.B16
+	VUMAX V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V1.B16, V6.B16
+	VFMLA V14.S4, V6.S4, V2.S4
+	VUZP2 V1.H8, V5.H8, V5.H8
+	VUZP1 V2.H8, V0.H8, V1.H8
+	VUZP2 V2.H8, V0.H8, V0.H8
+	VUSRA $6, V0.H8, V1.H8
+	VUMIN V7.H8, V1.H8, V1.H8
+	VUZP2 V5.B16, V3.B16, V3.B16
+	VUSHR $4, V3.B16, V3.B16
+	VEOR V13.B16, V3.B16, V3.B16
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
+	VUZP1 V4.B16, V4.B16, V0.B16
+	VUZP2 V4.B16, V4.B16, V4.B16
+	VSLI $4, V4.B16, V0.B16
 	FMOVD F0, (R1)
 	ADD $8, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 392(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 384(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V6.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -3277,8 +3269,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 168(RSP)
 	ADD $32, RSP, R2
-	MOVD R4, 184(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
@@ -3288,23 +3279,13 @@ groupstaged:
 	ADD R0>>1, R1, R1
 	MOVD 168(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 184(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 416(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -3390,61 +3371,55 @@ lanetail:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
+	MOVD 416(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e5 // smax v5.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V4.B16
-	VBSL V6.B16, V31.B16, V4.B16
-	VMOV V4.B16, V6.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 408(RSP)
+	MOVD 400(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $424, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $424, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 392(RSP)
+	MOVD 408(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R6, R4
-	SUB R3, R7, R7
-	ADD R7, R3, R3
-	MOVD R0, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
+	ADD $268, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 408(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $488, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 632(RSP)
+	ADD $488, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 416(RSP)
+	B lanerow
+groupodddone:
+	MOVD 632(RSP), R3
+	MOVD 408(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 192(RSP)

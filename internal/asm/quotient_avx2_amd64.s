@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuotientAVX2(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuotientAVX2(SB), $1088-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuotientAVX2(SB), $2336-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R11 groups left, R12 length
 	// per call: Y15 keep, Y14 Xor
 	// per group: Y13 recip, Y12 offset
 	// loaded at each use: scale, nan, 0xffffffff
@@ -20,26 +20,35 @@ TEXT ·QuotientAVX2(SB), $1088-72
 	VBROADCASTSS keep+40(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPXOR        Y0, Y15, Y14
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1040(SP)
+	LEAQ  696(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -99,147 +108,131 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R9), Y11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y11, 952(SP)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFMSUB231PS  Y12, Y1, Y2
-	VFNMADD231PS Y13, Y2, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y11, 984(SP)
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y13, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFMSUB231PS  Y12, Y3, Y4
-	VFNMADD231PS Y13, Y4, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y11, 1016(SP)
-	VMOVUPS      64(DX), Y4
-	VMULPS       Y13, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFMSUB231PS  Y12, Y5, Y6
-	VFNMADD231PS Y13, Y6, Y5
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y11, 1048(SP)
-	VMOVUPS      96(DX), Y6
-	VMULPS       Y13, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFMSUB231PS  Y12, Y7, Y8
-	VFNMADD231PS Y13, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VMOVUPS      952(SP), Y8
-	VADDPS       Y8, Y1, Y1
-	VPAND        Y15, Y1, Y1
-	VADDPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      984(SP), Y0
-	VADDPS       Y0, Y3, Y3
-	VPAND        Y15, Y3, Y3
-	VADDPS       Y0, Y2, Y2
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMOVUPS      1016(SP), Y0
-	VADDPS       Y0, Y5, Y5
-	VPAND        Y15, Y5, Y5
-	VADDPS       Y0, Y4, Y4
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VMOVUPS      1048(SP), Y0
-	VADDPS       Y0, Y7, Y7
-	VPAND        Y15, Y7, Y7
-	VADDPS       Y0, Y6, Y6
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS keep+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1032(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 828(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R8), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMULPS       Y3, Y0, Y4
+	VMOVUPS      (BX), Y5
+	VPERMPS      Y5, Y1, Y6
+	VFMSUB213PS  Y0, Y4, Y6
+	VFNMADD231PS Y3, Y6, Y4
+	VMOVUPS      32(DX), Y3
+	VMOVUPS      32(R15), Y6
+	VPERMPS      Y2, Y6, Y7
+	VMULPS       Y7, Y3, Y8
+	VPERMPS      Y5, Y6, Y9
+	VFMSUB213PS  Y3, Y8, Y9
+	VFNMADD231PS Y7, Y9, Y8
+	VMOVUPS      64(DX), Y7
+	VMOVUPS      64(R15), Y9
+	VPERMPS      Y2, Y9, Y10
+	VMULPS       Y10, Y7, Y11
+	VPERMPS      Y5, Y9, Y12
+	VFMSUB213PS  Y7, Y11, Y12
+	VFNMADD231PS Y10, Y12, Y11
+	VMOVUPS      96(DX), Y10
+	VMOVUPS      96(R15), Y12
+	VPERMPS      Y2, Y12, Y2
+	VMULPS       Y2, Y10, Y13
+	VPERMPS      Y5, Y12, Y5
+	VFMSUB213PS  Y10, Y13, Y5
+	VFNMADD231PS Y2, Y5, Y13
+	VCMPPS       $0x03, Y8, Y4, Y2
+	VCMPPS       $0x03, Y13, Y11, Y5
+	VORPS        Y5, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      (R9), Y2
+	VPERMPS      Y2, Y1, Y1
+	VADDPS       Y1, Y4, Y4
+	VPAND        Y15, Y4, Y4
+	VADDPS       Y1, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VPERMPS      Y2, Y6, Y6
+	VADDPS       Y6, Y8, Y8
+	VPAND        Y15, Y8, Y8
+	VADDPS       Y6, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VPOR         Y3, Y8, Y8
+	VMOVUPS      Y8, 32(SI)
+	VPERMPS      Y2, Y9, Y9
+	VADDPS       Y9, Y11, Y11
+	VPAND        Y15, Y11, Y11
+	VADDPS       Y9, Y7, Y7
+	VPAND        Y14, Y7, Y7
+	VPOR         Y7, Y11, Y11
+	VMOVUPS      Y11, 64(SI)
+	VPERMPS      Y2, Y12, Y2
+	VADDPS       Y2, Y13, Y13
+	VPAND        Y15, Y13, Y13
+	VADDPS       Y2, Y10, Y10
+	VPAND        Y14, Y10, Y10
+	VPOR         Y10, Y13, Y13
+	VMOVUPS      Y13, 96(SI)
+	ADDQ         $+128, SI
+	ADDQ         $+128, DX
+	ADDQ         1000(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1008(SP), R13
+	XORL         AX, AX
+	CMPQ         1016(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         992(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+32, DI
+	CMPQ         DI, 1032(SP)
+	JLT          groupmet
+	CMPQ         R15, 1024(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 828(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
 	MOVQ         SI, 640(SP)
@@ -249,39 +242,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 648(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R10, 680(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  640(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  648(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  680(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 640(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 648(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
@@ -349,13 +324,16 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+128, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1056(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -443,10 +421,12 @@ laneback:
 	MOVQ  672(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1056(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -515,8 +495,8 @@ groupstream:
 	VMOVNTPS     Y7, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -525,151 +505,67 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y12, Y12
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y2, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X4
-	VPBROADCASTD X4, Y4
-	VMOVDQU      constantsAVX2<>+4(SB), Y5
-	VPCMPGTD     Y4, Y5, Y4
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y4, Y5, Y13, Y13
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y4, Y5, Y12, Y12
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y4, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X6
-	VPBROADCASTD X6, Y6
-	VMOVDQU      constantsAVX2<>+4(SB), Y7
-	VPCMPGTD     Y6, Y7, Y6
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y6, Y7, Y13, Y13
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y6, Y7, Y12, Y12
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y6, Y7, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 1048(SP)
+	MOVQ 1040(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1064(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1064(SP), BX
+	LEAQ 1488(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1488(SP), R8
+	LEAQ 1912(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1912(SP), R9
+	MOVQ $+32, 1032(SP)
+	MOVQ 1048(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	VBROADCASTSS keep+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPXOR        Y0, Y15, Y14
-	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
-	ADDQ         R13, R8
-	ADDQ         R13, R9
-	MOVQ         DI, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
+	LEAQ 828(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1048(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1192(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1480(SP)
+	LEAQ 1192(SP), BX
+	LEAQ 1616(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1904(SP)
+	LEAQ 1616(SP), R8
+	LEAQ 2040(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2328(SP)
+	LEAQ 2040(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1056(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1480(SP), BX
+	MOVQ 1904(SP), R8
+	MOVQ 2328(SP), R9
+	MOVQ 1048(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -733,8 +629,8 @@ short2stream:
 	ADDQ         $+8, R9
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -838,35 +734,44 @@ rare:
 	JMP          groupback
 
 // func ProductAVX2(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·ProductAVX2(SB), $432-56
-	// pointers: SI y, DX x, BX factor, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·ProductAVX2(SB), $1216-56
+	// pointers: SI y, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Y15 zero
 	// per group: Y14 factor
-	// vector registers in use at once: 10
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         factor+16(FP), BX
 	VBROADCASTSS zero+24(FP), Y15
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 768(SP)
+	LEAQ  424(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R8, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -898,96 +803,93 @@ grouploop:
 groupback:
 	ADDQ $+128, SI
 	ADDQ $+128, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
+	SUBQ $+32, R11
+	CMPQ R11, $+32
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Y14
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 760(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 556(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (DX), Y0
-	VMULPS  Y14, Y0, Y0
-	VADDPS  Y15, Y0, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 32(DX), Y1
-	VMULPS  Y14, Y1, Y1
-	VADDPS  Y15, Y1, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 64(DX), Y2
-	VMULPS  Y14, Y2, Y2
-	VADDPS  Y15, Y2, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS   96(DX), Y3
-	VMULPS    Y14, Y3, Y3
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (R15), Y1
+	VMOVUPS   (BX), Y2
+	VPERMPS   Y2, Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y15, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(R15), Y3
+	VPERMPS   Y2, Y3, Y3
+	VMULPS    Y3, Y1, Y1
+	VADDPS    Y15, Y1, Y1
+	VMOVUPS   64(DX), Y3
+	VMOVUPS   64(R15), Y4
+	VPERMPS   Y2, Y4, Y4
+	VMULPS    Y4, Y3, Y3
 	VADDPS    Y15, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
+	VMOVUPS   96(DX), Y4
+	VMOVUPS   96(R15), Y5
+	VPERMPS   Y2, Y5, Y2
+	VMULPS    Y2, Y4, Y4
+	VADDPS    Y15, Y4, Y4
+	VCMPPS    $0x03, Y1, Y0, Y2
+	VCMPPS    $0x03, Y4, Y3, Y5
+	VORPS     Y5, Y2, Y2
+	VPMOVMSKB Y2, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
 	VMOVUPS   Y0, (SI)
 	VMOVUPS   Y1, 32(SI)
-	VMOVUPS   Y2, 64(SI)
-	VMOVUPS   Y3, 96(SI)
+	VMOVUPS   Y3, 64(SI)
+	VMOVUPS   Y4, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
+	ADDQ      728(SP), R15
+	MOVQ      R15, R13
+	SUBQ      736(SP), R13
+	XORL      AX, AX
+	CMPQ      744(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      720(SP), AX
+	LEAQ      (BX)(AX*4), BX
 	SUBQ      $+32, DI
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R8, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 760(SP)
+	JLT       groupmet
+	CMPQ      R15, 752(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 556(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y14
 	MOVQ         SI, 384(SP)
 	LEAQ         (SP), SI
@@ -996,37 +898,21 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 392(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R8, 408(SP)
-	SUBQ         R8, R8
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  384(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  392(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  408(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	MOVQ 384(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 392(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
-	CMPQ R8, $+2
+	CMPQ R11, $+2
 	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
@@ -1062,13 +948,16 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+128, SI
 	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 784(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1120,10 +1009,12 @@ laneback:
 	MOVQ  400(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 784(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1164,8 +1055,8 @@ groupstream:
 	VMOVNTPS  Y3, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       groupstream
 	JMP       groupwhole
 
@@ -1174,59 +1065,47 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X13
-	VPBROADCASTD X13, Y13
-	VMOVDQU      constantsAVX2<>+4(SB), Y12
-	VPCMPGTD     Y13, Y12, Y13
-	VBROADCASTSS 4(BX), Y12
-	VBLENDVPS    Y13, Y12, Y14, Y14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-7
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupending:
+	MOVQ DI, 776(SP)
+	MOVQ 768(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 792(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 792(SP), BX
+	MOVQ $+32, 760(SP)
+	MOVQ 776(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
+	LEAQ 556(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 776(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 920(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1208(SP)
+	LEAQ 920(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 784(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1208(SP), BX
+	MOVQ 776(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
@@ -1258,8 +1137,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2stream
 	JMP          few
 
@@ -1333,12 +1212,4 @@ rare:
 	JMP          groupback
 
 DATA constantsAVX2<>+0(SB)/4, $0xffffffff
-DATA constantsAVX2<>+4(SB)/4, $0x00000000
-DATA constantsAVX2<>+8(SB)/4, $0x00000001
-DATA constantsAVX2<>+12(SB)/4, $0x00000002
-DATA constantsAVX2<>+16(SB)/4, $0x00000003
-DATA constantsAVX2<>+20(SB)/4, $0x00000004
-DATA constantsAVX2<>+24(SB)/4, $0x00000005
-DATA constantsAVX2<>+28(SB)/4, $0x00000006
-DATA constantsAVX2<>+32(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $4

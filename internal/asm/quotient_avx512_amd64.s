@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // func QuotientAVX512(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuotientAVX512(SB), $1344-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·QuotientAVX512(SB), $4512-72
+	// pointers: SI y, DX x, BX scale, R8 recip, R9 offset, DI elements left, R11 groups left, R12 length
 	// per call: Z15 keep, Z0 0xffffffff, Z14 Xor
 	// per group: Z13 scale, Z12 recip, Z11 offset
 	// vector registers in use at once: 23
@@ -19,37 +19,46 @@ TEXT ·QuotientAVX512(SB), $1344-72
 	VBROADCASTSS keep+40(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VPXORD       Z0, Z15, Z14
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1968(SP)
+	LEAQ  1336(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	VBROADCASTSS (R9), Z11
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R10, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R10
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -78,7 +87,7 @@ groupfirst:
 	VFMSUB231PS  Z13, Z0, Z1
 	VMOVAPS      Z0, Z3
 	VFNMADD231PS Z12, Z1, Z3
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JLT          groupends
 
 groupahead:
@@ -136,12 +145,12 @@ groupahead:
 	VMOVAPS      Z19, Z4
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
+	SUBQ         $+64, R11
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 groupends:
-	CMPQ  R10, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -204,9 +213,9 @@ groupturn:
 	ADDQ              $+4, R9
 	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
+	MOVQ              R12, R11
+	SUBQ              R11, DI
+	CMPQ              R11, $+64
 	JNE               groupturned
 	TESTQ             DI, DI
 	JNE               groupturn
@@ -215,7 +224,7 @@ groupturned:
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	VBROADCASTSS (R9), Z11
-	CMPQ         R10, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -267,126 +276,125 @@ grouploop:
 groupback:
 	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R10, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z13
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R9), Z11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z13, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFMSUB231PS  Z12, Z2, Z3
-	VFNMADD231PS Z13, Z3, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z3
-	VMOVUPS      64(DX), Z4
-	VMULPS       Z13, Z4, Z5
-	VMOVAPS      Z4, Z6
-	VFMSUB231PS  Z12, Z5, Z6
-	VFNMADD231PS Z13, Z6, Z5
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z6
-	VMOVUPS      128(DX), Z7
-	VMULPS       Z13, Z7, Z8
-	VMOVAPS      Z7, Z9
-	VFMSUB231PS  Z12, Z8, Z9
-	VFNMADD231PS Z13, Z9, Z8
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z9
-	VMOVUPS      192(DX), Z10
-	VMULPS       Z13, Z10, Z16
-	VMOVAPS      Z10, Z17
-	VFMSUB231PS  Z12, Z16, Z17
-	VFNMADD231PS Z13, Z17, Z16
-	VCMPPS       $0x03, Z5, Z2, K1
-	VCMPPS       $0x03, Z16, Z8, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VADDPS       Z0, Z2, Z2
-	VPANDD       Z15, Z2, Z2
-	VADDPS       Z0, Z1, Z1
-	VPTERNLOGD   $0xf8, Z14, Z1, Z2
-	VMOVUPS      Z2, (SI)
-	VADDPS       Z3, Z5, Z5
-	VPANDD       Z15, Z5, Z5
-	VADDPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z14, Z4, Z5
-	VMOVUPS      Z5, 64(SI)
-	VADDPS       Z6, Z8, Z8
-	VPANDD       Z15, Z8, Z8
-	VADDPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z14, Z7, Z8
-	VMOVUPS      Z8, 128(SI)
-	VADDPS       Z9, Z16, Z16
-	VPANDD       Z15, Z16, Z16
-	VADDPS       Z9, Z10, Z10
-	VPTERNLOGD   $0xf8, Z14, Z10, Z16
-	VMOVUPS      Z16, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
 	TESTQ DI, DI
 	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
 
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1960(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R8), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMULPS       Z3, Z0, Z4
+	VMOVUPS      (BX), Z5
+	VPERMPS      Z5, Z1, Z6
+	VFMSUB213PS  Z0, Z4, Z6
+	VFNMADD231PS Z3, Z6, Z4
+	VMOVUPS      64(DX), Z3
+	VMOVUPS      64(R15), Z6
+	VPERMPS      Z2, Z6, Z7
+	VMULPS       Z7, Z3, Z8
+	VPERMPS      Z5, Z6, Z9
+	VFMSUB213PS  Z3, Z8, Z9
+	VFNMADD231PS Z7, Z9, Z8
+	VMOVUPS      128(DX), Z7
+	VMOVUPS      128(R15), Z9
+	VPERMPS      Z2, Z9, Z10
+	VMULPS       Z10, Z7, Z11
+	VPERMPS      Z5, Z9, Z12
+	VFMSUB213PS  Z7, Z11, Z12
+	VFNMADD231PS Z10, Z12, Z11
+	VMOVUPS      192(DX), Z10
+	VMOVUPS      192(R15), Z12
+	VPERMPS      Z2, Z12, Z2
+	VMULPS       Z2, Z10, Z13
+	VPERMPS      Z5, Z12, Z5
+	VFMSUB213PS  Z10, Z13, Z5
+	VFNMADD231PS Z2, Z5, Z13
+	VCMPPS       $0x03, Z8, Z4, K1
+	VCMPPS       $0x03, Z13, Z11, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VMOVUPS      (R9), Z2
+	VPERMPS      Z2, Z1, Z1
+	VADDPS       Z1, Z4, Z4
+	VPANDD       Z15, Z4, Z4
+	VADDPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z14, Z0, Z4
+	VMOVUPS      Z4, (SI)
+	VPERMPS      Z2, Z6, Z6
+	VADDPS       Z6, Z8, Z8
+	VPANDD       Z15, Z8, Z8
+	VADDPS       Z6, Z3, Z3
+	VPTERNLOGD   $0xf8, Z14, Z3, Z8
+	VMOVUPS      Z8, 64(SI)
+	VPERMPS      Z2, Z9, Z9
+	VADDPS       Z9, Z11, Z11
+	VPANDD       Z15, Z11, Z11
+	VADDPS       Z9, Z7, Z7
+	VPTERNLOGD   $0xf8, Z14, Z7, Z11
+	VMOVUPS      Z11, 128(SI)
+	VPERMPS      Z2, Z12, Z2
+	VADDPS       Z2, Z13, Z13
+	VPANDD       Z15, Z13, Z13
+	VADDPS       Z2, Z10, Z10
+	VPTERNLOGD   $0xf8, Z14, Z10, Z13
+	VMOVUPS      Z13, 192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+256, DX
+	ADDQ         1928(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1936(SP), R13
+	XORL         AX, AX
+	CMPQ         1944(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1920(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	SUBQ         $+64, DI
+	CMPQ         DI, 1960(SP)
+	JLT          groupmet
+	CMPQ         R15, 1952(SP)
+	JGT          groupmeet
+
+groupmet:
+	LEAQ 1596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	VBROADCASTSS (R9), Z11
@@ -455,33 +463,15 @@ grouppiece:
 grouptailnarrow:
 	LEAQ (SI)(DI*4), SI
 	LEAQ (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   return
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	JMP  return
 
 short2:
-	CMPQ              R10, $+2
+	CMPQ              R11, $+2
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
-	CMPQ              R10, $+8
+	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z13
 	VMULPS.BCST       (R8), Z13, Z0
@@ -566,8 +556,8 @@ short2ahead:
 	ADDQ              $+8, R9
 	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
 	JGE               short2ahead
 
 short2loop:
@@ -622,18 +612,18 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ              R10, $+4
+	CMPQ              R11, $+4
 	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
-	CMPQ              R10, $+16
+	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z13
 	VMULPS.BCST       (R8), Z13, Z0
@@ -718,8 +708,8 @@ short4ahead:
 	ADDQ              $+16, R9
 	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
 	JGE               short4ahead
 
 short4loop:
@@ -774,13 +764,16 @@ short4back:
 	ADDQ $+16, R9
 	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1984(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -862,10 +855,12 @@ laneback:
 	MOVQ  1312(SP), R9
 
 laneend:
-	JMP return
+	CMPQ 1984(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -928,8 +923,8 @@ groupstream:
 	VMOVNTPS     Z7, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          groupstream
 	JMP          groupwhole
 
@@ -960,62 +955,13 @@ grouplast:
 	VMOVUPS    Z0, 192(SI)
 	ADDQ       $+256, SI
 	ADDQ       $+256, DX
-	SUBQ       $+64, R10
+	SUBQ       $+64, R11
 	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 1328(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z13
-	VBROADCASTSS 4(BX), K7, Z12
-	VBROADCASTSS 4(R9), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1280(SP)
@@ -1025,8 +971,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1288(SP)
 	LEAQ 256(SP), DX
-	MOVQ R10, 1320(SP)
-	SUBQ R10, R10
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1037,19 +982,69 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1288(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1320(SP), R10
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1976(SP)
+	MOVQ 1968(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1992(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1992(SP), BX
+	LEAQ 2832(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2832(SP), R8
+	LEAQ 3672(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3672(SP), R9
+	MOVQ $+64, 1960(SP)
+	MOVQ 1976(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
+	LEAQ 1596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1976(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2248(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2824(SP)
+	LEAQ 2248(SP), BX
+	LEAQ 3088(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3664(SP)
+	LEAQ 3088(SP), R8
+	LEAQ 3928(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4504(SP)
+	LEAQ 3928(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1984(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2824(SP), BX
+	MOVQ 3664(SP), R8
+	MOVQ 4504(SP), R9
+	MOVQ 1976(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ              (DX)(CX*1), AX
@@ -1103,8 +1098,8 @@ short2stream:
 	ADDQ              $+8, R9
 	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
 	JGE               short2stream
 	JMP               few
 
@@ -1165,8 +1160,8 @@ short4stream:
 	ADDQ              $+16, R9
 	ADDQ              $+256, SI
 	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
 	JGE               short4stream
 	JMP               few
 
@@ -1270,9 +1265,9 @@ rare:
 	JMP          groupback
 
 // func ProductAVX512(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·ProductAVX512(SB), $816-56
-	// pointers: SI y, DX x, BX factor, DI elements left, R8 groups left, R9 length
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·ProductAVX512(SB), $2304-56
+	// pointers: SI y, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Z15 zero
 	// per group: Z14 factor
 	// vector registers in use at once: 10
@@ -1280,35 +1275,44 @@ TEXT ·ProductAVX512(SB), $816-56
 	MOVQ         x+8(FP), DX
 	MOVQ         factor+16(FP), BX
 	VBROADCASTSS zero+24(FP), Z15
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
+	MOVQ         groups+32(FP), R11
+	MOVQ         length+40(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R9, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R9, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1440(SP)
+	LEAQ  808(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R8, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
-	SUBQ         R8, DI
+	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
+	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R8
+	TESTQ        $0x0000003f, R11
 	JEQ          groupfirst
 	JMP          grouploop
 
@@ -1325,7 +1329,7 @@ groupfirst:
 	VMOVUPS 192(DX), Z0
 	VMULPS  Z14, Z0, Z0
 	VADDPS  Z15, Z0, Z10
-	CMPQ    R8, $+128
+	CMPQ    R11, $+128
 	JLT     groupends
 
 groupahead:
@@ -1355,12 +1359,12 @@ groupahead:
 	VMOVAPS  Z3, Z10
 	ADDQ     $+256, SI
 	ADDQ     $+256, DX
-	SUBQ     $+64, R8
-	CMPQ     R8, $+128
+	SUBQ     $+64, R11
+	CMPQ     R11, $+128
 	JGE      groupahead
 
 groupends:
-	CMPQ  R8, $+64
+	CMPQ  R11, $+64
 	JNE   grouplast
 	TESTQ DI, DI
 	JEQ   grouplast
@@ -1393,16 +1397,16 @@ groupturn:
 	ADDQ        $+4, BX
 	ADDQ        $+256, SI
 	ADDQ        $+256, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
+	MOVQ        R12, R11
+	SUBQ        R11, DI
+	CMPQ        R11, $+64
 	JNE         groupturned
 	TESTQ       DI, DI
 	JNE         groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z14
-	CMPQ         R8, $+128
+	CMPQ         R11, $+128
 	JGE          groupahead
 
 grouploop:
@@ -1430,94 +1434,91 @@ grouploop:
 groupback:
 	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
+	SUBQ $+64, R11
+	CMPQ R11, $+64
 	JGE  grouploop
 
 groupwhole:
-	CMPQ  R8, $+0
+	CMPQ  R11, $+0
 	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (BX), Z14
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1432(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1068(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (DX), Z0
-	VMULPS  Z14, Z0, Z0
-	VADDPS  Z15, Z0, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 64(DX), Z1
-	VMULPS  Z14, Z1, Z1
-	VADDPS  Z15, Z1, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 128(DX), Z2
-	VMULPS  Z14, Z2, Z2
-	VADDPS  Z15, Z2, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS  192(DX), Z3
-	VMULPS   Z14, Z3, Z3
+	VMOVUPS  (DX), Z0
+	VMOVUPS  (R15), Z1
+	VMOVUPS  (BX), Z2
+	VPERMPS  Z2, Z1, Z1
+	VMULPS   Z1, Z0, Z0
+	VADDPS   Z15, Z0, Z0
+	VMOVUPS  64(DX), Z1
+	VMOVUPS  64(R15), Z3
+	VPERMPS  Z2, Z3, Z3
+	VMULPS   Z3, Z1, Z1
+	VADDPS   Z15, Z1, Z1
+	VMOVUPS  128(DX), Z3
+	VMOVUPS  128(R15), Z4
+	VPERMPS  Z2, Z4, Z4
+	VMULPS   Z4, Z3, Z3
 	VADDPS   Z15, Z3, Z3
+	VMOVUPS  192(DX), Z4
+	VMOVUPS  192(R15), Z5
+	VPERMPS  Z2, Z5, Z2
+	VMULPS   Z2, Z4, Z4
+	VADDPS   Z15, Z4, Z4
 	VCMPPS   $0x03, Z1, Z0, K1
-	VCMPPS   $0x03, Z3, Z2, K2
+	VCMPPS   $0x03, Z4, Z3, K2
 	KORTESTQ K1, K2
 	JNE      groupmeetrare
 	VMOVUPS  Z0, (SI)
 	VMOVUPS  Z1, 64(SI)
-	VMOVUPS  Z2, 128(SI)
-	VMOVUPS  Z3, 192(SI)
+	VMOVUPS  Z3, 128(SI)
+	VMOVUPS  Z4, 192(SI)
 	ADDQ     $+256, SI
 	ADDQ     $+256, DX
+	ADDQ     1400(SP), R15
+	MOVQ     R15, R13
+	SUBQ     1408(SP), R13
+	XORL     AX, AX
+	CMPQ     1416(SP), R15
+	CMOVQCS  R13, R15
+	ADCQ     1392(SP), AX
+	LEAQ     (BX)(AX*4), BX
 	SUBQ     $+64, DI
-	CMPQ     R8, $+1
-	JLT      groupnext
-	CMPQ     DI, $+64
-	JLT      grouptail
-	CMPQ     R8, $+64
-	JLT      groupmeet
-	JMP      groupbegin
+	CMPQ     DI, 1432(SP)
+	JLT      groupmet
+	CMPQ     R15, 1424(SP)
+	JGT      groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   return
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1068(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
@@ -1560,31 +1561,15 @@ grouppiece:
 grouptailnarrow:
 	LEAQ (SI)(DI*4), SI
 	LEAQ (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   return
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
+	JMP  return
 
 short2:
-	CMPQ        R8, $+2
+	CMPQ        R11, $+2
 	JLT         few
 	MOVQ        ahead+48(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
-	CMPQ        R8, $+8
+	CMPQ        R11, $+8
 	JLT         short2loop
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
@@ -1627,8 +1612,8 @@ short2ahead:
 	ADDQ        $+8, BX
 	ADDQ        $+256, SI
 	ADDQ        $+256, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
+	SUBQ        $+2, R11
+	CMPQ        R11, $+4
 	JGE         short2ahead
 
 short2loop:
@@ -1657,18 +1642,18 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	JMP  few
 
 short4:
-	CMPQ        R8, $+4
+	CMPQ        R11, $+4
 	JLT         few
 	MOVQ        ahead+48(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
-	CMPQ        R8, $+16
+	CMPQ        R11, $+16
 	JLT         short4loop
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
@@ -1711,8 +1696,8 @@ short4ahead:
 	ADDQ        $+16, BX
 	ADDQ        $+256, SI
 	ADDQ        $+256, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
+	SUBQ        $+4, R11
+	CMPQ        R11, $+8
 	JGE         short4ahead
 
 short4loop:
@@ -1741,13 +1726,16 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+256, SI
 	ADDQ $+256, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
+	SUBQ $+4, R11
+	CMPQ R11, $+4
 	JGE  short4loop
 	JMP  few
 
 lanes:
-	MOVQ R8, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1456(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1797,10 +1785,12 @@ laneback:
 	MOVQ  784(SP), BX
 
 laneend:
-	JMP return
+	CMPQ 1456(SP), $+1
+	JEQ  groupodddone
+	JMP  return
 
 few:
-	TESTQ R8, R8
+	TESTQ R11, R11
 	JNE   groups
 
 return:
@@ -1839,8 +1829,8 @@ groupstream:
 	VMOVNTPS Z3, 192(SI)
 	ADDQ     $+256, SI
 	ADDQ     $+256, DX
-	SUBQ     $+64, R8
-	CMPQ     R8, $+64
+	SUBQ     $+64, R11
+	CMPQ     R11, $+64
 	JGE      groupstream
 	JMP      groupwhole
 
@@ -1855,56 +1845,13 @@ grouplast:
 	VMOVUPS  Z10, 192(SI)
 	ADDQ     $+256, SI
 	ADDQ     $+256, DX
-	SUBQ     $+64, R8
+	SUBQ     $+64, R11
 	JMP      groupwhole
 
 grouprare:
 	MOVQ $+1, 800(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 768(SP)
@@ -1914,8 +1861,7 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 776(SP)
 	LEAQ 256(SP), DX
-	MOVQ R8, 792(SP)
-	SUBQ R8, R8
+	SUBQ R11, R11
 	JMP  grouploop
 
 groupstaged:
@@ -1926,17 +1872,49 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 776(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 792(SP), R8
-	JMP  grouprest
+	JMP  return
+
+groupending:
+	MOVQ DI, 1448(SP)
+	MOVQ 1440(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1464(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1464(SP), BX
+	MOVQ $+64, 1432(SP)
+	MOVQ 1448(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
+	LEAQ 1068(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1448(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1720(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2296(SP)
+	LEAQ 1720(SP), BX
+	MOVQ R15, R11
+	MOVQ $+1, 1456(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2296(SP), BX
+	MOVQ 1448(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2stream:
 	LEAQ        (DX)(CX*1), AX
@@ -1964,8 +1942,8 @@ short2stream:
 	ADDQ        $+8, BX
 	ADDQ        $+256, SI
 	ADDQ        $+256, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
@@ -2000,8 +1978,8 @@ short4stream:
 	ADDQ        $+16, BX
 	ADDQ        $+256, SI
 	ADDQ        $+256, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4stream
 	JMP         few
 

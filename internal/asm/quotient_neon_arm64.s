@@ -6,11 +6,11 @@
 
 // func QuotientNEON(y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int)
 
-TEXT ·QuotientNEON(SB), NOSPLIT, $392-72
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 offset, R0 elements left, R6 groups left, R7 length
+TEXT ·QuotientNEON(SB), 0, $1256-72
+	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 offset, R0 elements left, R12 groups left, R13 length
 	// per call: V15 keep, V0 0xffffffff, V14 Xor
 	// per group: V13 scale, V12 recip, V11 offset
-	// vector registers in use at once: 21
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -21,23 +21,32 @@ TEXT ·QuotientNEON(SB), NOSPLIT, $392-72
 	MOVD $4294967295, R16
 	VDUP R16, V0.S4
 	VEOR V0.B16, V15.B16, V14.B16
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 592(RSP)
+	ADD $392, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
@@ -92,122 +101,129 @@ grouploop:
 groupback:
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V13.S4]
-	VLD1R (R3), [V12.S4]
-	VLD1R (R5), [V11.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	WORD $0x6ea0f823 // fneg v3.4s, v1.4s
-	VFMLA V12.S4, V2.S4, V3.S4
-	VFMLS V13.S4, V3.S4, V2.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V3.B16
-	FMOVQ 16(R2), F4
-	WORD $0x6e2ddc85 // fmul v5.4s, v4.4s, v13.4s
-	WORD $0x6ea0f886 // fneg v6.4s, v4.4s
-	VFMLA V12.S4, V5.S4, V6.S4
-	VFMLS V13.S4, V6.S4, V5.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V6.B16
-	FMOVQ 32(R2), F7
-	WORD $0x6e2ddce8 // fmul v8.4s, v7.4s, v13.4s
-	WORD $0x6ea0f8f0 // fneg v16.4s, v7.4s
-	VFMLA V12.S4, V8.S4, V16.S4
-	VFMLS V13.S4, V16.S4, V8.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V16.B16
-	FMOVQ 48(R2), F17
-	WORD $0x6e2dde32 // fmul v18.4s, v17.4s, v13.4s
-	WORD $0x6ea0fa33 // fneg v19.4s, v17.4s
-	VFMLA V12.S4, V18.S4, V19.S4
-	VFMLS V13.S4, V19.S4, V18.S4
-	WORD $0x4e25f453 // fmax v19.4s, v2.4s, v5.4s
-	WORD $0x4e32f514 // fmax v20.4s, v8.4s, v18.4s
-	WORD $0x4e34f673 // fmax v19.4s, v19.4s, v20.4s
-	WORD $0x6e30fa73 // fmaxv s19, v19.4s
-	FCMPS F19, F19
-	BVS groupmeetrare
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	VAND V14.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	VAND V14.B16, V4.B16, V4.B16
-	VORR V4.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(R1)
-	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
-	VAND V15.B16, V8.B16, V8.B16
-	WORD $0x4e26d4e7 // fadd v7.4s, v7.4s, v6.4s
-	VAND V14.B16, V7.B16, V7.B16
-	VORR V7.B16, V8.B16, V8.B16
-	FMOVQ F8, 32(R1)
-	WORD $0x4e30d652 // fadd v18.4s, v18.4s, v16.4s
-	VAND V15.B16, V18.B16, V18.B16
-	WORD $0x4e30d631 // fadd v17.4s, v17.4s, v16.4s
-	VAND V14.B16, V17.B16, V17.B16
-	VORR V17.B16, V18.B16, V18.B16
-	FMOVQ F18, 48(R1)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
 	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
+	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 584(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $460, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R4), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
+	FMOVQ (R3), F5
+	VTBL V1.B16, [V5.B16], V6.B16
+	WORD $0x6ea0f807 // fneg v7.4s, v0.4s
+	VFMLA V6.S4, V4.S4, V7.S4
+	VFMLS V3.S4, V7.S4, V4.S4
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F6
+	VTBL V6.B16, [V2.B16], V7.B16
+	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	VTBL V6.B16, [V5.B16], V9.B16
+	WORD $0x6ea0f86a // fneg v10.4s, v3.4s
+	VFMLA V9.S4, V8.S4, V10.S4
+	VFMLS V7.S4, V10.S4, V8.S4
+	FMOVQ 32(R2), F7
+	FMOVQ 32(R15), F9
+	VTBL V9.B16, [V2.B16], V10.B16
+	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
+	VTBL V9.B16, [V5.B16], V12.B16
+	WORD $0x6ea0f8ed // fneg v13.4s, v7.4s
+	VFMLA V12.S4, V11.S4, V13.S4
+	VFMLS V10.S4, V13.S4, V11.S4
+	FMOVQ 48(R2), F10
+	FMOVQ 48(R15), F12
+	VTBL V12.B16, [V2.B16], V2.B16
+	WORD $0x6e22dd4d // fmul v13.4s, v10.4s, v2.4s
+	VTBL V12.B16, [V5.B16], V5.B16
+	WORD $0x6ea0f950 // fneg v16.4s, v10.4s
+	VFMLA V5.S4, V13.S4, V16.S4
+	VFMLS V2.S4, V16.S4, V13.S4
+	WORD $0x4e28f482 // fmax v2.4s, v4.4s, v8.4s
+	WORD $0x4e2df565 // fmax v5.4s, v11.4s, v13.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS groupmeetrare
+	FMOVQ (R5), F2
+	VTBL V1.B16, [V2.B16], V1.B16
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	VAND V15.B16, V4.B16, V4.B16
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	VAND V14.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	FMOVQ F4, (R1)
+	VTBL V6.B16, [V2.B16], V6.B16
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	VAND V15.B16, V8.B16, V8.B16
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VAND V14.B16, V3.B16, V3.B16
+	VORR V3.B16, V8.B16, V8.B16
+	FMOVQ F8, 16(R1)
+	VTBL V9.B16, [V2.B16], V9.B16
+	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	VAND V15.B16, V11.B16, V11.B16
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	VAND V14.B16, V7.B16, V7.B16
+	VORR V7.B16, V11.B16, V11.B16
+	FMOVQ F11, 32(R1)
+	VTBL V12.B16, [V2.B16], V2.B16
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	VAND V15.B16, V13.B16, V13.B16
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	VAND V14.B16, V10.B16, V10.B16
+	VORR V10.B16, V13.B16, V13.B16
+	FMOVQ F13, 48(R1)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 584(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 576(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $460, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
@@ -218,8 +234,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 344(RSP)
 	ADD $80, RSP, R2
-	MOVD R6, 376(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 336(RSP), R1
@@ -229,25 +244,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 344(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 376(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 608(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -336,77 +339,75 @@ lanetail:
 	MOVD 360(RSP), R4
 	MOVD 368(RSP), R5
 laneend:
+	MOVD 608(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V13.B16, V31.B16, V9.B16
-	VMOV V9.B16, V13.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V12.B16, V31.B16, V9.B16
-	VMOV V9.B16, V12.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 600(RSP)
+	MOVD 592(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $616, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $616, RSP, R3
+	ADD $832, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $832, RSP, R4
+	ADD $1048, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1048, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 584(RSP)
+	MOVD 600(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
+	ADD $460, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 600(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $680, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 824(RSP)
+	ADD $680, RSP, R3
+	ADD $896, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1040(RSP)
+	ADD $896, RSP, R4
+	ADD $1112, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1256(RSP)
+	ADD $1112, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 608(RSP)
+	B lanerow
+groupodddone:
+	MOVD 824(RSP), R3
+	MOVD 1040(RSP), R4
+	MOVD 1256(RSP), R5
+	MOVD 600(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 384(RSP)
@@ -500,31 +501,40 @@ groupresume:
 
 // func ProductNEON(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
 
-TEXT ·ProductNEON(SB), NOSPLIT, $248-56
-	// pointers: R1 y, R2 x, R3 factor, R0 elements left, R4 groups left, R5 length
+TEXT ·ProductNEON(SB), 0, $680-56
+	// pointers: R1 y, R2 x, R3 factor, R0 elements left, R12 groups left, R13 length
 	// per call: V15 zero
 	// per group: V14 factor
-	// vector registers in use at once: 10
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD factor+16(FP), R3
 	FMOVS zero+24(FP), F15
 	VDUP V15.S[0], V15.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
+	MOVD groups+32(FP), R12
+	MOVD length+40(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R5, R0
-	MUL R4, R0, R0
-	MOVD R5, R4
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 448(RSP)
+	ADD $248, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R4
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V14.S4]
-	SUB R4, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
@@ -551,86 +561,87 @@ grouploop:
 groupback:
 	ADD $64, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R4, R4
-	CMP $16, R4
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R4
+	CMP $0, R12
 	BLT groupstaged
-	ADD R4, R0, R0
-	CBZ R4, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	B groupbegin
 grouptomeet:
-	VLD1R (R3), [V14.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 440(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $316, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R4, R6
-	MOVD R3, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
 	FMOVQ (R2), F0
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V1.B16
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
 	FMOVQ 16(R2), F1
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R2), F2
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R2), F3
-	WORD $0x6e2edc63 // fmul v3.4s, v3.4s, v14.4s
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V2.B16], V4.B16
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	FMOVQ 48(R2), F4
+	FMOVQ 48(R15), F5
+	VTBL V5.B16, [V2.B16], V2.B16
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS groupmeetrare
 	FMOVQ F0, (R1)
 	FMOVQ F1, 16(R1)
-	FMOVQ F2, 32(R1)
-	FMOVQ F3, 48(R1)
+	FMOVQ F3, 32(R1)
+	FMOVQ F4, 48(R1)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
 	SUB $16, R0, R0
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R4
+	MOVD 440(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 432(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	CMP $1, R4
-	BLT groupskip
+groupmet:
+	ADD $316, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R6
-	MOVD R0, R7
-grouppieces:
-	MOVD R7, R0
-	CMP R0, R4
-	BGE grouppiece
-	MOVD R4, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V14.S4]
 	MOVD R1, 208(RSP)
 	ADD $16, RSP, R1
@@ -639,8 +650,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 216(RSP)
 	ADD $80, RSP, R2
-	MOVD R4, 232(RSP)
-	SUB R4, R4, R4
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 208(RSP), R1
@@ -650,23 +660,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 216(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 232(RSP), R4
-grouprest:
-	SUB R0, R4, R4
-	SUB R0, R7, R7
-	SUB R0, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R4, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 464(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -715,61 +715,55 @@ lanetail:
 	MOVD 216(RSP), R2
 	MOVD 224(RSP), R3
 laneend:
+	MOVD 464(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 240(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V12.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eac67ed // smax v13.4s, v31.4s, v12.4s
-	VCMEQ V31.S4, V13.S4, V13.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V13.B16, V12.B16
-	VBSL V14.B16, V31.B16, V12.B16
-	VMOV V12.B16, V14.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 456(RSP)
+	MOVD 448(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $472, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $472, RSP, R3
+	MOVD $16, R16
+	MOVD R16, 440(RSP)
+	MOVD 456(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R6, R4
-	SUB R3, R7, R7
-	ADD R7, R3, R3
-	MOVD R0, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
+	ADD $316, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 456(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $536, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 680(RSP)
+	ADD $536, RSP, R3
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 464(RSP)
+	B lanerow
+groupodddone:
+	MOVD 680(RSP), R3
+	MOVD 456(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 240(RSP)

@@ -5,8 +5,8 @@
 #include "textflag.h"
 
 // func QuantizeShortAVX2(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeShortAVX2(SB), $1280-72
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·QuantizeShortAVX2(SB), $2832-72
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zero, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 most, Y13 0xffff
 	// per group: Y12 scale, Y11 recip, Y10 zero
@@ -29,9 +29,18 @@ TEXT ·QuantizeShortAVX2(SB), $1280-72
 	JEQ          short2
 
 groups:
+	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R11, DI
+	IMULQ R13, DI
 	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1112(SP)
+	LEAQ  768(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
@@ -115,146 +124,139 @@ groupback:
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   groupdone
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R10), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R9), Y9
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1104(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 900(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y9, 1024(SP)
 	VMOVUPS      (DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y9, 1056(SP)
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (R10), Y2
+	VPERMPS      Y2, Y1, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMOVUPS      (R8), Y3
+	VPERMPS      Y3, Y1, Y4
+	VMULPS       Y4, Y0, Y5
+	VMOVUPS      (BX), Y6
+	VPERMPS      Y6, Y1, Y7
+	VFNMADD231PS Y7, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
 	VMOVUPS      32(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y9, 1088(SP)
+	VMOVUPS      32(R15), Y4
+	VPERMPS      Y2, Y4, Y7
+	VSUBPS       Y7, Y0, Y0
+	VPERMPS      Y3, Y4, Y7
+	VMULPS       Y7, Y0, Y8
+	VPERMPS      Y6, Y4, Y9
+	VFNMADD231PS Y9, Y8, Y0
+	VFMADD231PS  Y7, Y0, Y8
 	VMOVUPS      64(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y9, 1120(SP)
+	VMOVUPS      64(R15), Y7
+	VPERMPS      Y2, Y7, Y9
+	VSUBPS       Y9, Y0, Y0
+	VPERMPS      Y3, Y7, Y9
+	VMULPS       Y9, Y0, Y10
+	VPERMPS      Y6, Y7, Y11
+	VFNMADD231PS Y11, Y10, Y0
+	VFMADD231PS  Y9, Y0, Y10
 	VMOVUPS      96(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
+	VMOVUPS      96(R15), Y9
+	VPERMPS      Y2, Y9, Y2
+	VSUBPS       Y2, Y0, Y0
+	VPERMPS      Y3, Y9, Y3
+	VMULPS       Y3, Y0, Y2
+	VPERMPS      Y6, Y9, Y6
+	VFNMADD231PS Y6, Y2, Y0
+	VFMADD231PS  Y3, Y0, Y2
+	VCMPPS       $0x03, Y8, Y5, Y0
+	VCMPPS       $0x03, Y2, Y10, Y3
+	VORPS        Y3, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      1024(SP), Y0
-	VADDPS       Y0, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      (R9), Y0
+	VPERMPS      Y0, Y1, Y1
+	VROUNDPS     $0x08, Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VMAXPS       Y5, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPERMPS      Y0, Y4, Y4
+	VROUNDPS     $0x08, Y8, Y8
+	VADDPS       Y4, Y8, Y8
+	VMAXPS       Y8, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPAND        Y13, Y5, Y5
+	VPAND        Y13, Y8, Y8
+	VPACKUSDW    Y8, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SI)
+	VPERMPS      Y0, Y7, Y7
+	VROUNDPS     $0x08, Y10, Y10
+	VADDPS       Y7, Y10, Y10
+	VMAXPS       Y10, Y15, Y10
+	VMINPS       Y10, Y14, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPERMPS      Y0, Y9, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      1056(SP), Y0
 	VADDPS       Y0, Y2, Y2
 	VMAXPS       Y2, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VCVTPS2DQ    Y2, Y2
-	VPAND        Y13, Y1, Y1
+	VPAND        Y13, Y10, Y10
 	VPAND        Y13, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      1088(SP), Y0
-	VADDPS       Y0, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VCVTPS2DQ    Y3, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      1120(SP), Y0
-	VADDPS       Y0, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPAND        Y13, Y3, Y3
-	VPAND        Y13, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	VPACKUSDW    Y2, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VMOVUPS      Y10, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
+	ADDQ         1072(SP), R15
+	MOVQ         R15, R13
+	SUBQ         1080(SP), R13
+	XORL         AX, AX
+	CMPQ         1088(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         1064(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	LEAQ         (R10)(AX*4), R10
 	SUBQ         $+32, DI
-	CMPQ         R11, $+1
+	CMPQ         DI, 1104(SP)
 	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
+	CMPQ         R15, 1096(SP)
+	JGT          groupmeet
 
 groupmet:
-	VBROADCASTSS least+48(FP), Y15
-	VBROADCASTSS most+52(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
+	LEAQ 900(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          groupdone
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
@@ -265,37 +267,17 @@ grouppiece:
 	CALL         ·stageIn32AVX2(SB)
 	MOVQ         DX, 712(SP)
 	LEAQ         64(SP), DX
-	MOVQ         R11, 752(SP)
 	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  704(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  712(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  752(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
+	MOVQ 704(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*4), DX
 
 groupdone:
 	VZEROUPPER
@@ -387,6 +369,9 @@ short2back:
 
 lanes:
 	MOVQ R11, DI
+	MOVQ $+0, 1128(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -490,6 +475,8 @@ laneback:
 	MOVQ  744(SP), R10
 
 laneend:
+	CMPQ 1128(SP), $+1
+	JEQ  groupodddone
 	VZEROUPPER
 	RET
 
@@ -504,168 +491,77 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R10), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R10), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R10), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R10), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
+groupending:
+	MOVQ DI, 1120(SP)
+	MOVQ 1112(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1136(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1136(SP), BX
+	LEAQ 1560(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1560(SP), R8
+	LEAQ 1984(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1984(SP), R9
+	LEAQ 2408(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 2408(SP), R10
+	MOVQ $+32, 1104(SP)
+	MOVQ 1120(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	VBROADCASTSS least+48(FP), Y15
-	VBROADCASTSS most+52(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	ADDQ         R15, R10
-	MOVQ         DI, R13
-	SUBQ         R15, R15
-	ADDQ         $+32, R15
-	JMP          grouppieces
+	LEAQ 900(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1120(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1264(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1552(SP)
+	LEAQ 1264(SP), BX
+	LEAQ 1688(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1976(SP)
+	LEAQ 1688(SP), R8
+	LEAQ 2112(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2400(SP)
+	LEAQ 2112(SP), R9
+	LEAQ 2536(SP), AX
+	MOVQ R10, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2824(SP)
+	LEAQ 2536(SP), R10
+	MOVQ R15, R11
+	MOVQ $+1, 1128(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1552(SP), BX
+	MOVQ 1976(SP), R8
+	MOVQ 2400(SP), R9
+	MOVQ 2824(SP), R10
+	MOVQ 1120(SP), DI
+	CMPQ DI, $+65
+	JLT  groupdone
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 short2rare:
 	MOVQ $+2, 760(SP)
@@ -805,9 +701,9 @@ rare:
 	JMP          groupback
 
 // func DequantizeShortAVX2(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·DequantizeShortAVX2(SB), $640-64
-	// pointers: SI y, DX q, BX scale, R8 zero, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX2, CMOV
+TEXT ·DequantizeShortAVX2(SB), $2272-64
+	// pointers: SI y, DX q, BX scale, R8 zero, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 sign
 	// per group: Y14 scale, Y13 zero, Y12 minval
 	// vector registers in use at once: 8
@@ -817,27 +713,36 @@ TEXT ·DequantizeShortAVX2(SB), $640-64
 	MOVQ         zero+24(FP), R8
 	MOVQ         minval+32(FP), R9
 	VBROADCASTSS sign+40(FP), Y15
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short2
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 976(SP)
+	LEAQ  632(SP), AX
+	CALL  ·numberAVX2(SB)
 
 groupbegin:
 	CMPQ         DI, $+32
 	JLT          grouptail
-	CMPQ         R10, $+32
+	CMPQ         R11, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 
 grouploop:
 	VPMOVZXWD (DX), Y0
@@ -874,106 +779,115 @@ grouploop:
 	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+64, DX
-	SUBQ      $+32, R10
-	CMPQ      R10, $+32
+	SUBQ      $+32, R11
+	CMPQ      R11, $+32
 	JGE       grouploop
-	CMPQ      R10, $+0
+	CMPQ      R11, $+0
 	JLT       groupstaged
-	ADDQ      R10, DI
-	TESTQ     R10, R10
-	JEQ       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
+	ADDQ      R11, DI
+	TESTQ     R11, R11
+	JNE       groupbegin
+	TESTQ     DI, DI
+	JEQ       groupdone
+	ADDQ      R12, R11
+	ADDQ      $+4, BX
+	ADDQ      $+4, R8
+	ADDQ      $+4, R9
+	JMP       groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 968(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 764(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXWD (DX), Y0
+	VMOVUPS   (R15), Y1
+	VMOVUPS   (BX), Y2
+	VPERMPS   Y2, Y1, Y3
+	VMOVUPS   (R8), Y4
+	VPERMPS   Y4, Y1, Y5
 	VPXOR     Y15, Y0, Y0
 	VPSUBD    Y15, Y0, Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y12, Y0, Y0
+	VSUBPS    Y5, Y0, Y0
+	VMULPS    Y3, Y0, Y0
+	VMOVUPS   (R9), Y3
+	VPERMPS   Y3, Y1, Y1
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (SI)
-	SUBQ      $+8, R10
-	JLT       groupmeet1cross
-
-groupmeet1:
 	VPMOVZXWD 16(DX), Y0
+	VMOVUPS   32(R15), Y1
+	VPERMPS   Y2, Y1, Y5
+	VPERMPS   Y4, Y1, Y6
 	VPXOR     Y15, Y0, Y0
 	VPSUBD    Y15, Y0, Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y12, Y0, Y0
+	VSUBPS    Y6, Y0, Y0
+	VMULPS    Y5, Y0, Y0
+	VPERMPS   Y3, Y1, Y1
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
-	SUBQ      $+8, R10
-	JLT       groupmeet2cross
-
-groupmeet2:
 	VPMOVZXWD 32(DX), Y0
+	VMOVUPS   64(R15), Y1
+	VPERMPS   Y2, Y1, Y5
+	VPERMPS   Y4, Y1, Y6
 	VPXOR     Y15, Y0, Y0
 	VPSUBD    Y15, Y0, Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y12, Y0, Y0
+	VSUBPS    Y6, Y0, Y0
+	VMULPS    Y5, Y0, Y0
+	VPERMPS   Y3, Y1, Y1
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 64(SI)
-	SUBQ      $+8, R10
-	JLT       groupmeet3cross
-
-groupmeet3:
 	VPMOVZXWD 48(DX), Y0
+	VMOVUPS   96(R15), Y1
+	VPERMPS   Y2, Y1, Y2
+	VPERMPS   Y4, Y1, Y4
 	VPXOR     Y15, Y0, Y0
 	VPSUBD    Y15, Y0, Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y12, Y0, Y0
+	VSUBPS    Y4, Y0, Y0
+	VMULPS    Y2, Y0, Y0
+	VPERMPS   Y3, Y1, Y3
+	VADDPS    Y3, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+64, DX
+	ADDQ      936(SP), R15
+	MOVQ      R15, R13
+	SUBQ      944(SP), R13
+	XORL      AX, AX
+	CMPQ      952(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      928(SP), AX
+	LEAQ      (BX)(AX*4), BX
+	LEAQ      (R8)(AX*4), R8
+	LEAQ      (R9)(AX*4), R9
 	SUBQ      $+32, DI
-	CMPQ      R10, $+1
-	JLT       groupnext
-	CMPQ      DI, $+32
-	JLT       grouptail
-	CMPQ      R10, $+32
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 968(SP)
+	JLT       groupmet
+	CMPQ      R15, 960(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 764(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          groupdone
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
@@ -984,43 +898,24 @@ grouppiece:
 	CALL         ·stageIn16AVX2(SB)
 	MOVQ         DX, 584(SP)
 	LEAQ         128(SP), DX
-	MOVQ         R10, 616(SP)
-	SUBQ         R10, R10
+	SUBQ         R11, R11
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  576(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  584(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  616(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	MOVQ 576(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 584(SP), DX
+	LEAQ (DX)(DI*2), DX
 
 groupdone:
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 
 short2loop:
@@ -1067,13 +962,16 @@ short2loop:
 	ADDQ         $+8, R9
 	ADDQ         $+128, SI
 	ADDQ         $+64, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
 	JGE          short2loop
 	JMP          few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 992(SP)
+
+lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
@@ -1145,67 +1043,73 @@ laneloop:
 	MOVQ      608(SP), R9
 
 laneend:
+	CMPQ 992(SP), $+1
+	JEQ  groupodddone
 	VZEROUPPER
 	RET
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 984(SP)
+	MOVQ 976(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1000(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1000(SP), BX
+	LEAQ 1424(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1424(SP), R8
+	LEAQ 1848(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1848(SP), R9
+	MOVQ $+32, 968(SP)
+	MOVQ 984(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X11
-	VPBROADCASTD X11, Y11
-	VMOVDQU      constantsAVX2<>+4(SB), Y10
-	VPCMPGTD     Y11, Y10, Y11
-	VBROADCASTSS 4(R8), Y10
-	VBLENDVPS    Y11, Y10, Y14, Y14
-	VBROADCASTSS 4(BX), Y10
-	VBLENDVPS    Y11, Y10, Y13, Y13
-	VBROADCASTSS 4(R9), Y10
-	VBLENDVPS    Y11, Y10, Y12, Y12
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 984(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
 
-groupmeetreached:
-	CMPQ R10, $-7
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
+grouprepeat:
+	LEAQ 1128(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1416(SP)
+	LEAQ 1128(SP), BX
+	LEAQ 1552(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1840(SP)
+	LEAQ 1552(SP), R8
+	LEAQ 1976(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2264(SP)
+	LEAQ 1976(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 992(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 1416(SP), BX
+	MOVQ 1840(SP), R8
+	MOVQ 2264(SP), R9
+	MOVQ 984(SP), DI
+	CMPQ DI, $+65
+	JLT  groupdone
+	SUBQ $+64, DI
+	JMP  groupbegin
 
 lanestage:
 	MOVQ SI, 576(SP)
@@ -1233,12 +1137,4 @@ lanestage:
 	JMP  laneloop
 
 DATA constantsAVX2<>+0(SB)/4, $0x0000ffff
-DATA constantsAVX2<>+4(SB)/4, $0x00000000
-DATA constantsAVX2<>+8(SB)/4, $0x00000001
-DATA constantsAVX2<>+12(SB)/4, $0x00000002
-DATA constantsAVX2<>+16(SB)/4, $0x00000003
-DATA constantsAVX2<>+20(SB)/4, $0x00000004
-DATA constantsAVX2<>+24(SB)/4, $0x00000005
-DATA constantsAVX2<>+28(SB)/4, $0x00000006
-DATA constantsAVX2<>+32(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $4

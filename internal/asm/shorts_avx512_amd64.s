@@ -3,8 +3,8 @@
 //go:build !purego
 
 // func QuantizeShortAVX512(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeShortAVX512(SB), $1472-72
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·QuantizeShortAVX512(SB), $5488-72
 	// pointers: SI q, DX x, BX scale, R8 recip, R9 zero, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most
 	// per group: Z13 scale, Z12 recip, Z11 zero, Z10 minval
@@ -27,9 +27,18 @@ TEXT ·QuantizeShortAVX512(SB), $1472-72
 	JEQ          short4
 
 groups:
+	MOVQ  R11, R13
 	MOVQ  R12, DI
-	IMULQ R11, DI
+	IMULQ R13, DI
 	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 2104(SP)
+	LEAQ  1472(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
@@ -290,127 +299,135 @@ groupwhole:
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   groupdone
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	ADDQ  $+4, R10
+	JMP   groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R10), Z13
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R9), Z10
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 2096(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1732(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	MOVQ R11, R13
-	MOVQ BX, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z10, Z0
-	VMOVUPS      (DX), Z1
-	VSUBPS       Z13, Z1, Z1
-	VMULPS       Z12, Z1, Z2
-	VFNMADD231PS Z11, Z2, Z1
-	VFMADD231PS  Z12, Z1, Z2
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z10, Z1
-	VMOVUPS      64(DX), Z3
-	VSUBPS       Z13, Z3, Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z10, Z3
-	VMOVUPS      128(DX), Z5
-	VSUBPS       Z13, Z5, Z5
-	VMULPS       Z12, Z5, Z6
-	VFNMADD231PS Z11, Z6, Z5
-	VFMADD231PS  Z12, Z5, Z6
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z10, Z5
-	VMOVUPS      192(DX), Z7
-	VSUBPS       Z13, Z7, Z7
-	VMULPS       Z12, Z7, Z8
-	VFNMADD231PS Z11, Z8, Z7
-	VFMADD231PS  Z12, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (R10), Z2
+	VPERMPS      Z2, Z1, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMOVUPS      (R8), Z3
+	VPERMPS      Z3, Z1, Z4
+	VMULPS       Z4, Z0, Z5
+	VMOVUPS      (BX), Z6
+	VPERMPS      Z6, Z1, Z7
+	VFNMADD231PS Z7, Z5, Z0
+	VFMADD231PS  Z4, Z0, Z5
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z4
+	VPERMPS      Z2, Z4, Z7
+	VSUBPS       Z7, Z0, Z0
+	VPERMPS      Z3, Z4, Z7
+	VMULPS       Z7, Z0, Z8
+	VPERMPS      Z6, Z4, Z9
+	VFNMADD231PS Z9, Z8, Z0
+	VFMADD231PS  Z7, Z0, Z8
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R15), Z7
+	VPERMPS      Z2, Z7, Z9
+	VSUBPS       Z9, Z0, Z0
+	VPERMPS      Z3, Z7, Z9
+	VMULPS       Z9, Z0, Z10
+	VPERMPS      Z6, Z7, Z11
+	VFNMADD231PS Z11, Z10, Z0
+	VFMADD231PS  Z9, Z0, Z10
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R15), Z9
+	VPERMPS      Z2, Z9, Z2
+	VSUBPS       Z2, Z0, Z0
+	VPERMPS      Z3, Z9, Z3
+	VMULPS       Z3, Z0, Z2
+	VPERMPS      Z6, Z9, Z6
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z3, Z0, Z2
+	VCMPPS       $0x03, Z8, Z5, K1
+	VCMPPS       $0x03, Z2, Z10, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
+	VMOVUPS      (R9), Z0
+	VPERMPS      Z0, Z1, Z1
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VADDPS       Z1, Z5, Z5
+	VMAXPS       Z5, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPERMPS      Z0, Z4, Z4
+	VRNDSCALEPS  $0x08, Z8, Z8
+	VADDPS       Z4, Z8, Z8
+	VMAXPS       Z8, Z15, Z8
+	VMINPS       Z8, Z14, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDW      Z5, Y5
+	VMOVUPS      Y5, (SI)
+	VPMOVDW      Z8, Y8
+	VMOVUPS      Y8, 32(SI)
+	VPERMPS      Z0, Z7, Z7
+	VRNDSCALEPS  $0x08, Z10, Z10
+	VADDPS       Z7, Z10, Z10
+	VMAXPS       Z10, Z15, Z10
+	VMINPS       Z10, Z14, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPERMPS      Z0, Z9, Z0
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VADDPS       Z0, Z2, Z2
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VCVTPS2DQ    Z2, Z2
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VADDPS       Z1, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VCVTPS2DQ    Z4, Z4
+	VPMOVDW      Z10, Y10
+	VMOVUPS      Y10, 64(SI)
 	VPMOVDW      Z2, Y2
-	VMOVUPS      Y2, (SI)
-	VPMOVDW      Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VADDPS       Z3, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VCVTPS2DQ    Z6, Z6
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VADDPS       Z5, Z8, Z8
-	VMAXPS       Z8, Z15, Z8
-	VMINPS       Z8, Z14, Z8
-	VCVTPS2DQ    Z8, Z8
-	VPMOVDW      Z6, Y6
-	VMOVUPS      Y6, 64(SI)
-	VPMOVDW      Z8, Y8
-	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      Y2, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+256, DX
+	ADDQ         2064(SP), R15
+	MOVQ         R15, R13
+	SUBQ         2072(SP), R13
+	XORL         AX, AX
+	CMPQ         2080(SP), R15
+	CMOVQCS      R13, R15
+	ADCQ         2056(SP), AX
+	LEAQ         (BX)(AX*4), BX
+	LEAQ         (R8)(AX*4), R8
+	LEAQ         (R9)(AX*4), R9
+	LEAQ         (R10)(AX*4), R10
 	SUBQ         $+64, DI
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ         DI, 2096(SP)
+	JLT          groupmet
+	CMPQ         R15, 2088(SP)
+	JGT          groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          groupdone
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	VBROADCASTSS (R9), Z11
@@ -488,26 +505,6 @@ grouptailnarrow:
 	VMOVDQU16 Y4, K7, 96(SI)
 	LEAQ      (SI)(DI*2), SI
 	LEAQ      (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
 
 groupdone:
 	VZEROUPPER
@@ -841,6 +838,9 @@ short4back:
 
 lanes:
 	MOVQ R11, DI
+	MOVQ $+0, 2120(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -940,6 +940,8 @@ laneback:
 	MOVQ  1448(SP), R10
 
 laneend:
+	CMPQ 2120(SP), $+1
+	JEQ  groupodddone
 	VZEROUPPER
 	RET
 
@@ -992,58 +994,6 @@ grouprare:
 	MOVL $0x00000001, R14
 	JMP  spread
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z13
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VBROADCASTSS 4(R9), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeetreached
-	ADDQ         R12, R11
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R11, $-15
-	JGE  groupmeetmixed
-	ADDQ R12, R11
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
 groupstage:
 	MOVQ SI, 1408(SP)
 	LEAQ (SP), SI
@@ -1052,7 +1002,6 @@ groupstage:
 	CALL ·stageIn32AVX512(SB)
 	MOVQ DX, 1416(SP)
 	LEAQ 128(SP), DX
-	MOVQ R11, 1456(SP)
 	SUBQ R11, R11
 	JMP  grouploop
 
@@ -1064,20 +1013,79 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1416(SP), DX
 	LEAQ (DX)(DI*4), DX
-	MOVQ 1456(SP), R11
-	JMP  grouprest
+	JMP  groupdone
+
+groupending:
+	MOVQ DI, 2112(SP)
+	MOVQ 2104(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 2128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2128(SP), BX
+	LEAQ 2968(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2968(SP), R8
+	LEAQ 3808(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3808(SP), R9
+	LEAQ 4648(SP), AX
+	MOVQ R10, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 4648(SP), R10
+	MOVQ $+64, 2096(SP)
+	MOVQ 2112(SP), DI
+	JMP  groupchosen
 
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ BX, R15
-	ADDQ R15, BX
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
+	LEAQ 1732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 2112(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2384(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2960(SP)
+	LEAQ 2384(SP), BX
+	LEAQ 3224(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3800(SP)
+	LEAQ 3224(SP), R8
+	LEAQ 4064(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4640(SP)
+	LEAQ 4064(SP), R9
+	LEAQ 4904(SP), AX
+	MOVQ R10, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 5480(SP)
+	LEAQ 4904(SP), R10
+	MOVQ R15, R11
+	MOVQ $+1, 2120(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2960(SP), BX
+	MOVQ 3800(SP), R8
+	MOVQ 4640(SP), R9
+	MOVQ 5480(SP), R10
+	MOVQ 2112(SP), DI
+	CMPQ DI, $+129
+	JLT  groupdone
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 short2rare:
 	MOVQ $+2, 1464(SP)
@@ -1223,41 +1231,50 @@ rare:
 	JMP          groupback
 
 // func DequantizeShortAVX512(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeShortAVX512(SB), $1216-64
-	// pointers: SI y, DX q, BX scale, R8 zero, R9 minval, DI elements left, R10 groups left, R11 length
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV
+TEXT ·DequantizeShortAVX512(SB), $4384-64
+	// pointers: SI y, DX q, BX scale, R8 zero, R9 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z15 sign
 	// per group: Z14 scale, Z13 zero, Z12 minval
-	// vector registers in use at once: 5
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         zero+24(FP), R8
 	MOVQ         minval+32(FP), R9
 	VBROADCASTSS sign+40(FP), Z15
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
 	JEQ          lanes
-	CMPQ         R11, $+32
+	CMPQ         R12, $+32
 	JEQ          short2
-	CMPQ         R11, $+16
+	CMPQ         R12, $+16
 	JEQ          short4
 
 groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1840(SP)
+	LEAQ  1208(SP), AX
+	CALL  ·numberAVX512(SB)
 
 groupbegin:
 	CMPQ         DI, $+64
 	JLT          grouptail
-	CMPQ         R10, $+64
+	CMPQ         R11, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z13
 	VBROADCASTSS (R9), Z12
-	SUBQ         R10, DI
+	SUBQ         R11, DI
 
 grouploop:
 	VPMOVZXWD (DX), Z0
@@ -1294,104 +1311,113 @@ grouploop:
 	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+128, DX
-	SUBQ      $+64, R10
-	CMPQ      R10, $+64
+	SUBQ      $+64, R11
+	CMPQ      R11, $+64
 	JGE       grouploop
-	ADDQ      R10, DI
-	TESTQ     R10, R10
-	JEQ       groupnext
-	CMPQ      DI, $+64
-	JLT       grouptail
+	ADDQ      R11, DI
+	TESTQ     R11, R11
+	JNE       groupbegin
+	TESTQ     DI, DI
+	JEQ       groupdone
+	ADDQ      R12, R11
+	ADDQ      $+4, BX
+	ADDQ      $+4, R8
+	ADDQ      $+4, R9
+	JMP       groupbegin
 
 grouptomeet:
-	VBROADCASTSS (R8), Z14
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (R9), Z12
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1832(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1468(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
 
 groupmeet:
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
 	VPMOVZXWD (DX), Z0
+	VMOVUPS   (R15), Z1
+	VMOVUPS   (BX), Z2
+	VPERMPS   Z2, Z1, Z3
+	VMOVUPS   (R8), Z4
+	VPERMPS   Z4, Z1, Z5
 	VPXORD    Z15, Z0, Z0
 	VPSUBD    Z15, Z0, Z0
 	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VADDPS    Z12, Z0, Z0
+	VSUBPS    Z5, Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VMOVUPS   (R9), Z3
+	VPERMPS   Z3, Z1, Z1
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, (SI)
-	SUBQ      $+16, R10
-	JLT       groupmeet1cross
-
-groupmeet1:
 	VPMOVZXWD 32(DX), Z0
+	VMOVUPS   64(R15), Z1
+	VPERMPS   Z2, Z1, Z5
+	VPERMPS   Z4, Z1, Z6
 	VPXORD    Z15, Z0, Z0
 	VPSUBD    Z15, Z0, Z0
 	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VADDPS    Z12, Z0, Z0
+	VSUBPS    Z6, Z0, Z0
+	VMULPS    Z5, Z0, Z0
+	VPERMPS   Z3, Z1, Z1
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, 64(SI)
-	SUBQ      $+16, R10
-	JLT       groupmeet2cross
-
-groupmeet2:
 	VPMOVZXWD 64(DX), Z0
+	VMOVUPS   128(R15), Z1
+	VPERMPS   Z2, Z1, Z5
+	VPERMPS   Z4, Z1, Z6
 	VPXORD    Z15, Z0, Z0
 	VPSUBD    Z15, Z0, Z0
 	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VADDPS    Z12, Z0, Z0
+	VSUBPS    Z6, Z0, Z0
+	VMULPS    Z5, Z0, Z0
+	VPERMPS   Z3, Z1, Z1
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, 128(SI)
-	SUBQ      $+16, R10
-	JLT       groupmeet3cross
-
-groupmeet3:
 	VPMOVZXWD 96(DX), Z0
+	VMOVUPS   192(R15), Z1
+	VPERMPS   Z2, Z1, Z2
+	VPERMPS   Z4, Z1, Z4
 	VPXORD    Z15, Z0, Z0
 	VPSUBD    Z15, Z0, Z0
 	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VADDPS    Z12, Z0, Z0
+	VSUBPS    Z4, Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VPERMPS   Z3, Z1, Z3
+	VADDPS    Z3, Z0, Z0
 	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+128, DX
+	ADDQ      1800(SP), R15
+	MOVQ      R15, R13
+	SUBQ      1808(SP), R13
+	XORL      AX, AX
+	CMPQ      1816(SP), R15
+	CMOVQCS   R13, R15
+	ADCQ      1792(SP), AX
+	LEAQ      (BX)(AX*4), BX
+	LEAQ      (R8)(AX*4), R8
+	LEAQ      (R9)(AX*4), R9
 	SUBQ      $+64, DI
-	CMPQ      R10, $+1
-	JLT       groupnext
-	CMPQ      DI, $+64
-	JLT       grouptail
-	CMPQ      R10, $+64
-	JLT       groupmeet
-	JMP       groupbegin
+	CMPQ      DI, 1832(SP)
+	JLT       groupmet
+	CMPQ      R15, 1824(SP)
+	JGT       groupmeet
 
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
+groupmet:
+	LEAQ 1468(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
 	JMP  groupbegin
 
 grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
+	TESTQ        DI, DI
+	JEQ          groupdone
+	CMPQ         R11, DI
+	JLT          groupodd
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z13
 	VBROADCASTSS (R9), Z12
@@ -1446,32 +1472,15 @@ grouppiece:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*4), SI
-	LEAQ  (DX)(DI*2), DX
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
+	LEAQ (SI)(DI*4), SI
+	LEAQ (DX)(DI*2), DX
 
 groupdone:
 	VZEROUPPER
 	RET
 
 short2:
-	CMPQ R10, $+2
+	CMPQ R11, $+2
 	JLT  few
 
 short2loop:
@@ -1512,13 +1521,13 @@ short2loop:
 	ADDQ        $+8, R9
 	ADDQ        $+256, SI
 	ADDQ        $+128, DX
-	SUBQ        $+2, R10
-	CMPQ        R10, $+2
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
 	JGE         short2loop
 	JMP         few
 
 short4:
-	CMPQ R10, $+4
+	CMPQ R11, $+4
 	JLT  few
 
 short4loop:
@@ -1559,13 +1568,16 @@ short4loop:
 	ADDQ        $+16, R9
 	ADDQ        $+256, SI
 	ADDQ        $+128, DX
-	SUBQ        $+4, R10
-	CMPQ        R10, $+4
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
 	JGE         short4loop
 	JMP         few
 
 lanes:
-	MOVQ R10, DI
+	MOVQ R11, DI
+	MOVQ $+0, 1856(SP)
+
+lanerow:
 	CMPQ DI, $+64
 	JLT  lanestage
 
@@ -1637,63 +1649,73 @@ laneloop:
 	MOVQ      1184(SP), R9
 
 laneend:
+	CMPQ 1856(SP), $+1
+	JEQ  groupodddone
 	VZEROUPPER
 	RET
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JNE   groups
 	VZEROUPPER
 	RET
 
-groupmeet0cross:
-	MOVL $0x00000000, R14
+groupending:
+	MOVQ DI, 1848(SP)
+	MOVQ 1840(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1864(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1864(SP), BX
+	LEAQ 2704(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2704(SP), R8
+	LEAQ 3544(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3544(SP), R9
+	MOVQ $+64, 1832(SP)
+	MOVQ 1848(SP), DI
+	JMP  groupchosen
 
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z14
-	VBROADCASTSS 4(BX), K7, Z13
-	VBROADCASTSS 4(R9), K7, Z12
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
+groupodd:
+	MOVQ DI, 1848(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
 
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
+grouprepeat:
+	LEAQ 2120(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2696(SP)
+	LEAQ 2120(SP), BX
+	LEAQ 2960(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3536(SP)
+	LEAQ 2960(SP), R8
+	LEAQ 3800(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4376(SP)
+	LEAQ 3800(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1856(SP)
+	JMP  lanerow
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupodddone:
+	MOVQ 2696(SP), BX
+	MOVQ 3536(SP), R8
+	MOVQ 4376(SP), R9
+	MOVQ 1848(SP), DI
+	CMPQ DI, $+129
+	JLT  groupdone
+	SUBQ $+128, DI
+	JMP  groupbegin
 
 lanestage:
 	MOVQ SI, 1152(SP)

@@ -6,11 +6,11 @@
 
 // func QuantizeShortNEON(q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int)
 
-TEXT ·QuantizeShortNEON(SB), NOSPLIT, $424-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zero, R6 minval, R0 elements left, R7 groups left, R8 length
+TEXT ·QuantizeShortNEON(SB), 0, $1512-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zero, R6 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 least, V14 most
 	// per group: V13 scale, V12 recip, V11 zero, V10 minval
-	// vector registers in use at once: 18
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -21,24 +21,33 @@ TEXT ·QuantizeShortNEON(SB), NOSPLIT, $424-72
 	VDUP V15.S[0], V15.S4
 	FMOVS most+52(FP), F14
 	VDUP V14.S[0], V14.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 632(RSP)
+	ADD $432, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R7
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
 	VLD1R (R6), [V10.S4]
-	SUB R7, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -93,124 +102,136 @@ grouploop:
 groupback:
 	ADD $32, R1, R1
 	ADD $64, R2, R2
-	SUB $16, R7, R7
-	CMP $16, R7
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R7
+	CMP $0, R12
 	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupbegin
 grouptomeet:
-	VLD1R (R6), [V13.S4]
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R5), [V10.S4]
+	CMP $5, R13
+	BLT groupodd
+	MOVD 624(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $500, RSP, R16
+	SUB R17, R16, R15
 groupmeet:
-	MOVD R7, R9
-	MOVD R3, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V10.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc22 // fmul v2.4s, v1.4s, v12.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V12.S4, V1.S4, V2.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V10.B16, V1.B16
-	FMOVQ 16(R2), F3
-	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
-	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V4.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V10.B16, V3.B16
-	FMOVQ 32(R2), F5
-	WORD $0x4eadd4a5 // fsub v5.4s, v5.4s, v13.4s
-	WORD $0x6e2cdca6 // fmul v6.4s, v5.4s, v12.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V12.S4, V5.S4, V6.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V10.B16, V5.B16
-	FMOVQ 48(R2), F7
-	WORD $0x4eadd4e7 // fsub v7.4s, v7.4s, v13.4s
-	WORD $0x6e2cdcf0 // fmul v16.4s, v7.4s, v12.4s
-	VFMLS V11.S4, V16.S4, V7.S4
-	VFMLA V12.S4, V7.S4, V16.S4
-	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e30f4d1 // fmax v17.4s, v6.4s, v16.4s
-	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
+	FMOVQ (R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R6), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ (R4), F3
+	VTBL V1.B16, [V3.B16], V4.B16
+	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
+	FMOVQ (R3), F6
+	VTBL V1.B16, [V6.B16], V7.B16
+	VFMLS V7.S4, V5.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V5.S4
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R15), F4
+	VTBL V4.B16, [V2.B16], V7.B16
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	VTBL V4.B16, [V3.B16], V7.B16
+	WORD $0x6e27dc08 // fmul v8.4s, v0.4s, v7.4s
+	VTBL V4.B16, [V6.B16], V9.B16
+	VFMLS V9.S4, V8.S4, V0.S4
+	VFMLA V7.S4, V0.S4, V8.S4
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R15), F7
+	VTBL V7.B16, [V2.B16], V9.B16
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	VTBL V7.B16, [V3.B16], V9.B16
+	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
+	VTBL V7.B16, [V6.B16], V11.B16
+	VFMLS V11.S4, V10.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V10.S4
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R15), F9
+	VTBL V9.B16, [V2.B16], V2.B16
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	VTBL V9.B16, [V3.B16], V3.B16
+	WORD $0x6e23dc02 // fmul v2.4s, v0.4s, v3.4s
+	VTBL V9.B16, [V6.B16], V6.B16
+	VFMLS V6.S4, V2.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V2.S4
+	WORD $0x4e28f4a0 // fmax v0.4s, v5.4s, v8.4s
+	WORD $0x4e22f543 // fmax v3.4s, v10.4s, v2.4s
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS groupmeetrare
+	FMOVQ (R5), F0
+	VTBL V1.B16, [V0.B16], V1.B16
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e2ff4a5 // fmax v5.4s, v5.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VTBL V4.B16, [V0.B16], V4.B16
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	VUZP1 V8.H8, V5.H8, V5.H8
+	FMOVQ F5, (R1)
+	VTBL V7.B16, [V0.B16], V7.B16
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e27d54a // fadd v10.4s, v10.4s, v7.4s
+	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
+	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	VTBL V9.B16, [V0.B16], V0.B16
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
 	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VUZP1 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R1)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e25d610 // fadd v16.4s, v16.4s, v5.4s
-	WORD $0x4e2ff610 // fmax v16.4s, v16.4s, v15.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	VUZP1 V16.H8, V6.H8, V6.H8
-	FMOVQ F6, 16(R1)
+	VUZP1 V2.H8, V10.H8, V10.H8
+	FMOVQ F10, 16(R1)
 	ADD $32, R1, R1
 	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	ADD R16<<2, R6, R6
 	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
+	MOVD 624(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 616(RSP), R16
+	CMP R15, R16
 	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
+groupmet:
+	ADD $500, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
@@ -222,8 +243,7 @@ grouppiece:
 	CALL ·stageIn32NEON(SB)
 	MOVD R2, 376(RSP)
 	ADD $48, RSP, R2
-	MOVD R7, 416(RSP)
-	SUB R7, R7, R7
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 368(RSP), R1
@@ -233,26 +253,13 @@ groupstaged:
 	ADD R0<<1, R1, R1
 	MOVD 376(RSP), R2
 	ADD R0<<2, R2, R2
-	MOVD 416(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R7, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 648(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -347,85 +354,85 @@ lanetail:
 	MOVD 400(RSP), R5
 	MOVD 408(RSP), R6
 laneend:
+	MOVD 648(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 424(RSP)
 	B spread
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R7, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V13.B16, V31.B16, V8.B16
-	VMOV V8.B16, V13.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V12.B16, V31.B16, V8.B16
-	VMOV V8.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 640(RSP)
+	MOVD 632(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $656, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $656, RSP, R3
+	ADD $872, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $872, RSP, R4
+	ADD $1088, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1088, RSP, R5
+	ADD $1304, RSP, R16
+	MOVD R6, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1304, RSP, R6
+	MOVD $16, R16
+	MOVD R16, 624(RSP)
+	MOVD 640(RSP), R0
+	B groupchosen
 groupmeetrare:
-	MOVD R9, R7
-	SUB R3, R10, R10
-	ADD R10, R3, R3
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
+	ADD $500, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 640(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $720, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 864(RSP)
+	ADD $720, RSP, R3
+	ADD $936, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1080(RSP)
+	ADD $936, RSP, R4
+	ADD $1152, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1296(RSP)
+	ADD $1152, RSP, R5
+	ADD $1368, RSP, R16
+	MOVD R6, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1512(RSP)
+	ADD $1368, RSP, R6
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 648(RSP)
+	B lanerow
+groupodddone:
+	MOVD 864(RSP), R3
+	MOVD 1080(RSP), R4
+	MOVD 1296(RSP), R5
+	MOVD 1512(RSP), R6
+	MOVD 640(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 424(RSP)
@@ -553,11 +560,11 @@ groupresume:
 
 // func DequantizeShortNEON(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
 
-TEXT ·DequantizeShortNEON(SB), NOSPLIT, $360-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zero, R5 minval, R0 elements left, R6 groups left, R7 length
+TEXT ·DequantizeShortNEON(SB), 0, $1224-64
+	// pointers: R1 y, R2 q, R3 scale, R4 zero, R5 minval, R0 elements left, R12 groups left, R13 length
 	// per call: V15 sign
 	// per group: V14 scale, V13 zero, V12 minval
-	// vector registers in use at once: 8
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -565,23 +572,32 @@ TEXT ·DequantizeShortNEON(SB), NOSPLIT, $360-64
 	MOVD minval+32(FP), R5
 	FMOVS sign+40(FP), F15
 	VDUP V15.S[0], V15.S4
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
 	BEQ lanes
 groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 560(RSP)
+	ADD $360, RSP, R16
+	CALL ·number1NEON(SB)
 groupbegin:
 	CMP $16, R0
 	BLT grouptail
-	CMP $16, R6
+	CMP $16, R12
 	BLT grouptomeet
 	VLD1R (R3), [V14.S4]
 	VLD1R (R4), [V13.S4]
 	VLD1R (R5), [V12.S4]
-	SUB R6, R0, R0
+	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.H4, V1.S4
@@ -619,100 +635,113 @@ grouploop:
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
+	SUB $16, R12, R12
+	CMP $16, R12
 	BGE grouploop
 groupwhole:
-	CMP $0, R6
+	CMP $0, R12
 	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V14.S4]
-	VLD1R (R3), [V13.S4]
-	VLD1R (R5), [V12.S4]
-groupmeet:
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVQ (R2), F0
-	VUXTL V0.H4, V1.S4
-	VEOR V15.B16, V1.B16, V1.B16
-	VSUB V15.S4, V1.S4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
-	FMOVQ F1, (R1)
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VUXTL2 V0.H8, V0.S4
-	VEOR V15.B16, V0.B16, V0.B16
-	VSUB V15.S4, V0.S4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 16(R1)
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 16(R2), F0
-	VUXTL V0.H4, V1.S4
-	VEOR V15.B16, V1.B16, V1.B16
-	VSUB V15.S4, V1.S4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
-	FMOVQ F1, 32(R1)
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VUXTL2 V0.H8, V0.S4
-	VEOR V15.B16, V0.B16, V0.B16
-	VSUB V15.S4, V0.S4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
 	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
+	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 552(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $428, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	VUXTL V0.H4, V1.S4
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V6.B16
+	VEOR V15.B16, V1.B16, V1.B16
+	VSUB V15.S4, V1.S4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	FMOVQ (R5), F4
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R1)
+	VUXTL2 V0.H8, V0.S4
+	FMOVQ 16(R15), F1
+	VTBL V1.B16, [V3.B16], V2.B16
+	VTBL V1.B16, [V5.B16], V6.B16
+	VEOR V15.B16, V0.B16, V0.B16
+	VSUB V15.S4, V0.S4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VTBL V1.B16, [V4.B16], V1.B16
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 16(R1)
+	FMOVQ 16(R2), F0
+	VUXTL V0.H4, V1.S4
+	FMOVQ 32(R15), F2
+	VTBL V2.B16, [V3.B16], V6.B16
+	VTBL V2.B16, [V5.B16], V7.B16
+	VEOR V15.B16, V1.B16, V1.B16
+	VSUB V15.S4, V1.S4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	VTBL V2.B16, [V4.B16], V2.B16
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 32(R1)
+	VUXTL2 V0.H8, V0.S4
+	FMOVQ 48(R15), F1
+	VTBL V1.B16, [V3.B16], V3.B16
+	VTBL V1.B16, [V5.B16], V5.B16
+	VEOR V15.B16, V0.B16, V0.B16
+	VSUB V15.S4, V0.S4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	VTBL V1.B16, [V4.B16], V4.B16
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 552(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 544(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $428, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
 	B groupbegin
 grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
 	VLD1R (R3), [V14.S4]
 	VLD1R (R4), [V13.S4]
 	VLD1R (R5), [V12.S4]
@@ -723,8 +752,7 @@ grouppiece:
 	CALL ·stageIn16NEON(SB)
 	MOVD R2, 312(RSP)
 	ADD $80, RSP, R2
-	MOVD R6, 344(RSP)
-	SUB R6, R6, R6
+	SUB R12, R12, R12
 	B grouploop
 groupstaged:
 	MOVD 304(RSP), R1
@@ -734,25 +762,13 @@ groupstaged:
 	ADD R0<<2, R1, R1
 	MOVD 312(RSP), R2
 	ADD R0<<1, R2, R2
-	MOVD 344(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
 groupdone:
 	RET
 lanes:
-	MOVD R6, R0
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 576(RSP)
+lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -824,63 +840,66 @@ lanetail:
 	MOVD 328(RSP), R4
 	MOVD 336(RSP), R5
 laneend:
+	MOVD 576(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
 	RET
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V10.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
-	VCMEQ V31.S4, V11.S4, V11.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V11.B16, V10.B16
-	VBSL V14.B16, V31.B16, V10.B16
-	VMOV V10.B16, V14.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V11.B16, V10.B16
-	VBSL V13.B16, V31.B16, V10.B16
-	VMOV V10.B16, V13.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V11.B16, V10.B16
-	VBSL V12.B16, V31.B16, V10.B16
-	VMOV V10.B16, V12.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
+groupending:
+	MOVD R0, 568(RSP)
+	MOVD 560(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $584, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $584, RSP, R3
+	ADD $800, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $800, RSP, R4
+	ADD $1016, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1016, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 552(RSP)
+	MOVD 568(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 568(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $648, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 792(RSP)
+	ADD $648, RSP, R3
+	ADD $864, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1008(RSP)
+	ADD $864, RSP, R4
+	ADD $1080, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1224(RSP)
+	ADD $1080, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 576(RSP)
+	B lanerow
+groupodddone:
+	MOVD 792(RSP), R3
+	MOVD 1008(RSP), R4
+	MOVD 1224(RSP), R5
+	MOVD 568(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
 lanestage:
 	MOVD R1, 304(RSP)
 	ADD $16, RSP, R1

@@ -7,7 +7,7 @@
 // func QuantizeSixesAVX512(q *uint8, x *float32, factor *float32, least int32, ruler float32, weights int32, top int32, groups int)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·QuantizeSixesAVX512(SB), $288-48
-	// pointers: SI q, DX x, BX factor, DI elements left, R8 groups left, R9 length
+	// pointers: SI q, DX x, BX factor, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x20202020, Z8 table, Z7 table, Z6 0x40014001, Z5 0x10000001, Z4 table
 	// vector registers in use at once: 28
 	MOVQ         q+0(FP), SI
@@ -25,8 +25,8 @@ TEXT ·QuantizeSixesAVX512(SB), $288-48
 	VBROADCASTSS constantsAVX512<>+140(SB), Z6
 	VBROADCASTSS constantsAVX512<>+144(SB), Z5
 	VMOVUPS      constantsAVX512<>+148(SB), Z4
-	MOVQ         groups+40(FP), R8
-	CMPQ         R8, $+8
+	MOVQ         groups+40(FP), R11
+	CMPQ         R11, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
 	VMULPS.BCST  (BX), Z0, Z3
@@ -95,8 +95,8 @@ short2ahead:
 	ADDQ          $+8, BX
 	ADDQ          $+48, SI
 	ADDQ          $+256, DX
-	SUBQ          $+2, R8
-	CMPQ          R8, $+4
+	SUBQ          $+2, R11
+	CMPQ          R11, $+4
 	JGE           short2ahead
 
 short2loop:
@@ -155,8 +155,8 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+48, SI
 	ADDQ $+256, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
+	SUBQ $+2, R11
+	CMPQ R11, $+2
 	JGE  short2loop
 	VZEROUPPER
 	RET
@@ -237,7 +237,7 @@ short2rare:
 // func DequantizeSixesAVX512(y *float32, q *uint8, scale *float32, down int32, keep int32, times float32, groups int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·DequantizeSixesAVX512(SB), NOSPLIT, $0-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
+	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 down, Z14 keep, Z13 times, Z12 table, Z11 table, Z10 table, Z9 table
 	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
@@ -250,7 +250,7 @@ TEXT ·DequantizeSixesAVX512(SB), NOSPLIT, $0-56
 	VMOVUPS      constantsAVX512<>+276(SB), Z11
 	VMOVUPS      constantsAVX512<>+340(SB), Z10
 	VMOVUPS      constantsAVX512<>+404(SB), Z9
-	MOVQ         groups+40(FP), R8
+	MOVQ         groups+40(FP), R11
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          short2stream
@@ -291,8 +291,8 @@ short2loop:
 	ADDQ          $+8, BX
 	ADDQ          $+256, SI
 	ADDQ          $+48, DX
-	SUBQ          $+2, R8
-	CMPQ          R8, $+2
+	SUBQ          $+2, R11
+	CMPQ          R11, $+2
 	JGE           short2loop
 
 short2end:
@@ -340,8 +340,8 @@ short2stream:
 	ADDQ          $+8, BX
 	ADDQ          $+256, SI
 	ADDQ          $+48, DX
-	SUBQ          $+2, R8
-	CMPQ          R8, $+2
+	SUBQ          $+2, R11
+	CMPQ          R11, $+2
 	JGE           short2stream
 	JMP           short2end
 

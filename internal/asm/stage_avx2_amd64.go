@@ -49,6 +49,12 @@ func stageFilled32AVX2()
 // spreadAVX2 puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.
 func spreadAVX2()
 
+// numberAVX2 makes the table at RAX of the groups that 66 elements are of, for groups of so many as R12 says.
+func numberAVX2()
+
+// repeatAVX2 puts parameters from RCX on in the frame, once for each element: R11 times the first, and R12 times each that follows.
+func repeatAVX2()
+
 // fetch64AVX2 fetches 64 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
 func fetch64AVX2()
 

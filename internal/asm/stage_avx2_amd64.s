@@ -916,6 +916,93 @@ four2:
 	VMOVUPS      Y0, 96(AX)
 	RET
 
+// func numberAVX2()
+// Requires: AVX, AVX2
+TEXT ·numberAVX2(SB), NOSPLIT|NOFRAME, $0
+	VPBROADCASTD constantsAVX2<>+256(SB), Y1
+	VXORPS       Y0, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y0, 32(AX)
+	VMOVUPS      Y0, 64(AX)
+	VMOVUPS      Y0, 96(AX)
+	VMOVUPS      Y0, 100(AX)
+	MOVQ         AX, R15
+	LEAQ         132(AX), CX
+	LEAQ         264(AX), R13
+
+group1:
+	VPADDD Y1, Y0, Y0
+	MOVQ   CX, AX
+	LEAQ   (CX)(R12*4), CX
+
+piece2:
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	CMPQ    AX, CX
+	JGE     ended3
+	CMPQ    AX, R13
+	JLT     piece2
+
+ended3:
+	CMPQ  CX, R13
+	JLT   group1
+	MOVL  -4(R13), AX
+	DECQ  AX
+	MOVQ  AX, 296(R15)
+	IMULQ R12, AX
+	NEGQ  AX
+	ADDQ  $+32, AX
+	SHLQ  $0x02, AX
+	MOVQ  AX, 304(R15)
+	MOVQ  R12, AX
+	SHLQ  $0x02, AX
+	MOVQ  AX, 312(R15)
+	LEAQ  131(R15), AX
+	MOVQ  AX, 320(R15)
+	LEAQ  4(R15), AX
+	MOVQ  AX, 328(R15)
+	MOVQ  R12, AX
+	SHLQ  $0x03, AX
+	MOVQ  AX, 336(R15)
+	RET
+
+// func repeatAVX2()
+// Requires: AVX
+TEXT ·repeatAVX2(SB), NOSPLIT|NOFRAME, $0
+	LEAQ (AX)(DI*4), R13
+	MOVQ R11, R15
+
+group1:
+	VBROADCASTSS (CX), Y0
+	LEAQ         (AX)(R15*4), R14
+
+piece2:
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	CMPQ    AX, R14
+	JGE     ended3
+	CMPQ    AX, R13
+	JLT     piece2
+
+ended3:
+	MOVQ R14, AX
+	CMPQ R14, R13
+	JGE  done4
+	ADDQ $+4, CX
+	MOVQ R12, R15
+	JMP  group1
+
+done4:
+	MOVQ R14, R15
+	SUBQ R13, R15
+	SHRQ $0x02, R15
+	JNE  inside5
+	ADDQ $+4, CX
+	MOVQ R12, R15
+
+inside5:
+	RET
+
 // func fetch64AVX2()
 // Requires: MMX+
 TEXT ·fetch64AVX2(SB), NOSPLIT|NOFRAME, $0
@@ -1024,4 +1111,5 @@ DATA constantsAVX2<>+240(SB)/4, $0x00000000
 DATA constantsAVX2<>+244(SB)/4, $0x00000000
 DATA constantsAVX2<>+248(SB)/4, $0x00000000
 DATA constantsAVX2<>+252(SB)/4, $0x00000000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $256
+DATA constantsAVX2<>+256(SB)/4, $0x00000001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $260

@@ -43,6 +43,12 @@ func stageOut32AVX512()
 // spreadAVX512 puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.
 func spreadAVX512()
 
+// numberAVX512 makes the table at RAX of the groups that 130 elements are of, for groups of so many as R12 says.
+func numberAVX512()
+
+// repeatAVX512 puts parameters from RCX on in the frame, once for each element: R11 times the first, and R12 times each that follows.
+func repeatAVX512()
+
 // fetch64AVX512 fetches 64 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
 func fetch64AVX512()
 

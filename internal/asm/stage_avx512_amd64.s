@@ -236,6 +236,93 @@ four2:
 	VMOVUPS      Z0, 192(AX)
 	RET
 
+// func numberAVX512()
+// Requires: AVX512F
+TEXT ·numberAVX512(SB), NOSPLIT|NOFRAME, $0
+	VPBROADCASTD constantsAVX512<>+8(SB), Z1
+	VPXORD       Z0, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      Z0, 196(AX)
+	MOVQ         AX, R15
+	LEAQ         260(AX), CX
+	LEAQ         520(AX), R13
+
+group1:
+	VPADDD Z1, Z0, Z0
+	MOVQ   CX, AX
+	LEAQ   (CX)(R12*4), CX
+
+piece2:
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	CMPQ    AX, CX
+	JGE     ended3
+	CMPQ    AX, R13
+	JLT     piece2
+
+ended3:
+	CMPQ  CX, R13
+	JLT   group1
+	MOVL  -4(R13), AX
+	DECQ  AX
+	MOVQ  AX, 584(R15)
+	IMULQ R12, AX
+	NEGQ  AX
+	ADDQ  $+64, AX
+	SHLQ  $0x02, AX
+	MOVQ  AX, 592(R15)
+	MOVQ  R12, AX
+	SHLQ  $0x02, AX
+	MOVQ  AX, 600(R15)
+	LEAQ  259(R15), AX
+	MOVQ  AX, 608(R15)
+	LEAQ  4(R15), AX
+	MOVQ  AX, 616(R15)
+	MOVQ  R12, AX
+	SHLQ  $0x04, AX
+	MOVQ  AX, 624(R15)
+	RET
+
+// func repeatAVX512()
+// Requires: AVX512F
+TEXT ·repeatAVX512(SB), NOSPLIT|NOFRAME, $0
+	LEAQ (AX)(DI*4), R13
+	MOVQ R11, R15
+
+group1:
+	VBROADCASTSS (CX), Z0
+	LEAQ         (AX)(R15*4), R14
+
+piece2:
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	CMPQ    AX, R14
+	JGE     ended3
+	CMPQ    AX, R13
+	JLT     piece2
+
+ended3:
+	MOVQ R14, AX
+	CMPQ R14, R13
+	JGE  done4
+	ADDQ $+4, CX
+	MOVQ R12, R15
+	JMP  group1
+
+done4:
+	MOVQ R14, R15
+	SUBQ R13, R15
+	SHRQ $0x02, R15
+	JNE  inside5
+	ADDQ $+4, CX
+	MOVQ R12, R15
+
+inside5:
+	RET
+
 // func fetch64AVX512()
 // Requires: MMX+
 TEXT ·fetch64AVX512(SB), NOSPLIT|NOFRAME, $0
@@ -282,4 +369,5 @@ near1:
 
 DATA constantsAVX512<>+0(SB)/4, $0xffffffff
 DATA constantsAVX512<>+4(SB)/4, $0xffffffff
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $8
+DATA constantsAVX512<>+8(SB)/4, $0x00000001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $12

@@ -48,3 +48,9 @@ func stageFilled32NEON()
 
 // spread1NEON puts a group's parameter in the frame, once for each element of a tile.
 func spread1NEON()
+
+// number1NEON makes the table at R16 of the groups that 34 elements are of, for groups of so many as R13 says.
+func number1NEON()
+
+// repeat1NEON puts parameters from R17 on in the frame, once for each element: R12 times the first, and R13 times each that follows.
+func repeat1NEON()

@@ -244,6 +244,7 @@ func tests() []instruction {
 	x3("XADD", "add x{d}, x{n}, x{m}", (*Printer).XADD)
 	x3("XSUB", "sub x{d}, x{n}, x{m}", (*Printer).XSUB)
 	x3("XMUL", "mul x{d}, x{n}, x{m}", (*Printer).XMUL)
+	x3("XCSELLE", "csel x{d}, x{n}, x{m}, le", (*Printer).XCSELLE)
 	x2("XCMP", "cmp x{d}, x{n}", (*Printer).XCMP)
 	x3("XAND", "and x{d}, x{n}, x{m}", (*Printer).XAND)
 	x3("XLSL", "lsl x{d}, x{n}, x{m}", (*Printer).XLSL)

@@ -44,6 +44,9 @@ func (p *Printer) XSUB(d, n, m R) { p.op("SUB", m.name(), n.name(), d.name()) }
 // XMUL is d = n * m.
 func (p *Printer) XMUL(d, n, m R) { p.op("MUL", m.name(), n.name(), d.name()) }
 
+// XCSELLE is d = n if the last comparison found less or the same, else m.
+func (p *Printer) XCSELLE(d, n, m R) { p.op("CSEL", "LE", n.name(), m.name(), d.name()) }
+
 // XADDI is d = n + imm, 0 to 4095, or a multiple of 4096 up to 0xfff000.
 func (p *Printer) XADDI(d, n R, imm int) { p.op("ADD", immediate("XADDI", imm), n.name(), d.name()) }
 

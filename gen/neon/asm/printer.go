@@ -173,7 +173,7 @@ func (p *Printer) same(base uint32, name string, d, n V) { p.two(base, name, "4s
 // Text begins a function with frame bytes of stack for [Frame], a multiple of
 // 16, and args bytes of arguments and results.
 func (p *Printer) Text(name string, frame, args int) {
-	within("Text", "frame", frame, 0, 1024)
+	within("Text", "frame", frame, 0, 2048)
 	within("Text", "size of arguments", args, 0, 1<<16)
 	if frame%16 != 0 {
 		fail("Text: frame %d is no multiple of 16", frame)

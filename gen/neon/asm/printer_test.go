@@ -121,7 +121,7 @@ func TestRangeChecks(t *testing.T) {
 		"asm: XARG: argument \"n\" at 4":                        func(p *Printer) { p.XARG(D, 0, "n", 4) },
 		"asm: LDRARG: argument \"\" at 4":                       func(p *Printer) { p.LDRARG(S, 0, "", 4) },
 		"asm: Text: frame 24 is no multiple of 16":              func(p *Printer) { p.Text("f", 24, 0) },
-		"asm: Text: frame 1040, want 0 to 1024":                 func(p *Printer) { p.Text("f", 1040, 0) },
+		"asm: Text: frame 2064, want 0 to 2048":                 func(p *Printer) { p.Text("f", 2064, 0) },
 		"asm: Text: size of arguments -8":                       func(p *Printer) { p.Text("f", 0, -8) },
 	} {
 		t.Run(want, func(t *testing.T) {
