@@ -26,8 +26,6 @@ const (
 // chooseInts chooses the parameters of the n groups from first on. Symmetric formats
 // take the largest magnitudes, others the ends.
 func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
-	elem := elemOf[T]()
-	half := r.steps() / 2
 	scale, recip := r.Scale[first:][:n], &c.recip[0]
 	switch {
 	case r.Scales == ScaleE8M0:
@@ -38,35 +36,55 @@ func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 		portableChooseInt[T](&part, c.low[:n], part.Scale)
 		asm.Prepare(impl, recip, &scale[0], n)
 		return
-	case !r.Asymmetric && r.ZeroPoint == nil && r.Minval == nil:
-		asm.ParamsScale[T](impl, elem, &scale[0], recip, &scale[0], half, n)
+	case r.Asymmetric:
+		zeroPoint, minval := c.others(r, first)
+		asm.ParamsAsymmetric[T](impl, elemOf[T](), &scale[0], recip, zeroPoint, minval, &c.low[0], &scale[0],
+			r.steps(), float32(r.Min), float32(r.Max), n)
+	case r.Scales == ScaleFloat16:
+		chooseRounded[T, float16.Float16](impl, c, r, first, n)
+	case r.Scales == ScaleBFloat16:
+		chooseRounded[T, bf16.BFloat16](impl, c, r, first, n)
 	default:
-		zeroPoint, minval := (*int32)(unsafe.Pointer(&c.low[0])), &c.low[0]
-		if r.ZeroPoint != nil {
-			zeroPoint = &r.ZeroPoint[first]
-		}
-		if r.Minval != nil {
-			minval = &r.Minval[first]
-		}
-		if r.Asymmetric {
-			asm.ParamsAsymmetric[T](impl, elem, &scale[0], recip, zeroPoint, minval, &c.low[0], &scale[0],
-				r.steps(), float32(r.Min), float32(r.Max), n)
-		} else {
-			asm.ParamsSymmetric[T](impl, elem, &scale[0], recip, zeroPoint, minval, &scale[0], half, r.middle(), n)
+		chooseSymmetric[T](impl, c, r, first, n)
+	}
+}
+
+// chooseRounded is chooseSymmetric with scales and minvals that are numbers of S: a float32 is rounded to that at once.
+func chooseRounded[T, S Float](impl isa, c findings, r *IntRule, first, n int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		chooseSymmetric[S](impl, c, r, first, n)
+	} else {
+		chooseSymmetric[T](impl, c, r, first, n)
+		asm.ParamsScale[S](impl, elemOf[S](), &r.Scale[first], &c.recip[0], &r.Scale[first], 1, n)
+	}
+	if r.Minval != nil {
+		for i, v := range r.Minval[first:][:n] {
+			r.Minval[first+i] = oneNaN(r.stored(v))
 		}
 	}
-	if r.Scales > ScaleE8M0 {
-		if r.Scales == ScaleFloat16 {
-			asm.ParamsScale[float16.Float16](impl, asm.F16, &scale[0], recip, &scale[0], 1, n)
-		} else {
-			asm.ParamsScale[bf16.BFloat16](impl, asm.BF16, &scale[0], recip, &scale[0], 1, n)
-		}
-		if r.Minval != nil {
-			for i, v := range r.Minval[first:][:n] {
-				r.Minval[first+i] = oneNaN(r.stored(v))
-			}
-		}
+}
+
+// others is where zero points and minvals go.
+func (c findings) others(r *IntRule, first int) (zeroPoint *int32, minval *float32) {
+	zeroPoint, minval = (*int32)(unsafe.Pointer(&c.low[0])), &c.low[0]
+	if r.ZeroPoint != nil {
+		zeroPoint = &r.ZeroPoint[first]
 	}
+	if r.Minval != nil {
+		minval = &r.Minval[first]
+	}
+	return zeroPoint, minval
+}
+
+// chooseSymmetric chooses the parameters of a symmetric format, with scales that are numbers of T.
+func chooseSymmetric[T Float](impl isa, c findings, r *IntRule, first, n int) {
+	scale, recip, half := &r.Scale[first], &c.recip[0], r.steps()/2
+	if r.ZeroPoint == nil && r.Minval == nil {
+		asm.ParamsScale[T](impl, elemOf[T](), scale, recip, scale, half, n)
+		return
+	}
+	zeroPoint, minval := c.others(r, first)
+	asm.ParamsSymmetric[T](impl, elemOf[T](), scale, recip, zeroPoint, minval, scale, half, r.middle(), n)
 }
 
 // chooseIntE8M0 chooses scales that are powers of two for an integer format.

@@ -252,6 +252,7 @@ func fakeQuantizeIntBefore[T Float](impl isa, dst []T, mask Mask, src []T, g Gri
 	var b before
 	var buf, q [widenedLen]float32
 	var flags [widenedLen]byte
+	var zeros [someGroups]float32 // zero points, to take away
 	lo, hi := float32(p.Min), float32(p.Max)
 	if mask.kind == bitMask {
 		clear(mask.data)
@@ -259,6 +260,9 @@ func fakeQuantizeIntBefore[T Float](impl isa, dst []T, mask Mask, src []T, g Gri
 	for base := 0; base < g.Groups; base += someGroups {
 		n := min(someGroups, g.Groups-base)
 		ofInts[T](&b, impl, p, base, n)
+		for i := 0; i < n && p.ZeroPoint != nil; i++ {
+			zeros[i] = -float32(p.ZeroPoint[base+i])
+		}
 		s := spans{g: g, base: base, n: n, most: widenedLen}
 		for s.advance() {
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
@@ -270,18 +274,17 @@ func fakeQuantizeIntBefore[T Float](impl isa, dst []T, mask Mask, src []T, g Gri
 				} else {
 					asm.FakeQuantize[float32](impl, asm.F32, y, &flags[0], v, &ones()[0], &ones()[0], int32(p.Min), int32(p.Max), int32(asm.ByteMask), 1, count, 0)
 				}
-				asm.Product(impl, &q[0], &q[0], &p.Scale[base+s.first], 0, nan32, s.groups, s.length, 0)
 			} else {
 				asm.FakeQuantize[float32](impl, asm.F32, y, nil, v, &ones()[0], &ones()[0], int32(p.Min), int32(p.Max), int32(asm.NoMask), 1, count, 0)
-				for i := range s.groups {
-					scale, zero, _ := p.group(base + s.first + i)
-					x, y, in := buf[i*s.length:][:s.length], q[i*s.length:][:s.length], flags[i*s.length:][:s.length]
-					for k, r := range x { // clamped before it is rounded
-						in[k] = bit(lo <= r && r <= hi)
-						y[k] = oneNaN(float32((y[k]-zero)*scale) + 0)
-					}
+				if p.ZeroPoint != nil {
+					asm.Quotient(impl, &q[0], &q[0], &ones()[0], &ones()[0], &zeros[s.first], -1, nan32, s.groups, s.length, 0)
+				}
+				in := flags[:count]
+				for k, r := range buf[:count] { // clamped before it is rounded
+					in[k] = bit(lo <= r) & bit(r <= hi)
 				}
 			}
+			asm.Product(impl, &q[0], &q[0], &p.Scale[base+s.first], 0, nan32, s.groups, s.length, 0)
 			roundAsm(impl, dst[s.off:][:count], q[:count])
 			mask.putBytes(s.off, flags[:count])
 		}
