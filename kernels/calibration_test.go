@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"testing"
 
@@ -173,6 +174,65 @@ func TestLearnInt(t *testing.T) {
 		Backward(y, dy, ByteMask(mask))
 		sameBits(t, c.Tensor("dx"), golden.Bytes(y))
 	})
+}
+
+// TestLearnRows holds groups that lie in several rows against the same ones of one row each.
+func TestLearnRows(t *testing.T) {
+	r := newSource(91)
+	special := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Copysign(0, -1)), 1e-40, 1e30}
+	for _, g := range []Grid{{Rows: 4099, Groups: 3, Len: 1}, {Rows: 8192, Groups: 1, Len: 1}, {Rows: 3, Groups: 300, Len: 1}, {Rows: 2100, Groups: 2, Len: 2},
+		{Rows: 5, Groups: 70, Len: 8}, {Rows: 300, Groups: 2, Len: 16}, {Rows: 1400, Groups: 2, Len: 3}, {Rows: 7, Groups: 3, Len: 20}} {
+		x, dy := make([]float32, g.Rows*g.Groups*g.Len), make([]float32, g.Rows*g.Groups*g.Len)
+		for i := range x {
+			x[i], dy[i] = float32(r.Float64()*20-10), float32(r.Float64()-.5)
+			if r.IntN(5000) == 0 {
+				x[i] = special[r.IntN(len(special))]
+			}
+		}
+		ints := IntParams{Min: -8, Max: 7, Scale: make([]float32, g.Groups), ZeroPoint: make([]int32, g.Groups)}
+		for i := range ints.Scale {
+			ints.Scale[i], ints.ZeroPoint[i] = float32(r.Float64())+.3, int32(r.IntN(16)-8)
+		}
+		floats := FloatParams{Format: E2M1, Scale: ints.Scale}
+		scale, zero, floatScale := make([]float32, g.Groups), make([]float32, g.Groups), make([]float32, g.Groups)
+		LearnInt(scale, zero, dy, x, g, &ints, .25)
+		LearnFloat(floatScale, dy, x, g, &floats, .25)
+		for group := range g.Groups {
+			var gx, gy []float32
+			for row := range g.Rows {
+				at := (row*g.Groups + group) * g.Len
+				gx, gy = append(gx, x[at:][:g.Len]...), append(gy, dy[at:][:g.Len]...)
+			}
+			one := Grid{Rows: 1, Groups: 1, Len: len(gx)}
+			var s, z, fs [1]float32
+			p, fp := ints.part(group, 1), floats.part(group, 1)
+			LearnInt(s[:], z[:], gy, gx, one, &p, .25)
+			LearnFloat(fs[:], gy, gx, one, &fp, .25)
+			require.Equal(t, view4([]float32{s[0], z[0], fs[0]}), view4([]float32{scale[group], zero[group], floatScale[group]}), "%v, group %d", g, group)
+		}
+	}
+}
+
+// BenchmarkLearn takes the gradients of scales of groups in a row, and in columns.
+func BenchmarkLearn(b *testing.B) {
+	x, dy := make([]float32, 1<<16), make([]float32, 1<<16)
+	r := newSource(92)
+	for i := range x {
+		x[i], dy[i] = float32(r.Float64()*20-10), float32(r.Float64()-.5)
+	}
+	for _, g := range []Grid{{Rows: 1, Groups: 2048, Len: 32}, {Rows: 256, Groups: 256, Len: 1}} {
+		scale, zero := make([]float32, g.Groups), make([]float32, g.Groups)
+		p := IntParams{Min: -8, Max: 7, Scale: make([]float32, g.Groups)}
+		for i := range p.Scale {
+			p.Scale[i] = 1
+		}
+		b.Run(fmt.Sprintf("%d/%d", g.Rows, g.Len), func(b *testing.B) {
+			for range b.N {
+				LearnInt(scale, zero, dy, x, g, &p, 1)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(x)), "ns/element")
+		})
+	}
 }
 
 // TestOrderedSum holds the sum against its definition, however the numbers are cut.

@@ -95,34 +95,124 @@ const unordered = 2
 
 // learn adds what each element moves its group's parameters by.
 func learn[T Float](dscale, dzero []float32, dy, x []T, g Grid, f fakeQuantizer, factor float32) {
-	var bufX, bufY, scales, zeros [pieceLen]float32
-	var clipped [pieceLen]byte
+	if g.Rows > 1 && 0 < g.Len && g.Len <= fewInRow && sumChunk%g.Len == 0 {
+		learnStrips(dscale, dzero, dy, x, g, f, factor)
+		return
+	}
+	var b learnBuffer
 	for group := range g.Groups {
 		var scale, zero orderedSum
 		for row := range g.Rows {
 			at := (row*g.Groups + group) * g.Len
 			for end := at + g.Len; at < end; at += pieceLen {
 				n := min(pieceLen, end-at)
-				dy := widen(&bufY, dy[at:][:n])
-				f.slopes(scales[:n], clipped[:n], widen(&bufX, x[at:][:n]), group)
-				for i, dy := range dy {
-					switch clipped[i] {
-					case 0:
-						scales[i], zeros[i] = dy*scales[i], 0
-					case 1:
-						scales[i], zeros[i] = dy*scales[i], dy
-					default:
-						scales[i], zeros[i] = 0, 0
-					}
-				}
-				scale.add(scales[:n])
-				zero.add(zeros[:n])
+				learnPiece(&b, dy[at:][:n], x[at:][:n], f, group, n)
+				scale.add(b.scales[:n])
+				zero.add(b.zeros[:n])
 			}
 		}
-		dscale[group] = oneNaN(float32(scale.sum()) * factor)
-		if dzero != nil {
-			s, _, _ := f.ints.group(group)
-			dzero[group] = oneNaN(float32(float32(zero.sum())*-s) * factor)
+		f.learned(dscale, dzero, group, scale.sum(), zero.sum(), factor)
+	}
+}
+
+// learnBuffer has room for a piece.
+type learnBuffer struct {
+	x, dy, scales, zeros [pieceLen]float32
+	clipped              [pieceLen]byte
+}
+
+// learnPiece sets scales and zeros to what elements of adjacent groups add to their sums.
+func learnPiece[T Float](b *learnBuffer, dy, x []T, f fakeQuantizer, group, length int) {
+	n := len(x)
+	scales, zeros, clipped, wide := b.scales[:n], b.zeros[:n], b.clipped[:n], widen(&b.x, x)
+	for at := 0; at < n; at, group = at+length, group+1 {
+		f.slopes(scales[at:][:length], clipped[at:][:length], wide[at:][:length], group)
+	}
+	for i, dy := range widen(&b.dy, dy) {
+		switch clipped[i] {
+		case 0:
+			scales[i], zeros[i] = dy*scales[i], 0
+		case 1:
+			scales[i], zeros[i] = dy*scales[i], dy
+		default:
+			scales[i], zeros[i] = 0, 0
+		}
+	}
+}
+
+// learned writes the gradients of a group.
+func (f fakeQuantizer) learned(dscale, dzero []float32, group int, scale, zero float64, factor float32) {
+	dscale[group] = oneNaN(float32(scale) * factor)
+	if dzero != nil {
+		s, _, _ := f.ints.group(group)
+		dzero[group] = oneNaN(float32(float32(zero)*-s) * factor)
+	}
+}
+
+// fewInRow are so few elements of a group in a row that rows are summed for many groups side by side, where no chunk ends within a row.
+const fewInRow = 16
+
+// stripSums are the ordered sums of adjacent groups that have the same number of elements in each row.
+type stripSums struct {
+	lanes  [sumLanes][pieceLen]float32
+	totals [pieceLen]float64
+}
+
+// add adds elements of groups; the first is a group's number first.
+func (s *stripSums) add(x []float32, length, first int) {
+	if length == 1 {
+		lane := s.lanes[first%sumLanes][:len(x)]
+		for i, v := range x {
+			lane[i] += v
+		}
+	} else {
+		for g := 0; len(x) > 0; g, x = g+1, x[length:] {
+			for i, v := range x[:length] {
+				s.lanes[(first+i)%sumLanes][g] += v
+			}
+		}
+	}
+}
+
+// close ends a chunk of n groups.
+func (s *stripSums) close(n int) {
+	for half := sumLanes / 2; half > 0; half /= 2 {
+		for j := range half {
+			from := s.lanes[j+half][:n]
+			for g := range from {
+				s.lanes[j][g] += from[g]
+			}
+		}
+	}
+	for g := range n {
+		s.totals[g] += float64(s.lanes[0][g])
+	}
+	s.lanes = [sumLanes][pieceLen]float32{}
+}
+
+// learnStrips is learn for a strip of groups at a time, row by row.
+func learnStrips[T Float](dscale, dzero []float32, dy, x []T, g Grid, f fakeQuantizer, factor float32) {
+	var b learnBuffer
+	for first := 0; first < g.Groups; first += pieceLen / g.Len {
+		n := min(pieceLen/g.Len, g.Groups-first)
+		var scale, zero stripSums
+		held := 0
+		for row := range g.Rows {
+			if held == sumChunk {
+				scale.close(n)
+				zero.close(n)
+				held = 0
+			}
+			at := (row*g.Groups + first) * g.Len
+			learnPiece(&b, dy[at:][:n*g.Len], x[at:][:n*g.Len], f, first, g.Len)
+			scale.add(b.scales[:n*g.Len], g.Len, held)
+			zero.add(b.zeros[:n*g.Len], g.Len, held)
+			held += g.Len
+		}
+		scale.close(n)
+		zero.close(n)
+		for i := range n {
+			f.learned(dscale, dzero, first+i, scale.totals[i], zero.totals[i], factor)
 		}
 	}
 }
