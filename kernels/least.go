@@ -52,11 +52,7 @@ func leastInt(impl isa, best *Best, src, weights []float32, p *IntParams, n Norm
 	case n == Norm2:
 		leastIntAsm(impl, best, src, weights, p)
 	default:
-		rows := *p
-		rows.Scale, rows.ZeroPoint = fromColumns(p.Scale), fromColumns(p.ZeroPoint)
-		errs := make([]float32, len(p.Scale))
-		errorInt(impl, errs, fromColumns(src), fromColumns(weights), Columns, &rows, n)
-		best.takeRows(errs)
+		best.byRows(impl, src, weights, len(p.Scale), f, n)
 	}
 }
 
@@ -70,19 +66,15 @@ func LeastFloat(best *Best, src, weights []float32, p *FloatParams, n Norm) {
 
 func leastFloat(impl isa, best *Best, src, weights []float32, p *FloatParams, n Norm) {
 	e4m3 := p.Dialect != Reference && p.scalesOfE4M3FN()
-	m := p.method()
-	product := e4m3 && m.multiplies()
+	product := e4m3 && p.method().multiplies()
+	f := fakeQuantizer{floats: p}
 	switch {
 	case impl == generic || len(src) == 0 || len(p.Scale) == 0 || !e4m3 && p.Dialect != Reference && !p.dividesByScales():
-		portableLeast(best, src, weights, len(p.Scale), fakeQuantizer{floats: p}, n)
+		portableLeast(best, src, weights, len(p.Scale), f, n)
 	case n == Norm2 || product && (len(weights) > 0 || len(src) <= sumChunk):
 		leastFloatAsm(impl, best, src, weights, p, n, e4m3, product)
 	default:
-		rows := *p
-		rows.Scale, rows.Factor = fromColumns(p.Scale), fromColumns(p.Factor)
-		errs := make([]float32, len(p.Scale))
-		errorFloat(impl, errs, fromColumns(src), fromColumns(weights), Columns, &rows, n)
-		best.takeRows(errs)
+		best.byRows(impl, src, weights, len(p.Scale), f, n)
 	}
 }
 
@@ -121,6 +113,22 @@ func column(buf *[sumChunk]float32, x []float32, g int) []float32 {
 	return buf[:n]
 }
 
+// byRows takes candidates by the kernels of errors, for which groups lie one after the other.
+func (b *Best) byRows(impl isa, src, weights []float32, candidates int, f fakeQuantizer, n Norm) {
+	src, weights = fromColumns(src), fromColumns(weights)
+	errs := make([]float32, candidates)
+	if f.ints != nil {
+		p := *f.ints
+		p.Scale, p.ZeroPoint = fromColumns(p.Scale), fromColumns(p.ZeroPoint)
+		errorInt(impl, errs, src, weights, Columns, &p, n)
+	} else {
+		p := *f.floats
+		p.Scale, p.Factor = fromColumns(p.Scale), fromColumns(p.Factor)
+		errorFloat(impl, errs, src, weights, Columns, &p, n)
+	}
+	b.takeRows(errs)
+}
+
 // takeRows takes the errors of candidates, those of a group one after the other.
 func (b *Best) takeRows(errs []float32) {
 	n := len(errs) / Columns
@@ -129,7 +137,9 @@ func (b *Best) takeRows(errs []float32) {
 	}
 }
 
-// fromColumns returns the columns of x one after the other.
+// fromColumns returns the columns of x one after the other. It is called six times in a row.
+//
+//go:noinline
 func fromColumns[E any](x []E) []E {
 	if x == nil {
 		return nil

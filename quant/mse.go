@@ -567,7 +567,10 @@ func (p *pass[T]) putTogether(b *bench[T], g, n int) (low, high []float32) {
 	return b.low, b.high
 }
 
-// weighted yields the elements of a group in chunks, with their weights.
+// weighted yields the elements of a group in chunks, with their weights. Inlined, its loops would stand in each of its callers, for no time
+// that shows.
+//
+//go:noinline
 func (p *pass[T]) weighted(b *bench[T], g int) iter.Seq[weighted] {
 	return func(yield func(weighted) bool) {
 		held := 0
