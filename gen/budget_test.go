@@ -37,11 +37,11 @@ var budgets = map[string]budget{
 	"pack":               {1400, 40},
 	"params":             {10500, 300},
 	"prepare":            {300, 10},
-	"productBF16":        {4100, 110},
-	"productF16":         {3900, 100},
-	"quantize":           {30300, 713},
-	"quantizeBF16":       {25950, 614},
-	"quantizeF16":        {25500, 592},
+	"productBF16":        {3400, 90},
+	"productF16":         {3200, 80},
+	"quantize":           {12500, 280},
+	"quantizeBF16":       {11400, 260},
+	"quantizeF16":        {11300, 250},
 	"quantizefp":         {18200, 438},
 	"quantizefpBF16":     {15250, 370},
 	"quantizefpF16":      {15000, 358},
@@ -55,7 +55,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{333000, 7980}
+var budgetOfAll = budget{283800, 6810}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -90,11 +90,13 @@ type description struct {
 	// place in a float32, and step is (23 - mantissa bits)<<23.
 	field, step int32
 
-	// write and read are what the assembly calls the codes that a kernel writes
-	// and reads, and float8 what it is told of an asm.Float8. A float format is read as
-	// E4M3, E5M2 or E2M1 with scales that are so many times theirs, a power of two that is
-	// not less than 1. One that cannot is unread: the portable code reads it.
+	// write and read are what the assembly calls the float codes that a kernel writes
+	// and the codes that one reads, layout is how it writes integers, and float8 what it is
+	// told of an asm.Float8. A float format is read as E4M3, E5M2 or E2M1 with scales that
+	// are so many times theirs, a power of two that is not less than 1. One that cannot is
+	// unread: the portable code reads it.
 	write, read asm.Code
+	layout      asm.Layout
 	float8      float8
 	times       float32
 	unread      bool
@@ -117,7 +119,7 @@ var formats = func() (d [formatsEnd]description) {
 }()
 
 func describe(id Format, row *codeformat.Row) description {
-	d := description{name: row.Name, bits: row.Bits, least: row.Min, most: row.Max, bytes: Format(row.Bytes)}
+	d := description{name: row.Name, bits: row.Bits, least: row.Min, most: row.Max, bytes: Format(row.Bytes), layout: asm.SignedBytes}
 	if f := row.Float; f != nil {
 		d.largest, d.maxExp, d.width = f.Largest(), f.MaxExp(), f.Width
 		d.field, d.step = int32(f.Field())<<23, int32(23-f.Mantissa)<<23
@@ -126,7 +128,7 @@ func describe(id Format, row *codeformat.Row) description {
 	}
 	switch { // what has assembly of its own
 	case id == Uint8:
-		d.write, d.read = asm.Uint8, asm.Uint8
+		d.read, d.layout = asm.Uint8, asm.UnsignedBytes
 	case id == E2M1:
 		d.write, d.read, d.times = asm.E2M1, asm.E4M3, e4m3Times
 	case id == E2M1Packed:
@@ -134,9 +136,9 @@ func describe(id Format, row *codeformat.Row) description {
 	case row.Float != nil:
 		d.readAs(row.Float)
 	case row.Bits == 4:
-		d.write, d.read = asm.Packed4, asm.Packed4
+		d.read, d.layout = asm.Packed4, asm.Nibbles
 	case row.Bits == 2:
-		d.write, d.read = asm.Packed2, asm.Packed2
+		d.read, d.layout = asm.Packed2, asm.Crumbs
 	}
 	return d
 }
@@ -230,15 +232,16 @@ func (f Format) checkHolds(kernel string, min, max int) {
 // ones are written alike whether they are signed or not; sign is the highest
 // bit of a signed one that is packed.
 type storage struct {
-	code asm.Code
-	bits int
-	sign int32
+	code   asm.Code   // to a kernel that reads them
+	layout asm.Layout // to one that writes them
+	bits   int
+	sign   int32
 }
 
 // storage returns how codes of an integer format are stored.
 func (f Format) storage() storage {
 	d := &formats[f]
-	s := storage{code: d.write, bits: d.bits}
+	s := storage{code: d.read, layout: d.layout, bits: d.bits}
 	if f.isPacked() && f.isSigned() {
 		s.sign = 1 << (d.bits - 1)
 	}

@@ -14,31 +14,37 @@ import (
 // Bytes(len(src)) bytes. Groups of packed codes need not begin at a byte, but those
 // that do are faster.
 func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
-	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && len(dst) == len(src) && apart(dst, src) {
+	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && apart(dst, src) {
 		q, x := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
-		if code, ok := byteCode[C](p.Format); ok && p.small(code) && p.clear(q, len(dst)) {
+		code, ok := byteCode[C](p.Format)
+		layout, size := asm.SignedBytes+asm.Layout(code), len(src)
+		if !ok && ownFormat[C]() == Uint8 {
+			code = asm.Int8
+			layout, size, ok = p.smallPacked(len(src))
+		}
+		if ok && len(dst) == size && p.small(code) && p.clear(q, size) {
 			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
 			recip := 1 / *scale
 			switch ok, zero := p.smallZero(); {
-			case zero && code == asm.Int8 && p.Min == -128 && p.Max == 127:
+			case zero && layout == asm.SignedBytes && p.Min == -128 && p.Max == 127:
 				if elem == asm.F32 {
 					asm.QuantizeWholeF32((*int8)(q), x, scale, &recip, 1, len(src), 0, impl)
 				} else {
-					asm.QuantizeWhole[T](impl, code, elem, (*int8)(q), x, scale, &recip, 1, len(src), 0)
+					asm.QuantizeWhole[T](impl, elem, (*int8)(q), x, scale, &recip, 1, len(src), 0)
 				}
 				return
 			case zero:
 				if elem == asm.F32 {
-					asm.QuantizeF32(q, x, scale, &recip, int32(p.Min), int32(p.Max), 1, len(src), 0, impl, code)
+					asm.QuantizeF32((*uint8)(q), x, scale, &recip, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0, impl)
 				} else {
-					asm.Quantize[T](impl, code, elem, q, x, scale, &recip, int32(p.Min), int32(p.Max), 1, len(src), 0)
+					asm.Quantize[T](impl, elem, (*uint8)(q), x, scale, &recip, int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
 				}
 				return
 			case ok:
 				if elem == asm.F32 {
-					asm.QuantizeZeroPointF32(q, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), 1, len(src), 0, impl, code)
+					asm.QuantizeZeroPointF32((*uint8)(q), x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0, impl)
 				} else {
-					asm.QuantizeZeroPoint[T](impl, code, elem, q, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), 1, len(src), 0)
+					asm.QuantizeZeroPoint[T](impl, elem, (*uint8)(q), x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), int32(layout), 1, len(src), 0)
 				}
 				return
 			}

@@ -38,7 +38,7 @@ func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 			for i := range s.groups {
 				group, off := base+s.first+i, s.off+i*s.length
 				q, x := unsafe.Add(dst, off*st.bits/8), unsafe.Pointer(&src[off])
-				if !quantizeIntProduct(impl, st.code, elemOf[T](), q, x, p, group, s.length, s.ahead) {
+				if !quantizeIntProduct(impl, st.layout, elemOf[T](), q, x, p, group, s.length, s.ahead) {
 					quantizeIntGroup[T](impl, st, q, x, p, group, recip[s.first+i:], 1, s.length, s.ahead)
 				}
 			}
@@ -50,18 +50,18 @@ func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 }
 
 // quantizeIntGroup quantizes adjacent groups from first on; recip are their scales' reciprocals.
-func quantizeIntGroup[T Float](impl isa, st storage, q, x unsafe.Pointer, p *IntParams, first int, recip []float32, groups, length, ahead int) {
-	code, elem, least, most := st.code, elemOf[T](), int32(p.Min), int32(p.Max)
-	scale, r := &p.Scale[first], &recip[0]
+func quantizeIntGroup[T Float](impl isa, st storage, dst, x unsafe.Pointer, p *IntParams, first int, recip []float32, groups, length, ahead int) {
+	elem, least, most, layout := elemOf[T](), int32(p.Min), int32(p.Max), int32(st.layout)
+	q, scale, r := (*uint8)(dst), &p.Scale[first], &recip[0]
 	switch {
 	case p.Minval != nil:
-		quantizeMinvals[T](impl, st, q, x, scale, r, &p.Minval[first], least, most, groups, length, ahead)
+		quantizeMinvals[T](impl, st, dst, x, scale, r, &p.Minval[first], least, most, groups, length, ahead)
 	case p.ZeroPoint != nil:
-		asm.QuantizeZeroPoint[T](impl, code, elem, q, x, scale, r, &p.ZeroPoint[first], least, most, groups, length, ahead)
-	case code == asm.Int8 && least == -128 && most == 127: // the usual range has no clips to do
-		asm.QuantizeWhole[T](impl, code, elem, (*int8)(q), x, scale, r, groups, length, ahead)
+		asm.QuantizeZeroPoint[T](impl, elem, q, x, scale, r, &p.ZeroPoint[first], least, most, layout, groups, length, ahead)
+	case st.layout == asm.SignedBytes && least == -128 && most == 127: // the usual range has no clips to do
+		asm.QuantizeWhole[T](impl, elem, (*int8)(dst), x, scale, r, groups, length, ahead)
 	default:
-		asm.Quantize[T](impl, code, elem, q, x, scale, r, least, most, groups, length, ahead)
+		asm.Quantize[T](impl, elem, q, x, scale, r, least, most, layout, groups, length, ahead)
 	}
 }
 
@@ -69,20 +69,20 @@ func quantizeIntGroup[T Float](impl isa, st storage, q, x unsafe.Pointer, p *Int
 // float32s first, in pieces that stay in the L1 cache.
 func quantizeMinvals[T Float](impl isa, st storage, q, x unsafe.Pointer, scale, recip, minval *float32, least, most int32, groups, length, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		asm.QuantizeMinval(impl, st.code, asm.F32, q, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+		asm.QuantizeMinval(impl, asm.F32, (*uint8)(q), (*float32)(x), scale, recip, minval, least, most, int32(st.layout), groups, length, ahead)
 		return
 	}
 	var buf [widenedLen]float32
 	s := spans{g: Grid{1, groups, length}, n: groups, most: len(buf)}
 	for s.advance() {
 		asm.Decode(impl, elemOf[T](), &buf[0], (*uint16)(unsafe.Add(x, 2*s.off)), s.groups*s.length, 0)
-		asm.QuantizeMinval(impl, st.code, asm.F32, unsafe.Add(q, s.off*st.bits/8), &buf[0], step(scale, s.first), step(recip, s.first), step(minval, s.first),
-			least, most, s.groups, s.length, ahead)
+		asm.QuantizeMinval(impl, asm.F32, (*uint8)(unsafe.Add(q, s.off*st.bits/8)), &buf[0], step(scale, s.first), step(recip, s.first), step(minval, s.first),
+			least, most, int32(st.layout), s.groups, s.length, ahead)
 	}
 }
 
 // quantizeIntProduct quantizes one group by products, if they will do.
-func quantizeIntProduct(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Pointer, p *IntParams, group, length, ahead int) bool {
+func quantizeIntProduct(impl isa, layout asm.Layout, elem asm.Elem, q, x unsafe.Pointer, p *IntParams, group, length, ahead int) bool {
 	least, most, zero, scale := int32(p.Min), int32(p.Max), int32(0), p.Scale[group]
 	if p.ZeroPoint != nil {
 		zero = p.ZeroPoint[group]
@@ -90,10 +90,10 @@ func quantizeIntProduct(impl isa, code asm.Code, elem asm.Elem, q, x unsafe.Poin
 	recip, ok := product(impl, elem, scale, intMiddles(least, most, zero), 0)
 	switch {
 	case !ok:
-	case code == asm.Int8 && zero == 0 && least == -128 && most == 127:
-		asm.QuantizeWholeProduct(impl, code, elem, (*int8)(q), (*uint16)(x), scale, recip, length, ahead)
+	case layout == asm.SignedBytes && zero == 0 && least == -128 && most == 127:
+		asm.QuantizeWholeProduct(impl, elem, (*int8)(q), (*uint16)(x), scale, recip, length, ahead)
 	default:
-		asm.QuantizeProduct(impl, code, elem, q, (*uint16)(x), scale, recip, zero, least, most, length, ahead)
+		asm.QuantizeProduct(impl, elem, (*uint8)(q), (*uint16)(x), scale, recip, zero, least, most, int32(layout), length, ahead)
 	}
 	return ok
 }

@@ -239,9 +239,9 @@ func quantizeIntBefore[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			q, x, count := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&buf[0]), s.groups*s.length
 			if p.Dialect == Torch && p.ZeroPoint != nil { // added to what is rounded
-				asm.QuantizeZeroPoint[float32](impl, st.code, asm.F32, q, x, &ones()[0], &ones()[0], &p.ZeroPoint[base+s.first], int32(p.Min), int32(p.Max), s.groups, s.length, 0)
+				asm.QuantizeZeroPoint[float32](impl, asm.F32, (*uint8)(q), x, &ones()[0], &ones()[0], &p.ZeroPoint[base+s.first], int32(p.Min), int32(p.Max), int32(st.layout), s.groups, s.length, 0)
 			} else {
-				asm.Quantize[float32](impl, st.code, asm.F32, q, x, &ones()[0], &ones()[0], int32(p.Min), int32(p.Max), 1, count, 0)
+				asm.Quantize[float32](impl, asm.F32, (*uint8)(q), x, &ones()[0], &ones()[0], int32(p.Min), int32(p.Max), int32(st.layout), 1, count, 0)
 			}
 		}
 	}

@@ -98,6 +98,17 @@ func byteCode[C IntCode](f Format) (code asm.Code, ok bool) {
 	return asm.Code(own-Int8) &^ asm.Code(f), f <= own && own <= Uint8 // Int8 is odd
 }
 
+// smallPacked returns how the assembly writes n packed codes, and how many bytes they
+// take, and reports whether the codes are such and those of the format.
+func (p *IntParams) smallPacked(n int) (layout asm.Layout, size int, ok bool) {
+	f := p.Format
+	if f-Int4 > Uint2-Int4 {
+		return 0, 0, false
+	}
+	d := &formats[f]
+	return d.layout, (n*d.bits + 7) / 8, p.Min >= d.least && p.Max <= d.most
+}
+
 // fakeCode returns the code of the bytes that numbers of fake-quantizing could be, and
 // reports whether they could.
 func (p *IntParams) fakeCode() (code asm.Code, ok bool) {

@@ -82,7 +82,7 @@ type smallCall struct {
 
 // smallRanges are ranges of codes; the last five are none that is ordinary.
 var smallRanges = []IntParams{
-	{Min: -128, Max: 127}, {Min: -128, Max: 127}, {Min: -8, Max: 7}, {Min: 0, Max: 255}, {Min: 0, Max: 255}, {Min: 0, Max: 15},
+	{Min: -128, Max: 127}, {Min: -128, Max: 127}, {Min: -8, Max: 7}, {Min: -2, Max: 1}, {Min: 0, Max: 255}, {Min: 0, Max: 255}, {Min: 0, Max: 15}, {Min: 0, Max: 3},
 	{Min: 3, Max: 3}, {}, {Min: 1, Max: -1}, {Min: -1, Max: 200}, {Min: 0, Max: 256},
 }
 
@@ -99,7 +99,10 @@ func newSmallCall(r *source) smallCall {
 		c.zeros = 1 + rarely()
 	}
 	c.params = smallRanges[r.IntN(len(smallRanges))]
-	c.params.Format = []Format{0, 0, Int8, Int8, Uint8, Uint8, Int4, Uint2, E5M2, 99}[r.IntN(10)]
+	c.params.Format = []Format{0, 0, Int8, Int8, Uint8, Uint8, Int4, Uint4, Int2, Uint2, E5M2, 99}[r.IntN(12)]
+	if f := c.params.Format; f >= Int4 && f <= Uint2 && r.IntN(4) > 0 {
+		c.codes = f.Bytes(c.codes)
+	}
 	if r.IntN(8) == 0 {
 		c.params.Dialect = []Dialect{CompressedTensors, CompressedTensorsF32, Torch, 99}[r.IntN(4)]
 	}

@@ -60,15 +60,18 @@ func Listed() []*ir.Kernel {
 
 // Kinds of variants.
 var (
-	codeNames = []string{"Int8", "Uint8", "Packed4", "Packed2", "Float8", "Float8FNUZ", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0"}
+	codeNames   = []string{"Int8", "Uint8", "Packed4", "Packed2", "Float8", "Float8FNUZ", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0"}
+	layoutNames = []string{"Nibbles", "Crumbs", "SignedBytes", "UnsignedBytes"}
 
-	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a quantizer writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.",
+	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a kernel reads or writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.",
 		Choices: codeNames, Names: codeNames}
 	Masks = &ir.Kind{Type: "Mask", Doc: "Mask is how a kernel says what was clipped; the word kind of a kernel that has any is one of these.",
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
 	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",
 		Choices: []string{"F32", "F16", "BF16"}, Names: []string{"", "F16", "BF16"}}
-	Kinds = []*ir.Kind{Codes, Masks, Elems, BlockTypes, Terms, WeightKinds, TurnedKinds, RangedNumbers, SignedNumbers}
+	Layouts = &ir.Kind{Type: "Layout", Doc: "Layout is how a kernel stores integer codes: a byte each, or four or two bits, the first in the lowest bits of\n// a byte. The word layout of a kernel that stores any is one of these.",
+		Choices: layoutNames, Names: layoutNames}
+	Kinds = []*ir.Kind{Codes, Layouts, Masks, Elems, BlockTypes, Terms, WeightKinds, TurnedKinds, RangedNumbers, SignedNumbers}
 )
 
 // tensor is a tensor's element type, with the suffix that it gives a kernel.

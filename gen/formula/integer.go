@@ -62,17 +62,16 @@ func (t tensor) rarelyFakeQuantize(k *ir.Kernel, x, s, lo, hi, minval *ir.Node) 
 	storeMask(k, c.Eq(v))
 }
 
-// codes are the ways to store integer codes.
-var codes = []struct {
-	name     string
-	mem      ir.Mem
-	narrow   func(*ir.Node) *ir.Node
-	max, min func(a, b *ir.Node) *ir.Node
-}{
-	{"Int8", ir.MemI8, (*ir.Node).NarrowS8, (*ir.Node).MaxS8, (*ir.Node).MinS8},
-	{"Uint8", ir.MemU8, (*ir.Node).NarrowU8, (*ir.Node).MaxU8, (*ir.Node).MinU8},
-	{"Packed4", ir.MemU4, (*ir.Node).NarrowS8, (*ir.Node).MaxS8, (*ir.Node).MinS8}, // signed or not
-	{"Packed2", ir.MemU2, (*ir.Node).NarrowS8, (*ir.Node).MaxS8, (*ir.Node).MinS8},
+// storeCodes stores integers as codes in the layout that a word says, clipped to least..most.
+func storeCodes(k *ir.Kernel, q, least, most *ir.Node) {
+	byteOf := func(v *ir.Node) *ir.Node { return v.And(k.Int(0xff)).Narrow16().NarrowU8() }
+	k.StoreCodes("q", k.Word("layout", ir.MemI32), q, byteOf(least), byteOf(most))
+}
+
+// storeRareCodes stores the codes that rareCode makes: those of NaN, 0, are not clipped.
+func storeRareCodes(k *ir.Kernel, x, s, zero, least, most *ir.Node) {
+	none := k.Int(0)
+	storeCodes(k, rareCode(x, s, zero, least, most).Narrow16(), none.ISub(none.ISub(least).IMax(none)), most.IMax(none))
 }
 
 // quantize clips by saturating packs; zero points are added between the packs,
@@ -81,60 +80,60 @@ var codes = []struct {
 // first pack clips it. There NaN is 0.
 func quantize(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
-	for _, c := range codes {
-		add := func(family, doc string, parameters func(k *ir.Kernel) (zero, minval *ir.Node)) {
-			k := ir.New("quantize"+t.name, family, doc+`, or 0 for NaN.
-recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
-			x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-			least, most := k.Int(-128), k.Int(127)
-			whole := parameters == nil // the packs clip to these already
-			var zero, minval *ir.Node
-			if !whole {
-				least, most = k.Word("least", ir.MemI32), k.Word("most", ir.MemI32)
-				zero, minval = parameters(k)
-			}
-			if minval != nil {
-				x = x.Sub(minval)
-			}
-			v := quotient(x, s, r)
-			if minval == nil {
-				v = t.quotient(x, s, r, v)
-			}
-			i := v.ToInt16OrAlarm()
-			if zero != nil {
-				i = i.AddSat16(zero.Narrow16())
-			}
-			bytes := func(v *ir.Node) *ir.Node { return c.narrow(v.Narrow16()) }
-			q := c.narrow(i)
-			if !whole {
-				q = c.min(c.max(q, bytes(least)), bytes(most))
-			}
-			k.Store("q", c.mem, q)
-
-			k.Rarely(func() {
-				if zero == nil {
-					zero = k.Int(0)
-				}
-				k.Store("q", c.mem, bytes(rareCode(x, s, zero, least, most)))
-			})
-			ks = append(ks, k)
+	add := func(family, doc string, parameters func(k *ir.Kernel) (zero, minval *ir.Node)) {
+		k := ir.New("quantize"+t.name, family, doc+`, or 0 for NaN.
+recip is Prepare's.`, Elems.Of(t.name))
+		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
+		least, most := k.Word("least", ir.MemI32), k.Word("most", ir.MemI32)
+		zero, minval := parameters(k)
+		if minval != nil {
+			x = x.Sub(minval)
 		}
-		if c.mem == ir.MemI8 {
-			add("QuantizeWhole", `sets q = min(max(round(x/scale), -128), 127)`, nil)
+		v := quotient(x, s, r)
+		if minval == nil {
+			v = t.quotient(x, s, r, v)
 		}
-		add("Quantize", `sets q = min(max(round(x/scale), least), most)`,
-			func(k *ir.Kernel) (zero, minval *ir.Node) { return nil, nil })
-		add("QuantizeZeroPoint", `sets q = min(max(round(x/scale) + zeroPoint, least), most)`,
-			func(k *ir.Kernel) (zero, minval *ir.Node) { return k.Param("zeroPoint", ir.MemI32), nil })
-		if t.mem != ir.MemF32 { // others are widened first
-			continue
+		i := v.ToInt16OrAlarm()
+		if zero != nil {
+			i = i.AddSat16(zero.Narrow16())
 		}
+		storeCodes(k, i, least, most)
+		k.Rarely(func() {
+			if zero == nil {
+				zero = k.Int(0)
+			}
+			storeRareCodes(k, x, s, zero, least, most)
+		})
+		ks = append(ks, k)
+	}
+	add("Quantize", `sets q = min(max(round(x/scale), least), most)`,
+		func(k *ir.Kernel) (zero, minval *ir.Node) { return nil, nil })
+	add("QuantizeZeroPoint", `sets q = min(max(round(x/scale) + zeroPoint, least), most)`,
+		func(k *ir.Kernel) (zero, minval *ir.Node) { return k.Param("zeroPoint", ir.MemI32), nil })
+	if t.mem == ir.MemF32 { // others are widened first
 		add("QuantizeMinval", `sets q = min(max(round((x-minval)/scale) + least, least), most)`,
 			func(k *ir.Kernel) (zero, minval *ir.Node) {
 				return k.Word("least", ir.MemI32), k.Param("minval", ir.MemF32)
 			})
 	}
-	return ks
+	return append(ks, t.quantizeWhole())
+}
+
+// quantizeWhole leaves all clipping to the packs.
+func (t tensor) quantizeWhole() *ir.Kernel {
+	k := ir.New("quantize"+t.name, "QuantizeWhole", `sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+recip is Prepare's.`, Elems.Of(t.name))
+	x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
+	storeWhole(k, x, s, t.quotient(x, s, r, quotient(x, s, r)))
+	return k
+}
+
+// storeWhole stores signed bytes of quotients.
+func storeWhole(k *ir.Kernel, x, s, quotient *ir.Node) {
+	k.Store("q", ir.MemI8, quotient.ToInt16OrAlarm().NarrowS8())
+	k.Rarely(func() {
+		k.Store("q", ir.MemI8, rareCode(x, s, k.Int(0), k.Int(-128), k.Int(127)).Narrow16().NarrowS8())
+	})
 }
 
 // rareCode is the code by division, for what packs would clip wrongly; 0 for NaN.

@@ -56,27 +56,16 @@ NaN it divides. In place (y == x) is allowed.`, Elems.Of(t.name))
 
 // quantizeProduct clips codes, as quantize does: the packs do most of it.
 func quantizeProduct(t tensor) []*ir.Kernel {
-	ks := []*ir.Kernel{quantizeWholeProduct(t)}
-	for _, q := range codes {
-		k := ir.New("product"+t.name, "QuantizeProduct", `sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.`, Codes.Of(q.name), Elems.Of(t.name))
-		x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
-		zero, least, most := k.Word("zeroPoint", ir.MemI32), k.Word("least", ir.MemI32), k.Word("most", ir.MemI32)
-		bytes := func(v *ir.Node) *ir.Node { return q.narrow(v.Narrow16()) }
-		i := x.Mul(r).ToInt16OrAlarm().AddSat16(zero.Narrow16())
-		k.Store("q", q.mem, q.min(q.max(q.narrow(i), bytes(least)), bytes(most)))
-		k.Rarely(func() { k.Store("q", q.mem, bytes(rareCode(x, s, zero, least, most))) })
-		ks = append(ks, k)
-	}
-	return ks
-}
-
-func quantizeWholeProduct(t tensor) *ir.Kernel {
-	q := codes[0]
-	k := ir.New("product"+t.name, "QuantizeWholeProduct", `sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.`, Codes.Of(q.name), Elems.Of(t.name))
+	k := ir.New("product"+t.name, "QuantizeProduct", `sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.`, Elems.Of(t.name))
 	x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
-	k.Store("q", q.mem, q.narrow(x.Mul(r).ToInt16OrAlarm()))
-	k.Rarely(func() { k.Store("q", q.mem, q.narrow(rareCode(x, s, k.Int(0), k.Int(-128), k.Int(127)).Narrow16())) })
-	return k
+	zero, least, most := k.Word("zeroPoint", ir.MemI32), k.Word("least", ir.MemI32), k.Word("most", ir.MemI32)
+	storeCodes(k, x.Mul(r).ToInt16OrAlarm().AddSat16(zero.Narrow16()), least, most)
+	k.Rarely(func() { storeRareCodes(k, x, s, zero, least, most) })
+
+	whole := ir.New("product"+t.name, "QuantizeWholeProduct", `sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.`, Elems.Of(t.name))
+	x, s, r = whole.Load("x", t.mem), whole.Word("scale", ir.MemF32), whole.Word("recip", ir.MemF32)
+	storeWhole(whole, x, s, x.Mul(r))
+	return []*ir.Kernel{k, whole}
 }
 
 func fakeQuantizeFpProduct(t tensor) *ir.Kernel {

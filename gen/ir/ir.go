@@ -71,7 +71,8 @@ const (
 	MemSixes
 	MemListed
 	MemBits
-	MemMask // stored only: a mask of the kind that a word of the call says
+	MemMask  // stored only: a mask of the kind that a word of the call says
+	MemCodes // stored only: integer codes in the layout that a word of the call says
 )
 
 // What the word of a MemMask says.
@@ -79,6 +80,14 @@ const (
 	MaskNone  = iota // no mask is stored
 	MaskBytes        // a byte each, 0 or 1
 	MaskBits         // a bit each, as MemBits
+)
+
+// What the word of MemCodes says.
+const (
+	LayoutNibbles  = iota // four bits each, as MemU4
+	LayoutCrumbs          // two bits each, as MemU2
+	LayoutSigned          // a byte each, of -128 to 127
+	LayoutUnsigned        // a byte each, of 0 to 255
 )
 
 var memInfo = [...]struct {
@@ -105,10 +114,14 @@ var memInfo = [...]struct {
 	MemListed: {8, "uint8", F32},
 	MemBits:   {1, "uint8", Mask},
 	MemMask:   {0, "uint8", Mask},
+	MemCodes:  {0, "uint8", I16},
 }
 
 // Bits is the number of bits of one element in memory, 0 if only the call's words tell.
 func (m Mem) Bits() int { return memInfo[m].bits }
+
+// ByWord reports whether a word of the call says how it is stored. Such a store advances the pointer.
+func (m Mem) ByWord() bool { return m == MemMask || m == MemCodes }
 
 // GoType is the Go type that a stream of this type points at.
 func (m Mem) GoType() string { return memInfo[m].goes }
@@ -219,7 +232,7 @@ type Node struct {
 	Mem   Mem    // of loads, stores, parameters and results
 	Bits  uint32 // constant, shift count, or which of a table's planes
 	Table string // OpTable: 4 bytes per lane, little-endian; of MemListed: 2 bytes per code, likewise
-	Kind  string // of MemMask: the word that says of what kind the mask is
+	Kind  string // of what is stored by word: the word's name
 	Rare  bool   // recorded by Rarely
 	ID    int
 
@@ -234,7 +247,7 @@ func (n *Node) Slots() int {
 		return 1
 	case OpStore:
 		switch n.Mem {
-		case MemBits, MemMask:
+		case MemBits, MemMask, MemCodes:
 			return 1
 		case MemBF16, MemU16:
 			return 2
@@ -251,7 +264,7 @@ func Of(n *Node) *Kernel { return n.k }
 type Stream struct {
 	Name string
 	Mem  Mem
-	Kind string // of MemMask
+	Kind string // of what is stored by word: the word's name
 	Out  bool
 	In   bool
 }
@@ -476,19 +489,33 @@ func (k *Kernel) Store(name string, m Mem, v *Node) {
 // StoreMask writes the tile's mask to an output in the way that a word of the call says: MaskNone,
 // MaskBytes or MaskBits. The mask is a comparison for equality, and is made only if it is wanted.
 func (k *Kernel) StoreMask(name string, kind, m *Node) {
-	if kind.Op != OpWord || kind.Mem != MemI32 {
-		panic("ir: StoreMask by what is no word")
-	}
 	if m.Op != OpEq && m.Op != OpIEq && m.Op != OpInside {
 		panic("ir: StoreMask of what is no equality")
 	}
-	k.stream(name, MemMask, true)
+	k.storeBy(kind, Node{Args: m.Args, Name: name, Mem: MemMask, Bits: uint32(m.Op)})
+}
+
+// StoreCodes writes the tile's integers to an output as codes in the layout that a word of the call says,
+// clipped to least and most: codes of the layout, a byte each.
+func (k *Kernel) StoreCodes(name string, layout, q, least, most *Node) {
+	q.want("StoreCodes", I16)
+	least.want("StoreCodes", I8)
+	most.want("StoreCodes", I8)
+	k.storeBy(layout, Node{Args: []*Node{q, least, most}, Name: name, Mem: MemCodes})
+}
+
+func (k *Kernel) storeBy(word *Node, n Node) {
+	if word.Op != OpWord || word.Mem != MemI32 {
+		panic("ir: a store by what is no word")
+	}
+	k.stream(n.Name, n.Mem, true)
 	for _, s := range k.Streams {
-		if s.Name == name {
-			s.Kind = kind.Name
+		if s.Name == n.Name {
+			s.Kind = word.Name
 		}
 	}
-	k.add(Node{Op: OpStore, Args: m.Args, Name: name, Mem: MemMask, Kind: kind.Name, Bits: uint32(m.Op)})
+	n.Op, n.Kind = OpStore, word.Name
+	k.add(n)
 }
 
 // Equality is the operation that a store of MemMask compares its two arguments by.

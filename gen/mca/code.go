@@ -63,7 +63,7 @@ var (
 	dumpLine = regexp.MustCompile(`^\t0x[0-9a-f]+ ((?:[0-9a-f]{2} )+)`)
 	jumpTo   = regexp.MustCompile(`(?:^|, )(\d+)$`) // a number without $ is a place
 	label    = regexp.MustCompile(`^(\w+):$`)
-	leaves   = regexp.MustCompile(`(tail|stage|staged|rest|rare|meet|done)$`)
+	leaves   = regexp.MustCompile(`(tail|stage|staged|rest|rare|meet|done)$|^other\d+$`)
 )
 
 // assemble finds a function in the list of what Go's assembler makes of a file.

@@ -117,6 +117,9 @@ func (m *Machine) Comment(lines ...string) { m.Printer.Comment(true, lines...) }
 // Arg loads an argument into a general register.
 func (m *Machine) Arg(r plan.GPR, name string) { m.XARG(asm.D, asm.R(r), name, m.offsets[name]) }
 
+// ArgWord loads an int32.
+func (m *Machine) ArgWord(r plan.GPR, name string) { m.XARG(asm.S, asm.R(r), name, m.offsets[name]) }
+
 // LoopHead places the label of an inner loop.
 func (m *Machine) LoopHead(l string) { m.Label(l) }
 
@@ -224,8 +227,7 @@ func (m *Machine) newLabel(kind string) string {
 // maskKind prints what is done for either kind of mask, and nothing for none.
 func (m *Machine) maskKind(word string, print func(bits int)) {
 	bytes, done := m.newLabel("maskbytes"), m.newLabel("maskdone")
-	m.XARG(asm.S, r0, word, m.offsets[word])
-	m.XCMPI(r0, ir.MaskBytes)
+	m.compareWord(word, ir.MaskBytes)
 	m.BLT(done)
 	m.BEQ(bytes)
 	print(1)
@@ -233,6 +235,12 @@ func (m *Machine) maskKind(word string, print func(bits int)) {
 	m.Label(bytes)
 	print(8)
 	m.Label(done)
+}
+
+// compareWord compares a word of the call with a number.
+func (m *Machine) compareWord(word string, with int) {
+	m.XARG(asm.S, r0, word, m.offsets[word])
+	m.XCMPI(r0, with)
 }
 
 func (m *Machine) mem(a plan.Addr) asm.Mem {

@@ -152,6 +152,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 		put(asm.H, b)
 	case ir.MemMask:
 		m.storeMask(s, n, args, at)
+	case ir.MemCodes:
+		m.storeCodes(s, n, args, at)
 	default:
 		panic(fmt.Sprintf("neon: cannot store memory type %d", n.Mem))
 	}
@@ -194,10 +196,73 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Ad
 	}})
 }
 
+// storeCodes narrows integers of 16 bits to bytes, clips these, and stores them as a word says, and brings
+// the pointer behind them. Signed bytes go straight on.
+func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
+	uses := []plan.V{args[0][0], args[0][1], args[1][0], args[2][0]}
+	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec), s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
+		other, packed, crumbs, stored := m.newLabel("other"), m.newLabel("packed"), m.newLabel("crumbs"), m.newLabel("stored")
+		b, t := asm.V(d[0]), asm.V(d[1])
+		lo, hi, least, most := asm.V(u[0]), asm.V(u[1]), asm.V(u[2]), asm.V(u[3])
+		put := func(size asm.Size, bits int) {
+			m.STR(size, m.mem(at), b)
+			m.AddImm(at.Reg, 16*bits/8)
+		}
+		signed := func() {
+			m.SQXTN(asm.H, b, lo)
+			m.SQXTN2(asm.H, b, hi)
+			m.SMAX(asm.B, b, b, least)
+			m.SMIN(asm.B, b, b, most)
+		}
+		compare := func(with int) {
+			if w, ok := s.Word(n.Kind); ok {
+				m.XCMPI(asm.R(w), with)
+			} else {
+				m.compareWord(n.Kind, with)
+			}
+		}
+		compare(ir.LayoutSigned)
+		m.BNE(other)
+		signed()
+		put(asm.Q, 8)
+		m.Label(stored)
+		s.Aside(func() {
+			m.Label(other)
+			m.BLT(packed)
+			m.SQXTUN(asm.H, b, lo)
+			m.SQXTUN2(asm.H, b, hi)
+			m.UMAX(asm.B, b, b, least)
+			m.UMIN(asm.B, b, b, most)
+			put(asm.Q, 8)
+			m.B(stored)
+			m.Label(packed)
+			signed()
+			compare(ir.LayoutNibbles)
+			m.BNE(crumbs)
+			m.pairs(b, b, t, 4)
+			put(asm.D, 4)
+			m.B(stored)
+			m.Label(crumbs)
+			m.pairs(b, b, t, 2)
+			m.pairs(b, b, t, 4)
+			put(asm.S, 2)
+			m.B(stored)
+		})
+	}})
+}
+
 // join puts of each two bytes so many low bits together, and what is above the second's above them.
 func (m *Machine) join(s *plan.Seg, v plan.V, bits int) plan.V {
-	even := m.unary(s, func(d, a asm.V) { m.UZP1(asm.B, d, a, a) }, v)
-	odd := m.unary(s, func(d, a asm.V) { m.UZP2(asm.B, d, a, a) }, v)
-	s.Add(plan.Inst{Defs: []plan.V{even}, Uses: []plan.V{even, odd}, Emit: func(d, u []int) { m.SLI(asm.B, asm.V(d[0]), asm.V(u[1]), bits) }})
+	even, odd := s.New(plan.Vec), s.New(plan.Vec)
+	s.Add(plan.Inst{Defs: []plan.V{even, odd}, Uses: []plan.V{v}, Apart: true, Emit: func(d, u []int) {
+		m.pairs(asm.V(u[0]), asm.V(d[0]), asm.V(d[1]), bits)
+	}})
 	return even
+}
+
+// pairs joins the bytes of v in even.
+func (m *Machine) pairs(v, even, odd asm.V, bits int) {
+	m.UZP2(asm.B, odd, v, v)
+	m.UZP1(asm.B, even, v, v)
+	m.SLI(asm.B, even, odd, bits)
 }

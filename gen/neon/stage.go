@@ -3,6 +3,7 @@ package neon
 import (
 	"fmt"
 
+	"github.com/lowbit-go/lowbit/gen/ir"
 	"github.com/lowbit-go/lowbit/gen/neon/asm"
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
@@ -31,17 +32,33 @@ func (m *Machine) StageIn(a plan.Addr, p plan.GPR, bits int, fill bool) {
 // StageOut copies elements back; bits behind the last are zero.
 func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "stageOut", bits) }
 
-// StageOutMask copies a mask back, and brings p behind it.
-func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, kind string) {
-	m.maskKind(kind, func(bits int) {
+// StageOutBy copies back what is stored as a word says, and brings p behind it.
+func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
+	copyBack := func(bits int) {
 		m.StageOut(p, a, bits)
-		if bits == 1 { // none begins in the middle of a byte
-			m.XADDI(r0, count, 7)
-			m.XADDLSR(asm.R(p), asm.R(p), r0, 3)
+		if bits < 8 { // none begins in the middle of a byte
+			m.XADDI(r0, count, 8/bits-1)
+			m.XADDLSR(asm.R(p), asm.R(p), r0, map[int]int{1: 3, 2: 2, 4: 1}[bits])
 		} else {
 			m.XADD(asm.R(p), asm.R(p), count)
 		}
-	})
+	}
+	if out.Mem == ir.MemMask {
+		m.maskKind(out.Kind, copyBack)
+		return
+	}
+	nibbles, crumbs, done := m.newLabel("nibbles"), m.newLabel("crumbs"), m.newLabel("stored")
+	m.compareWord(out.Kind, ir.LayoutCrumbs)
+	m.BLT(nibbles)
+	m.BEQ(crumbs)
+	copyBack(8)
+	m.B(done)
+	m.Label(nibbles)
+	copyBack(4)
+	m.B(done)
+	m.Label(crumbs)
+	copyBack(2)
+	m.Label(done)
 }
 
 // SpreadTile puts a group's parameter in the frame, once for each element.

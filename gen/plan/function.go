@@ -63,13 +63,14 @@ func Generate(k *ir.Kernel, m Machine) error {
 		concessions = concessions[1:]
 	}
 	pp := &printer{planner: p, pr: pr, alloc: alloc}
-	pp.function()
-	for len(pp.aside) > 0 {
-		more := pp.aside[0]
-		pp.aside = pp.aside[1:]
-		more()
+	for _, print := range []func(){pp.function, pp.rarely} {
+		print()
+		for len(pp.aside) > 0 {
+			more := pp.aside[0]
+			pp.aside = pp.aside[1:]
+			more()
+		}
 	}
-	pp.rarely()
 	return nil
 }
 
@@ -87,7 +88,7 @@ func storesWide(k *ir.Kernel) bool {
 type counts struct{ groups, length, n, free, index, at, last, place, rounds GPR }
 
 func (p *planner) assignPointers() error {
-	p.ptr = map[string]GPR{}
+	p.ptr, p.words = map[string]GPR{}, map[string]GPR{}
 	regs := p.m.GPRs()
 	next := 0
 	take := func() GPR {
@@ -105,6 +106,7 @@ func (p *planner) assignPointers() error {
 	for _, r := range p.k.Results {
 		p.ptr[r.Name] = take()
 	}
+	free := regs
 	switch {
 	case p.k.Folds():
 		c.groups, c.length = take(), take()
@@ -113,6 +115,7 @@ func (p *planner) assignPointers() error {
 		next += 4
 		if next <= len(regs) {
 			row := regs[len(regs)-4:]
+			free = slices.Concat(row, regs[:len(regs)-4])
 			c.groups, c.length, c.free, c.index = row[0], row[1], row[2], row[3]
 		}
 	}
@@ -120,6 +123,12 @@ func (p *planner) assignPointers() error {
 		return p.fail("%d general registers wanted, there are %d", next, len(regs))
 	}
 	p.counts = c
+	for _, s := range p.streams { // what is left is in front of a row's own
+		if s.Mem == ir.MemCodes && next < len(regs) {
+			next++
+			p.words[s.Kind] = free[next-1]
+		}
+	}
 	return nil
 }
 
@@ -159,6 +168,11 @@ func (p *printer) function() {
 	}
 	for _, r := range k.Results {
 		m.Arg(p.ptr[r.Name], r.Name)
+	}
+	for _, w := range k.Words {
+		if r, ok := p.words[w.Name]; ok {
+			m.ArgWord(r, w.Name)
+		}
 	}
 	p.run(p.pr.call)
 	if k.Grouped() {
@@ -377,7 +391,7 @@ func (p *planner) advanceParams(groups int) {
 func (p *printer) advanceStreams(lanes bool) {
 	tile := 4 * p.m.Width()
 	for _, s := range p.streams {
-		if s.Mem != ir.MemMask { // whose store advances it
+		if !s.Mem.ByWord() { // else its store advances it
 			p.m.AddImm(p.ptr[s.Name], tile*s.Mem.Bits()/8)
 		}
 	}

@@ -94,6 +94,7 @@ type Control interface {
 	GPRName(r GPR) string
 	RegName(c Class, r int) string
 	Arg(r GPR, name string)
+	ArgWord(r GPR, name string) // an int32
 	Label(l string)
 	LoopHead(l string) // a label worth aligning
 	Branch(r GPR, c Cond, imm int, l string)
@@ -130,13 +131,13 @@ type Streaming interface {
 // Staging prints what passes through the frame.
 type Staging interface {
 	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
-	// tile is filled with zeros, or with the first element; StageOut copies them back. StageOutMask
-	// does so with a mask of the kind that a word says, and brings p behind it. SpreadTile puts
+	// tile is filled with zeros, or with the first element; StageOut copies them back. StageOutBy
+	// does so with what is stored as a word says, and brings p behind it. SpreadTile puts
 	// the parameters of a tile's groups there, once for each element; SetGroups says of how many
 	// groups. The first of the general registers has the number of elements.
 	StageIn(a Addr, p GPR, bits int, fill bool)
 	StageOut(p GPR, a Addr, bits int)
-	StageOutMask(p GPR, a Addr, kind string)
+	StageOutBy(p GPR, a Addr, out *ir.Stream)
 	SpreadTile(a Addr, p GPR)
 	SetGroups(groups int) // in a register of its own
 	// Keep stores a general register in the frame, KeepNumber a number, and Recall loads one;

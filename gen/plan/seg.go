@@ -29,6 +29,15 @@ type Seg struct {
 // RareLabel is where an alarm goes.
 func (s *Seg) RareLabel() string { return s.alarm }
 
+// Word is the general register that has a word of the call, if one has it.
+func (s *Seg) Word(name string) (GPR, bool) {
+	r, ok := s.p.words[name]
+	return r, ok
+}
+
+// Aside has something printed out of the loops' way.
+func (s *Seg) Aside(print func()) { s.p.aside = append(s.p.aside, print) }
+
 // Extra is the register of a hidden constant of n.
 func (s *Seg) Extra(n *ir.Node, i int) V { return s.demand(s.p.extras[n.ID][i], 0) }
 

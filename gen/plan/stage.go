@@ -45,7 +45,7 @@ func (p *planner) layout() frame {
 			continue
 		}
 		bits := a.Mem.Bits()
-		if a.Mem == ir.MemMask {
+		if a.Mem.ByWord() {
 			bits = ir.MemByte.Bits()
 		}
 		f.stage[a.Name] = f.take(max(16, 4*p.m.Width()*bits/8))
@@ -90,8 +90,8 @@ func (p *printer) stageOut(sh *shape) {
 		ptr := p.ptr[a.Name]
 		p.m.Recall(ptr, p.pr.saved[a.Name])
 		switch {
-		case a.Mem == ir.MemMask:
-			p.m.StageOutMask(ptr, p.pr.stage[a.Name], a.Kind)
+		case a.Mem.ByWord():
+			p.m.StageOutBy(ptr, p.pr.stage[a.Name], a)
 			continue
 		case a.Out:
 			p.m.StageOut(ptr, p.pr.stage[a.Name], a.Mem.Bits())
@@ -161,7 +161,9 @@ func (p *printer) masked(sh *shape) {
 		ptr, at := p.ptr[a.Name], p.pr.stage[a.Name]
 		switch {
 		case a.Mem == ir.MemMask:
-			p.m.StageOutMask(ptr, at, a.Kind)
+			p.m.StageOutBy(ptr, at, a)
+			continue
+		case a.Mem.ByWord():
 			continue
 		case a.Out && a.Mem == ir.MemBits:
 			p.m.StageOut(ptr, at, a.Mem.Bits())

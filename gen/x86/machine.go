@@ -6,6 +6,7 @@ package x86
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -245,6 +246,16 @@ func (m *Machine) constant(b string) operand.Mem {
 	return operand.NewDataAddr(operand.NewStaticSymbol("constants"+m.Name()), off)
 }
 
+// aligned returns where a register full of a word is, at a multiple of its size.
+func (m *Machine) aligned(word uint32) operand.Mem {
+	b := littleEndian(slices.Repeat([]uint32{word}, m.Width()))
+	if off, ok := m.pool[b]; !ok || off%len(b) > 0 {
+		delete(m.pool, b)
+		m.data = append(m.data, make([]byte, -len(m.data)&(len(b)-1))...)
+	}
+	return m.constant(b)
+}
+
 // Begin starts a function.
 func (m *Machine) Begin(f *plan.Func) {
 	var args []string
@@ -269,6 +280,9 @@ func (m *Machine) Comment(lines ...string) { m.ctx.Comment(lines...) }
 
 // Arg loads an argument into a general register.
 func (m *Machine) Arg(r plan.GPR, name string) { m.ctx.Load(m.ctx.Param(name), gprs[r]) }
+
+// ArgWord loads an int32.
+func (m *Machine) ArgWord(r plan.GPR, name string) { m.ctx.Load(m.ctx.Param(name), gprs[r].As32()) }
 
 // Label places a label; what K7 has is not known there.
 func (m *Machine) Label(l string) {
@@ -424,11 +438,7 @@ func (m *Machine) newLabel(kind string) string {
 // maskKind prints what is done for either kind of mask, and nothing for none.
 func (m *Machine) maskKind(word string, print func(bits int)) {
 	bytes, done := m.newLabel("maskbytes"), m.newLabel("maskdone")
-	p, err := m.ctx.Param(word).Resolve()
-	if err != nil {
-		panic(err)
-	}
-	m.i("CMPL", p.Addr, operand.I8(ir.MaskBytes))
+	m.compareWord(word, ir.MaskBytes)
 	m.i("JLT", operand.LabelRef(done))
 	m.i("JEQ", operand.LabelRef(bytes))
 	print(1)
@@ -437,6 +447,15 @@ func (m *Machine) maskKind(word string, print func(bits int)) {
 	print(8)
 	m.ctx.Label(done)
 	m.tailSlot = -1
+}
+
+// compareWord compares a word of the call with a number.
+func (m *Machine) compareWord(word string, with int8) {
+	p, err := m.ctx.Param(word).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	m.i("CMPL", p.Addr, operand.I8(with))
 }
 
 // line are the registers through which 64 bytes pass, and where each finds its part.

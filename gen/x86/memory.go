@@ -74,6 +74,12 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 	return nil
 }
 
+// What packs codes of four and of two bits: weights of bytes, the bits that count, weights of pairs.
+var (
+	nibbleWords = []uint32{0x10011001, 0x0f0f0f0f}
+	crumbWords  = []uint32{0x04010401, 0x03030303, 0x00100001}
+)
+
 // upperExtras bring words to the upper halves of lanes.
 func (m *Machine) upperExtras(k *ir.Kernel) []*ir.Node {
 	var from [2][]uint32
@@ -119,6 +125,12 @@ func (m *Machine) roundExtras(k *ir.Kernel) []*ir.Node {
 
 func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 	k := ir.Of(n)
+	words := func(of []uint32) (nodes []*ir.Node) {
+		for _, w := range of {
+			nodes = append(nodes, k.Int(int32(w)))
+		}
+		return nodes
+	}
 	switch n.Mem {
 	case ir.MemBF16:
 		return m.roundExtras(k)
@@ -126,6 +138,12 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 		if !m.wide {
 			return []*ir.Node{k.Int(0xffff)}
 		}
+	case ir.MemCodes: // as of OpNarrowS8, MemU4 and MemU2
+		extras := []*ir.Node{k.TableConst(m.order())}
+		if m.wide {
+			extras = slices.Concat(extras, words(nibbleWords), words(crumbWords))
+		}
+		return extras
 	case ir.MemMask: // as of OpBytes, and of OpInside
 		if m.wide {
 			return []*ir.Node{k.Int(0x01010101)}
@@ -141,11 +159,11 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 	case ir.MemE2M1: // low + 16*high
 		return []*ir.Node{k.Int(0x10011001)}
 	case ir.MemU4: // the same; the bits that count
-		return []*ir.Node{k.Int(0x10011001), k.Int(0x0f0f0f0f)}
+		return words(nibbleWords)
 	case ir.MemU6:
 		return m.sixExtras(n)
 	case ir.MemU2: // low + 4*high, and then low + 16*high
-		return []*ir.Node{k.Int(0x04010401), k.Int(0x03030303), k.Int(0x00100001)}
+		return words(crumbWords)
 	}
 	return nil
 }
@@ -517,6 +535,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		}, v...)
 	case ir.MemMask:
 		m.storeMask(s, n, args, at)
+	case ir.MemCodes:
+		m.storeCodes(s, n, args, at, masked)
 	default:
 		panic(fmt.Sprintf("x86: cannot store memory type %d", n.Mem))
 	}
@@ -711,39 +731,130 @@ func (m *Machine) storePacked(s *plan.Seg, v plan.V, c [][]plan.V, at plan.Addr,
 		uses = append(uses, a[0])
 	}
 	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
-		r, quads := m.vec(d[0]), len(u) == 4
-		v := m.vec(u[0])
-		if len(u) > 2 {
-			m.bitwise("VPAND", m.vec(u[2]), v, r)
-			v = r
+		var weights []operand.Op
+		for _, w := range u[1:] {
+			weights = append(weights, m.vec(w))
 		}
-		if masked { // what is behind the last element is zero
-			m.i("VMOVDQU8_Z", v, m.lanes(0), r)
-			v = r
-		}
-		m.i("VPMADDUBSW", m.vec(u[1]), v, r)
-		narrow, toByte, out := "VPMOVWB", 2, half(d[0])
-		if quads {
-			m.i("VPMADDWD", m.vec(u[3]), r, r)
-			narrow, toByte, out = "VPMOVDB", 4, xs[d[0]]
-		}
-		switch {
-		case masked:
-			m.i(narrow, r, out)
-			m.bytesMask(toByte, 0)
-			m.i("VMOVDQU8", out, ks[7], m.mem(at, 0))
-		case m.wide:
-			m.i(narrow, r, out)
-			m.i("VMOVUPS", out, m.mem(at, 0))
-		case quads:
-			m.i("VPACKUSDW", r, r, r)
-			m.i("VPERMQ", operand.Imm(0x08), r, r)
-			m.i("VPACKUSWB", xs[d[0]], xs[d[0]], xs[d[0]])
-			m.i("VMOVQ", xs[d[0]], m.mem(at, 0))
-		default:
-			m.i("VPACKUSWB", r, r, r)
-			m.i("VPERMQ", operand.Imm(0x08), r, r)
-			m.i("VMOVUPS", xs[d[0]], m.mem(at, 0))
-		}
+		m.packLow(d[0], u[0], weights, at, masked)
 	}})
+}
+
+// packLow does so by way of register r. First of the constants are the first weights; behind them are
+// what is kept of each byte, and the second weights.
+func (m *Machine) packLow(r, v int, c []operand.Op, at plan.Addr, masked bool) {
+	d, from, quads := m.vec(r), m.vec(v), len(c) == 3
+	if len(c) > 1 {
+		m.bitwise("VPAND", c[1], from, d)
+		from = d
+	}
+	if masked { // what is behind the last element is zero
+		m.i("VMOVDQU8_Z", from, m.lanes(0), d)
+		from = d
+	}
+	m.i("VPMADDUBSW", c[0], from, d)
+	narrow, toByte, out := "VPMOVWB", 2, half(r)
+	if quads {
+		m.i("VPMADDWD", c[2], d, d)
+		narrow, toByte, out = "VPMOVDB", 4, xs[r]
+	}
+	switch {
+	case masked:
+		m.i(narrow, d, out)
+		m.bytesMask(toByte, 0)
+		m.i("VMOVDQU8", out, ks[7], m.mem(at, 0))
+	case m.wide:
+		m.i(narrow, d, out)
+		m.i("VMOVUPS", out, m.mem(at, 0))
+	case quads:
+		m.i("VPACKUSDW", d, d, d)
+		m.i("VPERMQ", operand.Imm(0x08), d, d)
+		m.i("VPACKUSWB", xs[r], xs[r], xs[r])
+		m.i("VMOVQ", xs[r], m.mem(at, 0))
+	default:
+		m.i("VPACKUSWB", d, d, d)
+		m.i("VPERMQ", operand.Imm(0x08), d, d)
+		m.i("VMOVUPS", xs[r], m.mem(at, 0))
+	}
+}
+
+// storeCodes packs integers of 16 bits to bytes, clips these, and stores them as a word says, and brings
+// the pointer behind them. Signed bytes go straight on.
+func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr, masked bool) {
+	uses := []plan.V{args[0][0], args[0][1]}
+	for _, a := range args[1:] {
+		uses = append(uses, a[0])
+	}
+	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
+		other, unsigned, crumbs, stored := m.newLabel("other"), m.newLabel("unsigned"), m.newLabel("crumbs"), m.newLabel("stored")
+		r, past := m.vec(d[0]), m.streams
+		bytes := func(sign string) {
+			m.i("VPACK"+sign+"SWB", m.vec(u[1]), m.vec(u[0]), r)
+			m.i("VPMAX"+sign+"B", m.vec(u[2]), r, r)
+			m.i("VPMIN"+sign+"B", m.vec(u[3]), r, r)
+			m.i("VPERMD", r, m.vec(u[4]), r)
+		}
+		advance := func(bits int) {
+			if masked {
+				m.addElements(at.Reg, gprs[m.tailN], bits)
+			} else {
+				m.AddImm(at.Reg, 4*m.Width()*bits/8)
+			}
+		}
+		store := func() {
+			if masked {
+				m.i("VMOVDQU8", r, m.lanes(0), m.mem(at, 0))
+			} else {
+				m.i("VMOVUPS", r, m.mem(at, 0))
+			}
+			advance(8)
+		}
+		m.compareLayout(s, n.Kind, ir.LayoutSigned)
+		m.i("JNE", operand.LabelRef(other))
+		bytes("S")
+		store()
+		m.ctx.Label(stored)
+		s.Aside(func() {
+			m.Stream(past)
+			begin := func(label string) {
+				m.tailSlot = -1
+				m.ctx.Label(label)
+			}
+			pack := func(bits, first int, of []uint32) {
+				var words []operand.Op
+				for i, w := range of {
+					if m.wide {
+						words = append(words, m.vec(u[first+i]))
+					} else {
+						words = append(words, m.aligned(w))
+					}
+				}
+				m.packLow(d[0], d[0], words, at, masked)
+				advance(bits)
+				m.i("JMP", operand.LabelRef(stored))
+			}
+			begin(other)
+			m.i("JGT", operand.LabelRef(unsigned))
+			bytes("S")
+			m.i("JPS", operand.LabelRef(crumbs)) // of the difference to signed ones
+			pack(4, 5, nibbleWords)
+			begin(crumbs)
+			pack(2, 7, crumbWords)
+			begin(unsigned)
+			bytes("U")
+			store()
+			m.i("JMP", operand.LabelRef(stored))
+			m.tailSlot = -1
+			m.Stream(false)
+		})
+		m.tailSlot = -1
+	}})
+}
+
+// compareLayout compares the word that says how codes are stored.
+func (m *Machine) compareLayout(s *plan.Seg, word string, with int8) {
+	if w, ok := s.Word(word); ok {
+		m.i("CMPL", gprs[w].As32(), operand.I8(with))
+	} else {
+		m.compareWord(word, with)
+	}
 }

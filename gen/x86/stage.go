@@ -9,6 +9,7 @@ import (
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 
+	"github.com/lowbit-go/lowbit/gen/ir"
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
@@ -57,18 +58,38 @@ func (m *Machine) StageIn(a plan.Addr, p plan.GPR, bits int, fill bool) {
 // StageOut copies elements back; bits behind the last are zero.
 func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "stageOut", bits) }
 
-// StageOutMask copies a mask back, and brings p behind it.
-func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, kind string) {
-	m.maskKind(kind, func(bits int) {
+// StageOutBy copies back what is stored as a word says, and brings p behind it.
+func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
+	copyBack := func(bits int) {
 		m.StageOut(p, a, bits)
-		if bits == 1 { // none begins in the middle of a byte
-			m.i("LEAQ", operand.Mem{Base: count, Disp: 7}, scratch)
-			m.i("SHRQ", operand.Imm(3), scratch)
-			m.i("ADDQ", scratch, gprs[p])
-		} else {
-			m.i("ADDQ", count, gprs[p])
-		}
-	})
+		m.addElements(p, count, bits)
+	}
+	if out.Mem == ir.MemMask {
+		m.maskKind(out.Kind, copyBack)
+		return
+	}
+	nibbles, crumbs, done := m.newLabel("nibbles"), m.newLabel("crumbs"), m.newLabel("stored")
+	m.compareWord(out.Kind, ir.LayoutCrumbs)
+	m.i("JLT", operand.LabelRef(nibbles))
+	m.i("JEQ", operand.LabelRef(crumbs))
+	copyBack(8)
+	m.i("JMP", operand.LabelRef(done))
+	m.ctx.Label(nibbles)
+	copyBack(4)
+	m.i("JMP", operand.LabelRef(done))
+	m.ctx.Label(crumbs)
+	copyBack(2)
+	m.ctx.Label(done)
+}
+
+// addElements brings p behind so many elements, of which none begins in the middle of a byte.
+func (m *Machine) addElements(p plan.GPR, n reg.GPPhysical, bits int) {
+	if bits < 8 {
+		m.i("LEAQ", operand.Mem{Base: n, Disp: 8/bits - 1}, scratch)
+		m.i("SHRQ", operand.Imm(uint64(log2(8/bits))), scratch)
+		n = scratch
+	}
+	m.i("ADDQ", n, gprs[p])
 }
 
 // SpreadTile puts parameters in the frame, each as often as its group has elements in a tile.

@@ -47,7 +47,7 @@ const (
 	NonTemporal
 )
 
-// Code is what a quantizer writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.
+// Code is what a kernel reads or writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.
 type Code uint8
 
 // Choices of Code.
@@ -65,6 +65,18 @@ const (
 	E4M3FNUZ
 	E5M2FNUZ
 	E8M0
+)
+
+// Layout is how a kernel stores integer codes: a byte each, or four or two bits, the first in the lowest bits of
+// a byte. The word layout of a kernel that stores any is one of these.
+type Layout uint8
+
+// Choices of Layout.
+const (
+	Nibbles Layout = iota
+	Crumbs
+	SignedBytes
+	UnsignedBytes
 )
 
 // Mask is how a kernel says what was clipped; the word kind of a kernel that has any is one of these.

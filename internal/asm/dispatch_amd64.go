@@ -81,25 +81,97 @@ func FakeQuantizeMinval(isa ISA, elemKind Elem, y *float32, mask *uint8, x *floa
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
+// Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
+func Quantize[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		QuantizeF32(q, x, scale, recip, least, most, layout, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0:
+		QuantizeF16AVX2(q, (*uint16)(x), scale, recip, least, most, layout, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		QuantizeBF16AVX2(q, (*uint16)(x), scale, recip, least, most, layout, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		QuantizeF16AVX512(q, (*uint16)(x), scale, recip, least, most, layout, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		QuantizeBF16AVX512(q, (*uint16)(x), scale, recip, least, most, layout, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of Quantize")
+}
+
+// QuantizeF32 is Quantize for float32.
+//
+//go:noescape
+func QuantizeF32(q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int, isa ISA)
+
+// QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeZeroPoint[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		QuantizeZeroPointF32(q, x, scale, recip, zeroPoint, least, most, layout, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0:
+		QuantizeZeroPointF16AVX2(q, (*uint16)(x), scale, recip, zeroPoint, least, most, layout, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		QuantizeZeroPointBF16AVX2(q, (*uint16)(x), scale, recip, zeroPoint, least, most, layout, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		QuantizeZeroPointF16AVX512(q, (*uint16)(x), scale, recip, zeroPoint, least, most, layout, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		QuantizeZeroPointBF16AVX512(q, (*uint16)(x), scale, recip, zeroPoint, least, most, layout, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeZeroPoint")
+}
+
+// QuantizeZeroPointF32 is QuantizeZeroPoint for float32.
+//
+//go:noescape
+func QuantizeZeroPointF32(q *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int, isa ISA)
+
+// QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeMinval(isa ISA, elemKind Elem, q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		QuantizeMinvalAVX2(q, x, scale, recip, minval, least, most, layout, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+		QuantizeMinvalAVX512(q, x, scale, recip, minval, least, most, layout, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeMinval")
+}
+
 // QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
+func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
 		QuantizeWholeF32(q, x, scale, recip, groups, length, ahead, isa)
 		return
 	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeWholeInt8F16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0:
+		QuantizeWholeF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
 		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeWholeInt8BF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
+	case int(AVX2)<<16 | int(BF16)<<0:
+		QuantizeWholeBF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeWholeInt8F16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		QuantizeWholeF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
 		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeWholeInt8BF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		QuantizeWholeBF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeWhole")
@@ -109,168 +181,6 @@ func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x un
 //
 //go:noescape
 func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA)
-
-// Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-func Quantize[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		QuantizeF32(q, x, scale, recip, least, most, groups, length, ahead, isa, codeKind)
-		return
-	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizePacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizePacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizePacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizePacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizePacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizePacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizePacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizePacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	}
-	panic("asm: no such implementation of Quantize")
-}
-
-// QuantizeF32 is Quantize for float32.
-//
-//go:noescape
-func QuantizeF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code)
-
-// QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		QuantizeZeroPointF32(q, x, scale, recip, zeroPoint, least, most, groups, length, ahead, isa, codeKind)
-		return
-	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeZeroPointInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeZeroPointUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	}
-	panic("asm: no such implementation of QuantizeZeroPoint")
-}
-
-// QuantizeZeroPointF32 is QuantizeZeroPoint for float32.
-//
-//go:noescape
-func QuantizeZeroPointF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code)
-
-// QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX2((*int8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX2((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked4AVX2((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked2AVX2((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX512((*int8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX512((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked4AVX512((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked2AVX512((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	}
-	panic("asm: no such implementation of QuantizeMinval")
-}
 
 // Dequantize sets y = q*scale.
 func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
@@ -1994,48 +1904,30 @@ func FakeQuantizeProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *uint
 	panic("asm: no such implementation of FakeQuantizeProduct")
 }
 
-// QuantizeWholeProduct sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
-func QuantizeWholeProduct(isa ISA, codeKind Code, elemKind Elem, q *int8, x *uint16, scale float32, recip float32, n int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeWholeProductInt8F16AVX512(q, x, scale, recip, n, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeWholeProductInt8BF16AVX512(q, x, scale, recip, n, ahead)
-		return
-	}
-	panic("asm: no such implementation of QuantizeWholeProduct")
-}
-
 // QuantizeProduct sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
-func QuantizeProduct(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeProductInt8F16AVX512((*int8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+func QuantizeProduct(isa ISA, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		QuantizeProductF16AVX512(q, x, scale, recip, zeroPoint, least, most, layout, n, ahead)
 		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeProductUint8F16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeProductPacked4F16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeProductPacked2F16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeProductInt8BF16AVX512((*int8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeProductUint8BF16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeProductPacked4BF16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeProductPacked2BF16AVX512((*uint8)(q), x, scale, recip, zeroPoint, least, most, n, ahead)
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		QuantizeProductBF16AVX512(q, x, scale, recip, zeroPoint, least, most, layout, n, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeProduct")
+}
+
+// QuantizeWholeProduct sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
+func QuantizeWholeProduct(isa ISA, elemKind Elem, q *int8, x *uint16, scale float32, recip float32, n int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		QuantizeWholeProductF16AVX512(q, x, scale, recip, n, ahead)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		QuantizeWholeProductBF16AVX512(q, x, scale, recip, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeWholeProduct")
 }
 
 // FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),

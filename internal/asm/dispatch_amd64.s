@@ -24,59 +24,35 @@ DATA ·FakeQuantizeZeroPointF32Table<>+8(SB)/8, $·FakeQuantizeZeroPointAVX512(S
 DATA ·FakeQuantizeZeroPointF32Table<>+16(SB)/8, $·FakeQuantizeZeroPointAVX512(SB)
 GLOBL ·FakeQuantizeZeroPointF32Table<>(SB), RODATA, $24
 
+TEXT ·QuantizeF32(SB), NOSPLIT|NOFRAME, $0-73
+	MOVBLZX isa+72(FP), AX
+	LEAQ ·QuantizeF32Table<>(SB), CX
+	JMP -8(CX)(AX*8)
+
+DATA ·QuantizeF32Table<>+0(SB)/8, $·QuantizeAVX2(SB)
+DATA ·QuantizeF32Table<>+8(SB)/8, $·QuantizeAVX512(SB)
+DATA ·QuantizeF32Table<>+16(SB)/8, $·QuantizeAVX512(SB)
+GLOBL ·QuantizeF32Table<>(SB), RODATA, $24
+
+TEXT ·QuantizeZeroPointF32(SB), NOSPLIT|NOFRAME, $0-81
+	MOVBLZX isa+80(FP), AX
+	LEAQ ·QuantizeZeroPointF32Table<>(SB), CX
+	JMP -8(CX)(AX*8)
+
+DATA ·QuantizeZeroPointF32Table<>+0(SB)/8, $·QuantizeZeroPointAVX2(SB)
+DATA ·QuantizeZeroPointF32Table<>+8(SB)/8, $·QuantizeZeroPointAVX512(SB)
+DATA ·QuantizeZeroPointF32Table<>+16(SB)/8, $·QuantizeZeroPointAVX512(SB)
+GLOBL ·QuantizeZeroPointF32Table<>(SB), RODATA, $24
+
 TEXT ·QuantizeWholeF32(SB), NOSPLIT|NOFRAME, $0-57
 	MOVBLZX isa+56(FP), AX
 	LEAQ ·QuantizeWholeF32Table<>(SB), CX
 	JMP -8(CX)(AX*8)
 
-DATA ·QuantizeWholeF32Table<>+0(SB)/8, $·QuantizeWholeInt8AVX2(SB)
-DATA ·QuantizeWholeF32Table<>+8(SB)/8, $·QuantizeWholeInt8AVX512(SB)
-DATA ·QuantizeWholeF32Table<>+16(SB)/8, $·QuantizeWholeInt8AVX512(SB)
+DATA ·QuantizeWholeF32Table<>+0(SB)/8, $·QuantizeWholeAVX2(SB)
+DATA ·QuantizeWholeF32Table<>+8(SB)/8, $·QuantizeWholeAVX512(SB)
+DATA ·QuantizeWholeF32Table<>+16(SB)/8, $·QuantizeWholeAVX512(SB)
 GLOBL ·QuantizeWholeF32Table<>(SB), RODATA, $24
-
-TEXT ·QuantizeF32(SB), NOSPLIT|NOFRAME, $0-66
-	MOVBLZX isa+64(FP), AX
-	MOVBLZX codeKind+65(FP), CX
-	IMUL3L $4, AX, AX
-	ADDL CX, AX
-	LEAQ ·QuantizeF32Table<>(SB), CX
-	JMP -32(CX)(AX*8)
-
-DATA ·QuantizeF32Table<>+0(SB)/8, $·QuantizeInt8AVX2(SB)
-DATA ·QuantizeF32Table<>+8(SB)/8, $·QuantizeUint8AVX2(SB)
-DATA ·QuantizeF32Table<>+16(SB)/8, $·QuantizePacked4AVX2(SB)
-DATA ·QuantizeF32Table<>+24(SB)/8, $·QuantizePacked2AVX2(SB)
-DATA ·QuantizeF32Table<>+32(SB)/8, $·QuantizeInt8AVX512(SB)
-DATA ·QuantizeF32Table<>+40(SB)/8, $·QuantizeUint8AVX512(SB)
-DATA ·QuantizeF32Table<>+48(SB)/8, $·QuantizePacked4AVX512(SB)
-DATA ·QuantizeF32Table<>+56(SB)/8, $·QuantizePacked2AVX512(SB)
-DATA ·QuantizeF32Table<>+64(SB)/8, $·QuantizeInt8AVX512(SB)
-DATA ·QuantizeF32Table<>+72(SB)/8, $·QuantizeUint8AVX512(SB)
-DATA ·QuantizeF32Table<>+80(SB)/8, $·QuantizePacked4AVX512(SB)
-DATA ·QuantizeF32Table<>+88(SB)/8, $·QuantizePacked2AVX512(SB)
-GLOBL ·QuantizeF32Table<>(SB), RODATA, $96
-
-TEXT ·QuantizeZeroPointF32(SB), NOSPLIT|NOFRAME, $0-74
-	MOVBLZX isa+72(FP), AX
-	MOVBLZX codeKind+73(FP), CX
-	IMUL3L $4, AX, AX
-	ADDL CX, AX
-	LEAQ ·QuantizeZeroPointF32Table<>(SB), CX
-	JMP -32(CX)(AX*8)
-
-DATA ·QuantizeZeroPointF32Table<>+0(SB)/8, $·QuantizeZeroPointInt8AVX2(SB)
-DATA ·QuantizeZeroPointF32Table<>+8(SB)/8, $·QuantizeZeroPointUint8AVX2(SB)
-DATA ·QuantizeZeroPointF32Table<>+16(SB)/8, $·QuantizeZeroPointPacked4AVX2(SB)
-DATA ·QuantizeZeroPointF32Table<>+24(SB)/8, $·QuantizeZeroPointPacked2AVX2(SB)
-DATA ·QuantizeZeroPointF32Table<>+32(SB)/8, $·QuantizeZeroPointInt8AVX512(SB)
-DATA ·QuantizeZeroPointF32Table<>+40(SB)/8, $·QuantizeZeroPointUint8AVX512(SB)
-DATA ·QuantizeZeroPointF32Table<>+48(SB)/8, $·QuantizeZeroPointPacked4AVX512(SB)
-DATA ·QuantizeZeroPointF32Table<>+56(SB)/8, $·QuantizeZeroPointPacked2AVX512(SB)
-DATA ·QuantizeZeroPointF32Table<>+64(SB)/8, $·QuantizeZeroPointInt8AVX512(SB)
-DATA ·QuantizeZeroPointF32Table<>+72(SB)/8, $·QuantizeZeroPointUint8AVX512(SB)
-DATA ·QuantizeZeroPointF32Table<>+80(SB)/8, $·QuantizeZeroPointPacked4AVX512(SB)
-DATA ·QuantizeZeroPointF32Table<>+88(SB)/8, $·QuantizeZeroPointPacked2AVX512(SB)
-GLOBL ·QuantizeZeroPointF32Table<>(SB), RODATA, $96
 
 TEXT ·DequantizeF32(SB), NOSPLIT|NOFRAME, $0-58
 	MOVBLZX isa+56(FP), AX

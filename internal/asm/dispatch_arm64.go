@@ -78,87 +78,30 @@ func FakeQuantizeMinval(isa ISA, elemKind Elem, y *float32, mask *uint8, x *floa
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
-// QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
-// recip is Prepare's.
-func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		QuantizeWholeF32(q, x, scale, recip, groups, length, ahead, isa)
-		return
-	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeWholeInt8F16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeWholeInt8BF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
-	}
-	panic("asm: no such implementation of QuantizeWhole")
-}
-
-// QuantizeWholeF32 is QuantizeWhole for float32.
-func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
-	const codeKind = Int8
-	const elemKind = F32
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeWholeInt8NEON(q, (*float32)(x), scale, recip, groups, length, ahead)
-		return
-	}
-	panic("asm: no such implementation of QuantizeWhole")
-}
-
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
-func Quantize[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
+func Quantize[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		QuantizeF32(q, x, scale, recip, least, most, groups, length, ahead, isa, codeKind)
+		QuantizeF32(q, x, scale, recip, least, most, layout, groups, length, ahead, isa)
 		return
 	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		QuantizeF16NEON(q, (*uint16)(x), scale, recip, least, most, layout, groups, length, ahead)
 		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizePacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizePacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizePacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizePacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+	case int(NEON)<<16 | int(BF16)<<0:
+		QuantizeBF16NEON(q, (*uint16)(x), scale, recip, least, most, layout, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Quantize")
 }
 
 // QuantizeF32 is Quantize for float32.
-func QuantizeF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+func QuantizeF32(q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int, isa ISA) {
 	const elemKind = F32
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeInt8NEON((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeUint8NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizePacked4NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizePacked2NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		QuantizeNEON(q, (*float32)(x), scale, recip, least, most, layout, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Quantize")
@@ -166,55 +109,28 @@ func QuantizeF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *floa
 
 // QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
+func QuantizeZeroPoint[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		QuantizeZeroPointF32(q, x, scale, recip, zeroPoint, least, most, groups, length, ahead, isa, codeKind)
+		QuantizeZeroPointF32(q, x, scale, recip, zeroPoint, least, most, layout, groups, length, ahead, isa)
 		return
 	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeZeroPointInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		QuantizeZeroPointF16NEON(q, (*uint16)(x), scale, recip, zeroPoint, least, most, layout, groups, length, ahead)
 		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeZeroPointUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		QuantizeZeroPointPacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		QuantizeZeroPointPacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+	case int(NEON)<<16 | int(BF16)<<0:
+		QuantizeZeroPointBF16NEON(q, (*uint16)(x), scale, recip, zeroPoint, least, most, layout, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
 }
 
 // QuantizeZeroPointF32 is QuantizeZeroPoint for float32.
-func QuantizeZeroPointF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+func QuantizeZeroPointF32(q *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int, isa ISA) {
 	const elemKind = F32
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeZeroPointInt8NEON((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeZeroPointUint8NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeZeroPointPacked4NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeZeroPointPacked2NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		QuantizeZeroPointNEON(q, (*float32)(x), scale, recip, zeroPoint, least, most, layout, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
@@ -222,22 +138,42 @@ func QuantizeZeroPointF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, re
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8NEON((*int8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8NEON((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked4NEON((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		QuantizeMinvalPacked2NEON((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+func QuantizeMinval(isa ISA, elemKind Elem, q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		QuantizeMinvalNEON(q, x, scale, recip, minval, least, most, layout, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")
+}
+
+// QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		QuantizeWholeF32(q, x, scale, recip, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		QuantizeWholeF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		QuantizeWholeBF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeWhole")
+}
+
+// QuantizeWholeF32 is QuantizeWhole for float32.
+func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
+	const elemKind = F32
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		QuantizeWholeNEON(q, (*float32)(x), scale, recip, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeWhole")
 }
 
 // Dequantize sets y = q*scale.
@@ -1396,14 +1332,14 @@ func FakeQuantizeProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *uint
 	panic("asm: no such implementation of FakeQuantizeProduct")
 }
 
-// QuantizeWholeProduct sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
-func QuantizeWholeProduct(isa ISA, codeKind Code, elemKind Elem, q *int8, x *uint16, scale float32, recip float32, n int, ahead int) {
-	panic("asm: no such implementation of QuantizeWholeProduct")
+// QuantizeProduct sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
+func QuantizeProduct(isa ISA, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int) {
+	panic("asm: no such implementation of QuantizeProduct")
 }
 
-// QuantizeProduct sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
-func QuantizeProduct(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int) {
-	panic("asm: no such implementation of QuantizeProduct")
+// QuantizeWholeProduct sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
+func QuantizeWholeProduct(isa ISA, elemKind Elem, q *int8, x *uint16, scale float32, recip float32, n int, ahead int) {
+	panic("asm: no such implementation of QuantizeWholeProduct")
 }
 
 // FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),

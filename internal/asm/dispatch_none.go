@@ -37,43 +37,43 @@ func FakeQuantizeMinval(isa ISA, elemKind Elem, y *float32, mask *uint8, x *floa
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
+// Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
+func Quantize[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of Quantize")
+}
+
+// QuantizeF32 is Quantize for float32.
+func QuantizeF32(q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int, isa ISA) {
+	panic("asm: no such implementation of Quantize")
+}
+
+// QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeZeroPoint[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of QuantizeZeroPoint")
+}
+
+// QuantizeZeroPointF32 is QuantizeZeroPoint for float32.
+func QuantizeZeroPointF32(q *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int, isa ISA) {
+	panic("asm: no such implementation of QuantizeZeroPoint")
+}
+
+// QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeMinval(isa ISA, elemKind Elem, q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of QuantizeMinval")
+}
+
 // QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeWhole[T Float](isa ISA, codeKind Code, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
+func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeWhole")
 }
 
 // QuantizeWholeF32 is QuantizeWhole for float32.
 func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
 	panic("asm: no such implementation of QuantizeWhole")
-}
-
-// Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-func Quantize[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
-	panic("asm: no such implementation of Quantize")
-}
-
-// QuantizeF32 is Quantize for float32.
-func QuantizeF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
-	panic("asm: no such implementation of Quantize")
-}
-
-// QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
-	panic("asm: no such implementation of QuantizeZeroPoint")
-}
-
-// QuantizeZeroPointF32 is QuantizeZeroPoint for float32.
-func QuantizeZeroPointF32(q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
-	panic("asm: no such implementation of QuantizeZeroPoint")
-}
-
-// QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
-	panic("asm: no such implementation of QuantizeMinval")
 }
 
 // Dequantize sets y = q*scale.
@@ -461,14 +461,14 @@ func FakeQuantizeProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *uint
 	panic("asm: no such implementation of FakeQuantizeProduct")
 }
 
-// QuantizeWholeProduct sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
-func QuantizeWholeProduct(isa ISA, codeKind Code, elemKind Elem, q *int8, x *uint16, scale float32, recip float32, n int, ahead int) {
-	panic("asm: no such implementation of QuantizeWholeProduct")
+// QuantizeProduct sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
+func QuantizeProduct(isa ISA, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int) {
+	panic("asm: no such implementation of QuantizeProduct")
 }
 
-// QuantizeProduct sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
-func QuantizeProduct(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int) {
-	panic("asm: no such implementation of QuantizeProduct")
+// QuantizeWholeProduct sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
+func QuantizeWholeProduct(isa ISA, elemKind Elem, q *int8, x *uint16, scale float32, recip float32, n int, ahead int) {
+	panic("asm: no such implementation of QuantizeWholeProduct")
 }
 
 // FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),

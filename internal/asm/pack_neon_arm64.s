@@ -9,7 +9,7 @@
 TEXT ·PackPacked4NEON(SB), NOSPLIT, $72-32
 	// pointers: R1 y, R2 x, R0 elements left
 	// per call: nothing
-	// vector registers in use at once: 2
+	// vector registers in use at once: 3
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD n+16(FP), R0
@@ -17,9 +17,9 @@ TEXT ·PackPacked4NEON(SB), NOSPLIT, $72-32
 	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
+	VUZP2 V0.B16, V0.B16, V2.B16
 	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
+	VSLI $4, V2.B16, V1.B16
 	FMOVD F1, (R1)
 	ADD $8, R1, R1
 	ADD $16, R2, R2
@@ -107,7 +107,7 @@ lanestage:
 TEXT ·PackPacked2NEON(SB), NOSPLIT, $72-32
 	// pointers: R1 y, R2 x, R0 elements left
 	// per call: nothing
-	// vector registers in use at once: 2
+	// vector registers in use at once: 3
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD n+16(FP), R0
@@ -115,12 +115,12 @@ TEXT ·PackPacked2NEON(SB), NOSPLIT, $72-32
 	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
+	VUZP2 V0.B16, V0.B16, V2.B16
 	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
+	VSLI $2, V2.B16, V1.B16
+	VUZP2 V1.B16, V1.B16, V2.B16
 	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
+	VSLI $4, V2.B16, V0.B16
 	FMOVS F0, (R1)
 	ADD $4, R1, R1
 	ADD $16, R2, R2

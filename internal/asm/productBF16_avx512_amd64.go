@@ -15,45 +15,21 @@ package asm
 //go:noescape
 func FakeQuantizeProductBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, kind int32, least int32, most int32, n int, ahead int)
 
-// QuantizeWholeProductInt8BF16AVX512 sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
+// QuantizeProductBF16AVX512 sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeWholeProductInt8BF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
+func QuantizeProductBF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int)
 
-// QuantizeProductInt8BF16AVX512 sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
+// QuantizeWholeProductBF16AVX512 sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeProductInt8BF16AVX512(q *int8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-
-// QuantizeProductUint8BF16AVX512 sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeProductUint8BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-
-// QuantizeProductPacked4BF16AVX512 sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeProductPacked4BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-
-// QuantizeProductPacked2BF16AVX512 sets q = min(max(round(x*recip) + zeroPoint, least), most), or 0 for NaN.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeProductPacked2BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
+func QuantizeWholeProductBF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
 
 // FakeQuantizeFpProductBF16AVX512 sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),
 // and mask, of the kind that a word says, to whether c == v.

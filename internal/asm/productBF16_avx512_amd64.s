@@ -514,9 +514,547 @@ maskbytes13:
 maskdone14:
 	JMP laneback
 
-// func QuantizeWholeProductInt8BF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
+// func QuantizeProductBF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeProductInt8BF16AVX512(SB), NOSPLIT, $224-40
+TEXT ·QuantizeProductBF16AVX512(SB), NOSPLIT, $224-56
+	// pointers: SI q, DX x, DI elements left
+	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z8 most, Z13 Narrow16, Z11 0xff, Z0 And, Z0 Narrow16, Z9 NarrowU8, Z0 And, Z0 Narrow16, Z7 NarrowU8, Z6 table, Z5 table, K6 Uppers, Z4 0x80008000, Z10 table, Z3 0x10011001, Z2 0xf0f0f0f, Z16 0x4010401, Z17 0x3030303, Z18 0x100001
+	// vector registers in use at once: 24
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVL         layout+36(FP), BX
+	VBROADCASTSS recip+20(FP), Z15
+	VBROADCASTSS zeroPoint+24(FP), Z14
+	VPACKSSDW    Z14, Z14, Z13
+	VBROADCASTSS least+28(FP), Z12
+	VBROADCASTSS constantsAVX512<>+280(SB), Z11
+	VPANDD       Z11, Z12, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+284(SB), Z10
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z10, Z9
+	VBROADCASTSS most+32(FP), Z8
+	VPANDD       Z11, Z8, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z10, Z7
+	VMOVUPS      constantsAVX512<>+4(SB), Z6
+	VMOVUPS      constantsAVX512<>+68(SB), Z5
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+136(SB), Z4
+	VBROADCASTSS constantsAVX512<>+348(SB), Z3
+	VBROADCASTSS constantsAVX512<>+352(SB), Z2
+	VBROADCASTSS constantsAVX512<>+356(SB), Z16
+	VBROADCASTSS constantsAVX512<>+360(SB), Z17
+	VBROADCASTSS constantsAVX512<>+364(SB), Z18
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+	CMPQ         DI, $+256
+	JLT          laneloop
+	VPERMW.Z     (DX), Z6, K6, Z0
+	VMULPS       Z15, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPERMW.Z     (DX), Z5, K6, Z1
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z0, Z19
+	VPERMW.Z     64(DX), Z6, K6, Z0
+	VMULPS       Z15, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPERMW.Z     64(DX), Z5, K6, Z1
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z0, Z20
+
+laneahead:
+	VPERMW.Z  128(DX), Z6, K6, Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPERMW.Z  128(DX), Z5, K6, Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPERMW.Z  192(DX), Z6, K6, Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPERMW.Z  192(DX), Z5, K6, Z21
+	VMULPS    Z15, Z21, Z21
+	VCVTPS2DQ Z21, Z21
+	VPACKSSDW Z21, Z1, Z1
+	VPMINSW   Z20, Z19, Z21
+	VPCMPEQW  Z4, Z21, K1
+	KORTESTQ  K1, K1
+	JNE       laneloop
+	VPADDSW   Z13, Z19, Z21
+	VPADDSW   Z13, Z20, Z22
+	CMPL      BX, $+2
+	JNE       other1
+	VPACKSSWB Z22, Z21, Z23
+	VPMAXSB   Z9, Z23, Z23
+	VPMINSB   Z7, Z23, Z23
+	VPERMD    Z23, Z10, Z23
+	VMOVUPS   Z23, (SI)
+	ADDQ      $+64, SI
+
+stored4:
+	VMOVAPS Z0, Z19
+	VMOVAPS Z1, Z20
+	ADDQ    $+128, DX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     laneahead
+
+laneloop:
+	VPERMW.Z  (DX), Z6, K6, Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPERMW.Z  (DX), Z5, K6, Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VPERMW.Z  64(DX), Z6, K6, Z19
+	VMULPS    Z15, Z19, Z19
+	VCVTPS2DQ Z19, Z19
+	VPERMW.Z  64(DX), Z5, K6, Z20
+	VMULPS    Z15, Z20, Z20
+	VCVTPS2DQ Z20, Z20
+	VPACKSSDW Z20, Z19, Z19
+	VPADDSW   Z13, Z19, Z20
+	VPMINSW   Z19, Z0, Z0
+	VPCMPEQW  Z4, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	CMPL      BX, $+2
+	JNE       other5
+	VPACKSSWB Z20, Z1, Z0
+	VPMAXSB   Z9, Z0, Z0
+	VPMINSB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+
+stored8:
+laneback:
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z15, Z0, Z0
+	VCVTPS2DQ   Z0, Z0
+	CMPQ        DI, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z15, Z1, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        DI, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y19
+	VPMOVZXWD   Y19, Z19
+	VPSLLD      $0x10, Z19, Z19
+	VMULPS      Z15, Z19, Z19
+	VCVTPS2DQ   Z19, Z19
+	CMPQ        DI, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y20
+	VPMOVZXWD   Y20, Z20
+	VPSLLD      $0x10, Z20, Z20
+	VMULPS      Z15, Z20, Z20
+	VCVTPS2DQ   Z20, Z20
+
+lanetailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VPACKSSDW Z20, Z19, Z19
+	VPADDSW   Z13, Z19, Z20
+	VPMINSW   Z19, Z0, Z0
+	VPCMPEQW  Z4, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanestage
+	CMPL      BX, $+2
+	JNE       other9
+	VPACKSSWB Z20, Z1, Z0
+	VPMAXSB   Z9, Z0, Z0
+	VPMINSB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+
+stored12:
+laneend:
+	TESTQ $0x00000001, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
+	VPERMW.Z  (DX), Z6, K6, Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPERMW.Z  (DX), Z5, K6, Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VPERMW.Z  64(DX), Z6, K6, Z19
+	VMULPS    Z15, Z19, Z19
+	VCVTPS2DQ Z19, Z19
+	VPERMW.Z  64(DX), Z5, K6, Z20
+	VMULPS    Z15, Z20, Z20
+	VCVTPS2DQ Z20, Z20
+	VPACKSSDW Z20, Z19, Z19
+	VPADDSW   Z13, Z19, Z20
+	VPMINSW   Z19, Z0, Z0
+	VPCMPEQW  Z4, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	CMPL      BX, $+2
+	JNE       other13
+	VPACKSSWB Z20, Z1, Z0
+	VPMAXSB   Z9, Z0, Z0
+	VPMINSB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+
+stored16:
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  lanestream
+	JMP  lanetail
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Z22, Z21, Z23
+	VPMAXSB    Z9, Z23, Z23
+	VPMINSB    Z7, Z23, Z23
+	VPERMD     Z23, Z10, Z23
+	JPS        crumbs3
+	VPANDD     Z2, Z23, Z23
+	VPMADDUBSW Z3, Z23, Z23
+	VPMOVWB    Z23, Y23
+	VMOVUPS    Y23, (SI)
+	ADDQ       $+32, SI
+	JMP        stored4
+
+crumbs3:
+	VPANDD     Z17, Z23, Z23
+	VPMADDUBSW Z16, Z23, Z23
+	VPMADDWD   Z18, Z23, Z23
+	VPMOVDB    Z23, X23
+	VMOVUPS    X23, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Z22, Z21, Z23
+	VPMAXUB   Z9, Z23, Z23
+	VPMINUB   Z7, Z23, Z23
+	VPERMD    Z23, Z10, Z23
+	VMOVUPS   Z23, (SI)
+	ADDQ      $+64, SI
+	JMP       stored4
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Z20, Z1, Z0
+	VPMAXSB    Z9, Z0, Z0
+	VPMINSB    Z7, Z0, Z0
+	VPERMD     Z0, Z10, Z0
+	JPS        crumbs7
+	VPANDD     Z2, Z0, Z0
+	VPMADDUBSW Z3, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored8
+
+crumbs7:
+	VPANDD     Z17, Z0, Z0
+	VPMADDUBSW Z16, Z0, Z0
+	VPMADDWD   Z18, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Z20, Z1, Z0
+	VPMAXUB   Z9, Z0, Z0
+	VPMINUB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored8
+
+lanerare:
+	JMP rare
+
+other9:
+	JGT        unsigned10
+	VPACKSSWB  Z20, Z1, Z0
+	VPMAXSB    Z9, Z0, Z0
+	VPMINSB    Z7, Z0, Z0
+	VPERMD     Z0, Z10, Z0
+	JPS        crumbs11
+	VPANDD     Z2, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z3, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored12
+
+crumbs11:
+	VPANDD     Z17, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z16, Z0, Z0
+	VPMADDWD   Z18, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(DI), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (SI)
+	LEAQ       3(DI), AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	JMP        stored12
+
+unsigned10:
+	VPACKUSWB Z20, Z1, Z0
+	VPMAXUB   Z9, Z0, Z0
+	VPMINUB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+	JMP       stored12
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	CMPL layout+36(FP), $+1
+	JLT  nibbles17
+	JEQ  crumbs18
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored19
+
+nibbles17:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored19
+
+crumbs18:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored19:
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+other13:
+	JGT        unsigned14
+	VPACKSSWB  Z20, Z1, Z0
+	VPMAXSB    Z9, Z0, Z0
+	VPMINSB    Z7, Z0, Z0
+	VPERMD     Z0, Z10, Z0
+	JPS        crumbs15
+	VPANDD     Z2, Z0, Z0
+	VPMADDUBSW Z3, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored16
+
+crumbs15:
+	VPANDD     Z17, Z0, Z0
+	VPMADDUBSW Z16, Z0, Z0
+	VPMADDWD   Z18, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored16
+
+unsigned14:
+	VPACKUSWB Z20, Z1, Z0
+	VPMAXUB   Z9, Z0, Z0
+	VPMINUB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored16
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z6, K6, Z0
+	VBROADCASTSS scale+16(FP), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z19
+	VCVTDQ2PS    Z12, Z20
+	VCVTDQ2PS    Z14, Z21
+	VSUBPS       Z21, Z20, Z20
+	VMAXPS       Z19, Z20, Z19
+	VCVTDQ2PS    Z8, Z22
+	VSUBPS       Z21, Z22, Z22
+	VMINPS       Z19, Z22, Z19
+	VADDPS       Z21, Z19, Z19
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z19, Z19
+	VMOVAPS.Z    Z19, K1, Z19
+	VPERMW.Z     (DX), Z5, K6, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z23
+	VMAXPS       Z23, Z20, Z23
+	VMINPS       Z23, Z22, Z23
+	VADDPS       Z21, Z23, Z23
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z23, Z23
+	VMOVAPS.Z    Z23, K1, Z23
+	VPACKSSDW    Z23, Z19, Z19
+	VPERMW.Z     64(DX), Z6, K6, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z23
+	VMAXPS       Z23, Z20, Z23
+	VMINPS       Z23, Z22, Z23
+	VADDPS       Z21, Z23, Z23
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z23, Z23
+	VMOVAPS.Z    Z23, K1, Z23
+	VPERMW.Z     64(DX), Z5, K6, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z22, Z1
+	VADDPS       Z21, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPACKSSDW    Z1, Z23, Z23
+	VPXORD       Z0, Z0, Z0
+	VPSUBD       Z12, Z0, Z1
+	VPMAXSD      Z0, Z1, Z1
+	VPSUBD       Z1, Z0, Z1
+	VPANDD       Z11, Z1, Z1
+	VPACKSSDW    Z1, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z1
+	VPERMD       Z1, Z10, Z1
+	VPMAXSD      Z0, Z8, Z0
+	VPANDD       Z11, Z0, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z10, Z0
+	CMPL         BX, $+2
+	JNE          other20
+	VPACKSSWB    Z23, Z19, Z20
+	VPMAXSB      Z1, Z20, Z20
+	VPMINSB      Z0, Z20, Z20
+	VPERMD       Z20, Z10, Z20
+	VMOVUPS      Z20, (SI)
+	ADDQ         $+64, SI
+
+stored23:
+	JMP laneback
+
+other20:
+	JGT        unsigned21
+	VPACKSSWB  Z23, Z19, Z20
+	VPMAXSB    Z1, Z20, Z20
+	VPMINSB    Z0, Z20, Z20
+	VPERMD     Z20, Z10, Z20
+	JPS        crumbs22
+	VPANDD     Z2, Z20, Z20
+	VPMADDUBSW Z3, Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (SI)
+	ADDQ       $+32, SI
+	JMP        stored23
+
+crumbs22:
+	VPANDD     Z17, Z20, Z20
+	VPMADDUBSW Z16, Z20, Z20
+	VPMADDWD   Z18, Z20, Z20
+	VPMOVDB    Z20, X20
+	VMOVUPS    X20, (SI)
+	ADDQ       $+16, SI
+	JMP        stored23
+
+unsigned21:
+	VPACKUSWB Z23, Z19, Z20
+	VPMAXUB   Z1, Z20, Z20
+	VPMINUB   Z0, Z20, Z20
+	VPERMD    Z20, Z10, Z20
+	VMOVUPS   Z20, (SI)
+	ADDQ      $+64, SI
+	JMP       stored23
+
+// func QuantizeWholeProductBF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeWholeProductBF16AVX512(SB), NOSPLIT, $224-40
 	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 table, Z13 table, K6 Uppers, Z12 0x80008000, Z11 table
 	// vector registers in use at once: 12
@@ -528,7 +1066,7 @@ TEXT ·QuantizeWholeProductInt8BF16AVX512(SB), NOSPLIT, $224-40
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+136(SB), Z12
-	VMOVUPS      constantsAVX512<>+280(SB), Z11
+	VMOVUPS      constantsAVX512<>+284(SB), Z11
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -734,13 +1272,13 @@ rare:
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
-	VBROADCASTSS constantsAVX512<>+344(SB), Z3
+	VBROADCASTSS constantsAVX512<>+368(SB), Z3
 	VCVTDQ2PS    Z3, Z3
 	VPXORD       Z4, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z4, Z3, Z3
 	VMAXPS       Z2, Z3, Z2
-	VBROADCASTSS constantsAVX512<>+348(SB), Z5
+	VBROADCASTSS constantsAVX512<>+372(SB), Z5
 	VCVTDQ2PS    Z5, Z5
 	VSUBPS       Z4, Z5, Z5
 	VMINPS       Z2, Z5, Z2
@@ -782,1222 +1320,6 @@ rare:
 	VMOVUPS      Z2, (SI)
 	JMP          laneback
 
-// func QuantizeProductInt8BF16AVX512(q *int8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductInt8BF16AVX512(SB), NOSPLIT, $224-56
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 table, Z6 table, K6 Uppers, Z5 0x80008000, Z11 table
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS zeroPoint+24(FP), Z14
-	VPACKSSDW    Z14, Z14, Z13
-	VBROADCASTSS least+28(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+280(SB), Z11
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z10
-	VBROADCASTSS most+32(FP), Z9
-	VPACKSSDW    Z9, Z9, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z8
-	VMOVUPS      constantsAVX512<>+4(SB), Z7
-	VMOVUPS      constantsAVX512<>+68(SB), Z6
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z5
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     (DX), Z6, K6, Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z4
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     64(DX), Z6, K6, Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z3
-
-laneahead:
-	VPERMW.Z  128(DX), Z7, K6, Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  128(DX), Z6, K6, Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPERMW.Z  192(DX), Z7, K6, Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPERMW.Z  192(DX), Z6, K6, Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPACKSSDW Z2, Z1, Z1
-	VPMINSW   Z3, Z4, Z2
-	VPCMPEQW  Z5, Z2, K1
-	KORTESTQ  K1, K1
-	JNE       laneloop
-	VPADDSW   Z13, Z4, Z2
-	VPADDSW   Z13, Z3, Z16
-	VPACKSSWB Z16, Z2, Z2
-	VPERMD    Z2, Z11, Z2
-	VPMAXSB   Z10, Z2, Z2
-	VPMINSB   Z8, Z2, Z2
-	VMOVUPS   Z2, (SI)
-	VMOVAPS   Z0, Z4
-	VMOVAPS   Z1, Z3
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+128
-	JGE       laneahead
-
-laneloop:
-	VPERMW.Z  (DX), Z7, K6, Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  (DX), Z6, K6, Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VPERMW.Z  64(DX), Z7, K6, Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPERMW.Z  64(DX), Z6, K6, Z3
-	VMULPS    Z15, Z3, Z3
-	VCVTPS2DQ Z3, Z3
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z5, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanerare
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXSB   Z10, Z1, Z1
-	VPMINSB   Z8, Z1, Z1
-	VMOVUPS   Z1, (SI)
-
-laneback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-
-lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z5, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanestage
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXSB   Z10, Z1, Z1
-	VPMINSB   Z8, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
-	VPERMW.Z  (DX), Z7, K6, Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  (DX), Z6, K6, Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VPERMW.Z  64(DX), Z7, K6, Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPERMW.Z  64(DX), Z6, K6, Z3
-	VMULPS    Z15, Z3, Z3
-	VCVTPS2DQ Z3, Z3
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z5, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanerare
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXSB   Z10, Z1, Z1
-	VPMINSB   Z8, Z1, Z1
-	VMOVNTPS  Z1, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       lanestream
-	JMP       lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 192(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	MOVQ 200(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     (DX), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPERMW.Z     64(DX), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z17, Z17
-	VPACKSSWB    Z17, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (SI)
-	JMP          laneback
-
-// func QuantizeProductUint8BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductUint8BF16AVX512(SB), NOSPLIT, $224-56
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowU8, Z0 Narrow16, Z8 NarrowU8, Z7 table, Z6 table, K6 Uppers, Z5 0x80008000, Z11 table
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS zeroPoint+24(FP), Z14
-	VPACKSSDW    Z14, Z14, Z13
-	VBROADCASTSS least+28(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+280(SB), Z11
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z10
-	VBROADCASTSS most+32(FP), Z9
-	VPACKSSDW    Z9, Z9, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z8
-	VMOVUPS      constantsAVX512<>+4(SB), Z7
-	VMOVUPS      constantsAVX512<>+68(SB), Z6
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z5
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     (DX), Z6, K6, Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z4
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     64(DX), Z6, K6, Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z3
-
-laneahead:
-	VPERMW.Z  128(DX), Z7, K6, Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  128(DX), Z6, K6, Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPERMW.Z  192(DX), Z7, K6, Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPERMW.Z  192(DX), Z6, K6, Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPACKSSDW Z2, Z1, Z1
-	VPMINSW   Z3, Z4, Z2
-	VPCMPEQW  Z5, Z2, K1
-	KORTESTQ  K1, K1
-	JNE       laneloop
-	VPADDSW   Z13, Z4, Z2
-	VPADDSW   Z13, Z3, Z16
-	VPACKUSWB Z16, Z2, Z2
-	VPERMD    Z2, Z11, Z2
-	VPMAXUB   Z10, Z2, Z2
-	VPMINUB   Z8, Z2, Z2
-	VMOVUPS   Z2, (SI)
-	VMOVAPS   Z0, Z4
-	VMOVAPS   Z1, Z3
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+128
-	JGE       laneahead
-
-laneloop:
-	VPERMW.Z  (DX), Z7, K6, Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  (DX), Z6, K6, Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VPERMW.Z  64(DX), Z7, K6, Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPERMW.Z  64(DX), Z6, K6, Z3
-	VMULPS    Z15, Z3, Z3
-	VCVTPS2DQ Z3, Z3
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z5, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanerare
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXUB   Z10, Z1, Z1
-	VPMINUB   Z8, Z1, Z1
-	VMOVUPS   Z1, (SI)
-
-laneback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-
-lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z5, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanestage
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXUB   Z10, Z1, Z1
-	VPMINUB   Z8, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
-	VPERMW.Z  (DX), Z7, K6, Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPERMW.Z  (DX), Z6, K6, Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VPERMW.Z  64(DX), Z7, K6, Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPERMW.Z  64(DX), Z6, K6, Z3
-	VMULPS    Z15, Z3, Z3
-	VCVTPS2DQ Z3, Z3
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z5, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanerare
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXUB   Z10, Z1, Z1
-	VPMINUB   Z8, Z1, Z1
-	VMOVNTPS  Z1, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       lanestream
-	JMP       lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 192(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	MOVQ 200(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     (DX), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPERMW.Z     64(DX), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z17, Z17
-	VPACKUSWB    Z17, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (SI)
-	JMP          laneback
-
-// func QuantizeProductPacked4BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductPacked4BF16AVX512(SB), NOSPLIT, $192-56
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 table, Z6 table, K6 Uppers, Z5 0x80008000, Z11 table, Z4 0x10011001, Z3 0xf0f0f0f
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS zeroPoint+24(FP), Z14
-	VPACKSSDW    Z14, Z14, Z13
-	VBROADCASTSS least+28(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+280(SB), Z11
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z10
-	VBROADCASTSS most+32(FP), Z9
-	VPACKSSDW    Z9, Z9, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z8
-	VMOVUPS      constantsAVX512<>+4(SB), Z7
-	VMOVUPS      constantsAVX512<>+68(SB), Z6
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z5
-	VBROADCASTSS constantsAVX512<>+352(SB), Z4
-	VBROADCASTSS constantsAVX512<>+356(SB), Z3
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     (DX), Z6, K6, Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z2
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     64(DX), Z6, K6, Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z16
-
-laneahead:
-	VPERMW.Z   128(DX), Z7, K6, Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VPERMW.Z   128(DX), Z6, K6, Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPERMW.Z   192(DX), Z7, K6, Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPERMW.Z   192(DX), Z6, K6, Z17
-	VMULPS     Z15, Z17, Z17
-	VCVTPS2DQ  Z17, Z17
-	VPACKSSDW  Z17, Z1, Z1
-	VPMINSW    Z16, Z2, Z17
-	VPCMPEQW   Z5, Z17, K1
-	KORTESTQ   K1, K1
-	JNE        laneloop
-	VPADDSW    Z13, Z2, Z17
-	VPADDSW    Z13, Z16, Z18
-	VPACKSSWB  Z18, Z17, Z17
-	VPERMD     Z17, Z11, Z17
-	VPMAXSB    Z10, Z17, Z17
-	VPMINSB    Z8, Z17, Z17
-	VPANDD     Z3, Z17, Z18
-	VPMADDUBSW Z4, Z18, Z18
-	VPMOVWB    Z18, Y18
-	VMOVUPS    Y18, (SI)
-	VMOVAPS    Z0, Z2
-	VMOVAPS    Z1, Z16
-	ADDQ       $+32, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+128
-	JGE        laneahead
-
-laneloop:
-	VPERMW.Z   (DX), Z7, K6, Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VPERMW.Z   (DX), Z6, K6, Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VPERMW.Z   64(DX), Z7, K6, Z2
-	VMULPS     Z15, Z2, Z2
-	VCVTPS2DQ  Z2, Z2
-	VPERMW.Z   64(DX), Z6, K6, Z16
-	VMULPS     Z15, Z16, Z16
-	VCVTPS2DQ  Z16, Z16
-	VPACKSSDW  Z16, Z2, Z2
-	VPADDSW    Z13, Z2, Z16
-	VPMINSW    Z2, Z0, Z0
-	VPCMPEQW   Z5, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z3, Z1, Z0
-	VPMADDUBSW Z4, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (SI)
-
-laneback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS      Z15, Z16, Z16
-	VCVTPS2DQ   Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VPACKSSDW  Z16, Z2, Z2
-	VPADDSW    Z13, Z2, Z16
-	VPMINSW    Z2, Z0, Z0
-	VPCMPEQW   Z5, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanestage
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z3, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z4, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch128AVX512(SB)
-	VPERMW.Z   (DX), Z7, K6, Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VPERMW.Z   (DX), Z6, K6, Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VPERMW.Z   64(DX), Z7, K6, Z2
-	VMULPS     Z15, Z2, Z2
-	VCVTPS2DQ  Z2, Z2
-	VPERMW.Z   64(DX), Z6, K6, Z16
-	VMULPS     Z15, Z16, Z16
-	VCVTPS2DQ  Z16, Z16
-	VPACKSSDW  Z16, Z2, Z2
-	VPADDSW    Z13, Z2, Z16
-	VPMINSW    Z2, Z0, Z0
-	VPCMPEQW   Z5, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z3, Z1, Z0
-	VPMADDUBSW Z4, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVNTPS   Y0, (SI)
-	ADDQ       $+32, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
-	JGE        lanestream
-	JMP        lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 160(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ 168(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 32(SP), DX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z16
-	VCVTDQ2PS    Z14, Z17
-	VSUBPS       Z17, Z16, Z16
-	VMAXPS       Z2, Z16, Z2
-	VCVTDQ2PS    Z9, Z18
-	VSUBPS       Z17, Z18, Z18
-	VMINPS       Z2, Z18, Z2
-	VADDPS       Z17, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     (DX), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z16, Z19
-	VMINPS       Z19, Z18, Z19
-	VADDPS       Z17, Z19, Z19
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z19, Z19
-	VMOVAPS.Z    Z19, K1, Z19
-	VPACKSSDW    Z19, Z2, Z2
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z19
-	VMAXPS       Z19, Z16, Z19
-	VMINPS       Z19, Z18, Z19
-	VADDPS       Z17, Z19, Z19
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z19, Z19
-	VMOVAPS.Z    Z19, K1, Z19
-	VPERMW.Z     64(DX), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z16, Z1
-	VMINPS       Z1, Z18, Z1
-	VADDPS       Z17, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z19, Z19
-	VPACKSSWB    Z19, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VPANDD       Z3, Z2, Z0
-	VPMADDUBSW   Z4, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	JMP          laneback
-
-// func QuantizeProductPacked2BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductPacked2BF16AVX512(SB), NOSPLIT, $176-56
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 table, Z6 table, K6 Uppers, Z5 0x80008000, Z11 table, Z4 0x4010401, Z3 0x3030303, Z2 0x100001
-	// vector registers in use at once: 21
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS zeroPoint+24(FP), Z14
-	VPACKSSDW    Z14, Z14, Z13
-	VBROADCASTSS least+28(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+280(SB), Z11
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z10
-	VBROADCASTSS most+32(FP), Z9
-	VPACKSSDW    Z9, Z9, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z8
-	VMOVUPS      constantsAVX512<>+4(SB), Z7
-	VMOVUPS      constantsAVX512<>+68(SB), Z6
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z5
-	VBROADCASTSS constantsAVX512<>+360(SB), Z4
-	VBROADCASTSS constantsAVX512<>+364(SB), Z3
-	VBROADCASTSS constantsAVX512<>+368(SB), Z2
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     (DX), Z6, K6, Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z16
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VPERMW.Z     64(DX), Z6, K6, Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z17
-
-laneahead:
-	VPERMW.Z   128(DX), Z7, K6, Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VPERMW.Z   128(DX), Z6, K6, Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPERMW.Z   192(DX), Z7, K6, Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPERMW.Z   192(DX), Z6, K6, Z18
-	VMULPS     Z15, Z18, Z18
-	VCVTPS2DQ  Z18, Z18
-	VPACKSSDW  Z18, Z1, Z1
-	VPMINSW    Z17, Z16, Z18
-	VPCMPEQW   Z5, Z18, K1
-	KORTESTQ   K1, K1
-	JNE        laneloop
-	VPADDSW    Z13, Z16, Z18
-	VPADDSW    Z13, Z17, Z19
-	VPACKSSWB  Z19, Z18, Z18
-	VPERMD     Z18, Z11, Z18
-	VPMAXSB    Z10, Z18, Z18
-	VPMINSB    Z8, Z18, Z18
-	VPANDD     Z3, Z18, Z19
-	VPMADDUBSW Z4, Z19, Z19
-	VPMADDWD   Z2, Z19, Z19
-	VPMOVDB    Z19, X19
-	VMOVUPS    X19, (SI)
-	VMOVAPS    Z0, Z16
-	VMOVAPS    Z1, Z17
-	ADDQ       $+16, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+128
-	JGE        laneahead
-
-laneloop:
-	VPERMW.Z   (DX), Z7, K6, Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VPERMW.Z   (DX), Z6, K6, Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VPERMW.Z   64(DX), Z7, K6, Z16
-	VMULPS     Z15, Z16, Z16
-	VCVTPS2DQ  Z16, Z16
-	VPERMW.Z   64(DX), Z6, K6, Z17
-	VMULPS     Z15, Z17, Z17
-	VCVTPS2DQ  Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z13, Z16, Z17
-	VPMINSW    Z16, Z0, Z0
-	VPCMPEQW   Z5, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPACKSSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z3, Z1, Z0
-	VPMADDUBSW Z4, Z0, Z0
-	VPMADDWD   Z2, Z0, Z0
-	VPMOVDB    Z0, X0
-	VMOVUPS    X0, (SI)
-
-laneback:
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y16
-	VPMOVZXWD   Y16, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS      Z15, Z16, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y17
-	VPMOVZXWD   Y17, Z17
-	VPSLLD      $0x10, Z17, Z17
-	VMULPS      Z15, Z17, Z17
-	VCVTPS2DQ   Z17, Z17
-
-lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z13, Z16, Z17
-	VPMINSW    Z16, Z0, Z0
-	VPCMPEQW   Z5, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanestage
-	VPACKSSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z3, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z4, Z0, Z0
-	VPMADDWD   Z2, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(DI), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch128AVX512(SB)
-	VPERMW.Z   (DX), Z7, K6, Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VPERMW.Z   (DX), Z6, K6, Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VPERMW.Z   64(DX), Z7, K6, Z16
-	VMULPS     Z15, Z16, Z16
-	VCVTPS2DQ  Z16, Z16
-	VPERMW.Z   64(DX), Z6, K6, Z17
-	VMULPS     Z15, Z17, Z17
-	VCVTPS2DQ  Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z13, Z16, Z17
-	VPMINSW    Z16, Z0, Z0
-	VPCMPEQW   Z5, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPACKSSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z3, Z1, Z0
-	VPMADDUBSW Z4, Z0, Z0
-	VPMADDWD   Z2, Z0, Z0
-	VPMOVDB    Z0, X0
-	VMOVNTPS   X0, (SI)
-	ADDQ       $+16, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
-	JGE        lanestream
-	JMP        lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 144(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-	MOVQ 152(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 144(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 152(SP)
-	LEAQ 16(SP), DX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VCVTDQ2PS    Z12, Z17
-	VCVTDQ2PS    Z14, Z18
-	VSUBPS       Z18, Z17, Z17
-	VMAXPS       Z16, Z17, Z16
-	VCVTDQ2PS    Z9, Z19
-	VSUBPS       Z18, Z19, Z19
-	VMINPS       Z16, Z19, Z16
-	VADDPS       Z18, Z16, Z16
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z16, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VPERMW.Z     (DX), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z20
-	VMAXPS       Z20, Z17, Z20
-	VMINPS       Z20, Z19, Z20
-	VADDPS       Z18, Z20, Z20
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z20, Z20
-	VMOVAPS.Z    Z20, K1, Z20
-	VPACKSSDW    Z20, Z16, Z16
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z20
-	VMAXPS       Z20, Z17, Z20
-	VMINPS       Z20, Z19, Z20
-	VADDPS       Z18, Z20, Z20
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z20, Z20
-	VMOVAPS.Z    Z20, K1, Z20
-	VPERMW.Z     64(DX), Z6, K6, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z17, Z1
-	VMINPS       Z1, Z19, Z1
-	VADDPS       Z18, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z20, Z20
-	VPACKSSWB    Z20, Z16, Z16
-	VPERMD       Z16, Z11, Z16
-	VPANDD       Z3, Z16, Z0
-	VPMADDUBSW   Z4, Z0, Z0
-	VPMADDWD     Z2, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	JMP          laneback
-
 // func FakeQuantizeFpProductBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·FakeQuantizeFpProductBF16AVX512(SB), $368-72
@@ -2012,8 +1334,8 @@ TEXT ·FakeQuantizeFpProductBF16AVX512(SB), $368-72
 	VBROADCASTSS scale+36(FP), Z13
 	VBROADCASTSS recip+40(FP), Z12
 	VBROADCASTSS unit+44(FP), Z11
-	VBROADCASTSS constantsAVX512<>+372(SB), Z10
-	VBROADCASTSS constantsAVX512<>+376(SB), Z9
+	VBROADCASTSS constantsAVX512<>+376(SB), Z10
+	VBROADCASTSS constantsAVX512<>+380(SB), Z9
 	VMOVUPS      constantsAVX512<>+4(SB), Z8
 	VMOVUPS      constantsAVX512<>+68(SB), Z7
 	MOVL         $0xaaaaaaaa, AX
@@ -2514,13 +1836,13 @@ lanestage:
 rare:
 	VPERMW.Z     (BX), Z8, K6, Z0
 	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+380(SB), Z1
+	VBROADCASTSS constantsAVX512<>+384(SB), Z1
 	VPANDD       Z1, Z0, Z16
 	VMINPS       Z16, Z14, Z17
 	VPANDD       Z10, Z17, Z18
 	VPMAXUD      Z15, Z18, Z18
 	VBROADCASTSS step+28(FP), Z19
-	VBROADCASTSS constantsAVX512<>+384(SB), Z20
+	VBROADCASTSS constantsAVX512<>+388(SB), Z20
 	VPADDD       Z20, Z19, Z19
 	VPADDD       Z19, Z18, Z18
 	VADDPS       Z18, Z17, Z20
@@ -2625,14 +1947,14 @@ TEXT ·QuantizeFpProductFloat8BF16AVX512(SB), NOSPLIT, $224-64
 	VBROADCASTSS ruler+28(FP), Z13
 	VBROADCASTSS weights+32(FP), Z12
 	VBROADCASTSS top+36(FP), Z11
-	VBROADCASTSS constantsAVX512<>+372(SB), Z10
-	VBROADCASTSS constantsAVX512<>+380(SB), Z9
-	VBROADCASTSS constantsAVX512<>+388(SB), Z8
+	VBROADCASTSS constantsAVX512<>+376(SB), Z10
+	VBROADCASTSS constantsAVX512<>+384(SB), Z9
+	VBROADCASTSS constantsAVX512<>+392(SB), Z8
 	VMOVUPS      constantsAVX512<>+4(SB), Z7
 	VMOVUPS      constantsAVX512<>+68(SB), Z6
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+280(SB), Z5
+	VMOVUPS      constantsAVX512<>+284(SB), Z5
 	MOVQ         n+48(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -2995,18 +2317,18 @@ TEXT ·QuantizeFpProductE2M1BF16AVX512(SB), NOSPLIT, $224-40
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+392(SB), Z14
-	VBROADCASTSS constantsAVX512<>+396(SB), Z13
-	VBROADCASTSS constantsAVX512<>+372(SB), Z12
-	VBROADCASTSS constantsAVX512<>+380(SB), Z11
-	VBROADCASTSS constantsAVX512<>+400(SB), Z10
+	VBROADCASTSS constantsAVX512<>+396(SB), Z14
+	VBROADCASTSS constantsAVX512<>+400(SB), Z13
+	VBROADCASTSS constantsAVX512<>+376(SB), Z12
+	VBROADCASTSS constantsAVX512<>+384(SB), Z11
+	VBROADCASTSS constantsAVX512<>+404(SB), Z10
 	VMOVUPS      constantsAVX512<>+4(SB), Z9
 	VMOVUPS      constantsAVX512<>+68(SB), Z8
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+404(SB), Z7
-	VMOVUPS      constantsAVX512<>+408(SB), Z6
-	VMOVUPS      constantsAVX512<>+280(SB), Z5
+	VBROADCASTSS constantsAVX512<>+408(SB), Z7
+	VMOVUPS      constantsAVX512<>+412(SB), Z6
+	VMOVUPS      constantsAVX512<>+284(SB), Z5
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -3374,18 +2696,18 @@ TEXT ·QuantizeFpProductE2M1PackedBF16AVX512(SB), NOSPLIT, $192-40
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+392(SB), Z14
-	VBROADCASTSS constantsAVX512<>+396(SB), Z13
-	VBROADCASTSS constantsAVX512<>+372(SB), Z12
-	VBROADCASTSS constantsAVX512<>+380(SB), Z11
-	VBROADCASTSS constantsAVX512<>+400(SB), Z10
+	VBROADCASTSS constantsAVX512<>+396(SB), Z14
+	VBROADCASTSS constantsAVX512<>+400(SB), Z13
+	VBROADCASTSS constantsAVX512<>+376(SB), Z12
+	VBROADCASTSS constantsAVX512<>+384(SB), Z11
+	VBROADCASTSS constantsAVX512<>+404(SB), Z10
 	VMOVUPS      constantsAVX512<>+4(SB), Z9
 	VMOVUPS      constantsAVX512<>+68(SB), Z8
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+404(SB), Z7
-	VMOVUPS      constantsAVX512<>+280(SB), Z6
-	VBROADCASTSS constantsAVX512<>+352(SB), Z5
+	VBROADCASTSS constantsAVX512<>+408(SB), Z7
+	VMOVUPS      constantsAVX512<>+284(SB), Z6
+	VBROADCASTSS constantsAVX512<>+348(SB), Z5
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -3756,9 +3078,9 @@ TEXT ·ProductTiesBF16AVX512(SB), NOSPLIT, $0-32
 	MOVQ         tie+8(FP), DX
 	VBROADCASTSS scale+16(FP), Z15
 	VBROADCASTSS recip+20(FP), Z14
-	VBROADCASTSS constantsAVX512<>+472(SB), Z13
-	VBROADCASTSS constantsAVX512<>+476(SB), Z12
-	VBROADCASTSS constantsAVX512<>+480(SB), Z11
+	VBROADCASTSS constantsAVX512<>+476(SB), Z13
+	VBROADCASTSS constantsAVX512<>+480(SB), Z12
+	VBROADCASTSS constantsAVX512<>+484(SB), Z11
 	VBROADCASTSS constantsAVX512<>+276(SB), Z10
 	VBROADCASTSS constantsAVX512<>+268(SB), Z9
 	MOVQ         n+24(FP), DI
@@ -3988,55 +3310,56 @@ DATA constantsAVX512<>+264(SB)/4, $0x003f003d
 DATA constantsAVX512<>+268(SB)/4, $0x01010101
 DATA constantsAVX512<>+272(SB)/4, $0x7f7f7f7f
 DATA constantsAVX512<>+276(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+280(SB)/4, $0x00000000
-DATA constantsAVX512<>+284(SB)/4, $0x00000004
-DATA constantsAVX512<>+288(SB)/4, $0x00000008
-DATA constantsAVX512<>+292(SB)/4, $0x0000000c
-DATA constantsAVX512<>+296(SB)/4, $0x00000001
-DATA constantsAVX512<>+300(SB)/4, $0x00000005
-DATA constantsAVX512<>+304(SB)/4, $0x00000009
-DATA constantsAVX512<>+308(SB)/4, $0x0000000d
-DATA constantsAVX512<>+312(SB)/4, $0x00000002
-DATA constantsAVX512<>+316(SB)/4, $0x00000006
-DATA constantsAVX512<>+320(SB)/4, $0x0000000a
-DATA constantsAVX512<>+324(SB)/4, $0x0000000e
-DATA constantsAVX512<>+328(SB)/4, $0x00000003
-DATA constantsAVX512<>+332(SB)/4, $0x00000007
-DATA constantsAVX512<>+336(SB)/4, $0x0000000b
-DATA constantsAVX512<>+340(SB)/4, $0x0000000f
-DATA constantsAVX512<>+344(SB)/4, $0xffffff80
-DATA constantsAVX512<>+348(SB)/4, $0x0000007f
-DATA constantsAVX512<>+352(SB)/4, $0x10011001
-DATA constantsAVX512<>+356(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+360(SB)/4, $0x04010401
-DATA constantsAVX512<>+364(SB)/4, $0x03030303
-DATA constantsAVX512<>+368(SB)/4, $0x00100001
-DATA constantsAVX512<>+372(SB)/4, $0x7f800000
-DATA constantsAVX512<>+376(SB)/4, $0x80000000
-DATA constantsAVX512<>+380(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+384(SB)/4, $0x00400000
-DATA constantsAVX512<>+388(SB)/4, $0x80808080
-DATA constantsAVX512<>+392(SB)/4, $0x3f800000
-DATA constantsAVX512<>+396(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+400(SB)/4, $0x08080808
-DATA constantsAVX512<>+404(SB)/4, $0x00401000
-DATA constantsAVX512<>+408(SB)/4, $0x3c383000
-DATA constantsAVX512<>+412(SB)/4, $0x4c484440
-DATA constantsAVX512<>+416(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+420(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+424(SB)/4, $0x3c383000
-DATA constantsAVX512<>+428(SB)/4, $0x4c484440
-DATA constantsAVX512<>+432(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+436(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+440(SB)/4, $0x3c383000
-DATA constantsAVX512<>+444(SB)/4, $0x4c484440
-DATA constantsAVX512<>+448(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+452(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+456(SB)/4, $0x3c383000
-DATA constantsAVX512<>+460(SB)/4, $0x4c484440
-DATA constantsAVX512<>+464(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+468(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+472(SB)/4, $0x00000001
-DATA constantsAVX512<>+476(SB)/4, $0x00007fff
-DATA constantsAVX512<>+480(SB)/4, $0xffff0000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $484
+DATA constantsAVX512<>+280(SB)/4, $0x000000ff
+DATA constantsAVX512<>+284(SB)/4, $0x00000000
+DATA constantsAVX512<>+288(SB)/4, $0x00000004
+DATA constantsAVX512<>+292(SB)/4, $0x00000008
+DATA constantsAVX512<>+296(SB)/4, $0x0000000c
+DATA constantsAVX512<>+300(SB)/4, $0x00000001
+DATA constantsAVX512<>+304(SB)/4, $0x00000005
+DATA constantsAVX512<>+308(SB)/4, $0x00000009
+DATA constantsAVX512<>+312(SB)/4, $0x0000000d
+DATA constantsAVX512<>+316(SB)/4, $0x00000002
+DATA constantsAVX512<>+320(SB)/4, $0x00000006
+DATA constantsAVX512<>+324(SB)/4, $0x0000000a
+DATA constantsAVX512<>+328(SB)/4, $0x0000000e
+DATA constantsAVX512<>+332(SB)/4, $0x00000003
+DATA constantsAVX512<>+336(SB)/4, $0x00000007
+DATA constantsAVX512<>+340(SB)/4, $0x0000000b
+DATA constantsAVX512<>+344(SB)/4, $0x0000000f
+DATA constantsAVX512<>+348(SB)/4, $0x10011001
+DATA constantsAVX512<>+352(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+356(SB)/4, $0x04010401
+DATA constantsAVX512<>+360(SB)/4, $0x03030303
+DATA constantsAVX512<>+364(SB)/4, $0x00100001
+DATA constantsAVX512<>+368(SB)/4, $0xffffff80
+DATA constantsAVX512<>+372(SB)/4, $0x0000007f
+DATA constantsAVX512<>+376(SB)/4, $0x7f800000
+DATA constantsAVX512<>+380(SB)/4, $0x80000000
+DATA constantsAVX512<>+384(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+388(SB)/4, $0x00400000
+DATA constantsAVX512<>+392(SB)/4, $0x80808080
+DATA constantsAVX512<>+396(SB)/4, $0x3f800000
+DATA constantsAVX512<>+400(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+404(SB)/4, $0x08080808
+DATA constantsAVX512<>+408(SB)/4, $0x00401000
+DATA constantsAVX512<>+412(SB)/4, $0x3c383000
+DATA constantsAVX512<>+416(SB)/4, $0x4c484440
+DATA constantsAVX512<>+420(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+424(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+428(SB)/4, $0x3c383000
+DATA constantsAVX512<>+432(SB)/4, $0x4c484440
+DATA constantsAVX512<>+436(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+440(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+444(SB)/4, $0x3c383000
+DATA constantsAVX512<>+448(SB)/4, $0x4c484440
+DATA constantsAVX512<>+452(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+456(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+460(SB)/4, $0x3c383000
+DATA constantsAVX512<>+464(SB)/4, $0x4c484440
+DATA constantsAVX512<>+468(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+472(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+476(SB)/4, $0x00000001
+DATA constantsAVX512<>+480(SB)/4, $0x00007fff
+DATA constantsAVX512<>+484(SB)/4, $0xffff0000
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $488

@@ -484,16 +484,546 @@ maskbytes13:
 maskdone14:
 	JMP laneback
 
-// func QuantizeWholeProductInt8F16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
+// func QuantizeProductF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, layout int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeWholeProductInt8F16AVX512(SB), NOSPLIT, $224-40
+TEXT ·QuantizeProductF16AVX512(SB), NOSPLIT, $224-56
+	// pointers: SI q, DX x, DI elements left
+	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z8 most, Z13 Narrow16, Z11 0xff, Z0 And, Z0 Narrow16, Z9 NarrowU8, Z0 And, Z0 Narrow16, Z7 NarrowU8, Z6 0x80008000, Z10 table, Z5 0x10011001, Z4 0xf0f0f0f, Z3 0x4010401, Z2 0x3030303, Z16 0x100001
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVL         layout+36(FP), BX
+	VBROADCASTSS recip+20(FP), Z15
+	VBROADCASTSS zeroPoint+24(FP), Z14
+	VPACKSSDW    Z14, Z14, Z13
+	VBROADCASTSS least+28(FP), Z12
+	VBROADCASTSS constantsAVX512<>+16(SB), Z11
+	VPANDD       Z11, Z12, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+20(SB), Z10
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z10, Z9
+	VBROADCASTSS most+32(FP), Z8
+	VPANDD       Z11, Z8, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z10, Z7
+	VBROADCASTSS constantsAVX512<>+84(SB), Z6
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBROADCASTSS constantsAVX512<>+92(SB), Z4
+	VBROADCASTSS constantsAVX512<>+96(SB), Z3
+	VBROADCASTSS constantsAVX512<>+100(SB), Z2
+	VBROADCASTSS constantsAVX512<>+104(SB), Z16
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+	CMPQ         DI, $+256
+	JLT          laneloop
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z15, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VCVTPH2PS    32(DX), Z1
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z0, Z17
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z15, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VCVTPH2PS    96(DX), Z1
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z0, Z18
+
+laneahead:
+	VCVTPH2PS 128(DX), Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VCVTPH2PS 160(DX), Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VCVTPH2PS 192(DX), Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VCVTPH2PS 224(DX), Z19
+	VMULPS    Z15, Z19, Z19
+	VCVTPS2DQ Z19, Z19
+	VPACKSSDW Z19, Z1, Z1
+	VPMINSW   Z18, Z17, Z19
+	VPCMPEQW  Z6, Z19, K1
+	KORTESTQ  K1, K1
+	JNE       laneloop
+	VPADDSW   Z13, Z17, Z19
+	VPADDSW   Z13, Z18, Z20
+	CMPL      BX, $+2
+	JNE       other1
+	VPACKSSWB Z20, Z19, Z21
+	VPMAXSB   Z9, Z21, Z21
+	VPMINSB   Z7, Z21, Z21
+	VPERMD    Z21, Z10, Z21
+	VMOVUPS   Z21, (SI)
+	ADDQ      $+64, SI
+
+stored4:
+	VMOVAPS Z0, Z17
+	VMOVAPS Z1, Z18
+	ADDQ    $+128, DX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     laneahead
+
+laneloop:
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VCVTPH2PS 32(DX), Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VCVTPH2PS 64(DX), Z17
+	VMULPS    Z15, Z17, Z17
+	VCVTPS2DQ Z17, Z17
+	VCVTPH2PS 96(DX), Z18
+	VMULPS    Z15, Z18, Z18
+	VCVTPS2DQ Z18, Z18
+	VPACKSSDW Z18, Z17, Z17
+	VPADDSW   Z13, Z17, Z18
+	VPMINSW   Z17, Z0, Z0
+	VPCMPEQW  Z6, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	CMPL      BX, $+2
+	JNE       other5
+	VPACKSSWB Z18, Z1, Z0
+	VPMAXSB   Z9, Z0, Z0
+	VPMINSB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+
+stored8:
+laneback:
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z15, Z0, Z0
+	VCVTPS2DQ   Z0, Z0
+	CMPQ        DI, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z15, Z1, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        DI, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y17
+	VCVTPH2PS   Y17, Z17
+	VMULPS      Z15, Z17, Z17
+	VCVTPS2DQ   Z17, Z17
+	CMPQ        DI, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y18
+	VCVTPH2PS   Y18, Z18
+	VMULPS      Z15, Z18, Z18
+	VCVTPS2DQ   Z18, Z18
+
+lanetailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VPACKSSDW Z18, Z17, Z17
+	VPADDSW   Z13, Z17, Z18
+	VPMINSW   Z17, Z0, Z0
+	VPCMPEQW  Z6, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanestage
+	CMPL      BX, $+2
+	JNE       other9
+	VPACKSSWB Z18, Z1, Z0
+	VPMAXSB   Z9, Z0, Z0
+	VPMINSB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+
+stored12:
+laneend:
+	TESTQ $0x00000001, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VCVTPH2PS 32(DX), Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VCVTPH2PS 64(DX), Z17
+	VMULPS    Z15, Z17, Z17
+	VCVTPS2DQ Z17, Z17
+	VCVTPH2PS 96(DX), Z18
+	VMULPS    Z15, Z18, Z18
+	VCVTPS2DQ Z18, Z18
+	VPACKSSDW Z18, Z17, Z17
+	VPADDSW   Z13, Z17, Z18
+	VPMINSW   Z17, Z0, Z0
+	VPCMPEQW  Z6, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	CMPL      BX, $+2
+	JNE       other13
+	VPACKSSWB Z18, Z1, Z0
+	VPMAXSB   Z9, Z0, Z0
+	VPMINSB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+
+stored16:
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  lanestream
+	JMP  lanetail
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Z20, Z19, Z21
+	VPMAXSB    Z9, Z21, Z21
+	VPMINSB    Z7, Z21, Z21
+	VPERMD     Z21, Z10, Z21
+	JPS        crumbs3
+	VPANDD     Z4, Z21, Z21
+	VPMADDUBSW Z5, Z21, Z21
+	VPMOVWB    Z21, Y21
+	VMOVUPS    Y21, (SI)
+	ADDQ       $+32, SI
+	JMP        stored4
+
+crumbs3:
+	VPANDD     Z2, Z21, Z21
+	VPMADDUBSW Z3, Z21, Z21
+	VPMADDWD   Z16, Z21, Z21
+	VPMOVDB    Z21, X21
+	VMOVUPS    X21, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Z20, Z19, Z21
+	VPMAXUB   Z9, Z21, Z21
+	VPMINUB   Z7, Z21, Z21
+	VPERMD    Z21, Z10, Z21
+	VMOVUPS   Z21, (SI)
+	ADDQ      $+64, SI
+	JMP       stored4
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Z18, Z1, Z0
+	VPMAXSB    Z9, Z0, Z0
+	VPMINSB    Z7, Z0, Z0
+	VPERMD     Z0, Z10, Z0
+	JPS        crumbs7
+	VPANDD     Z4, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored8
+
+crumbs7:
+	VPANDD     Z2, Z0, Z0
+	VPMADDUBSW Z3, Z0, Z0
+	VPMADDWD   Z16, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Z18, Z1, Z0
+	VPMAXUB   Z9, Z0, Z0
+	VPMINUB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored8
+
+lanerare:
+	JMP rare
+
+other9:
+	JGT        unsigned10
+	VPACKSSWB  Z18, Z1, Z0
+	VPMAXSB    Z9, Z0, Z0
+	VPMINSB    Z7, Z0, Z0
+	VPERMD     Z0, Z10, Z0
+	JPS        crumbs11
+	VPANDD     Z4, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z5, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored12
+
+crumbs11:
+	VPANDD     Z2, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z3, Z0, Z0
+	VPMADDWD   Z16, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(DI), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (SI)
+	LEAQ       3(DI), AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	JMP        stored12
+
+unsigned10:
+	VPACKUSWB Z18, Z1, Z0
+	VPMAXUB   Z9, Z0, Z0
+	VPMINUB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+	JMP       stored12
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	CMPL layout+36(FP), $+1
+	JLT  nibbles17
+	JEQ  crumbs18
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored19
+
+nibbles17:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored19
+
+crumbs18:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored19:
+	MOVQ 200(SP), DX
+	JMP  laneend
+
+other13:
+	JGT        unsigned14
+	VPACKSSWB  Z18, Z1, Z0
+	VPMAXSB    Z9, Z0, Z0
+	VPMINSB    Z7, Z0, Z0
+	VPERMD     Z0, Z10, Z0
+	JPS        crumbs15
+	VPANDD     Z4, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored16
+
+crumbs15:
+	VPANDD     Z2, Z0, Z0
+	VPMADDUBSW Z3, Z0, Z0
+	VPMADDWD   Z16, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored16
+
+unsigned14:
+	VPACKUSWB Z18, Z1, Z0
+	VPMAXUB   Z9, Z0, Z0
+	VPMINUB   Z7, Z0, Z0
+	VPERMD    Z0, Z10, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored16
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	VCVTPH2PS    (DX), Z0
+	VBROADCASTSS scale+16(FP), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z17
+	VCVTDQ2PS    Z12, Z18
+	VCVTDQ2PS    Z14, Z19
+	VSUBPS       Z19, Z18, Z18
+	VMAXPS       Z17, Z18, Z17
+	VCVTDQ2PS    Z8, Z20
+	VSUBPS       Z19, Z20, Z20
+	VMINPS       Z17, Z20, Z17
+	VADDPS       Z19, Z17, Z17
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z17, Z17
+	VMOVAPS.Z    Z17, K1, Z17
+	VCVTPH2PS    32(DX), Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z21
+	VMAXPS       Z21, Z18, Z21
+	VMINPS       Z21, Z20, Z21
+	VADDPS       Z19, Z21, Z21
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z21, Z21
+	VMOVAPS.Z    Z21, K1, Z21
+	VPACKSSDW    Z21, Z17, Z17
+	VCVTPH2PS    64(DX), Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z21
+	VMAXPS       Z21, Z18, Z21
+	VMINPS       Z21, Z20, Z21
+	VADDPS       Z19, Z21, Z21
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z21, Z21
+	VMOVAPS.Z    Z21, K1, Z21
+	VCVTPH2PS    96(DX), Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z20, Z1
+	VADDPS       Z19, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPACKSSDW    Z1, Z21, Z21
+	VPXORD       Z0, Z0, Z0
+	VPSUBD       Z12, Z0, Z1
+	VPMAXSD      Z0, Z1, Z1
+	VPSUBD       Z1, Z0, Z1
+	VPANDD       Z11, Z1, Z1
+	VPACKSSDW    Z1, Z1, Z1
+	VPACKUSWB    Z1, Z1, Z1
+	VPERMD       Z1, Z10, Z1
+	VPMAXSD      Z0, Z8, Z0
+	VPANDD       Z11, Z0, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z10, Z0
+	CMPL         BX, $+2
+	JNE          other20
+	VPACKSSWB    Z21, Z17, Z18
+	VPMAXSB      Z1, Z18, Z18
+	VPMINSB      Z0, Z18, Z18
+	VPERMD       Z18, Z10, Z18
+	VMOVUPS      Z18, (SI)
+	ADDQ         $+64, SI
+
+stored23:
+	JMP laneback
+
+other20:
+	JGT        unsigned21
+	VPACKSSWB  Z21, Z17, Z18
+	VPMAXSB    Z1, Z18, Z18
+	VPMINSB    Z0, Z18, Z18
+	VPERMD     Z18, Z10, Z18
+	JPS        crumbs22
+	VPANDD     Z4, Z18, Z18
+	VPMADDUBSW Z5, Z18, Z18
+	VPMOVWB    Z18, Y18
+	VMOVUPS    Y18, (SI)
+	ADDQ       $+32, SI
+	JMP        stored23
+
+crumbs22:
+	VPANDD     Z2, Z18, Z18
+	VPMADDUBSW Z3, Z18, Z18
+	VPMADDWD   Z16, Z18, Z18
+	VPMOVDB    Z18, X18
+	VMOVUPS    X18, (SI)
+	ADDQ       $+16, SI
+	JMP        stored23
+
+unsigned21:
+	VPACKUSWB Z21, Z17, Z18
+	VPMAXUB   Z1, Z18, Z18
+	VPMINUB   Z0, Z18, Z18
+	VPERMD    Z18, Z10, Z18
+	VMOVUPS   Z18, (SI)
+	ADDQ      $+64, SI
+	JMP       stored23
+
+// func QuantizeWholeProductF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeWholeProductF16AVX512(SB), NOSPLIT, $224-40
 	// pointers: SI q, DX x, DI elements left
 	// per call: Z15 recip, Z14 0x80008000, Z13 table
 	// vector registers in use at once: 10
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+16(SB), Z14
+	VBROADCASTSS constantsAVX512<>+84(SB), Z14
 	VMOVUPS      constantsAVX512<>+20(SB), Z13
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
@@ -696,13 +1226,13 @@ rare:
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
-	VBROADCASTSS constantsAVX512<>+84(SB), Z3
+	VBROADCASTSS constantsAVX512<>+108(SB), Z3
 	VCVTDQ2PS    Z3, Z3
 	VPXORD       Z4, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z4, Z3, Z3
 	VMAXPS       Z2, Z3, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBROADCASTSS constantsAVX512<>+112(SB), Z5
 	VCVTDQ2PS    Z5, Z5
 	VSUBPS       Z4, Z5, Z5
 	VMINPS       Z2, Z5, Z2
@@ -744,1190 +1274,6 @@ rare:
 	VMOVUPS      Z2, (SI)
 	JMP          laneback
 
-// func QuantizeProductInt8F16AVX512(q *int8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductInt8F16AVX512(SB), NOSPLIT, $224-56
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 0x80008000, Z11 table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS zeroPoint+24(FP), Z14
-	VPACKSSDW    Z14, Z14, Z13
-	VBROADCASTSS least+28(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+20(SB), Z11
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z10
-	VBROADCASTSS most+32(FP), Z9
-	VPACKSSDW    Z9, Z9, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z8
-	VBROADCASTSS constantsAVX512<>+16(SB), Z7
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    32(DX), Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z6
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    96(DX), Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z5
-
-laneahead:
-	VCVTPH2PS 128(DX), Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 160(DX), Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VCVTPH2PS 192(DX), Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VCVTPH2PS 224(DX), Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPACKSSDW Z2, Z1, Z1
-	VPMINSW   Z5, Z6, Z2
-	VPCMPEQW  Z7, Z2, K1
-	KORTESTQ  K1, K1
-	JNE       laneloop
-	VPADDSW   Z13, Z6, Z2
-	VPADDSW   Z13, Z5, Z3
-	VPACKSSWB Z3, Z2, Z2
-	VPERMD    Z2, Z11, Z2
-	VPMAXSB   Z10, Z2, Z2
-	VPMINSB   Z8, Z2, Z2
-	VMOVUPS   Z2, (SI)
-	VMOVAPS   Z0, Z6
-	VMOVAPS   Z1, Z5
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+128
-	JGE       laneahead
-
-laneloop:
-	VCVTPH2PS (DX), Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 32(DX), Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VCVTPH2PS 64(DX), Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VCVTPH2PS 96(DX), Z3
-	VMULPS    Z15, Z3, Z3
-	VCVTPS2DQ Z3, Z3
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z7, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanerare
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXSB   Z10, Z1, Z1
-	VPMINSB   Z8, Z1, Z1
-	VMOVUPS   Z1, (SI)
-
-laneback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-
-lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z7, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanestage
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXSB   Z10, Z1, Z1
-	VPMINSB   Z8, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
-	VCVTPH2PS (DX), Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 32(DX), Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VCVTPH2PS 64(DX), Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VCVTPH2PS 96(DX), Z3
-	VMULPS    Z15, Z3, Z3
-	VCVTPS2DQ Z3, Z3
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z7, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanerare
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXSB   Z10, Z1, Z1
-	VPMINSB   Z8, Z1, Z1
-	VMOVNTPS  Z1, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       lanestream
-	JMP       lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 192(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	MOVQ 200(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z5
-	VSUBPS       Z4, Z5, Z5
-	VMINPS       Z2, Z5, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z2, Z2
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VCVTPH2PS    96(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPACKSSWB    Z6, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (SI)
-	JMP          laneback
-
-// func QuantizeProductUint8F16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductUint8F16AVX512(SB), NOSPLIT, $224-56
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowU8, Z0 Narrow16, Z8 NarrowU8, Z7 0x80008000, Z11 table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS zeroPoint+24(FP), Z14
-	VPACKSSDW    Z14, Z14, Z13
-	VBROADCASTSS least+28(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+20(SB), Z11
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z10
-	VBROADCASTSS most+32(FP), Z9
-	VPACKSSDW    Z9, Z9, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z8
-	VBROADCASTSS constantsAVX512<>+16(SB), Z7
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    32(DX), Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z6
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    96(DX), Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z5
-
-laneahead:
-	VCVTPH2PS 128(DX), Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 160(DX), Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VCVTPH2PS 192(DX), Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VCVTPH2PS 224(DX), Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VPACKSSDW Z2, Z1, Z1
-	VPMINSW   Z5, Z6, Z2
-	VPCMPEQW  Z7, Z2, K1
-	KORTESTQ  K1, K1
-	JNE       laneloop
-	VPADDSW   Z13, Z6, Z2
-	VPADDSW   Z13, Z5, Z3
-	VPACKUSWB Z3, Z2, Z2
-	VPERMD    Z2, Z11, Z2
-	VPMAXUB   Z10, Z2, Z2
-	VPMINUB   Z8, Z2, Z2
-	VMOVUPS   Z2, (SI)
-	VMOVAPS   Z0, Z6
-	VMOVAPS   Z1, Z5
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+128
-	JGE       laneahead
-
-laneloop:
-	VCVTPH2PS (DX), Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 32(DX), Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VCVTPH2PS 64(DX), Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VCVTPH2PS 96(DX), Z3
-	VMULPS    Z15, Z3, Z3
-	VCVTPS2DQ Z3, Z3
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z7, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanerare
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXUB   Z10, Z1, Z1
-	VPMINUB   Z8, Z1, Z1
-	VMOVUPS   Z1, (SI)
-
-laneback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-
-lanetailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z7, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanestage
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXUB   Z10, Z1, Z1
-	VPMINUB   Z8, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch128AVX512(SB)
-	VCVTPH2PS (DX), Z0
-	VMULPS    Z15, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VCVTPH2PS 32(DX), Z1
-	VMULPS    Z15, Z1, Z1
-	VCVTPS2DQ Z1, Z1
-	VPACKSSDW Z1, Z0, Z0
-	VPADDSW   Z13, Z0, Z1
-	VCVTPH2PS 64(DX), Z2
-	VMULPS    Z15, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VCVTPH2PS 96(DX), Z3
-	VMULPS    Z15, Z3, Z3
-	VCVTPS2DQ Z3, Z3
-	VPACKSSDW Z3, Z2, Z2
-	VPADDSW   Z13, Z2, Z3
-	VPMINSW   Z2, Z0, Z0
-	VPCMPEQW  Z7, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanerare
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z11, Z1
-	VPMAXUB   Z10, Z1, Z1
-	VPMINUB   Z8, Z1, Z1
-	VMOVNTPS  Z1, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       lanestream
-	JMP       lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 192(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	MOVQ 200(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z5
-	VSUBPS       Z4, Z5, Z5
-	VMINPS       Z2, Z5, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z2, Z2
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z5, Z6
-	VADDPS       Z4, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VCVTPH2PS    96(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPACKUSWB    Z6, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VMOVUPS      Z2, (SI)
-	JMP          laneback
-
-// func QuantizeProductPacked4F16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductPacked4F16AVX512(SB), NOSPLIT, $192-56
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 0x80008000, Z11 table, Z6 0x10011001, Z5 0xf0f0f0f
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS zeroPoint+24(FP), Z14
-	VPACKSSDW    Z14, Z14, Z13
-	VBROADCASTSS least+28(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+20(SB), Z11
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z10
-	VBROADCASTSS most+32(FP), Z9
-	VPACKSSDW    Z9, Z9, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z8
-	VBROADCASTSS constantsAVX512<>+16(SB), Z7
-	VBROADCASTSS constantsAVX512<>+92(SB), Z6
-	VBROADCASTSS constantsAVX512<>+96(SB), Z5
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    32(DX), Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    96(DX), Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z3
-
-laneahead:
-	VCVTPH2PS  128(DX), Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  160(DX), Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VCVTPH2PS  192(DX), Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VCVTPH2PS  224(DX), Z2
-	VMULPS     Z15, Z2, Z2
-	VCVTPS2DQ  Z2, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPMINSW    Z3, Z4, Z2
-	VPCMPEQW   Z7, Z2, K1
-	KORTESTQ   K1, K1
-	JNE        laneloop
-	VPADDSW    Z13, Z4, Z2
-	VPADDSW    Z13, Z3, Z16
-	VPACKSSWB  Z16, Z2, Z2
-	VPERMD     Z2, Z11, Z2
-	VPMAXSB    Z10, Z2, Z2
-	VPMINSB    Z8, Z2, Z2
-	VPANDD     Z5, Z2, Z16
-	VPMADDUBSW Z6, Z16, Z16
-	VPMOVWB    Z16, Y16
-	VMOVUPS    Y16, (SI)
-	VMOVAPS    Z0, Z4
-	VMOVAPS    Z1, Z3
-	ADDQ       $+32, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+128
-	JGE        laneahead
-
-laneloop:
-	VCVTPH2PS  (DX), Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  32(DX), Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VCVTPH2PS  64(DX), Z2
-	VMULPS     Z15, Z2, Z2
-	VCVTPS2DQ  Z2, Z2
-	VCVTPH2PS  96(DX), Z3
-	VMULPS     Z15, Z3, Z3
-	VCVTPS2DQ  Z3, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPADDSW    Z13, Z2, Z3
-	VPMINSW    Z2, Z0, Z0
-	VPCMPEQW   Z7, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z5, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVUPS    Y0, (SI)
-
-laneback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-
-lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPADDSW    Z13, Z2, Z3
-	VPMINSW    Z2, Z0, Z0
-	VPCMPEQW   Z7, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanestage
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z5, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch128AVX512(SB)
-	VCVTPH2PS  (DX), Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  32(DX), Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VCVTPH2PS  64(DX), Z2
-	VMULPS     Z15, Z2, Z2
-	VCVTPS2DQ  Z2, Z2
-	VCVTPH2PS  96(DX), Z3
-	VMULPS     Z15, Z3, Z3
-	VCVTPS2DQ  Z3, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPADDSW    Z13, Z2, Z3
-	VPMINSW    Z2, Z0, Z0
-	VPCMPEQW   Z7, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z5, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	VMOVNTPS   Y0, (SI)
-	ADDQ       $+32, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
-	JGE        lanestream
-	JMP        lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 160(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ 168(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 32(SP), DX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z16
-	VSUBPS       Z4, Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z4, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPACKSSDW    Z17, Z2, Z2
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z3, Z17
-	VMINPS       Z17, Z16, Z17
-	VADDPS       Z4, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VCVTPH2PS    96(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z17, Z17
-	VPACKSSWB    Z17, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VPANDD       Z5, Z2, Z0
-	VPMADDUBSW   Z6, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	JMP          laneback
-
-// func QuantizeProductPacked2F16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeProductPacked2F16AVX512(SB), NOSPLIT, $176-56
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 zeroPoint, Z12 least, Z9 most, Z13 Narrow16, Z0 Narrow16, Z10 NarrowS8, Z0 Narrow16, Z8 NarrowS8, Z7 0x80008000, Z11 table, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
-	// vector registers in use at once: 19
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS zeroPoint+24(FP), Z14
-	VPACKSSDW    Z14, Z14, Z13
-	VBROADCASTSS least+28(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+20(SB), Z11
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z10
-	VBROADCASTSS most+32(FP), Z9
-	VPACKSSDW    Z9, Z9, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z11, Z8
-	VBROADCASTSS constantsAVX512<>+16(SB), Z7
-	VBROADCASTSS constantsAVX512<>+100(SB), Z6
-	VBROADCASTSS constantsAVX512<>+104(SB), Z5
-	VBROADCASTSS constantsAVX512<>+108(SB), Z4
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    32(DX), Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z3
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2DQ    Z0, Z0
-	VCVTPH2PS    96(DX), Z1
-	VMULPS       Z15, Z1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z0, Z2
-
-laneahead:
-	VCVTPH2PS  128(DX), Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  160(DX), Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VCVTPH2PS  192(DX), Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VCVTPH2PS  224(DX), Z16
-	VMULPS     Z15, Z16, Z16
-	VCVTPS2DQ  Z16, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPMINSW    Z2, Z3, Z16
-	VPCMPEQW   Z7, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        laneloop
-	VPADDSW    Z13, Z3, Z16
-	VPADDSW    Z13, Z2, Z17
-	VPACKSSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z11, Z16
-	VPMAXSB    Z10, Z16, Z16
-	VPMINSB    Z8, Z16, Z16
-	VPANDD     Z5, Z16, Z17
-	VPMADDUBSW Z6, Z17, Z17
-	VPMADDWD   Z4, Z17, Z17
-	VPMOVDB    Z17, X17
-	VMOVUPS    X17, (SI)
-	VMOVAPS    Z0, Z3
-	VMOVAPS    Z1, Z2
-	ADDQ       $+16, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+128
-	JGE        laneahead
-
-laneloop:
-	VCVTPH2PS  (DX), Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  32(DX), Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VCVTPH2PS  64(DX), Z2
-	VMULPS     Z15, Z2, Z2
-	VCVTPS2DQ  Z2, Z2
-	VCVTPH2PS  96(DX), Z3
-	VMULPS     Z15, Z3, Z3
-	VCVTPS2DQ  Z3, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPADDSW    Z13, Z2, Z3
-	VPMINSW    Z2, Z0, Z0
-	VPCMPEQW   Z7, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z5, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMADDWD   Z4, Z0, Z0
-	VPMOVDB    Z0, X0
-	VMOVUPS    X0, (SI)
-
-laneback:
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-
-lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPADDSW    Z13, Z2, Z3
-	VPMINSW    Z2, Z0, Z0
-	VPCMPEQW   Z7, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanestage
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z5, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMADDWD   Z4, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(DI), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ       (DX)(CX*1), AX
-	CALL       ·fetch128AVX512(SB)
-	VCVTPH2PS  (DX), Z0
-	VMULPS     Z15, Z0, Z0
-	VCVTPS2DQ  Z0, Z0
-	VCVTPH2PS  32(DX), Z1
-	VMULPS     Z15, Z1, Z1
-	VCVTPS2DQ  Z1, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPADDSW    Z13, Z0, Z1
-	VCVTPH2PS  64(DX), Z2
-	VMULPS     Z15, Z2, Z2
-	VCVTPS2DQ  Z2, Z2
-	VCVTPH2PS  96(DX), Z3
-	VMULPS     Z15, Z3, Z3
-	VCVTPS2DQ  Z3, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPADDSW    Z13, Z2, Z3
-	VPMINSW    Z2, Z0, Z0
-	VPCMPEQW   Z7, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanerare
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z11, Z1
-	VPMAXSB    Z10, Z1, Z1
-	VPMINSB    Z8, Z1, Z1
-	VPANDD     Z5, Z1, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMADDWD   Z4, Z0, Z0
-	VPMOVDB    Z0, X0
-	VMOVNTPS   X0, (SI)
-	ADDQ       $+16, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
-	JGE        lanestream
-	JMP        lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 144(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-	MOVQ 152(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 144(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 152(SP)
-	LEAQ 16(SP), DX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VCVTDQ2PS    Z12, Z3
-	VCVTDQ2PS    Z14, Z16
-	VSUBPS       Z16, Z3, Z3
-	VMAXPS       Z2, Z3, Z2
-	VCVTDQ2PS    Z9, Z17
-	VSUBPS       Z16, Z17, Z17
-	VMINPS       Z2, Z17, Z2
-	VADDPS       Z16, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z18
-	VMAXPS       Z18, Z3, Z18
-	VMINPS       Z18, Z17, Z18
-	VADDPS       Z16, Z18, Z18
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z18, Z18
-	VMOVAPS.Z    Z18, K1, Z18
-	VPACKSSDW    Z18, Z2, Z2
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z18
-	VMAXPS       Z18, Z3, Z18
-	VMINPS       Z18, Z17, Z18
-	VADDPS       Z16, Z18, Z18
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z18, Z18
-	VMOVAPS.Z    Z18, K1, Z18
-	VCVTPH2PS    96(DX), Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VMAXPS       Z1, Z3, Z1
-	VMINPS       Z1, Z17, Z1
-	VADDPS       Z16, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z18, Z18
-	VPACKSSWB    Z18, Z2, Z2
-	VPERMD       Z2, Z11, Z2
-	VPANDD       Z5, Z2, Z0
-	VPMADDUBSW   Z6, Z0, Z0
-	VPMADDWD     Z4, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	JMP          laneback
-
 // func FakeQuantizeFpProductF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·FakeQuantizeFpProductF16AVX512(SB), $368-72
@@ -1942,8 +1288,8 @@ TEXT ·FakeQuantizeFpProductF16AVX512(SB), $368-72
 	VBROADCASTSS scale+36(FP), Z13
 	VBROADCASTSS recip+40(FP), Z12
 	VBROADCASTSS unit+44(FP), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
-	VBROADCASTSS constantsAVX512<>+116(SB), Z9
+	VBROADCASTSS constantsAVX512<>+116(SB), Z10
+	VBROADCASTSS constantsAVX512<>+120(SB), Z9
 	VBROADCASTSS constantsAVX512<>+8(SB), Z8
 	MOVQ         n+56(FP), DI
 	CMPQ         DI, $+64
@@ -2410,13 +1756,13 @@ lanestage:
 rare:
 	VCVTPH2PS    (BX), Z0
 	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+120(SB), Z1
+	VBROADCASTSS constantsAVX512<>+124(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VMINPS       Z2, Z14, Z3
 	VPANDD       Z10, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VBROADCASTSS step+28(FP), Z5
-	VBROADCASTSS constantsAVX512<>+124(SB), Z6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z6
 	VPADDD       Z6, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VADDPS       Z4, Z3, Z6
@@ -2515,9 +1861,9 @@ TEXT ·QuantizeFpProductFloat8F16AVX512(SB), NOSPLIT, $224-64
 	VBROADCASTSS ruler+28(FP), Z13
 	VBROADCASTSS weights+32(FP), Z12
 	VBROADCASTSS top+36(FP), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
-	VBROADCASTSS constantsAVX512<>+120(SB), Z9
-	VBROADCASTSS constantsAVX512<>+128(SB), Z8
+	VBROADCASTSS constantsAVX512<>+116(SB), Z10
+	VBROADCASTSS constantsAVX512<>+124(SB), Z9
+	VBROADCASTSS constantsAVX512<>+132(SB), Z8
 	VMOVUPS      constantsAVX512<>+20(SB), Z7
 	MOVQ         n+48(FP), DI
 	CMPQ         DI, $+64
@@ -2877,13 +2223,13 @@ TEXT ·QuantizeFpProductE2M1F16AVX512(SB), NOSPLIT, $224-40
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+132(SB), Z14
-	VBROADCASTSS constantsAVX512<>+136(SB), Z13
-	VBROADCASTSS constantsAVX512<>+112(SB), Z12
-	VBROADCASTSS constantsAVX512<>+120(SB), Z11
-	VBROADCASTSS constantsAVX512<>+140(SB), Z10
-	VBROADCASTSS constantsAVX512<>+144(SB), Z9
-	VMOVUPS      constantsAVX512<>+148(SB), Z8
+	VBROADCASTSS constantsAVX512<>+136(SB), Z14
+	VBROADCASTSS constantsAVX512<>+140(SB), Z13
+	VBROADCASTSS constantsAVX512<>+116(SB), Z12
+	VBROADCASTSS constantsAVX512<>+124(SB), Z11
+	VBROADCASTSS constantsAVX512<>+144(SB), Z10
+	VBROADCASTSS constantsAVX512<>+148(SB), Z9
+	VMOVUPS      constantsAVX512<>+152(SB), Z8
 	VMOVUPS      constantsAVX512<>+20(SB), Z7
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
@@ -3234,7 +2580,7 @@ rare:
 	VMOVDQU8.Z   Z0, K1, Z0
 	VBROADCASTSS constantsAVX512<>+8(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+212(SB), Z1
+	VBROADCASTSS constantsAVX512<>+216(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z3
 	VMOVUPS      Z3, (SI)
 	JMP          laneback
@@ -3248,14 +2594,14 @@ TEXT ·QuantizeFpProductE2M1PackedF16AVX512(SB), NOSPLIT, $192-40
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+132(SB), Z14
-	VBROADCASTSS constantsAVX512<>+136(SB), Z13
-	VBROADCASTSS constantsAVX512<>+112(SB), Z12
-	VBROADCASTSS constantsAVX512<>+120(SB), Z11
-	VBROADCASTSS constantsAVX512<>+140(SB), Z10
-	VBROADCASTSS constantsAVX512<>+144(SB), Z9
+	VBROADCASTSS constantsAVX512<>+136(SB), Z14
+	VBROADCASTSS constantsAVX512<>+140(SB), Z13
+	VBROADCASTSS constantsAVX512<>+116(SB), Z12
+	VBROADCASTSS constantsAVX512<>+124(SB), Z11
+	VBROADCASTSS constantsAVX512<>+144(SB), Z10
+	VBROADCASTSS constantsAVX512<>+148(SB), Z9
 	VMOVUPS      constantsAVX512<>+20(SB), Z8
-	VBROADCASTSS constantsAVX512<>+92(SB), Z7
+	VBROADCASTSS constantsAVX512<>+88(SB), Z7
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -3744,7 +3090,7 @@ DATA constantsAVX512<>+0(SB)/4, $0x7fff7fff
 DATA constantsAVX512<>+4(SB)/4, $0x7bff7bff
 DATA constantsAVX512<>+8(SB)/4, $0x01010101
 DATA constantsAVX512<>+12(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+16(SB)/4, $0x80008000
+DATA constantsAVX512<>+16(SB)/4, $0x000000ff
 DATA constantsAVX512<>+20(SB)/4, $0x00000000
 DATA constantsAVX512<>+24(SB)/4, $0x00000004
 DATA constantsAVX512<>+28(SB)/4, $0x00000008
@@ -3761,37 +3107,38 @@ DATA constantsAVX512<>+68(SB)/4, $0x00000003
 DATA constantsAVX512<>+72(SB)/4, $0x00000007
 DATA constantsAVX512<>+76(SB)/4, $0x0000000b
 DATA constantsAVX512<>+80(SB)/4, $0x0000000f
-DATA constantsAVX512<>+84(SB)/4, $0xffffff80
-DATA constantsAVX512<>+88(SB)/4, $0x0000007f
-DATA constantsAVX512<>+92(SB)/4, $0x10011001
-DATA constantsAVX512<>+96(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+100(SB)/4, $0x04010401
-DATA constantsAVX512<>+104(SB)/4, $0x03030303
-DATA constantsAVX512<>+108(SB)/4, $0x00100001
-DATA constantsAVX512<>+112(SB)/4, $0x7f800000
-DATA constantsAVX512<>+116(SB)/4, $0x80000000
-DATA constantsAVX512<>+120(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+124(SB)/4, $0x00400000
-DATA constantsAVX512<>+128(SB)/4, $0x80808080
-DATA constantsAVX512<>+132(SB)/4, $0x3f800000
-DATA constantsAVX512<>+136(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+140(SB)/4, $0x08080808
-DATA constantsAVX512<>+144(SB)/4, $0x00401000
-DATA constantsAVX512<>+148(SB)/4, $0x3c383000
-DATA constantsAVX512<>+152(SB)/4, $0x4c484440
-DATA constantsAVX512<>+156(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+160(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+164(SB)/4, $0x3c383000
-DATA constantsAVX512<>+168(SB)/4, $0x4c484440
-DATA constantsAVX512<>+172(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+176(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+180(SB)/4, $0x3c383000
-DATA constantsAVX512<>+184(SB)/4, $0x4c484440
-DATA constantsAVX512<>+188(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+192(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+196(SB)/4, $0x3c383000
-DATA constantsAVX512<>+200(SB)/4, $0x4c484440
-DATA constantsAVX512<>+204(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+208(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+212(SB)/4, $0x7f7f7f7f
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $216
+DATA constantsAVX512<>+84(SB)/4, $0x80008000
+DATA constantsAVX512<>+88(SB)/4, $0x10011001
+DATA constantsAVX512<>+92(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+96(SB)/4, $0x04010401
+DATA constantsAVX512<>+100(SB)/4, $0x03030303
+DATA constantsAVX512<>+104(SB)/4, $0x00100001
+DATA constantsAVX512<>+108(SB)/4, $0xffffff80
+DATA constantsAVX512<>+112(SB)/4, $0x0000007f
+DATA constantsAVX512<>+116(SB)/4, $0x7f800000
+DATA constantsAVX512<>+120(SB)/4, $0x80000000
+DATA constantsAVX512<>+124(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+128(SB)/4, $0x00400000
+DATA constantsAVX512<>+132(SB)/4, $0x80808080
+DATA constantsAVX512<>+136(SB)/4, $0x3f800000
+DATA constantsAVX512<>+140(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+144(SB)/4, $0x08080808
+DATA constantsAVX512<>+148(SB)/4, $0x00401000
+DATA constantsAVX512<>+152(SB)/4, $0x3c383000
+DATA constantsAVX512<>+156(SB)/4, $0x4c484440
+DATA constantsAVX512<>+160(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+164(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+168(SB)/4, $0x3c383000
+DATA constantsAVX512<>+172(SB)/4, $0x4c484440
+DATA constantsAVX512<>+176(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+180(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+184(SB)/4, $0x3c383000
+DATA constantsAVX512<>+188(SB)/4, $0x4c484440
+DATA constantsAVX512<>+192(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+196(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+200(SB)/4, $0x3c383000
+DATA constantsAVX512<>+204(SB)/4, $0x4c484440
+DATA constantsAVX512<>+208(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+212(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+216(SB)/4, $0x7f7f7f7f
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $220

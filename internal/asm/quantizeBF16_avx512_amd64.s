@@ -4,9 +4,4379 @@
 
 #include "textflag.h"
 
-// func QuantizeWholeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+// func QuantizeBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeWholeInt8BF16AVX512(SB), $3088-56
+TEXT ·QuantizeBF16AVX512(SB), $3088-72
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
+	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x10011001, Z5 0xf0f0f0f, Z4 0x4010401, Z3 0x3030303, Z2 0x100001
+	// per group: Z16 scale, Z17 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVL         layout+40(FP), R9
+	VBROADCASTSS least+32(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VPANDD       Z14, Z15, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+4(SB), Z13
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z12
+	VBROADCASTSS most+36(FP), Z11
+	VPANDD       Z14, Z11, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z10
+	VMOVUPS      constantsAVX512<>+68(SB), Z9
+	VMOVUPS      constantsAVX512<>+132(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+196(SB), Z7
+	VBROADCASTSS constantsAVX512<>+200(SB), Z6
+	VBROADCASTSS constantsAVX512<>+204(SB), Z5
+	VBROADCASTSS constantsAVX512<>+208(SB), Z4
+	VBROADCASTSS constantsAVX512<>+212(SB), Z3
+	VBROADCASTSS constantsAVX512<>+216(SB), Z2
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+	CMPQ         R12, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1384(SP)
+	LEAQ  752(SP), AX
+	CALL  ·numberAVX512(SB)
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS (R8), Z17
+	SUBQ         R11, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z20
+	VFNMADD231PS Z16, Z20, Z0
+	VFMADD231PS  Z17, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z1, Z18
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z20
+	VFNMADD231PS Z16, Z20, Z0
+	VFMADD231PS  Z17, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z1, Z19
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z20
+	VFNMADD231PS Z16, Z20, Z0
+	VFMADD231PS  Z17, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z1, Z1
+	VPERMW.Z     192(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z20
+	VFNMADD231PS Z16, Z20, Z0
+	VFMADD231PS  Z17, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPERMW.Z     192(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z21
+	VFNMADD231PS Z16, Z21, Z0
+	VFMADD231PS  Z17, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z20, Z20
+	VPMINSW      Z19, Z18, Z0
+	VPCMPEQW     Z7, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	CMPL         R9, $+2
+	JNE          other1
+	VPACKSSWB    Z19, Z18, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored4:
+	VMOVAPS Z1, Z18
+	VMOVAPS Z20, Z19
+	ADDQ    $+128, DX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z21
+	VFNMADD231PS.BCST 4(BX), Z21, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPMINSW           Z19, Z18, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	CMPL              R9, $+2
+	JNE               other5
+	VPACKSSWB         Z19, Z18, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored8:
+	VMOVAPS Z1, Z18
+	VMOVAPS Z20, Z19
+	ADDQ    $+4, BX
+	ADDQ    $+4, R8
+	ADDQ    $+128, DX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS (R8), Z17
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z18
+	VFNMADD231PS Z16, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z18
+	VFNMADD231PS Z16, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z19
+	VFNMADD231PS Z16, Z19, Z0
+	VFMADD231PS  Z17, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPMINSW      Z18, Z1, Z0
+	VPCMPEQW     Z7, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R9, $+2
+	JNE          other9
+	VPACKSSWB    Z18, Z1, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored12:
+groupback:
+	ADDQ $+128, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1376(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1012(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z16
+	VPERMPS      Z16, Z1, Z17
+	VMOVUPS      (R8), Z18
+	VPERMPS      Z18, Z1, Z1
+	VMULPS       Z1, Z0, Z19
+	VFNMADD231PS Z17, Z19, Z0
+	VFMADD231PS  Z1, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z16, Z1, Z17
+	VPERMPS      Z18, Z1, Z1
+	VMULPS       Z1, Z0, Z20
+	VFNMADD231PS Z17, Z20, Z0
+	VFMADD231PS  Z1, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z16, Z1, Z17
+	VPERMPS      Z18, Z1, Z1
+	VMULPS       Z1, Z0, Z20
+	VFNMADD231PS Z17, Z20, Z0
+	VFMADD231PS  Z1, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z16, Z1, Z16
+	VPERMPS      Z18, Z1, Z18
+	VMULPS       Z18, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z18, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z20, Z20
+	VPMINSW      Z20, Z19, Z0
+	VPCMPEQW     Z7, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	CMPL         R9, $+2
+	JNE          other13
+	VPACKSSWB    Z20, Z19, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored16:
+	ADDQ    $+128, DX
+	ADDQ    1344(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1352(SP), R13
+	XORL    AX, AX
+	CMPQ    1360(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1336(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+64, DI
+	CMPQ    DI, 1376(SP)
+	JLT     groupmet
+	CMPQ    R15, 1368(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS (R8), Z17
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z18
+	VFNMADD231PS Z16, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z19
+	VFNMADD231PS Z16, Z19, Z0
+	VFMADD231PS  Z17, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z20
+	VFNMADD231PS Z16, Z20, Z0
+	VFMADD231PS  Z17, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+
+grouptailnarrow:
+	VPACKSSDW Z18, Z1, Z1
+	VPACKSSDW Z20, Z19, Z19
+	VPMINSW   Z19, Z1, Z0
+	VPCMPEQW  Z7, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       groupstage
+	CMPL      R9, $+2
+	JNE       other17
+	VPACKSSWB Z19, Z1, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+
+stored20:
+	LEAQ (DX)(DI*2), DX
+	JMP  return
+
+longs:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+220(SB), Z1
+	VPSUBD       Z1, Z0, Z16
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z1
+	VFNMADD231PS Z0, Z16, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z16, Z1, Z17
+	MOVQ         R12, DI
+	CMPQ         DI, $+64
+	JLT          longrest
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         DI, $+256
+	JLT          longloop
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z20
+	VFMADD231PS  Z16, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z1, Z18
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z20
+	VFMADD231PS  Z16, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z1, Z19
+
+longahead:
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z1
+	VFMADD231PS Z16, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    128(DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z20
+	VFMADD231PS Z16, Z0, Z20
+	VCVTPS2DQ   Z20, Z20
+	VPACKSSDW   Z20, Z1, Z1
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z20
+	VFMADD231PS Z16, Z0, Z20
+	VCVTPS2DQ   Z20, Z20
+	VPERMW.Z    192(DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z21
+	VFMADD231PS Z16, Z0, Z21
+	VCVTPS2DQ   Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPMINSW     Z19, Z18, Z0
+	VPCMPEQW    Z7, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	CMPL        R9, $+2
+	JNE         other21
+	VPACKSSWB   Z19, Z18, Z0
+	VPMAXSB     Z12, Z0, Z0
+	VPMINSB     Z10, Z0, Z0
+	VPERMD      Z0, Z13, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+64, SI
+
+stored24:
+	VMOVAPS Z1, Z18
+	VMOVAPS Z20, Z19
+	ADDQ    $+128, DX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     longahead
+
+longloop:
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z1
+	VFMADD231PS Z16, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z18
+	VFMADD231PS Z16, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z18
+	VFMADD231PS Z16, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z19
+	VFMADD231PS Z16, Z0, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPMINSW     Z18, Z1, Z0
+	VPCMPEQW    Z7, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	CMPL        R9, $+2
+	JNE         other25
+	VPACKSSWB   Z18, Z1, Z0
+	VPMAXSB     Z12, Z0, Z0
+	VPMINSB     Z10, Z0, Z0
+	VPERMD      Z0, Z13, Z0
+	VMOVUPS     Z0, (SI)
+	ADDQ        $+64, SI
+
+stored28:
+longback:
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z17, Z0, Z1
+	VFMADD231PS Z16, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        DI, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z17, Z0, Z18
+	VFMADD231PS Z16, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z17, Z0, Z19
+	VFMADD231PS Z16, Z0, Z19
+	VCVTPS2DQ   Z19, Z19
+	CMPQ        DI, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z17, Z0, Z20
+	VFMADD231PS Z16, Z0, Z20
+	VCVTPS2DQ   Z20, Z20
+
+longtailnarrow:
+	VPACKSSDW Z18, Z1, Z1
+	VPACKSSDW Z20, Z19, Z19
+	VPMINSW   Z19, Z1, Z0
+	VPCMPEQW  Z7, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       longstage
+	CMPL      R9, $+2
+	JNE       other29
+	VPACKSSWB Z19, Z1, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+
+stored32:
+	LEAQ (DX)(DI*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	JMP   return
+
+short2:
+	CMPQ              R11, $+2
+	JLT               few
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z18
+	VFNMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z16
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z17
+
+short2ahead:
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFNMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z17, Z16, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	CMPL              R9, $+2
+	JNE               other33
+	VPACKSSWB         Z17, Z16, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored36:
+	VMOVAPS Z1, Z16
+	VMOVAPS Z18, Z17
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+128, DX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
+
+short2loop:
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z16, Z1, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R9, $+2
+	JNE               other37
+	VPACKSSWB         Z16, Z1, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored40:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+short4:
+	CMPQ              R11, $+4
+	JLT               few
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z16
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z17
+
+short4ahead:
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z19
+	VFNMADD231PS.BCST 28(BX), Z19, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z17, Z16, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	CMPL              R9, $+2
+	JNE               other41
+	VPACKSSWB         Z17, Z16, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored44:
+	VMOVAPS Z1, Z16
+	VMOVAPS Z18, Z17
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+128, DX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
+
+short4loop:
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z16, Z1, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R9, $+2
+	JNE               other45
+	VPACKSSWB         Z16, Z1, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored48:
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+128, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 1400(SP)
+
+lanerow:
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z16
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z1, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z16
+	VMULPS       Z16, Z0, Z18
+	VFNMADD231PS Z1, Z18, Z0
+	VFMADD231PS  Z16, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z16
+	VMULPS       Z16, Z0, Z18
+	VFNMADD231PS Z1, Z18, Z0
+	VFMADD231PS  Z16, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z16
+	VMULPS       Z16, Z0, Z19
+	VFNMADD231PS Z1, Z19, Z0
+	VFMADD231PS  Z16, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPMINSW      Z18, Z17, Z0
+	VPCMPEQW     Z7, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	CMPL         R9, $+2
+	JNE          other49
+	VPACKSSWB    Z18, Z17, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored52:
+laneback:
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  704(SP), SI
+	CMPL  layout+40(FP), $+1
+	JLT   nibbles53
+	JEQ   crumbs54
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	ADDQ  DI, SI
+	JMP   stored55
+
+nibbles53:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored55
+
+crumbs54:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored55:
+	MOVQ 712(SP), DX
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
+
+laneend:
+	CMPQ 1400(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z18
+	VFNMADD231PS Z16, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z18
+	VFNMADD231PS Z16, Z18, Z0
+	VFMADD231PS  Z17, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z19
+	VFNMADD231PS Z16, Z19, Z0
+	VFMADD231PS  Z17, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPMINSW      Z18, Z1, Z0
+	VPCMPEQW     Z7, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R9, $+2
+	JNE          other56
+	VPACKSSWB    Z18, Z1, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+
+stored59:
+	ADDQ $+128, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Z19, Z18, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs3
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored4
+
+crumbs3:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Z19, Z18, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored4
+
+grouplast:
+	VPMINSW   Z19, Z18, Z0
+	VPCMPEQW  Z7, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	CMPL      R9, $+2
+	JNE       other60
+	VPACKSSWB Z19, Z18, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+
+stored63:
+	ADDQ $+128, DX
+	SUBQ $+64, R11
+	JMP  groupwhole
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Z19, Z18, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs7
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored8
+
+crumbs7:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Z19, Z18, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored8
+
+other9:
+	JGT        unsigned10
+	VPACKSSWB  Z18, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs11
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+crumbs11:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored12
+
+unsigned10:
+	VPACKUSWB Z18, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored12
+
+grouprare:
+	MOVQ $+1, 744(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other13:
+	JGT        unsigned14
+	VPACKSSWB  Z20, Z19, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs15
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored16
+
+crumbs15:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored16
+
+unsigned14:
+	VPACKUSWB Z20, Z19, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored16
+
+other17:
+	JGT        unsigned18
+	VPACKSSWB  Z19, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs19
+	VPANDD     Z5, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+crumbs19:
+	VPANDD     Z3, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(DI), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (SI)
+	LEAQ       3(DI), AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+unsigned18:
+	VPACKUSWB Z19, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+	JMP       stored20
+
+groupstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 704(SP), SI
+	CMPL layout+40(FP), $+1
+	JLT  nibbles64
+	JEQ  crumbs65
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored66
+
+nibbles64:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored66
+
+crumbs65:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored66:
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
+
+groupending:
+	MOVQ DI, 1392(SP)
+	MOVQ 1384(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1408(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1408(SP), BX
+	LEAQ 2248(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2248(SP), R8
+	MOVQ $+64, 1376(SP)
+	MOVQ 1392(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 1012(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1392(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1664(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2240(SP)
+	LEAQ 1664(SP), BX
+	LEAQ 2504(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3080(SP)
+	LEAQ 2504(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1400(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2240(SP), BX
+	MOVQ 3080(SP), R8
+	MOVQ 1392(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
+
+longstream:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z1
+	VFMADD231PS Z16, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z18
+	VFMADD231PS Z16, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z18
+	VFMADD231PS Z16, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z19
+	VFMADD231PS Z16, Z0, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPMINSW     Z18, Z1, Z0
+	VPCMPEQW    Z7, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	CMPL        R9, $+2
+	JNE         other67
+	VPACKSSWB   Z18, Z1, Z0
+	VPMAXSB     Z12, Z0, Z0
+	VPMINSB     Z10, Z0, Z0
+	VPERMD      Z0, Z13, Z0
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+64, SI
+
+stored70:
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longstream
+	JMP  longtail
+
+other21:
+	JGT        unsigned22
+	VPACKSSWB  Z19, Z18, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs23
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored24
+
+crumbs23:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+unsigned22:
+	VPACKUSWB Z19, Z18, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored24
+
+other25:
+	JGT        unsigned26
+	VPACKSSWB  Z18, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs27
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored28
+
+crumbs27:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored28
+
+unsigned26:
+	VPACKUSWB Z18, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored28
+
+longrare:
+	MOVQ $+2, 744(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other29:
+	JGT        unsigned30
+	VPACKSSWB  Z19, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs31
+	VPANDD     Z5, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored32
+
+crumbs31:
+	VPANDD     Z3, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(DI), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (SI)
+	LEAQ       3(DI), AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	JMP        stored32
+
+unsigned30:
+	VPACKUSWB Z19, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+	JMP       stored32
+
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 704(SP), SI
+	CMPL layout+40(FP), $+1
+	JLT  nibbles71
+	JEQ  crumbs72
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored73
+
+nibbles71:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored73
+
+crumbs72:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored73:
+	MOVQ 712(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
+
+short2stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z16, Z1, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R9, $+2
+	JNE               other74
+	VPACKSSWB         Z16, Z1, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+64, SI
+
+stored77:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other33:
+	JGT        unsigned34
+	VPACKSSWB  Z17, Z16, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs35
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored36
+
+crumbs35:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored36
+
+unsigned34:
+	VPACKUSWB Z17, Z16, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored36
+
+other37:
+	JGT        unsigned38
+	VPACKSSWB  Z16, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs39
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored40
+
+crumbs39:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored40
+
+unsigned38:
+	VPACKUSWB Z16, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored40
+
+short2rare:
+	MOVQ $+3, 744(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+short4stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z16, Z1, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R9, $+2
+	JNE               other78
+	VPACKSSWB         Z16, Z1, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+64, SI
+
+stored81:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+128, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  few
+
+other41:
+	JGT        unsigned42
+	VPACKSSWB  Z17, Z16, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs43
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored44
+
+crumbs43:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored44
+
+unsigned42:
+	VPACKUSWB Z17, Z16, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored44
+
+other45:
+	JGT        unsigned46
+	VPACKSSWB  Z16, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs47
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored48
+
+crumbs47:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored48
+
+unsigned46:
+	VPACKUSWB Z16, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored48
+
+short4rare:
+	MOVQ $+4, 744(SP)
+	MOVL $0x00000004, R14
+	JMP  spread
+
+other49:
+	JGT        unsigned50
+	VPACKSSWB  Z18, Z17, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs51
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored52
+
+crumbs51:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored52
+
+unsigned50:
+	VPACKUSWB Z18, Z17, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored52
+
+lanerare:
+	MOVQ $+5, 744(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+	JMP  laneloop
+
+other56:
+	JGT        unsigned57
+	VPACKSSWB  Z18, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs58
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored59
+
+crumbs58:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored59
+
+unsigned57:
+	VPACKUSWB Z18, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored59
+
+other60:
+	JGT        unsigned61
+	VPACKSSWB  Z19, Z18, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs62
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored63
+
+crumbs62:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored63
+
+unsigned61:
+	VPACKUSWB Z19, Z18, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored63
+
+other67:
+	JGT        unsigned68
+	VPACKSSWB  Z18, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs69
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored70
+
+crumbs69:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored70
+
+unsigned68:
+	VPACKUSWB Z18, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored70
+
+longstage:
+	MOVQ SI, 704(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 712(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+other74:
+	JGT        unsigned75
+	VPACKSSWB  Z16, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs76
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored77
+
+crumbs76:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored77
+
+unsigned75:
+	VPACKUSWB Z16, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored77
+
+other78:
+	JGT        unsigned79
+	VPACKSSWB  Z16, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs80
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored81
+
+crumbs80:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored81
+
+unsigned79:
+	VPACKUSWB Z16, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored81
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
+
+rare:
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     (BX), Z1
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z16
+	VPXORD      Z17, Z17, Z17
+	VCVTDQ2PS   Z17, Z18
+	VSUBPS      Z18, Z16, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z11, Z19
+	VSUBPS      Z18, Z19, Z19
+	VMINPS      Z1, Z19, Z1
+	VADDPS      Z18, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMOVUPS     64(BX), Z20
+	VDIVPS      Z20, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z1, Z1
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     128(BX), Z20
+	VDIVPS      Z20, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMOVUPS     192(BX), Z21
+	VDIVPS      Z21, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z16, Z21
+	VMINPS      Z21, Z19, Z21
+	VADDPS      Z18, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSUBD      Z15, Z17, Z0
+	VPMAXSD     Z17, Z0, Z0
+	VPSUBD      Z0, Z17, Z0
+	VPANDD      Z14, Z0, Z0
+	VPACKSSDW   Z0, Z0, Z0
+	VPACKUSWB   Z0, Z0, Z0
+	VPERMD      Z0, Z13, Z0
+	VPMAXSD     Z17, Z11, Z17
+	VPANDD      Z14, Z17, Z17
+	VPACKSSDW   Z17, Z17, Z17
+	VPACKUSWB   Z17, Z17, Z17
+	VPERMD      Z17, Z13, Z17
+	CMPL        R9, $+2
+	JNE         other82
+	VPACKSSWB   Z20, Z1, Z16
+	VPMAXSB     Z0, Z16, Z16
+	VPMINSB     Z17, Z16, Z16
+	VPERMD      Z16, Z13, Z16
+	VMOVUPS     Z16, (SI)
+	ADDQ        $+64, SI
+
+stored85:
+	CMPQ         744(SP), $+5
+	JEQ          laneback
+	MOVQ         720(SP), BX
+	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS (R8), Z17
+	JMP          groupback
+
+longresume:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+220(SB), Z1
+	VPSUBD       Z1, Z0, Z16
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z1
+	VFNMADD231PS Z0, Z16, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z16, Z1, Z17
+	JMP          longback
+
+other82:
+	JGT        unsigned83
+	VPACKSSWB  Z20, Z1, Z16
+	VPMAXSB    Z0, Z16, Z16
+	VPMINSB    Z17, Z16, Z16
+	VPERMD     Z16, Z13, Z16
+	JPS        crumbs84
+	VPANDD     Z5, Z16, Z16
+	VPMADDUBSW Z6, Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVUPS    Y16, (SI)
+	ADDQ       $+32, SI
+	JMP        stored85
+
+crumbs84:
+	VPANDD     Z3, Z16, Z16
+	VPMADDUBSW Z4, Z16, Z16
+	VPMADDWD   Z2, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (SI)
+	ADDQ       $+16, SI
+	JMP        stored85
+
+unsigned83:
+	VPACKUSWB Z20, Z1, Z16
+	VPMAXUB   Z0, Z16, Z16
+	VPMINUB   Z17, Z16, Z16
+	VPERMD    Z16, Z13, Z16
+	VMOVUPS   Z16, (SI)
+	ADDQ      $+64, SI
+	JMP       stored85
+
+// func QuantizeZeroPointBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointBF16AVX512(SB), $4192-80
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x10011001, Z5 0xf0f0f0f, Z4 0x4010401, Z3 0x3030303, Z2 0x100001
+	// per group: Z16 scale, Z17 recip, Z0 zeroPoint, Z18 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 24
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	MOVL         layout+48(FP), R10
+	VBROADCASTSS least+40(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VPANDD       Z14, Z15, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+4(SB), Z13
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z12
+	VBROADCASTSS most+44(FP), Z11
+	VPANDD       Z14, Z11, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z10
+	VMOVUPS      constantsAVX512<>+68(SB), Z9
+	VMOVUPS      constantsAVX512<>+132(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+196(SB), Z7
+	VBROADCASTSS constantsAVX512<>+200(SB), Z6
+	VBROADCASTSS constantsAVX512<>+204(SB), Z5
+	VBROADCASTSS constantsAVX512<>+208(SB), Z4
+	VBROADCASTSS constantsAVX512<>+212(SB), Z3
+	VBROADCASTSS constantsAVX512<>+216(SB), Z2
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+	CMPQ         R12, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1648(SP)
+	LEAQ  1016(SP), AX
+	CALL  ·numberAVX512(SB)
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z18
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z21
+	VFNMADD231PS Z16, Z21, Z0
+	VFMADD231PS  Z17, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z1, Z19
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z21
+	VFNMADD231PS Z16, Z21, Z0
+	VFMADD231PS  Z17, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z1, Z20
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z21
+	VFNMADD231PS Z16, Z21, Z0
+	VFMADD231PS  Z17, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z1, Z1
+	VPERMW.Z     192(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z21
+	VFNMADD231PS Z16, Z21, Z0
+	VFMADD231PS  Z17, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPERMW.Z     192(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z22
+	VFNMADD231PS Z16, Z22, Z0
+	VFMADD231PS  Z17, Z0, Z22
+	VCVTPS2DQ    Z22, Z22
+	VPACKSSDW    Z22, Z21, Z21
+	VPMINSW      Z20, Z19, Z0
+	VPCMPEQW     Z7, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPADDSW      Z18, Z19, Z0
+	VPADDSW      Z18, Z20, Z22
+	CMPL         R10, $+2
+	JNE          other1
+	VPACKSSWB    Z22, Z0, Z23
+	VPMAXSB      Z12, Z23, Z23
+	VPMINSB      Z10, Z23, Z23
+	VPERMD       Z23, Z13, Z23
+	VMOVUPS      Z23, (SI)
+	ADDQ         $+64, SI
+
+stored4:
+	VMOVAPS Z1, Z19
+	VMOVAPS Z21, Z20
+	ADDQ    $+128, DX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z21
+	VFNMADD231PS.BCST 4(BX), Z21, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z21
+	VFNMADD231PS.BCST 4(BX), Z21, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z22
+	VFNMADD231PS.BCST 4(BX), Z22, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPMINSW           Z20, Z19, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z19, Z22
+	VPADDSW           Z0, Z20, Z0
+	CMPL              R10, $+2
+	JNE               other5
+	VPACKSSWB         Z0, Z22, Z23
+	VPMAXSB           Z12, Z23, Z23
+	VPMINSB           Z10, Z23, Z23
+	VPERMD            Z23, Z13, Z23
+	VMOVUPS           Z23, (SI)
+	ADDQ              $+64, SI
+
+stored8:
+	VMOVAPS Z1, Z19
+	VMOVAPS Z21, Z20
+	ADDQ    $+4, BX
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+128, DX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z18
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z19
+	VFNMADD231PS Z16, Z19, Z0
+	VFMADD231PS  Z17, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z1, Z1
+	VPADDSW      Z18, Z1, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z19
+	VMULPS       Z17, Z19, Z20
+	VFNMADD231PS Z16, Z20, Z19
+	VFMADD231PS  Z17, Z19, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPERMW.Z     64(DX), Z8, K6, Z19
+	VMULPS       Z17, Z19, Z21
+	VFNMADD231PS Z16, Z21, Z19
+	VFMADD231PS  Z17, Z19, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z20, Z20
+	VPADDSW      Z18, Z20, Z19
+	VPMINSW      Z20, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other9
+	VPACKSSWB    Z19, Z0, Z1
+	VPMAXSB      Z12, Z1, Z1
+	VPMINSB      Z10, Z1, Z1
+	VPERMD       Z1, Z13, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+
+stored12:
+groupback:
+	ADDQ $+128, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1640(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1276(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z16
+	VPERMPS      Z16, Z1, Z17
+	VMOVUPS      (R8), Z18
+	VPERMPS      Z18, Z1, Z19
+	VMOVUPS      (R9), Z20
+	VPERMPS      Z20, Z1, Z1
+	VMULPS       Z19, Z0, Z21
+	VFNMADD231PS Z17, Z21, Z0
+	VFMADD231PS  Z19, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      64(R15), Z17
+	VPERMPS      Z16, Z17, Z19
+	VPERMPS      Z18, Z17, Z22
+	VPERMPS      Z20, Z17, Z17
+	VMULPS       Z22, Z0, Z23
+	VFNMADD231PS Z19, Z23, Z0
+	VFMADD231PS  Z22, Z0, Z23
+	VCVTPS2DQ    Z23, Z23
+	VPACKSSDW    Z23, Z21, Z21
+	VPACKSSDW    Z17, Z1, Z1
+	VPADDSW      Z1, Z21, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      128(R15), Z17
+	VPERMPS      Z16, Z17, Z19
+	VPERMPS      Z18, Z17, Z22
+	VPERMPS      Z20, Z17, Z17
+	VMULPS       Z22, Z0, Z23
+	VFNMADD231PS Z19, Z23, Z0
+	VFMADD231PS  Z22, Z0, Z23
+	VCVTPS2DQ    Z23, Z23
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMOVUPS      192(R15), Z19
+	VPERMPS      Z16, Z19, Z16
+	VPERMPS      Z18, Z19, Z18
+	VPERMPS      Z20, Z19, Z20
+	VMULPS       Z18, Z0, Z19
+	VFNMADD231PS Z16, Z19, Z0
+	VFMADD231PS  Z18, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z23, Z23
+	VPACKSSDW    Z20, Z17, Z17
+	VPADDSW      Z17, Z23, Z17
+	VPMINSW      Z23, Z21, Z21
+	VPCMPEQW     Z7, Z21, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	CMPL         R10, $+2
+	JNE          other13
+	VPACKSSWB    Z17, Z1, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored16:
+	ADDQ    $+128, DX
+	ADDQ    1608(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1616(SP), R13
+	XORL    AX, AX
+	CMPQ    1624(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1600(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+64, DI
+	CMPQ    DI, 1640(SP)
+	JLT     groupmet
+	CMPQ    R15, 1632(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z18
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z19
+	VFNMADD231PS Z16, Z19, Z0
+	VFMADD231PS  Z17, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z20
+	VFNMADD231PS Z16, Z20, Z0
+	VFMADD231PS  Z17, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z21
+	VFNMADD231PS Z16, Z21, Z0
+	VFMADD231PS  Z17, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+
+grouptailnarrow:
+	VPACKSSDW Z19, Z1, Z1
+	VPADDSW   Z18, Z1, Z0
+	VPACKSSDW Z21, Z20, Z20
+	VPADDSW   Z18, Z20, Z19
+	VPMINSW   Z20, Z1, Z1
+	VPCMPEQW  Z7, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       groupstage
+	CMPL      R10, $+2
+	JNE       other17
+	VPACKSSWB Z19, Z0, Z1
+	VPMAXSB   Z12, Z1, Z1
+	VPMINSB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (SI)
+	ADDQ      DI, SI
+
+stored20:
+	LEAQ (DX)(DI*2), DX
+	JMP  return
+
+longs:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+220(SB), Z1
+	VPSUBD       Z1, Z0, Z16
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z1
+	VFNMADD231PS Z0, Z16, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z16, Z1, Z17
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z18
+	MOVQ         R12, DI
+	CMPQ         DI, $+64
+	JLT          longrest
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         DI, $+256
+	JLT          longloop
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z21
+	VFMADD231PS  Z16, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z1, Z19
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z21
+	VFMADD231PS  Z16, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z1, Z20
+
+longahead:
+	VPERMW.Z    128(DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z1
+	VFMADD231PS Z16, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    128(DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z21
+	VFMADD231PS Z16, Z0, Z21
+	VCVTPS2DQ   Z21, Z21
+	VPACKSSDW   Z21, Z1, Z1
+	VPERMW.Z    192(DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z21
+	VFMADD231PS Z16, Z0, Z21
+	VCVTPS2DQ   Z21, Z21
+	VPERMW.Z    192(DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z22
+	VFMADD231PS Z16, Z0, Z22
+	VCVTPS2DQ   Z22, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPMINSW     Z20, Z19, Z0
+	VPCMPEQW    Z7, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPADDSW     Z18, Z19, Z0
+	VPADDSW     Z18, Z20, Z22
+	CMPL        R10, $+2
+	JNE         other21
+	VPACKSSWB   Z22, Z0, Z23
+	VPMAXSB     Z12, Z23, Z23
+	VPMINSB     Z10, Z23, Z23
+	VPERMD      Z23, Z13, Z23
+	VMOVUPS     Z23, (SI)
+	ADDQ        $+64, SI
+
+stored24:
+	VMOVAPS Z1, Z19
+	VMOVAPS Z21, Z20
+	ADDQ    $+128, DX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     longahead
+
+longloop:
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z1
+	VFMADD231PS Z16, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z19
+	VFMADD231PS Z16, Z0, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPACKSSDW   Z19, Z1, Z1
+	VPADDSW     Z18, Z1, Z0
+	VPERMW.Z    64(DX), Z9, K6, Z19
+	VMULPS      Z17, Z19, Z20
+	VFMADD231PS Z16, Z19, Z20
+	VCVTPS2DQ   Z20, Z20
+	VPERMW.Z    64(DX), Z8, K6, Z19
+	VMULPS      Z17, Z19, Z21
+	VFMADD231PS Z16, Z19, Z21
+	VCVTPS2DQ   Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPADDSW     Z18, Z20, Z19
+	VPMINSW     Z20, Z1, Z1
+	VPCMPEQW    Z7, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	CMPL        R10, $+2
+	JNE         other25
+	VPACKSSWB   Z19, Z0, Z1
+	VPMAXSB     Z12, Z1, Z1
+	VPMINSB     Z10, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVUPS     Z1, (SI)
+	ADDQ        $+64, SI
+
+stored28:
+longback:
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JLT   longstaged
+
+longrest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z17, Z0, Z1
+	VFMADD231PS Z16, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        DI, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z17, Z0, Z19
+	VFMADD231PS Z16, Z0, Z19
+	VCVTPS2DQ   Z19, Z19
+	CMPQ        DI, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z17, Z0, Z20
+	VFMADD231PS Z16, Z0, Z20
+	VCVTPS2DQ   Z20, Z20
+	CMPQ        DI, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z17, Z0, Z21
+	VFMADD231PS Z16, Z0, Z21
+	VCVTPS2DQ   Z21, Z21
+
+longtailnarrow:
+	VPACKSSDW Z19, Z1, Z1
+	VPADDSW   Z18, Z1, Z0
+	VPACKSSDW Z21, Z20, Z20
+	VPADDSW   Z18, Z20, Z19
+	VPMINSW   Z20, Z1, Z1
+	VPCMPEQW  Z7, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       longstage
+	CMPL      R10, $+2
+	JNE       other29
+	VPACKSSWB Z19, Z0, Z1
+	VPMAXSB   Z12, Z1, Z1
+	VPMINSB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (SI)
+	ADDQ      DI, SI
+
+stored32:
+	LEAQ (DX)(DI*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	JMP   return
+
+short2:
+	CMPQ              R11, $+2
+	JLT               few
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z20
+	VFNMADD231PS.BCST (BX), Z20, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z1, Z18
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z1, Z19
+
+short2ahead:
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z20
+	VFNMADD231PS.BCST 8(BX), Z20, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z21
+	VFNMADD231PS.BCST 12(BX), Z21, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPMINSW           Z19, Z18, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z18, Z0
+	VBROADCASTSS      4(R9), Z21
+	VPACKSSDW         Z21, Z21, Z21
+	VPADDSW           Z21, Z19, Z21
+	CMPL              R10, $+2
+	JNE               other33
+	VPACKSSWB         Z21, Z0, Z22
+	VPMAXSB           Z12, Z22, Z22
+	VPMINSB           Z10, Z22, Z22
+	VPERMD            Z22, Z13, Z22
+	VMOVUPS           Z22, (SI)
+	ADDQ              $+64, SI
+
+stored36:
+	VMOVAPS Z1, Z18
+	VMOVAPS Z20, Z19
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+128, DX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
+
+short2loop:
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z16
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z17
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z18
+	VFNMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VPADDSW           Z16, Z1, Z0
+	VPERMW.Z          64(DX), Z9, K6, Z18
+	VMULPS.BCST       4(R8), Z18, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z18
+	VFMADD231PS.BCST  4(R8), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(DX), Z8, K6, Z18
+	VMULPS.BCST       4(R8), Z18, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z18
+	VFMADD231PS.BCST  4(R8), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z17, Z19, Z18
+	VPMINSW           Z19, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R10, $+2
+	JNE               other37
+	VPACKSSWB         Z18, Z0, Z1
+	VPMAXSB           Z12, Z1, Z1
+	VPMINSB           Z10, Z1, Z1
+	VPERMD            Z1, Z13, Z1
+	VMOVUPS           Z1, (SI)
+	ADDQ              $+64, SI
+
+stored40:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+short4:
+	CMPQ              R11, $+4
+	JLT               few
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z1, Z18
+	VPERMW.Z          64(DX), Z9, K6, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(DX), Z8, K6, Z0
+	VMULPS.BCST       12(R8), Z0, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z1, Z19
+
+short4ahead:
+	VPERMW.Z          128(DX), Z9, K6, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(DX), Z8, K6, Z0
+	VMULPS.BCST       20(R8), Z0, Z20
+	VFNMADD231PS.BCST 20(BX), Z20, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z1, Z1
+	VPERMW.Z          192(DX), Z9, K6, Z0
+	VMULPS.BCST       24(R8), Z0, Z20
+	VFNMADD231PS.BCST 24(BX), Z20, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPERMW.Z          192(DX), Z8, K6, Z0
+	VMULPS.BCST       28(R8), Z0, Z21
+	VFNMADD231PS.BCST 28(BX), Z21, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPMINSW           Z19, Z18, Z0
+	VPCMPEQW          Z7, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z21
+	VPACKSSDW         Z21, Z0, Z0
+	VPADDSW           Z0, Z18, Z0
+	VBROADCASTSS      8(R9), Z21
+	VBROADCASTSS      12(R9), Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPADDSW           Z21, Z19, Z21
+	CMPL              R10, $+2
+	JNE               other41
+	VPACKSSWB         Z21, Z0, Z22
+	VPMAXSB           Z12, Z22, Z22
+	VPMINSB           Z10, Z22, Z22
+	VPERMD            Z22, Z13, Z22
+	VMOVUPS           Z22, (SI)
+	ADDQ              $+64, SI
+
+stored44:
+	VMOVAPS Z1, Z18
+	VMOVAPS Z20, Z19
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+128, DX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
+
+short4loop:
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z16
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z17
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VPADDSW           Z16, Z1, Z0
+	VPERMW.Z          64(DX), Z9, K6, Z18
+	VMULPS.BCST       8(R8), Z18, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z18
+	VFMADD231PS.BCST  8(R8), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(DX), Z8, K6, Z18
+	VMULPS.BCST       12(R8), Z18, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z18
+	VFMADD231PS.BCST  12(R8), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z17, Z19, Z18
+	VPMINSW           Z19, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R10, $+2
+	JNE               other45
+	VPACKSSWB         Z18, Z0, Z1
+	VPMAXSB           Z12, Z1, Z1
+	VPMINSB           Z10, Z1, Z1
+	VPERMD            Z1, Z13, Z1
+	VMOVUPS           Z1, (SI)
+	ADDQ              $+64, SI
+
+stored48:
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+128, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 1664(SP)
+
+lanerow:
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z16
+	VMOVUPS      (R9), Z17
+	VMULPS       Z16, Z0, Z18
+	VFNMADD231PS Z1, Z18, Z0
+	VFMADD231PS  Z16, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z16
+	VMOVUPS      64(R9), Z19
+	VMULPS       Z16, Z0, Z20
+	VFNMADD231PS Z1, Z20, Z0
+	VFMADD231PS  Z16, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z18, Z18
+	VPACKSSDW    Z19, Z17, Z17
+	VPADDSW      Z17, Z18, Z17
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z16
+	VMOVUPS      128(R9), Z19
+	VMULPS       Z16, Z0, Z20
+	VFNMADD231PS Z1, Z20, Z0
+	VFMADD231PS  Z16, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPERMW.Z     64(DX), Z8, K6, Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z16
+	VMOVUPS      192(R9), Z21
+	VMULPS       Z16, Z0, Z22
+	VFNMADD231PS Z1, Z22, Z0
+	VFMADD231PS  Z16, Z0, Z22
+	VCVTPS2DQ    Z22, Z22
+	VPACKSSDW    Z22, Z20, Z20
+	VPACKSSDW    Z21, Z19, Z19
+	VPADDSW      Z19, Z20, Z19
+	VPMINSW      Z20, Z18, Z18
+	VPCMPEQW     Z7, Z18, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	CMPL         R10, $+2
+	JNE          other49
+	VPACKSSWB    Z19, Z17, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored52:
+laneback:
+	ADDQ  $+128, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  960(SP), SI
+	CMPL  layout+48(FP), $+1
+	JLT   nibbles53
+	JEQ   crumbs54
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	ADDQ  DI, SI
+	JMP   stored55
+
+nibbles53:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored55
+
+crumbs54:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored55:
+	MOVQ 968(SP), DX
+	MOVQ 976(SP), BX
+	MOVQ 984(SP), R8
+	MOVQ 992(SP), R9
+
+laneend:
+	CMPQ 1664(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+72(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMULPS       Z17, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z17, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VMULPS       Z17, Z0, Z19
+	VFNMADD231PS Z16, Z19, Z0
+	VFMADD231PS  Z17, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z1, Z1
+	VPADDSW      Z18, Z1, Z0
+	VPERMW.Z     64(DX), Z9, K6, Z19
+	VMULPS       Z17, Z19, Z20
+	VFNMADD231PS Z16, Z20, Z19
+	VFMADD231PS  Z17, Z19, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPERMW.Z     64(DX), Z8, K6, Z19
+	VMULPS       Z17, Z19, Z21
+	VFNMADD231PS Z16, Z21, Z19
+	VFMADD231PS  Z17, Z19, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z20, Z20
+	VPADDSW      Z18, Z20, Z19
+	VPMINSW      Z20, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other56
+	VPACKSSWB    Z19, Z0, Z1
+	VPMAXSB      Z12, Z1, Z1
+	VPMINSB      Z10, Z1, Z1
+	VPERMD       Z1, Z13, Z1
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+
+stored59:
+	ADDQ $+128, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Z22, Z0, Z23
+	VPMAXSB    Z12, Z23, Z23
+	VPMINSB    Z10, Z23, Z23
+	VPERMD     Z23, Z13, Z23
+	JPS        crumbs3
+	VPANDD     Z5, Z23, Z23
+	VPMADDUBSW Z6, Z23, Z23
+	VPMOVWB    Z23, Y23
+	VMOVUPS    Y23, (SI)
+	ADDQ       $+32, SI
+	JMP        stored4
+
+crumbs3:
+	VPANDD     Z3, Z23, Z23
+	VPMADDUBSW Z4, Z23, Z23
+	VPMADDWD   Z2, Z23, Z23
+	VPMOVDB    Z23, X23
+	VMOVUPS    X23, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Z22, Z0, Z23
+	VPMAXUB   Z12, Z23, Z23
+	VPMINUB   Z10, Z23, Z23
+	VPERMD    Z23, Z13, Z23
+	VMOVUPS   Z23, (SI)
+	ADDQ      $+64, SI
+	JMP       stored4
+
+grouplast:
+	VPMINSW   Z20, Z19, Z0
+	VPCMPEQW  Z7, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPADDSW   Z18, Z19, Z0
+	VPADDSW   Z18, Z20, Z1
+	CMPL      R10, $+2
+	JNE       other60
+	VPACKSSWB Z1, Z0, Z21
+	VPMAXSB   Z12, Z21, Z21
+	VPMINSB   Z10, Z21, Z21
+	VPERMD    Z21, Z13, Z21
+	VMOVUPS   Z21, (SI)
+	ADDQ      $+64, SI
+
+stored63:
+	ADDQ $+128, DX
+	SUBQ $+64, R11
+	JMP  groupwhole
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Z0, Z22, Z23
+	VPMAXSB    Z12, Z23, Z23
+	VPMINSB    Z10, Z23, Z23
+	VPERMD     Z23, Z13, Z23
+	JPS        crumbs7
+	VPANDD     Z5, Z23, Z23
+	VPMADDUBSW Z6, Z23, Z23
+	VPMOVWB    Z23, Y23
+	VMOVUPS    Y23, (SI)
+	ADDQ       $+32, SI
+	JMP        stored8
+
+crumbs7:
+	VPANDD     Z3, Z23, Z23
+	VPMADDUBSW Z4, Z23, Z23
+	VPMADDWD   Z2, Z23, Z23
+	VPMOVDB    Z23, X23
+	VMOVUPS    X23, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Z0, Z22, Z23
+	VPMAXUB   Z12, Z23, Z23
+	VPMINUB   Z10, Z23, Z23
+	VPERMD    Z23, Z13, Z23
+	VMOVUPS   Z23, (SI)
+	ADDQ      $+64, SI
+	JMP       stored8
+
+other9:
+	JGT        unsigned10
+	VPACKSSWB  Z19, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs11
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+crumbs11:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored12
+
+unsigned10:
+	VPACKUSWB Z19, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored12
+
+grouprare:
+	MOVQ $+1, 1008(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other13:
+	JGT        unsigned14
+	VPACKSSWB  Z17, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs15
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored16
+
+crumbs15:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored16
+
+unsigned14:
+	VPACKUSWB Z17, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored16
+
+other17:
+	JGT        unsigned18
+	VPACKSSWB  Z19, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs19
+	VPANDD     Z5, Z1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+crumbs19:
+	VPANDD     Z3, Z1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	LEAQ       3(DI), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (SI)
+	LEAQ       3(DI), AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+unsigned18:
+	VPACKUSWB Z19, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (SI)
+	ADDQ      DI, SI
+	JMP       stored20
+
+groupstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 960(SP), SI
+	CMPL layout+48(FP), $+1
+	JLT  nibbles64
+	JEQ  crumbs65
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored66
+
+nibbles64:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored66
+
+crumbs65:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored66:
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
+
+groupending:
+	MOVQ DI, 1656(SP)
+	MOVQ 1648(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1672(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1672(SP), BX
+	LEAQ 2512(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2512(SP), R8
+	LEAQ 3352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3352(SP), R9
+	MOVQ $+64, 1640(SP)
+	MOVQ 1656(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 1276(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1656(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1928(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2504(SP)
+	LEAQ 1928(SP), BX
+	LEAQ 2768(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3344(SP)
+	LEAQ 2768(SP), R8
+	LEAQ 3608(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4184(SP)
+	LEAQ 3608(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1664(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2504(SP), BX
+	MOVQ 3344(SP), R8
+	MOVQ 4184(SP), R9
+	MOVQ 1656(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
+
+longstream:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMULPS      Z17, Z0, Z1
+	VFMADD231PS Z16, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMULPS      Z17, Z0, Z19
+	VFMADD231PS Z16, Z0, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPACKSSDW   Z19, Z1, Z1
+	VPADDSW     Z18, Z1, Z0
+	VPERMW.Z    64(DX), Z9, K6, Z19
+	VMULPS      Z17, Z19, Z20
+	VFMADD231PS Z16, Z19, Z20
+	VCVTPS2DQ   Z20, Z20
+	VPERMW.Z    64(DX), Z8, K6, Z19
+	VMULPS      Z17, Z19, Z21
+	VFMADD231PS Z16, Z19, Z21
+	VCVTPS2DQ   Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPADDSW     Z18, Z20, Z19
+	VPMINSW     Z20, Z1, Z1
+	VPCMPEQW    Z7, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	CMPL        R10, $+2
+	JNE         other67
+	VPACKSSWB   Z19, Z0, Z1
+	VPMAXSB     Z12, Z1, Z1
+	VPMINSB     Z10, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVNTPS    Z1, (SI)
+	ADDQ        $+64, SI
+
+stored70:
+	ADDQ $+128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longstream
+	JMP  longtail
+
+other21:
+	JGT        unsigned22
+	VPACKSSWB  Z22, Z0, Z23
+	VPMAXSB    Z12, Z23, Z23
+	VPMINSB    Z10, Z23, Z23
+	VPERMD     Z23, Z13, Z23
+	JPS        crumbs23
+	VPANDD     Z5, Z23, Z23
+	VPMADDUBSW Z6, Z23, Z23
+	VPMOVWB    Z23, Y23
+	VMOVUPS    Y23, (SI)
+	ADDQ       $+32, SI
+	JMP        stored24
+
+crumbs23:
+	VPANDD     Z3, Z23, Z23
+	VPMADDUBSW Z4, Z23, Z23
+	VPMADDWD   Z2, Z23, Z23
+	VPMOVDB    Z23, X23
+	VMOVUPS    X23, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+unsigned22:
+	VPACKUSWB Z22, Z0, Z23
+	VPMAXUB   Z12, Z23, Z23
+	VPMINUB   Z10, Z23, Z23
+	VPERMD    Z23, Z13, Z23
+	VMOVUPS   Z23, (SI)
+	ADDQ      $+64, SI
+	JMP       stored24
+
+other25:
+	JGT        unsigned26
+	VPACKSSWB  Z19, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs27
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored28
+
+crumbs27:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored28
+
+unsigned26:
+	VPACKUSWB Z19, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored28
+
+longrare:
+	MOVQ $+2, 1008(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other29:
+	JGT        unsigned30
+	VPACKSSWB  Z19, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs31
+	VPANDD     Z5, Z1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored32
+
+crumbs31:
+	VPANDD     Z3, Z1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	LEAQ       3(DI), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (SI)
+	LEAQ       3(DI), AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	JMP        stored32
+
+unsigned30:
+	VPACKUSWB Z19, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (SI)
+	ADDQ      DI, SI
+	JMP       stored32
+
+longstaged:
+	ADDQ $+64, DI
+	MOVQ 960(SP), SI
+	CMPL layout+48(FP), $+1
+	JLT  nibbles71
+	JEQ  crumbs72
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored73
+
+nibbles71:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored73
+
+crumbs72:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored73:
+	MOVQ 968(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  longend
+
+short2stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z16
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z17
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z18
+	VFNMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VPADDSW           Z16, Z1, Z0
+	VPERMW.Z          64(DX), Z9, K6, Z18
+	VMULPS.BCST       4(R8), Z18, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z18
+	VFMADD231PS.BCST  4(R8), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(DX), Z8, K6, Z18
+	VMULPS.BCST       4(R8), Z18, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z18
+	VFMADD231PS.BCST  4(R8), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z17, Z19, Z18
+	VPMINSW           Z19, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R10, $+2
+	JNE               other74
+	VPACKSSWB         Z18, Z0, Z1
+	VPMAXSB           Z12, Z1, Z1
+	VPMINSB           Z10, Z1, Z1
+	VPERMD            Z1, Z13, Z1
+	VMOVNTPS          Z1, (SI)
+	ADDQ              $+64, SI
+
+stored77:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other33:
+	JGT        unsigned34
+	VPACKSSWB  Z21, Z0, Z22
+	VPMAXSB    Z12, Z22, Z22
+	VPMINSB    Z10, Z22, Z22
+	VPERMD     Z22, Z13, Z22
+	JPS        crumbs35
+	VPANDD     Z5, Z22, Z22
+	VPMADDUBSW Z6, Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored36
+
+crumbs35:
+	VPANDD     Z3, Z22, Z22
+	VPMADDUBSW Z4, Z22, Z22
+	VPMADDWD   Z2, Z22, Z22
+	VPMOVDB    Z22, X22
+	VMOVUPS    X22, (SI)
+	ADDQ       $+16, SI
+	JMP        stored36
+
+unsigned34:
+	VPACKUSWB Z21, Z0, Z22
+	VPMAXUB   Z12, Z22, Z22
+	VPMINUB   Z10, Z22, Z22
+	VPERMD    Z22, Z13, Z22
+	VMOVUPS   Z22, (SI)
+	ADDQ      $+64, SI
+	JMP       stored36
+
+other37:
+	JGT        unsigned38
+	VPACKSSWB  Z18, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs39
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored40
+
+crumbs39:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored40
+
+unsigned38:
+	VPACKUSWB Z18, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored40
+
+short2rare:
+	MOVQ $+3, 1008(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+short4stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z16
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z17
+	VPERMW.Z          (DX), Z9, K6, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (DX), Z8, K6, Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VPADDSW           Z16, Z1, Z0
+	VPERMW.Z          64(DX), Z9, K6, Z18
+	VMULPS.BCST       8(R8), Z18, Z19
+	VFNMADD231PS.BCST 8(BX), Z19, Z18
+	VFMADD231PS.BCST  8(R8), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(DX), Z8, K6, Z18
+	VMULPS.BCST       12(R8), Z18, Z20
+	VFNMADD231PS.BCST 12(BX), Z20, Z18
+	VFMADD231PS.BCST  12(R8), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z17, Z19, Z18
+	VPMINSW           Z19, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R10, $+2
+	JNE               other78
+	VPACKSSWB         Z18, Z0, Z1
+	VPMAXSB           Z12, Z1, Z1
+	VPMINSB           Z10, Z1, Z1
+	VPERMD            Z1, Z13, Z1
+	VMOVNTPS          Z1, (SI)
+	ADDQ              $+64, SI
+
+stored81:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+128, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  few
+
+other41:
+	JGT        unsigned42
+	VPACKSSWB  Z21, Z0, Z22
+	VPMAXSB    Z12, Z22, Z22
+	VPMINSB    Z10, Z22, Z22
+	VPERMD     Z22, Z13, Z22
+	JPS        crumbs43
+	VPANDD     Z5, Z22, Z22
+	VPMADDUBSW Z6, Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored44
+
+crumbs43:
+	VPANDD     Z3, Z22, Z22
+	VPMADDUBSW Z4, Z22, Z22
+	VPMADDWD   Z2, Z22, Z22
+	VPMOVDB    Z22, X22
+	VMOVUPS    X22, (SI)
+	ADDQ       $+16, SI
+	JMP        stored44
+
+unsigned42:
+	VPACKUSWB Z21, Z0, Z22
+	VPMAXUB   Z12, Z22, Z22
+	VPMINUB   Z10, Z22, Z22
+	VPERMD    Z22, Z13, Z22
+	VMOVUPS   Z22, (SI)
+	ADDQ      $+64, SI
+	JMP       stored44
+
+other45:
+	JGT        unsigned46
+	VPACKSSWB  Z18, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs47
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored48
+
+crumbs47:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored48
+
+unsigned46:
+	VPACKUSWB Z18, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored48
+
+short4rare:
+	MOVQ $+4, 1008(SP)
+	MOVL $0x00000004, R14
+	JMP  spread
+
+other49:
+	JGT        unsigned50
+	VPACKSSWB  Z19, Z17, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs51
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored52
+
+crumbs51:
+	VPANDD     Z3, Z0, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored52
+
+unsigned50:
+	VPACKUSWB Z19, Z17, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored52
+
+lanerare:
+	MOVQ $+5, 1008(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+	JMP  laneloop
+
+other56:
+	JGT        unsigned57
+	VPACKSSWB  Z19, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs58
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored59
+
+crumbs58:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored59
+
+unsigned57:
+	VPACKUSWB Z19, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored59
+
+other60:
+	JGT        unsigned61
+	VPACKSSWB  Z1, Z0, Z21
+	VPMAXSB    Z12, Z21, Z21
+	VPMINSB    Z10, Z21, Z21
+	VPERMD     Z21, Z13, Z21
+	JPS        crumbs62
+	VPANDD     Z5, Z21, Z21
+	VPMADDUBSW Z6, Z21, Z21
+	VPMOVWB    Z21, Y21
+	VMOVUPS    Y21, (SI)
+	ADDQ       $+32, SI
+	JMP        stored63
+
+crumbs62:
+	VPANDD     Z3, Z21, Z21
+	VPMADDUBSW Z4, Z21, Z21
+	VPMADDWD   Z2, Z21, Z21
+	VPMOVDB    Z21, X21
+	VMOVUPS    X21, (SI)
+	ADDQ       $+16, SI
+	JMP        stored63
+
+unsigned61:
+	VPACKUSWB Z1, Z0, Z21
+	VPMAXUB   Z12, Z21, Z21
+	VPMINUB   Z10, Z21, Z21
+	VPERMD    Z21, Z13, Z21
+	VMOVUPS   Z21, (SI)
+	ADDQ      $+64, SI
+	JMP       stored63
+
+other67:
+	JGT        unsigned68
+	VPACKSSWB  Z19, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs69
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored70
+
+crumbs69:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored70
+
+unsigned68:
+	VPACKUSWB Z19, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored70
+
+longstage:
+	MOVQ SI, 960(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 968(SP)
+	LEAQ 64(SP), DX
+	JMP  longloop
+
+other74:
+	JGT        unsigned75
+	VPACKSSWB  Z18, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs76
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored77
+
+crumbs76:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored77
+
+unsigned75:
+	VPACKUSWB Z18, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored77
+
+other78:
+	JGT        unsigned79
+	VPACKSSWB  Z18, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs80
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored81
+
+crumbs80:
+	VPANDD     Z3, Z1, Z1
+	VPMADDUBSW Z4, Z1, Z1
+	VPMADDWD   Z2, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored81
+
+unsigned79:
+	VPACKUSWB Z18, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored81
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
+
+rare:
+	VPERMW.Z    (DX), Z9, K6, Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z16
+	VDIVPS      Z1, Z0, Z0
+	VCVTDQ2PS   Z16, Z16
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z17
+	VSUBPS      Z16, Z17, Z18
+	VMAXPS      Z1, Z18, Z1
+	VCVTDQ2PS   Z11, Z18
+	VSUBPS      Z16, Z18, Z19
+	VMINPS      Z1, Z19, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (DX), Z8, K6, Z0
+	VMOVUPS     64(BX), Z16
+	VMOVUPS     64(R9), Z19
+	VDIVPS      Z16, Z0, Z0
+	VCVTDQ2PS   Z19, Z19
+	VRNDSCALEPS $0x08, Z0, Z16
+	VSUBPS      Z19, Z17, Z20
+	VMAXPS      Z16, Z20, Z16
+	VSUBPS      Z19, Z18, Z20
+	VMINPS      Z16, Z20, Z16
+	VADDPS      Z19, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    64(DX), Z9, K6, Z0
+	VMOVUPS     128(BX), Z16
+	VMOVUPS     128(R9), Z19
+	VDIVPS      Z16, Z0, Z0
+	VCVTDQ2PS   Z19, Z19
+	VRNDSCALEPS $0x08, Z0, Z16
+	VSUBPS      Z19, Z17, Z20
+	VMAXPS      Z16, Z20, Z16
+	VSUBPS      Z19, Z18, Z20
+	VMINPS      Z16, Z20, Z16
+	VADDPS      Z19, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    64(DX), Z8, K6, Z0
+	VMOVUPS     192(BX), Z19
+	VMOVUPS     192(R9), Z20
+	VDIVPS      Z19, Z0, Z0
+	VCVTDQ2PS   Z20, Z20
+	VRNDSCALEPS $0x08, Z0, Z19
+	VSUBPS      Z20, Z17, Z17
+	VMAXPS      Z19, Z17, Z19
+	VSUBPS      Z20, Z18, Z18
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z20, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z16, Z16
+	VPXORD      Z0, Z0, Z0
+	VPSUBD      Z15, Z0, Z17
+	VPMAXSD     Z0, Z17, Z17
+	VPSUBD      Z17, Z0, Z17
+	VPANDD      Z14, Z17, Z17
+	VPACKSSDW   Z17, Z17, Z17
+	VPACKUSWB   Z17, Z17, Z17
+	VPERMD      Z17, Z13, Z17
+	VPMAXSD     Z0, Z11, Z0
+	VPANDD      Z14, Z0, Z0
+	VPACKSSDW   Z0, Z0, Z0
+	VPACKUSWB   Z0, Z0, Z0
+	VPERMD      Z0, Z13, Z0
+	CMPL        R10, $+2
+	JNE         other82
+	VPACKSSWB   Z16, Z1, Z18
+	VPMAXSB     Z17, Z18, Z18
+	VPMINSB     Z0, Z18, Z18
+	VPERMD      Z18, Z13, Z18
+	VMOVUPS     Z18, (SI)
+	ADDQ        $+64, SI
+
+stored85:
+	CMPQ         1008(SP), $+5
+	JEQ          laneback
+	MOVQ         976(SP), BX
+	MOVQ         984(SP), R8
+	MOVQ         992(SP), R9
+	CMPQ         1008(SP), $+3
+	JEQ          short2back
+	CMPQ         1008(SP), $+4
+	JEQ          short4back
+	CMPQ         1008(SP), $+2
+	JEQ          longresume
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z18
+	JMP          groupback
+
+longresume:
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+220(SB), Z1
+	VPSUBD       Z1, Z0, Z16
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z1
+	VFNMADD231PS Z0, Z16, Z1
+	VBROADCASTSS constantsAVX512<>+228(SB), Z0
+	VFMADD231PS  Z0, Z1, Z1
+	VMULPS       Z16, Z1, Z17
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z18
+	JMP          longback
+
+other82:
+	JGT        unsigned83
+	VPACKSSWB  Z16, Z1, Z18
+	VPMAXSB    Z17, Z18, Z18
+	VPMINSB    Z0, Z18, Z18
+	VPERMD     Z18, Z13, Z18
+	JPS        crumbs84
+	VPANDD     Z5, Z18, Z18
+	VPMADDUBSW Z6, Z18, Z18
+	VPMOVWB    Z18, Y18
+	VMOVUPS    Y18, (SI)
+	ADDQ       $+32, SI
+	JMP        stored85
+
+crumbs84:
+	VPANDD     Z3, Z18, Z18
+	VPMADDUBSW Z4, Z18, Z18
+	VPMADDWD   Z2, Z18, Z18
+	VPMOVDB    Z18, X18
+	VMOVUPS    X18, (SI)
+	ADDQ       $+16, SI
+	JMP        stored85
+
+unsigned83:
+	VPACKUSWB Z16, Z1, Z18
+	VPMAXUB   Z17, Z18, Z18
+	VPMINUB   Z0, Z18, Z18
+	VPERMD    Z18, Z13, Z18
+	VMOVUPS   Z18, (SI)
+	ADDQ      $+64, SI
+	JMP       stored85
+
+// func QuantizeWholeBF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeWholeBF16AVX512(SB), $3088-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x80008000, Z12 table
 	// per group: Z11 scale, Z10 recip
@@ -16,12 +4386,12 @@ TEXT ·QuantizeWholeInt8BF16AVX512(SB), $3088-56
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VMOVUPS      constantsAVX512<>+0(SB), Z15
-	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	VMOVUPS      constantsAVX512<>+68(SB), Z15
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z13
-	VMOVUPS      constantsAVX512<>+132(SB), Z12
+	VBROADCASTSS constantsAVX512<>+196(SB), Z13
+	VMOVUPS      constantsAVX512<>+4(SB), Z12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -385,12 +4755,12 @@ grouptailnarrow:
 
 longs:
 	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VBROADCASTSS constantsAVX512<>+220(SB), Z1
 	VPSUBD       Z1, Z0, Z11
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VBROADCASTSS constantsAVX512<>+224(SB), Z1
 	VFNMADD231PS Z0, Z11, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z11, Z1, Z10
 	MOVQ         R12, DI
@@ -1191,13 +5561,13 @@ rare:
 	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+208(SB), Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z4
+	VBROADCASTSS constantsAVX512<>+236(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1256,11417 +5626,74 @@ rare:
 
 longresume:
 	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VBROADCASTSS constantsAVX512<>+220(SB), Z1
 	VPSUBD       Z1, Z0, Z11
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
+	VBROADCASTSS constantsAVX512<>+224(SB), Z1
 	VFNMADD231PS Z0, Z11, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
+	VBROADCASTSS constantsAVX512<>+228(SB), Z0
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z11, Z1, Z10
 	JMP          longback
 
-// func QuantizeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeInt8BF16AVX512(SB), $3088-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
-	// per group: Z7 scale, Z6 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VMOVUPS      constantsAVX512<>+0(SB), Z10
-	VMOVUPS      constantsAVX512<>+64(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1384(SP)
-	LEAQ  752(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     192(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     192(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z4, Z5, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKSSWB    Z4, Z5, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKSSWB         Z4, Z5, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1376(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z3, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPMINSW      Z6, Z5, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z6, Z5, Z5
-	VPERMD       Z5, Z14, Z5
-	VPMAXSB      Z13, Z5, Z5
-	VPMINSB      Z11, Z5, Z5
-	VMOVUPS      Z5, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         1344(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1352(SP), R13
-	XORL         AX, AX
-	CMPQ         1360(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1336(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1376(SP)
-	JLT          groupmet
-	CMPQ         R15, 1368(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1012(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z6, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPMINSW   Z3, Z1, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VPMAXSB   Z13, Z1, Z1
-	VPMINSB   Z11, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
-	JMP       return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z7, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z7, Z1, Z6
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-
-longahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    192(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z4, Z5, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPACKSSWB   Z4, Z5, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z2, Z1, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPMAXSB     Z13, Z1, Z1
-	VPMINSB     Z11, Z1, Z1
-	VMOVUPS     Z1, (SI)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VCVTPS2DQ   Z4, Z4
-
-longtailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPMINSW   Z3, Z1, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       longstage
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VPMAXSB   Z13, Z1, Z1
-	VPMINSB   Z11, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short2ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKSSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short4ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKSSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1400(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  704(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  712(SP), DX
-	MOVQ  720(SP), BX
-	MOVQ  728(SP), R8
-
-laneend:
-	CMPQ 1400(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z4, Z5, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKSSWB Z4, Z5, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 744(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 704(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1392(SP)
-	MOVQ 1384(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1408(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1408(SP), BX
-	LEAQ 2248(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2248(SP), R8
-	MOVQ $+64, 1376(SP)
-	MOVQ 1392(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1012(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1392(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1664(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2240(SP)
-	LEAQ 1664(SP), BX
-	LEAQ 2504(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3080(SP)
-	LEAQ 2504(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1400(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2240(SP), BX
-	MOVQ 3080(SP), R8
-	MOVQ 1392(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z2, Z1, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPMAXSB     Z13, Z1, Z1
-	VPMINSB     Z11, Z1, Z1
-	VMOVNTPS    Z1, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 744(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 704(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+3, 744(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+4, 744(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+5, 744(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-spread:
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         744(SP), $+5
-	JEQ          laneback
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
-	CMPQ         744(SP), $+3
-	JEQ          short2back
-	CMPQ         744(SP), $+4
-	JEQ          short4back
-	CMPQ         744(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z7, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z7, Z1, Z6
-	JMP          longback
-
-// func QuantizeZeroPointInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), $4192-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
-	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VMOVUPS      constantsAVX512<>+0(SB), Z10
-	VMOVUPS      constantsAVX512<>+64(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1648(SP)
-	LEAQ  1016(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     192(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     192(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPMINSW      Z3, Z4, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z5, Z4, Z0
-	VPADDSW      Z5, Z3, Z16
-	VPACKSSWB    Z16, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z4
-	VMOVAPS      Z2, Z3
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z4, Z16
-	VPADDSW           Z0, Z3, Z0
-	VPACKSSWB         Z0, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VMOVUPS           Z16, (SI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z5, Z1, Z0
-	VPERMW.Z     64(DX), Z10, K6, Z2
-	VMULPS       Z6, Z2, Z3
-	VFNMADD231PS Z7, Z3, Z2
-	VFMADD231PS  Z6, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z4
-	VFNMADD231PS Z7, Z4, Z2
-	VFMADD231PS  Z6, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z5, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z8, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1640(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1276(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z6
-	VPERMPS      Z6, Z1, Z1
-	VMULPS       Z5, Z0, Z7
-	VFNMADD231PS Z3, Z7, Z0
-	VFMADD231PS  Z5, Z0, Z7
-	VCVTPS2DQ    Z7, Z7
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z16
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z7, Z7
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z7, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z16
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(R15), Z5
-	VPERMPS      Z2, Z5, Z2
-	VPERMPS      Z4, Z5, Z4
-	VPERMPS      Z6, Z5, Z6
-	VMULPS       Z4, Z0, Z5
-	VFNMADD231PS Z2, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z17, Z17
-	VPACKSSDW    Z6, Z3, Z3
-	VPADDSW      Z3, Z17, Z3
-	VPMINSW      Z17, Z7, Z7
-	VPCMPEQW     Z8, Z7, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         1608(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1616(SP), R13
-	XORL         AX, AX
-	CMPQ         1624(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1600(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1640(SP)
-	JLT          groupmet
-	CMPQ         R15, 1632(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1276(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z6, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z5, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z5, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z8, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKSSWB Z2, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
-	JMP       return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z7, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z7, Z1, Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
-
-longahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    192(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPMINSW     Z3, Z4, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPADDSW     Z5, Z4, Z0
-	VPADDSW     Z5, Z3, Z16
-	VPACKSSWB   Z16, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z2, Z3
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z5, Z1, Z0
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS      Z6, Z2, Z3
-	VFMADD231PS Z7, Z2, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z6, Z2, Z4
-	VFMADD231PS Z7, Z2, Z4
-	VCVTPS2DQ   Z4, Z4
-	VPACKSSDW   Z4, Z3, Z3
-	VPADDSW     Z5, Z3, Z2
-	VPMINSW     Z3, Z1, Z1
-	VPCMPEQW    Z8, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VMOVUPS     Z0, (SI)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VCVTPS2DQ   Z4, Z4
-
-longtailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z5, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z5, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z8, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       longstage
-	VPACKSSWB Z2, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short2ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z5, Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z3, Z3
-	VPADDSW           Z3, Z4, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z7
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z6
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short4ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z0, Z0
-	VPADDSW           Z0, Z5, Z0
-	VBROADCASTSS      8(R9), Z3
-	VBROADCASTSS      12(R9), Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z3, Z4, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z7
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z6
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1664(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z7
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z6, Z6
-	VPACKSSDW    Z7, Z5, Z5
-	VPADDSW      Z5, Z6, Z5
-	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z8, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z5, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  960(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  968(SP), DX
-	MOVQ  976(SP), BX
-	MOVQ  984(SP), R8
-	MOVQ  992(SP), R9
-
-laneend:
-	CMPQ 1664(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z5, Z1, Z0
-	VPERMW.Z     64(DX), Z10, K6, Z2
-	VMULPS       Z6, Z2, Z3
-	VFNMADD231PS Z7, Z3, Z2
-	VFMADD231PS  Z6, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z4
-	VFNMADD231PS Z7, Z4, Z2
-	VFMADD231PS  Z6, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z5, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z8, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z3, Z4, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPADDSW   Z5, Z4, Z0
-	VPADDSW   Z5, Z3, Z1
-	VPACKSSWB Z1, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 1008(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 960(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 968(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1656(SP)
-	MOVQ 1648(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1672(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1672(SP), BX
-	LEAQ 2512(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2512(SP), R8
-	LEAQ 3352(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3352(SP), R9
-	MOVQ $+64, 1640(SP)
-	MOVQ 1656(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1276(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1656(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1928(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2504(SP)
-	LEAQ 1928(SP), BX
-	LEAQ 2768(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3344(SP)
-	LEAQ 2768(SP), R8
-	LEAQ 3608(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4184(SP)
-	LEAQ 3608(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1664(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2504(SP), BX
-	MOVQ 3344(SP), R8
-	MOVQ 4184(SP), R9
-	MOVQ 1656(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z5, Z1, Z0
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS      Z6, Z2, Z3
-	VFMADD231PS Z7, Z2, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z6, Z2, Z4
-	VFMADD231PS Z7, Z2, Z4
-	VCVTPS2DQ   Z4, Z4
-	VPACKSSDW   Z4, Z3, Z3
-	VPADDSW     Z5, Z3, Z2
-	VPMINSW     Z3, Z1, Z1
-	VPCMPEQW    Z8, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 1008(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 960(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 968(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z7
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z6
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+3, 1008(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z7
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z6
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+4, 1008(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+5, 1008(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-spread:
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VDIVPS       Z1, Z0, Z0
-	VCVTDQ2PS    Z2, Z2
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z3
-	VSUBPS       Z2, Z3, Z4
-	VMAXPS       Z1, Z4, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z2, Z4, Z5
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R9), Z6
-	VDIVPS       Z5, Z0, Z0
-	VCVTDQ2PS    Z6, Z6
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VSUBPS       Z6, Z3, Z3
-	VMAXPS       Z5, Z3, Z5
-	VSUBPS       Z6, Z4, Z4
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z6, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z2, Z2
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         1008(SP), $+5
-	JEQ          laneback
-	MOVQ         976(SP), BX
-	MOVQ         984(SP), R8
-	MOVQ         992(SP), R9
-	CMPQ         1008(SP), $+3
-	JEQ          short2back
-	CMPQ         1008(SP), $+4
-	JEQ          short4back
-	CMPQ         1008(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z7, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z7, Z1, Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	JMP          longback
-
-// func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeUint8BF16AVX512(SB), $3088-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
-	// per group: Z7 scale, Z6 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VMOVUPS      constantsAVX512<>+0(SB), Z10
-	VMOVUPS      constantsAVX512<>+64(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1384(SP)
-	LEAQ  752(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     192(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     192(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z4, Z5, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKUSWB    Z4, Z5, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKUSWB         Z4, Z5, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1376(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z3, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPMINSW      Z6, Z5, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z6, Z5, Z5
-	VPERMD       Z5, Z14, Z5
-	VPMAXUB      Z13, Z5, Z5
-	VPMINUB      Z11, Z5, Z5
-	VMOVUPS      Z5, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         1344(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1352(SP), R13
-	XORL         AX, AX
-	CMPQ         1360(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1336(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1376(SP)
-	JLT          groupmet
-	CMPQ         R15, 1368(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1012(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z6, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPMINSW   Z3, Z1, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VPMAXUB   Z13, Z1, Z1
-	VPMINUB   Z11, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
-	JMP       return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z7, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z7, Z1, Z6
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-
-longahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    192(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z4, Z5, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPACKUSWB   Z4, Z5, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXUB     Z13, Z0, Z0
-	VPMINUB     Z11, Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z2, Z1, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPMAXUB     Z13, Z1, Z1
-	VPMINUB     Z11, Z1, Z1
-	VMOVUPS     Z1, (SI)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VCVTPS2DQ   Z4, Z4
-
-longtailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPMINSW   Z3, Z1, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       longstage
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VPMAXUB   Z13, Z1, Z1
-	VPMINUB   Z11, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short2ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKUSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short4ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKUSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1400(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKUSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXUB      Z13, Z3, Z3
-	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  704(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  712(SP), DX
-	MOVQ  720(SP), BX
-	MOVQ  728(SP), R8
-
-laneend:
-	CMPQ 1400(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z4, Z5, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKUSWB Z4, Z5, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 744(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 704(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1392(SP)
-	MOVQ 1384(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1408(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1408(SP), BX
-	LEAQ 2248(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2248(SP), R8
-	MOVQ $+64, 1376(SP)
-	MOVQ 1392(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1012(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1392(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1664(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2240(SP)
-	LEAQ 1664(SP), BX
-	LEAQ 2504(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3080(SP)
-	LEAQ 2504(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1400(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2240(SP), BX
-	MOVQ 3080(SP), R8
-	MOVQ 1392(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z2, Z1, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPMAXUB     Z13, Z1, Z1
-	VPMINUB     Z11, Z1, Z1
-	VMOVNTPS    Z1, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 744(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 704(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+3, 744(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+4, 744(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+5, 744(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-spread:
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         744(SP), $+5
-	JEQ          laneback
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
-	CMPQ         744(SP), $+3
-	JEQ          short2back
-	CMPQ         744(SP), $+4
-	JEQ          short4back
-	CMPQ         744(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z7, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z7, Z1, Z6
-	JMP          longback
-
-// func QuantizeZeroPointUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), $4192-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
-	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VMOVUPS      constantsAVX512<>+0(SB), Z10
-	VMOVUPS      constantsAVX512<>+64(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1648(SP)
-	LEAQ  1016(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     192(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     192(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPMINSW      Z3, Z4, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z5, Z4, Z0
-	VPADDSW      Z5, Z3, Z16
-	VPACKUSWB    Z16, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z4
-	VMOVAPS      Z2, Z3
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z4, Z16
-	VPADDSW           Z0, Z3, Z0
-	VPACKUSWB         Z0, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXUB           Z13, Z16, Z16
-	VPMINUB           Z11, Z16, Z16
-	VMOVUPS           Z16, (SI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z5, Z1, Z0
-	VPERMW.Z     64(DX), Z10, K6, Z2
-	VMULPS       Z6, Z2, Z3
-	VFNMADD231PS Z7, Z3, Z2
-	VFMADD231PS  Z6, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z4
-	VFNMADD231PS Z7, Z4, Z2
-	VFMADD231PS  Z6, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z5, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z8, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1640(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1276(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z6
-	VPERMPS      Z6, Z1, Z1
-	VMULPS       Z5, Z0, Z7
-	VFNMADD231PS Z3, Z7, Z0
-	VFMADD231PS  Z5, Z0, Z7
-	VCVTPS2DQ    Z7, Z7
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z16
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z7, Z7
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z7, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z16
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(R15), Z5
-	VPERMPS      Z2, Z5, Z2
-	VPERMPS      Z4, Z5, Z4
-	VPERMPS      Z6, Z5, Z6
-	VMULPS       Z4, Z0, Z5
-	VFNMADD231PS Z2, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z17, Z17
-	VPACKSSDW    Z6, Z3, Z3
-	VPADDSW      Z3, Z17, Z3
-	VPMINSW      Z17, Z7, Z7
-	VPCMPEQW     Z8, Z7, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         1608(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1616(SP), R13
-	XORL         AX, AX
-	CMPQ         1624(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1600(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1640(SP)
-	JLT          groupmet
-	CMPQ         R15, 1632(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1276(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z6, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z5, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z5, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z8, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
-	JMP       return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z7, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z7, Z1, Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
-
-longahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    192(DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPMINSW     Z3, Z4, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPADDSW     Z5, Z4, Z0
-	VPADDSW     Z5, Z3, Z16
-	VPACKUSWB   Z16, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXUB     Z13, Z0, Z0
-	VPMINUB     Z11, Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z2, Z3
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z5, Z1, Z0
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS      Z6, Z2, Z3
-	VFMADD231PS Z7, Z2, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z6, Z2, Z4
-	VFMADD231PS Z7, Z2, Z4
-	VCVTPS2DQ   Z4, Z4
-	VPACKSSDW   Z4, Z3, Z3
-	VPADDSW     Z5, Z3, Z2
-	VPMINSW     Z3, Z1, Z1
-	VPCMPEQW    Z8, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKUSWB   Z2, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXUB     Z13, Z0, Z0
-	VPMINUB     Z11, Z0, Z0
-	VMOVUPS     Z0, (SI)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VCVTPS2DQ   Z4, Z4
-
-longtailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z5, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z5, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z8, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       longstage
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short2ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z5, Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z3, Z3
-	VPADDSW           Z3, Z4, Z3
-	VPACKUSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z7
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z6
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short4ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z0, Z0
-	VPADDSW           Z0, Z5, Z0
-	VBROADCASTSS      8(R9), Z3
-	VBROADCASTSS      12(R9), Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z3, Z4, Z3
-	VPACKUSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z7
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z6
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1664(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z7
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z6, Z6
-	VPACKSSDW    Z7, Z5, Z5
-	VPADDSW      Z5, Z6, Z5
-	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z8, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKUSWB    Z5, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXUB      Z13, Z3, Z3
-	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  960(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  968(SP), DX
-	MOVQ  976(SP), BX
-	MOVQ  984(SP), R8
-	MOVQ  992(SP), R9
-
-laneend:
-	CMPQ 1664(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z5, Z1, Z0
-	VPERMW.Z     64(DX), Z10, K6, Z2
-	VMULPS       Z6, Z2, Z3
-	VFNMADD231PS Z7, Z3, Z2
-	VFMADD231PS  Z6, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z2
-	VMULPS       Z6, Z2, Z4
-	VFNMADD231PS Z7, Z4, Z2
-	VFMADD231PS  Z6, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z5, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z8, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z3, Z4, Z0
-	VPCMPEQW  Z8, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPADDSW   Z5, Z4, Z0
-	VPADDSW   Z5, Z3, Z1
-	VPACKUSWB Z1, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 1008(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 960(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 968(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1656(SP)
-	MOVQ 1648(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1672(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1672(SP), BX
-	LEAQ 2512(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2512(SP), R8
-	LEAQ 3352(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3352(SP), R9
-	MOVQ $+64, 1640(SP)
-	MOVQ 1656(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1276(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1656(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1928(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2504(SP)
-	LEAQ 1928(SP), BX
-	LEAQ 2768(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3344(SP)
-	LEAQ 2768(SP), R8
-	LEAQ 3608(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4184(SP)
-	LEAQ 3608(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1664(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2504(SP), BX
-	MOVQ 3344(SP), R8
-	MOVQ 4184(SP), R9
-	MOVQ 1656(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z6, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z6, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z5, Z1, Z0
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS      Z6, Z2, Z3
-	VFMADD231PS Z7, Z2, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z6, Z2, Z4
-	VFMADD231PS Z7, Z2, Z4
-	VCVTPS2DQ   Z4, Z4
-	VPACKSSDW   Z4, Z3, Z3
-	VPADDSW     Z5, Z3, Z2
-	VPMINSW     Z3, Z1, Z1
-	VPCMPEQW    Z8, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKUSWB   Z2, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXUB     Z13, Z0, Z0
-	VPMINUB     Z11, Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 1008(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 960(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 968(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z7
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z6
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+3, 1008(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z7
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z6
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+4, 1008(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+5, 1008(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 960(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 968(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-spread:
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VDIVPS       Z1, Z0, Z0
-	VCVTDQ2PS    Z2, Z2
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z3
-	VSUBPS       Z2, Z3, Z4
-	VMAXPS       Z1, Z4, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z2, Z4, Z5
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R9), Z6
-	VDIVPS       Z5, Z0, Z0
-	VCVTDQ2PS    Z6, Z6
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VSUBPS       Z6, Z3, Z3
-	VMAXPS       Z5, Z3, Z5
-	VSUBPS       Z6, Z4, Z4
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z6, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z2, Z2
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         1008(SP), $+5
-	JEQ          laneback
-	MOVQ         976(SP), BX
-	MOVQ         984(SP), R8
-	MOVQ         992(SP), R9
-	CMPQ         1008(SP), $+3
-	JEQ          short2back
-	CMPQ         1008(SP), $+4
-	JEQ          short4back
-	CMPQ         1008(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z7
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z7, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z7, Z1, Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	JMP          longback
-
-// func QuantizePacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizePacked4BF16AVX512(SB), $3056-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x10011001, Z6 0xf0f0f0f
-	// per group: Z5 scale, Z4 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VMOVUPS      constantsAVX512<>+0(SB), Z10
-	VMOVUPS      constantsAVX512<>+64(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	VBROADCASTSS constantsAVX512<>+216(SB), Z7
-	VBROADCASTSS constantsAVX512<>+220(SB), Z6
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1352(SP)
-	LEAQ  720(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z2
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     192(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     192(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPMINSW      Z2, Z3, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKSSWB    Z2, Z3, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z17
-	VPMADDUBSW   Z7, Z17, Z17
-	VPMOVWB      Z17, Y17
-	VMOVUPS      Y17, (SI)
-	VMOVAPS      Z1, Z3
-	VMOVAPS      Z16, Z2
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKSSWB         Z2, Z3, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (SI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z4, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1344(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 980(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z3, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z16
-	VFNMADD231PS Z3, Z16, Z0
-	VFMADD231PS  Z1, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z16
-	VFNMADD231PS Z3, Z16, Z0
-	VFMADD231PS  Z1, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z16, Z16
-	VPMINSW      Z16, Z5, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z16, Z5, Z5
-	VPERMD       Z5, Z14, Z5
-	VPMAXSB      Z13, Z5, Z5
-	VPMINSB      Z11, Z5, Z5
-	VPANDD       Z6, Z5, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         1312(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1320(SP), R13
-	XORL         AX, AX
-	CMPQ         1328(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1304(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1344(SP)
-	JLT          groupmet
-	CMPQ         R15, 1336(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 980(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z4, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z16, Z3, Z3
-	VPMINSW    Z3, Z1, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPMAXSB    Z13, Z1, Z1
-	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-	JMP        return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z5
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z5, Z1, Z4
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z16
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z2
-
-longahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    192(DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPMINSW     Z2, Z3, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPACKSSWB   Z2, Z3, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z17
-	VPMADDUBSW  Z7, Z17, Z17
-	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (SI)
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z16, Z2
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z5, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z2, Z1, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPMAXSB     Z13, Z1, Z1
-	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-longback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z5, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-
-longtailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z16, Z3, Z3
-	VPMINSW    Z3, Z1, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        longstage
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPMAXSB    Z13, Z1, Z1
-	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short2ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKSSWB         Z4, Z5, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z3
-	VPMADDUBSW        Z7, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z6, Z1, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short4ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKSSWB         Z4, Z5, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z3
-	VPMADDUBSW        Z7, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z6, Z1, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1368(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z6, Z3, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  672(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX512(SB)
-	MOVQ  680(SP), DX
-	MOVQ  688(SP), BX
-	MOVQ  696(SP), R8
-
-laneend:
-	CMPQ 1368(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z4, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z2, Z3, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPACKSSWB  Z2, Z3, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (SI)
-	ADDQ       $+32, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 712(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 672(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 680(SP)
-	LEAQ 32(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 672(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 680(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1360(SP)
-	MOVQ 1352(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1376(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1376(SP), BX
-	LEAQ 2216(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2216(SP), R8
-	MOVQ $+64, 1344(SP)
-	MOVQ 1360(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 980(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1360(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1632(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2208(SP)
-	LEAQ 1632(SP), BX
-	LEAQ 2472(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3048(SP)
-	LEAQ 2472(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1368(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2208(SP), BX
-	MOVQ 3048(SP), R8
-	MOVQ 1360(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z3
-	VFMADD231PS Z5, Z0, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPMINSW     Z2, Z1, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPMAXSB     Z13, Z1, Z1
-	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 712(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 672(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 680(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z6, Z1, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+3, 712(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z6, Z1, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+4, 712(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+5, 712(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 672(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 680(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 672(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 680(SP)
-	LEAQ 32(SP), DX
-	JMP  longloop
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z16
-	VDIVPS       Z16, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VMAXPS       Z16, Z2, Z16
-	VMINPS       Z16, Z4, Z16
-	VADDPS       Z3, Z16, Z16
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z16, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         712(SP), $+5
-	JEQ          laneback
-	MOVQ         688(SP), BX
-	MOVQ         696(SP), R8
-	CMPQ         712(SP), $+3
-	JEQ          short2back
-	CMPQ         712(SP), $+4
-	JEQ          short4back
-	CMPQ         712(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z5
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z5, Z1, Z4
-	JMP          longback
-
-// func QuantizeZeroPointPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), $4160-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x10011001, Z6 0xf0f0f0f
-	// per group: Z5 scale, Z4 recip, Z0 zeroPoint, Z3 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 20
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VMOVUPS      constantsAVX512<>+0(SB), Z10
-	VMOVUPS      constantsAVX512<>+64(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	VBROADCASTSS constantsAVX512<>+216(SB), Z7
-	VBROADCASTSS constantsAVX512<>+220(SB), Z6
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1616(SP)
-	LEAQ  984(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z3
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z2
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z16
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z1
-	VPERMW.Z     192(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     192(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z18
-	VFNMADD231PS Z5, Z18, Z0
-	VFMADD231PS  Z4, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPMINSW      Z16, Z2, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z3, Z2, Z0
-	VPADDSW      Z3, Z16, Z18
-	VPACKSSWB    Z18, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z18
-	VPMADDUBSW   Z7, Z18, Z18
-	VPMOVWB      Z18, Y18
-	VMOVUPS      Y18, (SI)
-	VMOVAPS      Z1, Z2
-	VMOVAPS      Z17, Z16
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z16, Z2, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z2, Z18
-	VPADDSW           Z0, Z16, Z0
-	VPACKSSWB         Z0, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z6, Z18, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z17, Z16
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z3
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z3, Z1, Z0
-	VPERMW.Z     64(DX), Z10, K6, Z2
-	VMULPS       Z4, Z2, Z16
-	VFNMADD231PS Z5, Z16, Z2
-	VFMADD231PS  Z4, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(DX), Z9, K6, Z2
-	VMULPS       Z4, Z2, Z17
-	VFNMADD231PS Z5, Z17, Z2
-	VFMADD231PS  Z4, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z3, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
-	VPCMPEQW     Z8, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1608(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1244(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z16
-	VPERMPS      Z16, Z1, Z1
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z3, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z18
-	VPERMPS      Z16, Z3, Z3
-	VMULPS       Z18, Z0, Z19
-	VFNMADD231PS Z5, Z19, Z0
-	VFMADD231PS  Z18, Z0, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z17, Z17
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z17, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z18
-	VPERMPS      Z16, Z3, Z3
-	VMULPS       Z18, Z0, Z19
-	VFNMADD231PS Z5, Z19, Z0
-	VFMADD231PS  Z18, Z0, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(R15), Z5
-	VPERMPS      Z2, Z5, Z2
-	VPERMPS      Z4, Z5, Z4
-	VPERMPS      Z16, Z5, Z16
-	VMULPS       Z4, Z0, Z5
-	VFNMADD231PS Z2, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z19, Z19
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z3, Z19, Z3
-	VPMINSW      Z19, Z17, Z17
-	VPCMPEQW     Z8, Z17, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         1576(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1584(SP), R13
-	XORL         AX, AX
-	CMPQ         1592(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1568(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1608(SP)
-	JLT          groupmet
-	CMPQ         R15, 1600(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1244(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z3
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z3, Z1, Z0
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z3, Z16, Z2
-	VPMINSW    Z16, Z1, Z1
-	VPCMPEQW   Z8, Z1, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-	JMP        return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z5
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z5, Z1, Z4
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z3
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z2
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z17
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z16
-
-longahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    192(DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z18
-	VFMADD231PS Z5, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPMINSW     Z16, Z2, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPADDSW     Z3, Z2, Z0
-	VPADDSW     Z3, Z16, Z18
-	VPACKSSWB   Z18, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z18
-	VPMADDUBSW  Z7, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (SI)
-	VMOVAPS     Z1, Z2
-	VMOVAPS     Z17, Z16
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z3, Z1, Z0
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS      Z4, Z2, Z16
-	VFMADD231PS Z5, Z2, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z4, Z2, Z17
-	VFMADD231PS Z5, Z2, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z3, Z16, Z2
-	VPMINSW     Z16, Z1, Z1
-	VPCMPEQW    Z8, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z1
-	VPMADDUBSW  Z7, Z1, Z1
-	VPMOVWB     Z1, Y1
-	VMOVUPS     Y1, (SI)
-
-longback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z4, Z0, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-
-longtailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z3, Z1, Z0
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z3, Z16, Z2
-	VPMINSW    Z16, Z1, Z1
-	VPCMPEQW   Z8, Z1, K1
-	KORTESTQ   K1, K1
-	JNE        longstage
-	VPACKSSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z16
-	VFNMADD231PS.BCST (BX), Z16, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
-
-short2ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z0
-	VBROADCASTSS      4(R9), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z2, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (SI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z5
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z4
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z5, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
-
-short4ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       20(R8), Z0, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       24(R8), Z0, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       28(R8), Z0, Z17
-	VFNMADD231PS.BCST 28(BX), Z17, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z17
-	VPACKSSDW         Z17, Z0, Z0
-	VPADDSW           Z0, Z3, Z0
-	VBROADCASTSS      8(R9), Z17
-	VBROADCASTSS      12(R9), Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z17, Z2, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (SI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z5
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z4
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z5, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       12(R8), Z2, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1632(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z5
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z17
-	VMULPS       Z2, Z0, Z18
-	VFNMADD231PS Z1, Z18, Z0
-	VFMADD231PS  Z2, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPACKSSDW    Z17, Z5, Z5
-	VPADDSW      Z5, Z16, Z5
-	VPMINSW      Z16, Z4, Z4
-	VPCMPEQW     Z8, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z5, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z6, Z3, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  928(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX512(SB)
-	MOVQ  936(SP), DX
-	MOVQ  944(SP), BX
-	MOVQ  952(SP), R8
-	MOVQ  960(SP), R9
-
-laneend:
-	CMPQ 1632(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z3, Z1, Z0
-	VPERMW.Z     64(DX), Z10, K6, Z2
-	VMULPS       Z4, Z2, Z16
-	VFNMADD231PS Z5, Z16, Z2
-	VFMADD231PS  Z4, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     64(DX), Z9, K6, Z2
-	VMULPS       Z4, Z2, Z17
-	VFNMADD231PS Z5, Z17, Z2
-	VFMADD231PS  Z4, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z3, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
-	VPCMPEQW     Z8, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z16, Z2, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPADDSW    Z3, Z2, Z0
-	VPADDSW    Z3, Z16, Z1
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (SI)
-	ADDQ       $+32, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 976(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 928(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 936(SP)
-	LEAQ 32(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 928(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 936(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1624(SP)
-	MOVQ 1616(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1640(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1640(SP), BX
-	LEAQ 2480(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2480(SP), R8
-	LEAQ 3320(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3320(SP), R9
-	MOVQ $+64, 1608(SP)
-	MOVQ 1624(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1244(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1624(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1896(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2472(SP)
-	LEAQ 1896(SP), BX
-	LEAQ 2736(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3312(SP)
-	LEAQ 2736(SP), R8
-	LEAQ 3576(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4152(SP)
-	LEAQ 3576(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1632(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2472(SP), BX
-	MOVQ 3312(SP), R8
-	MOVQ 4152(SP), R9
-	MOVQ 1624(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z4, Z0, Z1
-	VFMADD231PS Z5, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z4, Z0, Z2
-	VFMADD231PS Z5, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPADDSW     Z3, Z1, Z0
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS      Z4, Z2, Z16
-	VFMADD231PS Z5, Z2, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z4, Z2, Z17
-	VFMADD231PS Z5, Z2, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z3, Z16, Z2
-	VPMINSW     Z16, Z1, Z1
-	VPCMPEQW    Z8, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z1
-	VPMADDUBSW  Z7, Z1, Z1
-	VPMOVWB     Z1, Y1
-	VMOVNTPS    Y1, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 976(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 928(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 936(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z5
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z4
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z5, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+3, 976(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z5
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z4
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z5, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       12(R8), Z2, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+32, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+4, 976(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+5, 976(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 928(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 936(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 928(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 936(SP)
-	LEAQ 32(SP), DX
-	JMP  longloop
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VDIVPS       Z1, Z0, Z0
-	VCVTDQ2PS    Z2, Z2
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z3
-	VSUBPS       Z2, Z3, Z4
-	VMAXPS       Z1, Z4, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z2, Z4, Z5
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z16
-	VMAXPS       Z2, Z16, Z2
-	VSUBPS       Z5, Z4, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z16
-	VMAXPS       Z2, Z16, Z2
-	VSUBPS       Z5, Z4, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R9), Z16
-	VDIVPS       Z5, Z0, Z0
-	VCVTDQ2PS    Z16, Z16
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VSUBPS       Z16, Z3, Z3
-	VMAXPS       Z5, Z3, Z5
-	VSUBPS       Z16, Z4, Z4
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z16, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z2, Z2
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         976(SP), $+5
-	JEQ          laneback
-	MOVQ         944(SP), BX
-	MOVQ         952(SP), R8
-	MOVQ         960(SP), R9
-	CMPQ         976(SP), $+3
-	JEQ          short2back
-	CMPQ         976(SP), $+4
-	JEQ          short4back
-	CMPQ         976(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z3
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z5
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z5, Z1, Z4
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z3
-	JMP          longback
-
-// func QuantizePacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizePacked2BF16AVX512(SB), $3040-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x4010401, Z6 0x3030303, Z5 0x100001
-	// per group: Z4 scale, Z3 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VMOVUPS      constantsAVX512<>+0(SB), Z10
-	VMOVUPS      constantsAVX512<>+64(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	VBROADCASTSS constantsAVX512<>+224(SB), Z7
-	VBROADCASTSS constantsAVX512<>+228(SB), Z6
-	VBROADCASTSS constantsAVX512<>+232(SB), Z5
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1336(SP)
-	LEAQ  704(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z4, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z2
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z4, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z16
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z4, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z1
-	VPERMW.Z     192(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z4, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     192(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z18
-	VFNMADD231PS Z4, Z18, Z0
-	VFMADD231PS  Z3, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPMINSW      Z16, Z2, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKSSWB    Z16, Z2, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z18
-	VPMADDUBSW   Z7, Z18, Z18
-	VPMADDWD     Z5, Z18, Z18
-	VPMOVDB      Z18, X18
-	VMOVUPS      X18, (SI)
-	VMOVAPS      Z1, Z2
-	VMOVAPS      Z17, Z16
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z16, Z2, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKSSWB         Z16, Z2, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
-	VPMADDWD          Z5, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (SI)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z17, Z16
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFNMADD231PS Z4, Z2, Z0
-	VFMADD231PS  Z3, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFNMADD231PS Z4, Z2, Z0
-	VFMADD231PS  Z3, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VFMADD231PS  Z3, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMADDWD     Z5, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1328(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 964(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z16
-	VFNMADD231PS Z3, Z16, Z0
-	VFMADD231PS  Z1, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z17
-	VFNMADD231PS Z3, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z17
-	VFNMADD231PS Z3, Z17, Z0
-	VFMADD231PS  Z1, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z17, Z17
-	VPMINSW      Z17, Z16, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z17, Z16, Z16
-	VPERMD       Z16, Z14, Z16
-	VPMAXSB      Z13, Z16, Z16
-	VPMINSB      Z11, Z16, Z16
-	VPANDD       Z6, Z16, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMADDWD     Z5, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	ADDQ         1296(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1304(SP), R13
-	XORL         AX, AX
-	CMPQ         1312(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1288(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1328(SP)
-	JLT          groupmet
-	CMPQ         R15, 1320(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 964(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z2
-	VFNMADD231PS Z4, Z2, Z0
-	VFMADD231PS  Z3, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VFMADD231PS  Z3, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z4, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPMINSW    Z16, Z1, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPMAXSB    Z13, Z1, Z1
-	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z5, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(DI), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-	JMP        return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z4
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z4, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z4, Z1, Z3
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z2
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z16
-
-longahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    192(DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPMINSW     Z16, Z2, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPACKSSWB   Z16, Z2, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z18
-	VPMADDUBSW  Z7, Z18, Z18
-	VPMADDWD    Z5, Z18, Z18
-	VPMOVDB     Z18, X18
-	VMOVUPS     X18, (SI)
-	VMOVAPS     Z1, Z2
-	VMOVAPS     Z17, Z16
-	ADDQ        $+16, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z2
-	VFMADD231PS Z4, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z2
-	VFMADD231PS Z4, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPMINSW     Z2, Z1, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPMAXSB     Z13, Z1, Z1
-	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (SI)
-
-longback:
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z2
-	VFMADD231PS Z4, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-
-longtailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPMINSW    Z16, Z1, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        longstage
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPMAXSB    Z13, Z1, Z1
-	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z6, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z5, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(DI), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
-
-short2ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKSSWB         Z3, Z4, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z16
-	VPMADDUBSW        Z7, Z16, Z16
-	VPMADDWD          Z5, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (SI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z6, Z1, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMADDWD          Z5, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
-
-short4ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       28(R8), Z0, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKSSWB         Z3, Z4, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z16
-	VPMADDUBSW        Z7, Z16, Z16
-	VPMADDWD          Z5, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (SI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z6, Z1, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMADDWD          Z5, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1352(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z6, Z3, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMADDWD     Z5, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  656(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX512(SB)
-	MOVQ  664(SP), DX
-	MOVQ  672(SP), BX
-	MOVQ  680(SP), R8
-
-laneend:
-	CMPQ 1352(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFNMADD231PS Z4, Z2, Z0
-	VFMADD231PS  Z3, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFNMADD231PS Z4, Z2, Z0
-	VFMADD231PS  Z3, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VFMADD231PS  Z3, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMADDWD     Z5, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z16, Z2, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPACKSSWB  Z16, Z2, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMADDWD   Z5, Z1, Z1
-	VPMOVDB    Z1, X1
-	VMOVUPS    X1, (SI)
-	ADDQ       $+16, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 696(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 656(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 664(SP)
-	LEAQ 16(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 656(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 664(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1344(SP)
-	MOVQ 1336(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1360(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1360(SP), BX
-	LEAQ 2200(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2200(SP), R8
-	MOVQ $+64, 1328(SP)
-	MOVQ 1344(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 964(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1344(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1616(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2192(SP)
-	LEAQ 1616(SP), BX
-	LEAQ 2456(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3032(SP)
-	LEAQ 2456(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1352(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2192(SP), BX
-	MOVQ 3032(SP), R8
-	MOVQ 1344(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z2
-	VFMADD231PS Z4, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z2
-	VFMADD231PS Z4, Z0, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPMINSW     Z2, Z1, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPMAXSB     Z13, Z1, Z1
-	VPMINSB     Z11, Z1, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVNTPS    X0, (SI)
-	ADDQ        $+16, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 696(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 656(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 664(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z6, Z1, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMADDWD          Z5, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+3, 696(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z6, Z1, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMADDWD          Z5, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+4, 696(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+5, 696(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 656(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 664(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 656(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 664(SP)
-	LEAQ 16(SP), DX
-	JMP  longloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z16
-	VDIVPS       Z16, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VMAXPS       Z16, Z2, Z16
-	VMINPS       Z16, Z4, Z16
-	VADDPS       Z3, Z16, Z16
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z16, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z16
-	VDIVPS       Z16, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VMAXPS       Z16, Z2, Z16
-	VMINPS       Z16, Z4, Z16
-	VADDPS       Z3, Z16, Z16
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z16, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z17
-	VDIVPS       Z17, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z17
-	VMAXPS       Z17, Z2, Z17
-	VMINPS       Z17, Z4, Z17
-	VADDPS       Z3, Z17, Z17
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z17, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPACKSSWB    Z16, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMADDWD     Z5, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	CMPQ         696(SP), $+5
-	JEQ          laneback
-	MOVQ         672(SP), BX
-	MOVQ         680(SP), R8
-	CMPQ         696(SP), $+3
-	JEQ          short2back
-	CMPQ         696(SP), $+4
-	JEQ          short4back
-	CMPQ         696(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z4
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z4, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z4, Z1, Z3
-	JMP          longback
-
-// func QuantizeZeroPointPacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), $4144-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x4010401, Z6 0x3030303, Z5 0x100001
-	// per group: Z4 scale, Z3 recip, Z0 zeroPoint, Z2 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 21
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VMOVUPS      constantsAVX512<>+0(SB), Z10
-	VMOVUPS      constantsAVX512<>+64(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+128(SB), Z8
-	VBROADCASTSS constantsAVX512<>+224(SB), Z7
-	VBROADCASTSS constantsAVX512<>+228(SB), Z6
-	VBROADCASTSS constantsAVX512<>+232(SB), Z5
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1600(SP)
-	LEAQ  968(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z2
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z18
-	VFNMADD231PS Z4, Z18, Z0
-	VFMADD231PS  Z3, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z1, Z16
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z18
-	VFNMADD231PS Z4, Z18, Z0
-	VFMADD231PS  Z3, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z1, Z17
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     128(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z18
-	VFNMADD231PS Z4, Z18, Z0
-	VFMADD231PS  Z3, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z1, Z1
-	VPERMW.Z     192(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z18
-	VFNMADD231PS Z4, Z18, Z0
-	VFMADD231PS  Z3, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     192(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z19
-	VFNMADD231PS Z4, Z19, Z0
-	VFMADD231PS  Z3, Z0, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPMINSW      Z17, Z16, Z0
-	VPCMPEQW     Z8, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z2, Z16, Z0
-	VPADDSW      Z2, Z17, Z19
-	VPACKSSWB    Z19, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z19
-	VPMADDUBSW   Z7, Z19, Z19
-	VPMADDWD     Z5, Z19, Z19
-	VPMOVDB      Z19, X19
-	VMOVUPS      X19, (SI)
-	VMOVAPS      Z1, Z16
-	VMOVAPS      Z18, Z17
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z19
-	VFNMADD231PS.BCST 4(BX), Z19, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMINSW           Z17, Z16, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z16, Z19
-	VPADDSW           Z0, Z17, Z0
-	VPACKSSWB         Z0, Z19, Z19
-	VPERMD            Z19, Z14, Z19
-	VPMAXSB           Z13, Z19, Z19
-	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z6, Z19, Z0
-	VPMADDUBSW        Z7, Z0, Z0
-	VPMADDWD          Z5, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (SI)
-	VMOVAPS           Z1, Z16
-	VMOVAPS           Z18, Z17
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z2
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VFMADD231PS  Z3, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPADDSW      Z2, Z1, Z0
-	VPERMW.Z     64(DX), Z10, K6, Z16
-	VMULPS       Z3, Z16, Z17
-	VFNMADD231PS Z4, Z17, Z16
-	VFMADD231PS  Z3, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(DX), Z9, K6, Z16
-	VMULPS       Z3, Z16, Z18
-	VFNMADD231PS Z4, Z18, Z16
-	VFMADD231PS  Z3, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z2, Z17, Z16
-	VPMINSW      Z17, Z1, Z1
-	VPCMPEQW     Z8, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z16, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMADDWD     Z5, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1592(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1228(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z16
-	VMOVUPS      (R9), Z17
-	VPERMPS      Z17, Z1, Z1
-	VMULPS       Z16, Z0, Z18
-	VFNMADD231PS Z3, Z18, Z0
-	VFMADD231PS  Z16, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z16
-	VPERMPS      Z4, Z3, Z19
-	VPERMPS      Z17, Z3, Z3
-	VMULPS       Z19, Z0, Z20
-	VFNMADD231PS Z16, Z20, Z0
-	VFMADD231PS  Z19, Z0, Z20
-	VCVTPS2DQ    Z20, Z20
-	VPACKSSDW    Z20, Z18, Z18
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z18, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(R15), Z3
-	VPERMPS      Z2, Z3, Z16
-	VPERMPS      Z4, Z3, Z19
-	VPERMPS      Z17, Z3, Z3
-	VMULPS       Z19, Z0, Z20
-	VFNMADD231PS Z16, Z20, Z0
-	VFMADD231PS  Z19, Z0, Z20
-	VCVTPS2DQ    Z20, Z20
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(R15), Z16
-	VPERMPS      Z2, Z16, Z2
-	VPERMPS      Z4, Z16, Z4
-	VPERMPS      Z17, Z16, Z17
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z2, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z20, Z20
-	VPACKSSDW    Z17, Z3, Z3
-	VPADDSW      Z3, Z20, Z3
-	VPMINSW      Z20, Z18, Z18
-	VPCMPEQW     Z8, Z18, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMADDWD     Z5, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	ADDQ         1560(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1568(SP), R13
-	XORL         AX, AX
-	CMPQ         1576(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1552(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1592(SP)
-	JLT          groupmet
-	CMPQ         R15, 1584(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1228(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z2
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VFMADD231PS  Z3, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFNMADD231PS Z4, Z17, Z0
-	VFMADD231PS  Z3, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z18
-	VFNMADD231PS Z4, Z18, Z0
-	VFMADD231PS  Z3, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-
-grouptailnarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPADDSW    Z2, Z1, Z0
-	VPACKSSDW  Z18, Z17, Z17
-	VPADDSW    Z2, Z17, Z16
-	VPMINSW    Z17, Z1, Z1
-	VPCMPEQW   Z8, Z1, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMADDWD   Z5, Z1, Z1
-	VPMOVDB    Z1, X1
-	LEAQ       3(DI), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-	JMP        return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z4
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z4, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z4, Z1, Z3
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z2
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z18
-	VFMADD231PS  Z4, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z1, Z16
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z18
-	VFMADD231PS  Z4, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z1, Z17
-
-longahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPERMW.Z    192(DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z19
-	VFMADD231PS Z4, Z0, Z19
-	VCVTPS2DQ   Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPMINSW     Z17, Z16, Z0
-	VPCMPEQW    Z8, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         longloop
-	VPADDSW     Z2, Z16, Z0
-	VPADDSW     Z2, Z17, Z19
-	VPACKSSWB   Z19, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z19
-	VPMADDUBSW  Z7, Z19, Z19
-	VPMADDWD    Z5, Z19, Z19
-	VPMOVDB     Z19, X19
-	VMOVUPS     X19, (SI)
-	VMOVAPS     Z1, Z16
-	VMOVAPS     Z18, Z17
-	ADDQ        $+16, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPADDSW     Z2, Z1, Z0
-	VPERMW.Z    64(DX), Z10, K6, Z16
-	VMULPS      Z3, Z16, Z17
-	VFMADD231PS Z4, Z16, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    64(DX), Z9, K6, Z16
-	VMULPS      Z3, Z16, Z18
-	VFMADD231PS Z4, Z16, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPADDSW     Z2, Z17, Z16
-	VPMINSW     Z17, Z1, Z1
-	VPCMPEQW    Z8, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z16, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z1
-	VPMADDUBSW  Z7, Z1, Z1
-	VPMADDWD    Z5, Z1, Z1
-	VPMOVDB     Z1, X1
-	VMOVUPS     X1, (SI)
-
-longback:
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z17
-	VFMADD231PS Z4, Z0, Z17
-	VCVTPS2DQ   Z17, Z17
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z3, Z0, Z18
-	VFMADD231PS Z4, Z0, Z18
-	VCVTPS2DQ   Z18, Z18
-
-longtailnarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPADDSW    Z2, Z1, Z0
-	VPACKSSDW  Z18, Z17, Z17
-	VPADDSW    Z2, Z17, Z16
-	VPMINSW    Z17, Z1, Z1
-	VPCMPEQW   Z8, Z1, K1
-	KORTESTQ   K1, K1
-	JNE        longstage
-	VPACKSSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMADDWD   Z5, Z1, Z1
-	VPMOVDB    Z1, X1
-	LEAQ       3(DI), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z17
-	VFNMADD231PS.BCST (BX), Z17, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z1, Z2
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z1, Z16
-
-short2ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z17
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z18
-	VFNMADD231PS.BCST 12(BX), Z18, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z16, Z2, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z2, Z0
-	VBROADCASTSS      4(R9), Z18
-	VPACKSSDW         Z18, Z18, Z18
-	VPADDSW           Z18, Z16, Z18
-	VPACKSSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
-	VPMADDWD          Z5, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (SI)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z17, Z16
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z4
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z3
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMADDWD          Z5, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z1, Z2
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z1, Z16
-
-short4ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       20(R8), Z0, Z17
-	VFNMADD231PS.BCST 20(BX), Z17, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z1, Z1
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       24(R8), Z0, Z17
-	VFNMADD231PS.BCST 24(BX), Z17, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       28(R8), Z0, Z18
-	VFNMADD231PS.BCST 28(BX), Z18, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z16, Z2, Z0
-	VPCMPEQW          Z8, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z18
-	VPACKSSDW         Z18, Z0, Z0
-	VPADDSW           Z0, Z2, Z0
-	VBROADCASTSS      8(R9), Z18
-	VBROADCASTSS      12(R9), Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z18, Z16, Z18
-	VPACKSSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
-	VPMADDWD          Z5, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (SI)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z17, Z16
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z4
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z3
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       8(R8), Z2, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       12(R8), Z2, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMADDWD          Z5, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1616(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z16
-	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z16
-	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z18
-	VMULPS       Z2, Z0, Z19
-	VFNMADD231PS Z1, Z19, Z0
-	VFMADD231PS  Z2, Z0, Z19
-	VCVTPS2DQ    Z19, Z19
-	VPACKSSDW    Z19, Z17, Z17
-	VPACKSSDW    Z18, Z16, Z16
-	VPADDSW      Z16, Z17, Z16
-	VPMINSW      Z17, Z4, Z4
-	VPCMPEQW     Z8, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z16, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z6, Z3, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMADDWD     Z5, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  912(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX512(SB)
-	MOVQ  920(SP), DX
-	MOVQ  928(SP), BX
-	MOVQ  936(SP), R8
-	MOVQ  944(SP), R9
-
-laneend:
-	CMPQ 1616(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX512(SB)
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFNMADD231PS Z4, Z16, Z0
-	VFMADD231PS  Z3, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPADDSW      Z2, Z1, Z0
-	VPERMW.Z     64(DX), Z10, K6, Z16
-	VMULPS       Z3, Z16, Z17
-	VFNMADD231PS Z4, Z17, Z16
-	VFMADD231PS  Z3, Z16, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPERMW.Z     64(DX), Z9, K6, Z16
-	VMULPS       Z3, Z16, Z18
-	VFNMADD231PS Z4, Z18, Z16
-	VFMADD231PS  Z3, Z16, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z2, Z17, Z16
-	VPMINSW      Z17, Z1, Z1
-	VPCMPEQW     Z8, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z16, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z6, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMADDWD     Z5, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVNTPS     X1, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z17, Z16, Z0
-	VPCMPEQW   Z8, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPADDSW    Z2, Z16, Z0
-	VPADDSW    Z2, Z17, Z1
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z6, Z0, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMADDWD   Z5, Z1, Z1
-	VPMOVDB    Z1, X1
-	VMOVUPS    X1, (SI)
-	ADDQ       $+16, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 960(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 912(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 920(SP)
-	LEAQ 16(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 912(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 920(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1608(SP)
-	MOVQ 1600(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1624(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1624(SP), BX
-	LEAQ 2464(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2464(SP), R8
-	LEAQ 3304(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3304(SP), R9
-	MOVQ $+64, 1592(SP)
-	MOVQ 1608(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1228(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1608(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1880(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2456(SP)
-	LEAQ 1880(SP), BX
-	LEAQ 2720(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3296(SP)
-	LEAQ 2720(SP), R8
-	LEAQ 3560(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4136(SP)
-	LEAQ 3560(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1616(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2456(SP), BX
-	MOVQ 3296(SP), R8
-	MOVQ 4136(SP), R9
-	MOVQ 1608(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z3, Z0, Z1
-	VFMADD231PS Z4, Z0, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z3, Z0, Z16
-	VFMADD231PS Z4, Z0, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPADDSW     Z2, Z1, Z0
-	VPERMW.Z    64(DX), Z10, K6, Z16
-	VMULPS      Z3, Z16, Z17
-	VFMADD231PS Z4, Z16, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPERMW.Z    64(DX), Z9, K6, Z16
-	VMULPS      Z3, Z16, Z18
-	VFMADD231PS Z4, Z16, Z18
-	VCVTPS2DQ   Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPADDSW     Z2, Z17, Z16
-	VPMINSW     Z17, Z1, Z1
-	VPCMPEQW    Z8, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         longrare
-	VPACKSSWB   Z16, Z0, Z0
-	VPERMD      Z0, Z14, Z0
-	VPMAXSB     Z13, Z0, Z0
-	VPMINSB     Z11, Z0, Z0
-	VPANDD      Z6, Z0, Z1
-	VPMADDUBSW  Z7, Z1, Z1
-	VPMADDWD    Z5, Z1, Z1
-	VPMOVDB     Z1, X1
-	VMOVNTPS    X1, (SI)
-	ADDQ        $+16, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 960(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 912(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 920(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z4
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z3
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       4(R8), Z2, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMADDWD          Z5, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+3, 960(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch128AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z4
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z3
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z4, Z1, Z0
-	VPERMW.Z          64(DX), Z10, K6, Z2
-	VMULPS.BCST       8(R8), Z2, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPERMW.Z          64(DX), Z9, K6, Z2
-	VMULPS.BCST       12(R8), Z2, Z17
-	VFNMADD231PS.BCST 12(BX), Z17, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
-	VPCMPEQW          Z8, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z6, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMADDWD          Z5, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+4, 960(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+5, 960(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 912(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 920(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 912(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 920(SP)
-	LEAQ 16(SP), DX
-	JMP  longloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VDIVPS       Z1, Z0, Z0
-	VCVTDQ2PS    Z2, Z2
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z3
-	VSUBPS       Z2, Z3, Z4
-	VMAXPS       Z1, Z4, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z2, Z4, Z16
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z16
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z16, Z16
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z16, Z3, Z17
-	VMAXPS       Z2, Z17, Z2
-	VSUBPS       Z16, Z4, Z17
-	VMINPS       Z2, Z17, Z2
-	VADDPS       Z16, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z16
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z16, Z16
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z16, Z3, Z17
-	VMAXPS       Z2, Z17, Z2
-	VSUBPS       Z16, Z4, Z17
-	VMINPS       Z2, Z17, Z2
-	VADDPS       Z16, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(BX), Z16
-	VMOVUPS      192(R9), Z17
-	VDIVPS       Z16, Z0, Z0
-	VCVTDQ2PS    Z17, Z17
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VSUBPS       Z17, Z3, Z3
-	VMAXPS       Z16, Z3, Z16
-	VSUBPS       Z17, Z4, Z4
-	VMINPS       Z16, Z4, Z16
-	VADDPS       Z17, Z16, Z16
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z16, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMADDUBSW   Z7, Z0, Z0
-	VPMADDWD     Z5, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	CMPQ         960(SP), $+5
-	JEQ          laneback
-	MOVQ         928(SP), BX
-	MOVQ         936(SP), R8
-	MOVQ         944(SP), R9
-	CMPQ         960(SP), $+3
-	JEQ          short2back
-	CMPQ         960(SP), $+4
-	JEQ          short4back
-	CMPQ         960(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z2
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+196(SB), Z1
-	VPSUBD       Z1, Z0, Z4
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+200(SB), Z1
-	VFNMADD231PS Z0, Z4, Z1
-	VBROADCASTSS constantsAVX512<>+204(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z4, Z1, Z3
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z2
-	JMP          longback
-
-DATA constantsAVX512<>+0(SB)/4, $0x00000000
-DATA constantsAVX512<>+4(SB)/4, $0x00010000
-DATA constantsAVX512<>+8(SB)/4, $0x00020000
-DATA constantsAVX512<>+12(SB)/4, $0x00030000
-DATA constantsAVX512<>+16(SB)/4, $0x00040000
-DATA constantsAVX512<>+20(SB)/4, $0x00050000
-DATA constantsAVX512<>+24(SB)/4, $0x00060000
-DATA constantsAVX512<>+28(SB)/4, $0x00070000
-DATA constantsAVX512<>+32(SB)/4, $0x00080000
-DATA constantsAVX512<>+36(SB)/4, $0x00090000
-DATA constantsAVX512<>+40(SB)/4, $0x000a0000
-DATA constantsAVX512<>+44(SB)/4, $0x000b0000
-DATA constantsAVX512<>+48(SB)/4, $0x000c0000
-DATA constantsAVX512<>+52(SB)/4, $0x000d0000
-DATA constantsAVX512<>+56(SB)/4, $0x000e0000
-DATA constantsAVX512<>+60(SB)/4, $0x000f0000
-DATA constantsAVX512<>+64(SB)/4, $0x00100000
-DATA constantsAVX512<>+68(SB)/4, $0x00110000
-DATA constantsAVX512<>+72(SB)/4, $0x00120000
-DATA constantsAVX512<>+76(SB)/4, $0x00130000
-DATA constantsAVX512<>+80(SB)/4, $0x00140000
-DATA constantsAVX512<>+84(SB)/4, $0x00150000
-DATA constantsAVX512<>+88(SB)/4, $0x00160000
-DATA constantsAVX512<>+92(SB)/4, $0x00170000
-DATA constantsAVX512<>+96(SB)/4, $0x00180000
-DATA constantsAVX512<>+100(SB)/4, $0x00190000
-DATA constantsAVX512<>+104(SB)/4, $0x001a0000
-DATA constantsAVX512<>+108(SB)/4, $0x001b0000
-DATA constantsAVX512<>+112(SB)/4, $0x001c0000
-DATA constantsAVX512<>+116(SB)/4, $0x001d0000
-DATA constantsAVX512<>+120(SB)/4, $0x001e0000
-DATA constantsAVX512<>+124(SB)/4, $0x001f0000
-DATA constantsAVX512<>+128(SB)/4, $0x80008000
-DATA constantsAVX512<>+132(SB)/4, $0x00000000
-DATA constantsAVX512<>+136(SB)/4, $0x00000004
-DATA constantsAVX512<>+140(SB)/4, $0x00000008
-DATA constantsAVX512<>+144(SB)/4, $0x0000000c
-DATA constantsAVX512<>+148(SB)/4, $0x00000001
-DATA constantsAVX512<>+152(SB)/4, $0x00000005
-DATA constantsAVX512<>+156(SB)/4, $0x00000009
-DATA constantsAVX512<>+160(SB)/4, $0x0000000d
-DATA constantsAVX512<>+164(SB)/4, $0x00000002
-DATA constantsAVX512<>+168(SB)/4, $0x00000006
-DATA constantsAVX512<>+172(SB)/4, $0x0000000a
-DATA constantsAVX512<>+176(SB)/4, $0x0000000e
-DATA constantsAVX512<>+180(SB)/4, $0x00000003
-DATA constantsAVX512<>+184(SB)/4, $0x00000007
-DATA constantsAVX512<>+188(SB)/4, $0x0000000b
-DATA constantsAVX512<>+192(SB)/4, $0x0000000f
-DATA constantsAVX512<>+196(SB)/4, $0x00000001
-DATA constantsAVX512<>+200(SB)/4, $0x3f800000
-DATA constantsAVX512<>+204(SB)/4, $0x34800000
-DATA constantsAVX512<>+208(SB)/4, $0xffffff80
-DATA constantsAVX512<>+212(SB)/4, $0x0000007f
-DATA constantsAVX512<>+216(SB)/4, $0x10011001
-DATA constantsAVX512<>+220(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+224(SB)/4, $0x04010401
-DATA constantsAVX512<>+228(SB)/4, $0x03030303
-DATA constantsAVX512<>+232(SB)/4, $0x00100001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $236
+DATA constantsAVX512<>+0(SB)/4, $0x000000ff
+DATA constantsAVX512<>+4(SB)/4, $0x00000000
+DATA constantsAVX512<>+8(SB)/4, $0x00000004
+DATA constantsAVX512<>+12(SB)/4, $0x00000008
+DATA constantsAVX512<>+16(SB)/4, $0x0000000c
+DATA constantsAVX512<>+20(SB)/4, $0x00000001
+DATA constantsAVX512<>+24(SB)/4, $0x00000005
+DATA constantsAVX512<>+28(SB)/4, $0x00000009
+DATA constantsAVX512<>+32(SB)/4, $0x0000000d
+DATA constantsAVX512<>+36(SB)/4, $0x00000002
+DATA constantsAVX512<>+40(SB)/4, $0x00000006
+DATA constantsAVX512<>+44(SB)/4, $0x0000000a
+DATA constantsAVX512<>+48(SB)/4, $0x0000000e
+DATA constantsAVX512<>+52(SB)/4, $0x00000003
+DATA constantsAVX512<>+56(SB)/4, $0x00000007
+DATA constantsAVX512<>+60(SB)/4, $0x0000000b
+DATA constantsAVX512<>+64(SB)/4, $0x0000000f
+DATA constantsAVX512<>+68(SB)/4, $0x00000000
+DATA constantsAVX512<>+72(SB)/4, $0x00010000
+DATA constantsAVX512<>+76(SB)/4, $0x00020000
+DATA constantsAVX512<>+80(SB)/4, $0x00030000
+DATA constantsAVX512<>+84(SB)/4, $0x00040000
+DATA constantsAVX512<>+88(SB)/4, $0x00050000
+DATA constantsAVX512<>+92(SB)/4, $0x00060000
+DATA constantsAVX512<>+96(SB)/4, $0x00070000
+DATA constantsAVX512<>+100(SB)/4, $0x00080000
+DATA constantsAVX512<>+104(SB)/4, $0x00090000
+DATA constantsAVX512<>+108(SB)/4, $0x000a0000
+DATA constantsAVX512<>+112(SB)/4, $0x000b0000
+DATA constantsAVX512<>+116(SB)/4, $0x000c0000
+DATA constantsAVX512<>+120(SB)/4, $0x000d0000
+DATA constantsAVX512<>+124(SB)/4, $0x000e0000
+DATA constantsAVX512<>+128(SB)/4, $0x000f0000
+DATA constantsAVX512<>+132(SB)/4, $0x00100000
+DATA constantsAVX512<>+136(SB)/4, $0x00110000
+DATA constantsAVX512<>+140(SB)/4, $0x00120000
+DATA constantsAVX512<>+144(SB)/4, $0x00130000
+DATA constantsAVX512<>+148(SB)/4, $0x00140000
+DATA constantsAVX512<>+152(SB)/4, $0x00150000
+DATA constantsAVX512<>+156(SB)/4, $0x00160000
+DATA constantsAVX512<>+160(SB)/4, $0x00170000
+DATA constantsAVX512<>+164(SB)/4, $0x00180000
+DATA constantsAVX512<>+168(SB)/4, $0x00190000
+DATA constantsAVX512<>+172(SB)/4, $0x001a0000
+DATA constantsAVX512<>+176(SB)/4, $0x001b0000
+DATA constantsAVX512<>+180(SB)/4, $0x001c0000
+DATA constantsAVX512<>+184(SB)/4, $0x001d0000
+DATA constantsAVX512<>+188(SB)/4, $0x001e0000
+DATA constantsAVX512<>+192(SB)/4, $0x001f0000
+DATA constantsAVX512<>+196(SB)/4, $0x80008000
+DATA constantsAVX512<>+200(SB)/4, $0x10011001
+DATA constantsAVX512<>+204(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+208(SB)/4, $0x04010401
+DATA constantsAVX512<>+212(SB)/4, $0x03030303
+DATA constantsAVX512<>+216(SB)/4, $0x00100001
+DATA constantsAVX512<>+220(SB)/4, $0x00000001
+DATA constantsAVX512<>+224(SB)/4, $0x3f800000
+DATA constantsAVX512<>+228(SB)/4, $0x34800000
+DATA constantsAVX512<>+232(SB)/4, $0xffffff80
+DATA constantsAVX512<>+236(SB)/4, $0x0000007f
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $240

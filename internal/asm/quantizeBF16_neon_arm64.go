@@ -4,74 +4,26 @@
 
 package asm
 
-// QuantizeWholeInt8BF16NEON sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// QuantizeBF16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeWholeInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+func QuantizeBF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeInt8BF16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// QuantizeZeroPointBF16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeZeroPointBF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeZeroPointInt8BF16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// QuantizeWholeBF16NEON sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeZeroPointInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeUint8BF16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointUint8BF16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeZeroPointUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked4BF16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizePacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked4BF16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeZeroPointPacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked2BF16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizePacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked2BF16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeZeroPointPacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeWholeBF16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)

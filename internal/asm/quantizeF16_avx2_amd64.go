@@ -4,7 +4,7 @@
 
 package asm
 
-// QuantizeWholeInt8F16AVX2 sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// QuantizeF16AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -12,9 +12,9 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeWholeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+func QuantizeF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeInt8F16AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// QuantizeZeroPointF16AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -22,9 +22,9 @@ func QuantizeWholeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeZeroPointF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeZeroPointInt8F16AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// QuantizeWholeF16AVX2 sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -32,64 +32,4 @@ func QuantizeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, lea
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeZeroPointInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeUint8F16AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointUint8F16AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeZeroPointUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked4F16AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizePacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked4F16AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeZeroPointPacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked2F16AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizePacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked2F16AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeZeroPointPacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeWholeF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)

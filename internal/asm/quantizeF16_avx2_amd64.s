@@ -4,9 +4,2524 @@
 
 #include "textflag.h"
 
-// func QuantizeWholeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+// func QuantizeF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeWholeInt8F16AVX2(SB), $1616-56
+TEXT ·QuantizeF16AVX2(SB), $1616-72
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
+	// per group: Y8 scale, Y7 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVL         layout+40(FP), R9
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VPAND        Y14, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+36(FP), Y11
+	VPAND        Y14, Y11, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y13, Y10
+	VBROADCASTSS constantsAVX2<>+36(SB), Y9
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+	CMPQ         R12, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 744(SP)
+	LEAQ  400(SP), AX
+	CALL  ·numberAVX2(SB)
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	SUBQ         R11, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	CMPL         R9, $+2
+	JNE          other1
+	VPACKSSWB    Y2, Y1, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+
+stored4:
+groupback:
+	ADDQ $+64, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 736(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 532(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	CMPL         R9, $+2
+	JNE          other5
+	VPACKSSWB    Y6, Y5, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+
+stored8:
+	ADDQ    $+64, DX
+	ADDQ    704(SP), R15
+	MOVQ    R15, R13
+	SUBQ    712(SP), R13
+	XORL    AX, AX
+	CMPQ    720(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    696(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+32, DI
+	CMPQ    DI, 736(SP)
+	JLT     groupmet
+	CMPQ    R15, 728(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 360(SP)
+	LEAQ         32(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
+
+groupstaged:
+	MOVQ 352(SP), SI
+	CMPL layout+40(FP), $+1
+	JLT  nibbles9
+	JEQ  crumbs10
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, SI
+	JMP  stored11
+
+nibbles9:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored11
+
+crumbs10:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored11:
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
+
+longs:
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPSUBD       Y1, Y0, Y8
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFNMADD231PS Y0, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y8, Y1, Y7
+	MOVQ         R12, DI
+	CMPQ         DI, $+32
+	JLT          longstage
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y7, Y0, Y1
+	VFMADD231PS Y8, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y7, Y0, Y3
+	VFMADD231PS Y8, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y9, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	CMPL        R9, $+2
+	JNE         other12
+	VPACKSSWB   Y2, Y1, Y0
+	VPMAXSB     Y12, Y0, Y0
+	VPMINSB     Y10, Y0, Y0
+	VPERMD      Y0, Y13, Y0
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+
+stored15:
+longback:
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	CMPL  layout+40(FP), $+1
+	JLT   nibbles16
+	JEQ   crumbs17
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	ADDQ  DI, SI
+	JMP   stored18
+
+nibbles16:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored18
+
+crumbs17:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored18:
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	JMP   return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (R8), Y6
+	VBROADCASTSS 4(R8), Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y5, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y5, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	CMPL         R9, $+2
+	JNE          other19
+	VPACKSSWB    Y2, Y1, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+
+stored22:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 760(SP)
+
+lanerow:
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	CMPL         R9, $+2
+	JNE          other23
+	VPACKSSWB    Y4, Y3, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+
+stored26:
+laneback:
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	CMPL  layout+40(FP), $+1
+	JLT   nibbles27
+	JEQ   crumbs28
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	ADDQ  DI, SI
+	JMP   stored29
+
+nibbles27:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored29
+
+crumbs28:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored29:
+	MOVQ 360(SP), DX
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
+
+laneend:
+	CMPQ 760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	CMPL         R9, $+2
+	JNE          other30
+	VPACKSSWB    Y2, Y1, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+
+stored33:
+	ADDQ $+64, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs3
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+crumbs3:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored4
+
+grouprare:
+	MOVQ $+1, 392(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Y6, Y5, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs7
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+crumbs7:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Y6, Y5, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored8
+
+groupending:
+	MOVQ DI, 752(SP)
+	MOVQ 744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 768(SP), BX
+	LEAQ 1192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1192(SP), R8
+	MOVQ $+32, 736(SP)
+	MOVQ 752(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 752(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1184(SP)
+	LEAQ 896(SP), BX
+	LEAQ 1320(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1608(SP)
+	LEAQ 1320(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 760(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1184(SP), BX
+	MOVQ 1608(SP), R8
+	MOVQ 752(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
+
+longstream:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y7, Y0, Y1
+	VFMADD231PS Y8, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y7, Y0, Y3
+	VFMADD231PS Y8, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y9, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	CMPL        R9, $+2
+	JNE         other34
+	VPACKSSWB   Y2, Y1, Y0
+	VPMAXSB     Y12, Y0, Y0
+	VPMINSB     Y10, Y0, Y0
+	VPERMD      Y0, Y13, Y0
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+
+stored37:
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longstream
+	JMP  longtail
+
+other12:
+	JGT        unsigned13
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs14
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored15
+
+crumbs14:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored15
+
+unsigned13:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored15
+
+longrare:
+	MOVQ $+2, 392(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+longstage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+short2stream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (R8), Y6
+	VBROADCASTSS 4(R8), Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y5, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y5, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	CMPL         R9, $+2
+	JNE          other38
+	VPACKSSWB    Y2, Y1, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+
+stored41:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other19:
+	JGT        unsigned20
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs21
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored22
+
+crumbs21:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored22
+
+unsigned20:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored22
+
+short2rare:
+	MOVQ $+3, 392(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+other23:
+	JGT        unsigned24
+	VPACKSSWB  Y4, Y3, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs25
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored26
+
+crumbs25:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored26
+
+unsigned24:
+	VPACKUSWB Y4, Y3, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored26
+
+lanerare:
+	MOVQ $+4, 392(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 360(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+other30:
+	JGT        unsigned31
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs32
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored33
+
+crumbs32:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored33
+
+unsigned31:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVNTPS  Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored33
+
+other34:
+	JGT        unsigned35
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs36
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored37
+
+crumbs36:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored37
+
+unsigned35:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVNTPS  Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored37
+
+other38:
+	JGT        unsigned39
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs40
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored41
+
+crumbs40:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored41
+
+unsigned39:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVNTPS  Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored41
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+
+rare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y4
+	VSUBPS    Y4, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y11, Y5
+	VSUBPS    Y4, Y5, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y4, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(DX), Y1
+	VMOVUPS   32(BX), Y6
+	VDIVPS    Y6, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y5, Y6
+	VADDPS    Y4, Y6, Y6
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(DX), Y1
+	VMOVUPS   64(BX), Y6
+	VDIVPS    Y6, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y5, Y6
+	VADDPS    Y4, Y6, Y6
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y1, Y1
+	VCVTPH2PS 48(DX), Y6
+	VMOVUPS   96(BX), Y7
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y5, Y7
+	VADDPS    Y4, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+	VPACKSSDW Y6, Y1, Y1
+	VPSUBD    Y15, Y3, Y2
+	VPMAXSD   Y3, Y2, Y2
+	VPSUBD    Y2, Y3, Y2
+	VPAND     Y14, Y2, Y2
+	VPACKSSDW Y2, Y2, Y2
+	VPACKUSWB Y2, Y2, Y2
+	VPERMD    Y2, Y13, Y2
+	VPMAXSD   Y3, Y11, Y3
+	VPAND     Y14, Y3, Y3
+	VPACKSSDW Y3, Y3, Y3
+	VPACKUSWB Y3, Y3, Y3
+	VPERMD    Y3, Y13, Y3
+	CMPL      R9, $+2
+	JNE       other42
+	VPACKSSWB Y1, Y0, Y4
+	VPMAXSB   Y2, Y4, Y4
+	VPMINSB   Y3, Y4, Y4
+	VPERMD    Y4, Y13, Y4
+	VMOVUPS   Y4, (SI)
+	ADDQ      $+32, SI
+
+stored45:
+	CMPQ         392(SP), $+4
+	JEQ          laneback
+	MOVQ         368(SP), BX
+	MOVQ         376(SP), R8
+	CMPQ         392(SP), $+3
+	JEQ          short2back
+	CMPQ         392(SP), $+2
+	JEQ          longresume
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	JMP          groupback
+
+longresume:
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPSUBD       Y1, Y0, Y8
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFNMADD231PS Y0, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y8, Y1, Y7
+	JMP          longback
+
+other42:
+	JGT        unsigned43
+	VPACKSSWB  Y1, Y0, Y4
+	VPMAXSB    Y2, Y4, Y4
+	VPMINSB    Y3, Y4, Y4
+	VPERMD     Y4, Y13, Y4
+	JPS        crumbs44
+	VPAND      constantsAVX2<>+96(SB), Y4, Y4
+	VPMADDUBSW constantsAVX2<>+64(SB), Y4, Y4
+	VPACKUSWB  Y4, Y4, Y4
+	VPERMQ     $0x08, Y4, Y4
+	VMOVUPS    X4, (SI)
+	ADDQ       $+16, SI
+	JMP        stored45
+
+crumbs44:
+	VPAND      constantsAVX2<>+160(SB), Y4, Y4
+	VPMADDUBSW constantsAVX2<>+128(SB), Y4, Y4
+	VPMADDWD   constantsAVX2<>+192(SB), Y4, Y4
+	VPACKUSDW  Y4, Y4, Y4
+	VPERMQ     $0x08, Y4, Y4
+	VPACKUSWB  X4, X4, X4
+	VMOVQ      X4, (SI)
+	ADDQ       $+8, SI
+	JMP        stored45
+
+unsigned43:
+	VPACKUSWB Y1, Y0, Y4
+	VPMAXUB   Y2, Y4, Y4
+	VPMINUB   Y3, Y4, Y4
+	VPERMD    Y4, Y13, Y4
+	VMOVUPS   Y4, (SI)
+	ADDQ      $+32, SI
+	JMP       stored45
+
+// func QuantizeZeroPointF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·QuantizeZeroPointF16AVX2(SB), $2176-80
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y12 most, Y14 0xff, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y0 And, Y0 Narrow16, Y11 NarrowU8
+	// per group: Y10 scale, Y9 recip, Y8 Narrow16
+	// loaded at each use: zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	MOVL         layout+48(FP), R10
+	VBROADCASTSS least+40(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VPAND        Y14, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPAND        Y14, Y12, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y11
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+	CMPQ         R12, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 880(SP)
+	LEAQ  536(SP), AX
+	CALL  ·numberAVX2(SB)
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other1
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVUPS      Y3, (SI)
+	ADDQ         $+32, SI
+
+stored4:
+groupback:
+	ADDQ $+64, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 872(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 668(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y7, Y1
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
+	CMPL         R10, $+2
+	JNE          other5
+	VPACKSSWB    Y3, Y1, Y2
+	VPMAXSB      Y13, Y2, Y2
+	VPMINSB      Y11, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $+32, SI
+
+stored8:
+	ADDQ    $+64, DX
+	ADDQ    840(SP), R15
+	MOVQ    R15, R13
+	SUBQ    848(SP), R13
+	XORL    AX, AX
+	CMPQ    856(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    832(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+32, DI
+	CMPQ    DI, 872(SP)
+	JLT     groupmet
+	CMPQ    R15, 864(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 668(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	MOVQ         SI, 480(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         DX, 488(SP)
+	LEAQ         32(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
+
+groupstaged:
+	MOVQ 480(SP), SI
+	CMPL layout+48(FP), $+1
+	JLT  nibbles9
+	JEQ  crumbs10
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, SI
+	JMP  stored11
+
+nibbles9:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored11
+
+crumbs10:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored11:
+	MOVQ 488(SP), DX
+	LEAQ (DX)(DI*2), DX
+	JMP  return
+
+longs:
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	MOVQ         R12, DI
+	CMPQ         DI, $+32
+	JLT          longstage
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other12
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVUPS      Y3, (SI)
+	ADDQ         $+32, SI
+
+stored15:
+longback:
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ DI, DI
+	JEQ   longend
+	CMPQ  DI, $+0
+	JGE   longstage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	CMPL  layout+48(FP), $+1
+	JLT   nibbles16
+	JEQ   crumbs17
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	ADDQ  DI, SI
+	JMP   stored18
+
+nibbles16:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored18
+
+crumbs17:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored18:
+	MOVQ 488(SP), DX
+	LEAQ (DX)(DI*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	JMP   return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPACKSSDW    Y1, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other19
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVUPS      Y3, (SI)
+	ADDQ         $+32, SI
+
+stored22:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 896(SP)
+
+lanerow:
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
+	CMPL         R10, $+2
+	JNE          other23
+	VPACKSSWB    Y5, Y3, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+
+stored26:
+laneback:
+	ADDQ  $+64, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  480(SP), SI
+	CMPL  layout+48(FP), $+1
+	JLT   nibbles27
+	JEQ   crumbs28
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	ADDQ  DI, SI
+	JMP   stored29
+
+nibbles27:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored29
+
+crumbs28:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored29:
+	MOVQ 488(SP), DX
+	MOVQ 496(SP), BX
+	MOVQ 504(SP), R8
+	MOVQ 512(SP), R9
+
+laneend:
+	CMPQ 896(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+72(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other30
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVNTPS     Y3, (SI)
+	ADDQ         $+32, SI
+
+stored33:
+	ADDQ $+64, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs3
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+crumbs3:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVUPS   Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored4
+
+grouprare:
+	MOVQ $+1, 528(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Y3, Y1, Y2
+	VPMAXSB    Y13, Y2, Y2
+	VPMINSB    Y11, Y2, Y2
+	VPERMD     Y2, Y0, Y2
+	JPS        crumbs7
+	VPAND      constantsAVX2<>+96(SB), Y2, Y2
+	VPMADDUBSW constantsAVX2<>+64(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+crumbs7:
+	VPAND      constantsAVX2<>+160(SB), Y2, Y2
+	VPMADDUBSW constantsAVX2<>+128(SB), Y2, Y2
+	VPMADDWD   constantsAVX2<>+192(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
+	ADDQ       $+8, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Y3, Y1, Y2
+	VPMAXUB   Y13, Y2, Y2
+	VPMINUB   Y11, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   Y2, (SI)
+	ADDQ      $+32, SI
+	JMP       stored8
+
+groupending:
+	MOVQ DI, 888(SP)
+	MOVQ 880(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 904(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 904(SP), BX
+	LEAQ 1328(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1328(SP), R8
+	LEAQ 1752(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1752(SP), R9
+	MOVQ $+32, 872(SP)
+	MOVQ 888(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 668(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 888(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1032(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1320(SP)
+	LEAQ 1032(SP), BX
+	LEAQ 1456(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1744(SP)
+	LEAQ 1456(SP), R8
+	LEAQ 1880(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2168(SP)
+	LEAQ 1880(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 896(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1320(SP), BX
+	MOVQ 1744(SP), R8
+	MOVQ 2168(SP), R9
+	MOVQ 888(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
+
+longstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other34
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVNTPS     Y3, (SI)
+	ADDQ         $+32, SI
+
+stored37:
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longstream
+	JMP  longtail
+
+other12:
+	JGT        unsigned13
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs14
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored15
+
+crumbs14:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored15
+
+unsigned13:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVUPS   Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored15
+
+longrare:
+	MOVQ $+2, 528(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+longstage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	JMP  longloop
+
+short2stream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPACKSSDW    Y1, Y0, Y5
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VCVTPH2PS    32(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other38
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVNTPS     Y3, (SI)
+	ADDQ         $+32, SI
+
+stored41:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other19:
+	JGT        unsigned20
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs21
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored22
+
+crumbs21:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored22
+
+unsigned20:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVUPS   Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored22
+
+short2rare:
+	MOVQ $+3, 528(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+other23:
+	JGT        unsigned24
+	VPACKSSWB  Y5, Y3, Y1
+	VPMAXSB    Y13, Y1, Y1
+	VPMINSB    Y11, Y1, Y1
+	VPERMD     Y1, Y0, Y1
+	JPS        crumbs25
+	VPAND      constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored26
+
+crumbs25:
+	VPAND      constantsAVX2<>+160(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
+	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored26
+
+unsigned24:
+	VPACKUSWB Y5, Y3, Y1
+	VPMAXUB   Y13, Y1, Y1
+	VPMINUB   Y11, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored26
+
+lanerare:
+	MOVQ $+4, 528(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 480(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 488(SP)
+	LEAQ 32(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+	JMP  laneloop
+
+other30:
+	JGT        unsigned31
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs32
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVNTPS   X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored33
+
+crumbs32:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored33
+
+unsigned31:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVNTPS  Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored33
+
+other34:
+	JGT        unsigned35
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs36
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVNTPS   X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored37
+
+crumbs36:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored37
+
+unsigned35:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVNTPS  Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored37
+
+other38:
+	JGT        unsigned39
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs40
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVNTPS   X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored41
+
+crumbs40:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored41
+
+unsigned39:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVNTPS  Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored41
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
+
+rare:
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VDIVPS    Y1, Y0, Y0
+	VCVTDQ2PS Y2, Y2
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y3
+	VSUBPS    Y2, Y3, Y4
+	VMAXPS    Y1, Y4, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(DX), Y1
+	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VCVTPH2PS 48(DX), Y2
+	VMOVUPS   96(BX), Y5
+	VMOVUPS   96(R9), Y6
+	VDIVPS    Y5, Y2, Y2
+	VCVTDQ2PS Y6, Y6
+	VROUNDPS  $0x08, Y2, Y5
+	VSUBPS    Y6, Y3, Y3
+	VMAXPS    Y5, Y3, Y5
+	VSUBPS    Y6, Y4, Y4
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VXORPS    Y2, Y2, Y2
+	VPSUBD    Y15, Y2, Y3
+	VPMAXSD   Y2, Y3, Y3
+	VPSUBD    Y3, Y2, Y3
+	VPAND     Y14, Y3, Y3
+	VPACKSSDW Y3, Y3, Y3
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKUSWB Y3, Y3, Y3
+	VPERMD    Y3, Y4, Y3
+	VPMAXSD   Y2, Y12, Y2
+	VPAND     Y14, Y2, Y2
+	VPACKSSDW Y2, Y2, Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKUSWB Y2, Y2, Y2
+	VPERMD    Y2, Y4, Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	CMPL      R10, $+2
+	JNE       other42
+	VPACKSSWB Y1, Y0, Y5
+	VPMAXSB   Y3, Y5, Y5
+	VPMINSB   Y2, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VMOVUPS   Y5, (SI)
+	ADDQ      $+32, SI
+
+stored45:
+	CMPQ         528(SP), $+4
+	JEQ          laneback
+	MOVQ         496(SP), BX
+	MOVQ         504(SP), R8
+	MOVQ         512(SP), R9
+	CMPQ         528(SP), $+3
+	JEQ          short2back
+	CMPQ         528(SP), $+2
+	JEQ          longresume
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	JMP          groupback
+
+longresume:
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFNMADD231PS Y0, Y10, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y9
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	JMP          longback
+
+other42:
+	JGT        unsigned43
+	VPACKSSWB  Y1, Y0, Y5
+	VPMAXSB    Y3, Y5, Y5
+	VPMINSB    Y2, Y5, Y5
+	VPERMD     Y5, Y4, Y5
+	JPS        crumbs44
+	VPAND      constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW constantsAVX2<>+64(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored45
+
+crumbs44:
+	VPAND      constantsAVX2<>+160(SB), Y5, Y5
+	VPMADDUBSW constantsAVX2<>+128(SB), Y5, Y5
+	VPMADDWD   constantsAVX2<>+192(SB), Y5, Y5
+	VPACKUSDW  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VPACKUSWB  X5, X5, X5
+	VMOVQ      X5, (SI)
+	ADDQ       $+8, SI
+	JMP        stored45
+
+unsigned43:
+	VPACKUSWB Y1, Y0, Y5
+	VPMAXUB   Y3, Y5, Y5
+	VPMINUB   Y2, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VMOVUPS   Y5, (SI)
+	ADDQ      $+32, SI
+	JMP       stored45
+
+// func QuantizeWholeF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·QuantizeWholeF16AVX2(SB), $1616-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
@@ -16,7 +2531,7 @@ TEXT ·QuantizeWholeInt8F16AVX2(SB), $1616-56
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+36(SB), Y15
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
@@ -218,12 +2733,12 @@ groupstaged:
 
 longs:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	VPSUBD       Y1, Y0, Y13
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	MOVQ         R12, DI
@@ -672,13 +3187,13 @@ rare:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+224(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+228(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -735,6754 +3250,17 @@ rare:
 
 longresume:
 	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	VPSUBD       Y1, Y0, Y13
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	JMP          longback
 
-// func QuantizeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeInt8F16AVX2(SB), $1616-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table
-	// per group: Y9 scale, Y8 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+36(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 744(SP)
-	LEAQ  400(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 736(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
-	VFMADD231PS  Y4, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPACKSSDW    Y1, Y6, Y6
-	VPMINSW      Y6, Y5, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y14, Y5
-	VPMAXSB      Y13, Y5, Y5
-	VPMINSB      Y11, Y5, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         704(SP), R15
-	MOVQ         R15, R13
-	SUBQ         712(SP), R13
-	XORL         AX, AX
-	CMPQ         720(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         696(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 736(SP)
-	JLT          groupmet
-	CMPQ         R15, 728(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	MOVQ         SI, 352(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 360(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 352(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y9
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y9, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y8
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y9, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VPACKSSDW   Y2, Y1, Y1
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y9, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	VPACKSSDW   Y3, Y2, Y2
-	VPMINSW     Y2, Y1, Y0
-	VPCMPEQW    Y10, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VPACKSSWB   Y2, Y1, Y1
-	VPERMD      Y1, Y14, Y1
-	VPMAXSB     Y13, Y1, Y1
-	VPMINSB     Y11, Y1, Y1
-	VMOVUPS     Y1, (SI)
-
-longback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 760(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPMINSW      Y4, Y3, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  360(SP), DX
-	MOVQ  368(SP), BX
-	MOVQ  376(SP), R8
-
-laneend:
-	CMPQ 760(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 392(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 752(SP)
-	MOVQ 744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 768(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 768(SP), BX
-	LEAQ 1192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1192(SP), R8
-	MOVQ $+32, 736(SP)
-	MOVQ 752(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 752(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 896(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1184(SP)
-	LEAQ 896(SP), BX
-	LEAQ 1320(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1608(SP)
-	LEAQ 1320(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 760(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1184(SP), BX
-	MOVQ 1608(SP), R8
-	MOVQ 752(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y9, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VPACKSSDW   Y2, Y1, Y1
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y9, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	VPACKSSDW   Y3, Y2, Y2
-	VPMINSW     Y2, Y1, Y0
-	VPCMPEQW    Y10, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VPACKSSWB   Y2, Y1, Y1
-	VPERMD      Y1, Y14, Y1
-	VPMAXSB     Y13, Y1, Y1
-	VPMINSB     Y11, Y1, Y1
-	VMOVNTPS    Y1, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 392(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+3, 392(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 392(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-
-rare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         392(SP), $+4
-	JEQ          laneback
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
-	CMPQ         392(SP), $+3
-	JEQ          short2back
-	CMPQ         392(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y9
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y9, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y8
-	JMP          longback
-
-// func QuantizeZeroPointInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointInt8F16AVX2(SB), $2176-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 880(SP)
-	LEAQ  536(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 872(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 668(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
-	VCVTPS2DQ    Y7, Y7
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y7, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VPERMPS      Y4, Y5, Y4
-	VPERMPS      Y6, Y5, Y6
-	VMULPS       Y4, Y0, Y5
-	VFNMADD231PS Y2, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y9, Y9
-	VPACKSSDW    Y6, Y3, Y3
-	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y9, Y7, Y7
-	VPCMPEQW     Y0, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         840(SP), R15
-	MOVQ         R15, R13
-	SUBQ         848(SP), R13
-	XORL         AX, AX
-	CMPQ         856(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         832(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 872(SP)
-	JLT          groupmet
-	CMPQ         R15, 864(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 668(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         SI, 480(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 488(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 480(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 488(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-longback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  480(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  488(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 896(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  480(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  488(SP), DX
-	MOVQ  496(SP), BX
-	MOVQ  504(SP), R8
-	MOVQ  512(SP), R9
-
-laneend:
-	CMPQ 896(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 528(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 888(SP)
-	MOVQ 880(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 904(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 904(SP), BX
-	LEAQ 1328(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1328(SP), R8
-	LEAQ 1752(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1752(SP), R9
-	MOVQ $+32, 872(SP)
-	MOVQ 888(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 668(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 888(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1032(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1320(SP)
-	LEAQ 1032(SP), BX
-	LEAQ 1456(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1744(SP)
-	LEAQ 1456(SP), R8
-	LEAQ 1880(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2168(SP)
-	LEAQ 1880(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 896(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1320(SP), BX
-	MOVQ 1744(SP), R8
-	MOVQ 2168(SP), R9
-	MOVQ 888(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	MOVQ $+2, 528(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 480(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 488(SP)
-	LEAQ 32(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+3, 528(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 528(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 480(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 488(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-
-rare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    48(DX), Y2
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R9), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         528(SP), $+4
-	JEQ          laneback
-	MOVQ         496(SP), BX
-	MOVQ         504(SP), R8
-	MOVQ         512(SP), R9
-	CMPQ         528(SP), $+3
-	JEQ          short2back
-	CMPQ         528(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          longback
-
-// func QuantizeUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeUint8F16AVX2(SB), $1616-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y10 0x80008000, Y14 table
-	// per group: Y9 scale, Y8 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+36(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 744(SP)
-	LEAQ  400(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 736(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
-	VFMADD231PS  Y4, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPACKSSDW    Y1, Y6, Y6
-	VPMINSW      Y6, Y5, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKUSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y14, Y5
-	VPMAXUB      Y13, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         704(SP), R15
-	MOVQ         R15, R13
-	SUBQ         712(SP), R13
-	XORL         AX, AX
-	CMPQ         720(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         696(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 736(SP)
-	JLT          groupmet
-	CMPQ         R15, 728(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	MOVQ         SI, 352(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 360(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 352(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y9
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y9, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y8
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y9, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VPACKSSDW   Y2, Y1, Y1
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y9, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	VPACKSSDW   Y3, Y2, Y2
-	VPMINSW     Y2, Y1, Y0
-	VPCMPEQW    Y10, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VPACKUSWB   Y2, Y1, Y1
-	VPERMD      Y1, Y14, Y1
-	VPMAXUB     Y13, Y1, Y1
-	VPMINUB     Y11, Y1, Y1
-	VMOVUPS     Y1, (SI)
-
-longback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 760(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPMINSW      Y4, Y3, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKUSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXUB      Y13, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  360(SP), DX
-	MOVQ  368(SP), BX
-	MOVQ  376(SP), R8
-
-laneend:
-	CMPQ 760(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 392(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 752(SP)
-	MOVQ 744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 768(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 768(SP), BX
-	LEAQ 1192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1192(SP), R8
-	MOVQ $+32, 736(SP)
-	MOVQ 752(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 752(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 896(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1184(SP)
-	LEAQ 896(SP), BX
-	LEAQ 1320(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1608(SP)
-	LEAQ 1320(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 760(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1184(SP), BX
-	MOVQ 1608(SP), R8
-	MOVQ 752(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y9, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VPACKSSDW   Y2, Y1, Y1
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y9, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	VPACKSSDW   Y3, Y2, Y2
-	VPMINSW     Y2, Y1, Y0
-	VPCMPEQW    Y10, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VPACKUSWB   Y2, Y1, Y1
-	VPERMD      Y1, Y14, Y1
-	VPMAXUB     Y13, Y1, Y1
-	VPMINUB     Y11, Y1, Y1
-	VMOVNTPS    Y1, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 392(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+3, 392(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 392(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-
-rare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         392(SP), $+4
-	JEQ          laneback
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
-	CMPQ         392(SP), $+3
-	JEQ          short2back
-	CMPQ         392(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y9
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y9, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y8
-	JMP          longback
-
-// func QuantizeZeroPointUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointUint8F16AVX2(SB), $2176-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
-	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 880(SP)
-	LEAQ  536(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 872(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 668(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
-	VCVTPS2DQ    Y7, Y7
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y7, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VPERMPS      Y4, Y5, Y4
-	VPERMPS      Y6, Y5, Y6
-	VMULPS       Y4, Y0, Y5
-	VFNMADD231PS Y2, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y9, Y9
-	VPACKSSDW    Y6, Y3, Y3
-	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y9, Y7, Y7
-	VPCMPEQW     Y0, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         840(SP), R15
-	MOVQ         R15, R13
-	SUBQ         848(SP), R13
-	XORL         AX, AX
-	CMPQ         856(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         832(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 872(SP)
-	JLT          groupmet
-	CMPQ         R15, 864(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 668(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         SI, 480(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 488(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 480(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 488(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-longback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  480(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  488(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 896(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKUSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXUB      Y13, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  480(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  488(SP), DX
-	MOVQ  496(SP), BX
-	MOVQ  504(SP), R8
-	MOVQ  512(SP), R9
-
-laneend:
-	CMPQ 896(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 528(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 888(SP)
-	MOVQ 880(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 904(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 904(SP), BX
-	LEAQ 1328(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1328(SP), R8
-	LEAQ 1752(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1752(SP), R9
-	MOVQ $+32, 872(SP)
-	MOVQ 888(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 668(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 888(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1032(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1320(SP)
-	LEAQ 1032(SP), BX
-	LEAQ 1456(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1744(SP)
-	LEAQ 1456(SP), R8
-	LEAQ 1880(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2168(SP)
-	LEAQ 1880(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 896(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1320(SP), BX
-	MOVQ 1744(SP), R8
-	MOVQ 2168(SP), R9
-	MOVQ 888(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	MOVQ $+2, 528(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 480(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 488(SP)
-	LEAQ 32(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+3, 528(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 528(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 480(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 488(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-
-rare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    48(DX), Y2
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R9), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         528(SP), $+4
-	JEQ          laneback
-	MOVQ         496(SP), BX
-	MOVQ         504(SP), R8
-	MOVQ         512(SP), R9
-	CMPQ         528(SP), $+3
-	JEQ          short2back
-	CMPQ         528(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          longback
-
-// func QuantizePacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizePacked4F16AVX2(SB), $1600-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table, Y9 0x10011001, Y8 0xf0f0f0f
-	// per group: Y7 scale, Y6 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+36(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VBROADCASTSS constantsAVX2<>+56(SB), Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 728(SP)
-	LEAQ  384(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 720(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 516(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
-	VFMADD231PS  Y4, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPACKSSDW    Y1, Y6, Y6
-	VPMINSW      Y6, Y5, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y14, Y5
-	VPMAXSB      Y13, Y5, Y5
-	VPMINSB      Y11, Y5, Y5
-	VPAND        Y8, Y5, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	ADDQ         688(SP), R15
-	MOVQ         R15, R13
-	SUBQ         696(SP), R13
-	XORL         AX, AX
-	CMPQ         704(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         680(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 720(SP)
-	JLT          groupmet
-	CMPQ         R15, 712(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 516(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	MOVQ         SI, 336(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 344(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 336(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 344(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y7
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y6
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y6, Y0, Y1
-	VFMADD231PS Y7, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y6, Y0, Y2
-	VFMADD231PS Y7, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VPACKSSDW   Y2, Y1, Y1
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y6, Y0, Y2
-	VFMADD231PS Y7, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y6, Y0, Y3
-	VFMADD231PS Y7, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	VPACKSSDW   Y3, Y2, Y2
-	VPMINSW     Y2, Y1, Y0
-	VPCMPEQW    Y10, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VPACKSSWB   Y2, Y1, Y1
-	VPERMD      Y1, Y14, Y1
-	VPMAXSB     Y13, Y1, Y1
-	VPMINSB     Y11, Y1, Y1
-	VPAND       Y8, Y1, Y0
-	VPMADDUBSW  Y9, Y0, Y0
-	VPACKUSWB   Y0, Y0, Y0
-	VPERMQ      $0x08, Y0, Y0
-	VMOVUPS     X0, (SI)
-
-longback:
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  344(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VBROADCASTSS (R8), Y5
-	VBROADCASTSS 4(R8), Y4
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y4, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y4, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y4, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 744(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPMINSW      Y4, Y3, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VPAND        Y8, Y3, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  344(SP), DX
-	MOVQ  352(SP), BX
-	MOVQ  360(SP), R8
-
-laneend:
-	CMPQ 744(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 376(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 736(SP)
-	MOVQ 728(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 752(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 752(SP), BX
-	LEAQ 1176(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1176(SP), R8
-	MOVQ $+32, 720(SP)
-	MOVQ 736(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 516(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 736(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 880(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1168(SP)
-	LEAQ 880(SP), BX
-	LEAQ 1304(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1592(SP)
-	LEAQ 1304(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 744(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1168(SP), BX
-	MOVQ 1592(SP), R8
-	MOVQ 736(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y6, Y0, Y1
-	VFMADD231PS Y7, Y0, Y1
-	VCVTPS2DQ   Y1, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y6, Y0, Y2
-	VFMADD231PS Y7, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VPACKSSDW   Y2, Y1, Y1
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y6, Y0, Y2
-	VFMADD231PS Y7, Y0, Y2
-	VCVTPS2DQ   Y2, Y2
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y6, Y0, Y3
-	VFMADD231PS Y7, Y0, Y3
-	VCVTPS2DQ   Y3, Y3
-	VPACKSSDW   Y3, Y2, Y2
-	VPMINSW     Y2, Y1, Y0
-	VPCMPEQW    Y10, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VPACKSSWB   Y2, Y1, Y1
-	VPERMD      Y1, Y14, Y1
-	VPMAXSB     Y13, Y1, Y1
-	VPMINSB     Y11, Y1, Y1
-	VPAND       Y8, Y1, Y0
-	VPMADDUBSW  Y9, Y0, Y0
-	VPACKUSWB   Y0, Y0, Y0
-	VPERMQ      $0x08, Y0, Y0
-	VMOVNTPS    X0, (SI)
-	ADDQ        $+16, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 376(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 336(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 344(SP)
-	LEAQ 16(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VBROADCASTSS (R8), Y5
-	VBROADCASTSS 4(R8), Y4
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y4, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y4, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y4, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+3, 376(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 376(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 336(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 344(SP)
-	LEAQ 16(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-
-rare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPAND        Y8, Y0, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-	CMPQ         376(SP), $+4
-	JEQ          laneback
-	MOVQ         352(SP), BX
-	MOVQ         360(SP), R8
-	CMPQ         376(SP), $+3
-	JEQ          short2back
-	CMPQ         376(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y7
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y6
-	JMP          longback
-
-// func QuantizeZeroPointPacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $2160-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x10011001, 0xf0f0f0f
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 864(SP)
-	LEAQ  520(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 856(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 652(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
-	VCVTPS2DQ    Y7, Y7
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y7, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VPERMPS      Y4, Y5, Y4
-	VPERMPS      Y6, Y5, Y6
-	VMULPS       Y4, Y0, Y5
-	VFNMADD231PS Y2, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y9, Y9
-	VPACKSSDW    Y6, Y3, Y3
-	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y9, Y7, Y7
-	VPCMPEQW     Y0, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	ADDQ         824(SP), R15
-	MOVQ         R15, R13
-	SUBQ         832(SP), R13
-	XORL         AX, AX
-	CMPQ         840(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         816(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 856(SP)
-	JLT          groupmet
-	CMPQ         R15, 848(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 652(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         SI, 464(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 472(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 464(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 472(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-
-longback:
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  464(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  472(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 880(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  464(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  472(SP), DX
-	MOVQ  480(SP), BX
-	MOVQ  488(SP), R8
-	MOVQ  496(SP), R9
-
-laneend:
-	CMPQ 880(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 512(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 872(SP)
-	MOVQ 864(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 888(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 888(SP), BX
-	LEAQ 1312(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1312(SP), R8
-	LEAQ 1736(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1736(SP), R9
-	MOVQ $+32, 856(SP)
-	MOVQ 872(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 652(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 872(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1016(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1304(SP)
-	LEAQ 1016(SP), BX
-	LEAQ 1440(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1728(SP)
-	LEAQ 1440(SP), R8
-	LEAQ 1864(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2152(SP)
-	LEAQ 1864(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 880(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1304(SP), BX
-	MOVQ 1728(SP), R8
-	MOVQ 2152(SP), R9
-	MOVQ 872(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	MOVQ $+2, 512(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 464(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 472(SP)
-	LEAQ 16(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+3, 512(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 512(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 464(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 472(SP)
-	LEAQ 16(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-
-rare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    48(DX), Y2
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R9), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-	CMPQ         512(SP), $+4
-	JEQ          laneback
-	MOVQ         480(SP), BX
-	MOVQ         488(SP), R8
-	MOVQ         496(SP), R9
-	CMPQ         512(SP), $+3
-	JEQ          short2back
-	CMPQ         512(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          longback
-
-// func QuantizePacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizePacked2F16AVX2(SB), $1600-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table, Y10 0x4010401, Y9 0x3030303, Y8 0x100001
-	// per group: Y7 scale, Y6 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+36(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+64(SB), Y10
-	VBROADCASTSS constantsAVX2<>+68(SB), Y9
-	VBROADCASTSS constantsAVX2<>+72(SB), Y8
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 728(SP)
-	LEAQ  384(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-
-groupback:
-	ADDQ $+8, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 720(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 516(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
-	VFMADD231PS  Y4, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPACKSSDW    Y1, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y5, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y14, Y5
-	VPMAXSB      Y13, Y5, Y5
-	VPMINSB      Y11, Y5, Y5
-	VPAND        Y9, Y5, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+64, DX
-	ADDQ         688(SP), R15
-	MOVQ         R15, R13
-	SUBQ         696(SP), R13
-	XORL         AX, AX
-	CMPQ         704(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         680(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 720(SP)
-	JLT          groupmet
-	CMPQ         R15, 712(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 516(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	MOVQ         SI, 336(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 344(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 336(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 344(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y7
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y6
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-
-longback:
-	ADDQ $+8, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	MOVQ  344(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VBROADCASTSS (R8), Y5
-	VBROADCASTSS 4(R8), Y4
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y4, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y4, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y4, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 744(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VPAND        Y9, Y3, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-
-laneback:
-	ADDQ  $+8, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  344(SP), DX
-	MOVQ  352(SP), BX
-	MOVQ  360(SP), R8
-
-laneend:
-	CMPQ 744(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 376(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 736(SP)
-	MOVQ 728(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 752(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 752(SP), BX
-	LEAQ 1176(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1176(SP), R8
-	MOVQ $+32, 720(SP)
-	MOVQ 736(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 516(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 736(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 880(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1168(SP)
-	LEAQ 880(SP), BX
-	LEAQ 1304(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1592(SP)
-	LEAQ 1304(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 744(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1168(SP), BX
-	MOVQ 1592(SP), R8
-	MOVQ 736(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	MOVQ $+2, 376(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 336(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 344(SP)
-	LEAQ 16(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VBROADCASTSS (R8), Y5
-	VBROADCASTSS 4(R8), Y4
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y4, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y4, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y4, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+3, 376(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 376(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 336(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 344(SP)
-	LEAQ 16(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-
-rare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VCVTPH2PS    48(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPAND        Y9, Y0, Y1
-	VPMADDUBSW   Y10, Y1, Y1
-	VPMADDWD     Y8, Y1, Y1
-	VPACKUSDW    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VPACKUSWB    X1, X1, X1
-	VMOVQ        X1, (SI)
-	CMPQ         376(SP), $+4
-	JEQ          laneback
-	MOVQ         352(SP), BX
-	MOVQ         360(SP), R8
-	CMPQ         376(SP), $+3
-	JEQ          short2back
-	CMPQ         376(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y7
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y7, Y1, Y6
-	JMP          longback
-
-// func QuantizeZeroPointPacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $2160-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x4010401, 0x3030303, 0x100001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 864(SP)
-	LEAQ  520(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-
-groupback:
-	ADDQ $+8, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 856(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 652(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
-	VCVTPS2DQ    Y7, Y7
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y7, Y1
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VPERMPS      Y4, Y5, Y4
-	VPERMPS      Y6, Y5, Y6
-	VMULPS       Y4, Y0, Y5
-	VFNMADD231PS Y2, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y9, Y9
-	VPACKSSDW    Y6, Y3, Y3
-	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y9, Y7, Y7
-	VPCMPEQW     Y0, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+64, DX
-	ADDQ         824(SP), R15
-	MOVQ         R15, R13
-	SUBQ         832(SP), R13
-	XORL         AX, AX
-	CMPQ         840(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         816(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 856(SP)
-	JLT          groupmet
-	CMPQ         R15, 848(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 652(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         SI, 464(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 472(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 464(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 472(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-
-longback:
-	ADDQ $+8, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  464(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	MOVQ  472(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 880(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-
-laneback:
-	ADDQ  $+8, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  464(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  472(SP), DX
-	MOVQ  480(SP), BX
-	MOVQ  488(SP), R8
-	MOVQ  496(SP), R9
-
-laneend:
-	CMPQ 880(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 512(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 872(SP)
-	MOVQ 864(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 888(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 888(SP), BX
-	LEAQ 1312(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1312(SP), R8
-	LEAQ 1736(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1736(SP), R9
-	MOVQ $+32, 856(SP)
-	MOVQ 872(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 652(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 872(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1016(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1304(SP)
-	LEAQ 1016(SP), BX
-	LEAQ 1440(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1728(SP)
-	LEAQ 1440(SP), R8
-	LEAQ 1864(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2152(SP)
-	LEAQ 1864(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 880(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1304(SP), BX
-	MOVQ 1728(SP), R8
-	MOVQ 2152(SP), R9
-	MOVQ 872(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFMADD231PS  Y10, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	MOVQ $+2, 512(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 464(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 472(SP)
-	LEAQ 16(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VCVTPH2PS    32(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VCVTPH2PS    48(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+3, 512(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 512(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 464(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 472(SP)
-	LEAQ 16(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-
-rare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VCVTPH2PS    48(DX), Y2
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R9), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	CMPQ         512(SP), $+4
-	JEQ          laneback
-	MOVQ         480(SP), BX
-	MOVQ         488(SP), R8
-	MOVQ         496(SP), R9
-	CMPQ         512(SP), $+3
-	JEQ          short2back
-	CMPQ         512(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          longback
-
-DATA constantsAVX2<>+0(SB)/4, $0x80008000
+DATA constantsAVX2<>+0(SB)/4, $0x000000ff
 DATA constantsAVX2<>+4(SB)/4, $0x00000000
 DATA constantsAVX2<>+8(SB)/4, $0x00000004
 DATA constantsAVX2<>+12(SB)/4, $0x00000001
@@ -7491,14 +3269,53 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000002
 DATA constantsAVX2<>+24(SB)/4, $0x00000006
 DATA constantsAVX2<>+28(SB)/4, $0x00000003
 DATA constantsAVX2<>+32(SB)/4, $0x00000007
-DATA constantsAVX2<>+36(SB)/4, $0x00000001
-DATA constantsAVX2<>+40(SB)/4, $0x3f800000
-DATA constantsAVX2<>+44(SB)/4, $0x34800000
-DATA constantsAVX2<>+48(SB)/4, $0xffffff80
-DATA constantsAVX2<>+52(SB)/4, $0x0000007f
-DATA constantsAVX2<>+56(SB)/4, $0x10011001
-DATA constantsAVX2<>+60(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+64(SB)/4, $0x04010401
-DATA constantsAVX2<>+68(SB)/4, $0x03030303
-DATA constantsAVX2<>+72(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $76
+DATA constantsAVX2<>+36(SB)/4, $0x80008000
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x3f800000
+DATA constantsAVX2<>+48(SB)/4, $0x34800000
+DATA constantsAVX2<>+52(SB)/4, $0x00000000
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000000
+DATA constantsAVX2<>+64(SB)/4, $0x10011001
+DATA constantsAVX2<>+68(SB)/4, $0x10011001
+DATA constantsAVX2<>+72(SB)/4, $0x10011001
+DATA constantsAVX2<>+76(SB)/4, $0x10011001
+DATA constantsAVX2<>+80(SB)/4, $0x10011001
+DATA constantsAVX2<>+84(SB)/4, $0x10011001
+DATA constantsAVX2<>+88(SB)/4, $0x10011001
+DATA constantsAVX2<>+92(SB)/4, $0x10011001
+DATA constantsAVX2<>+96(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+100(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+104(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+108(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+112(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+116(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+120(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+124(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+128(SB)/4, $0x04010401
+DATA constantsAVX2<>+132(SB)/4, $0x04010401
+DATA constantsAVX2<>+136(SB)/4, $0x04010401
+DATA constantsAVX2<>+140(SB)/4, $0x04010401
+DATA constantsAVX2<>+144(SB)/4, $0x04010401
+DATA constantsAVX2<>+148(SB)/4, $0x04010401
+DATA constantsAVX2<>+152(SB)/4, $0x04010401
+DATA constantsAVX2<>+156(SB)/4, $0x04010401
+DATA constantsAVX2<>+160(SB)/4, $0x03030303
+DATA constantsAVX2<>+164(SB)/4, $0x03030303
+DATA constantsAVX2<>+168(SB)/4, $0x03030303
+DATA constantsAVX2<>+172(SB)/4, $0x03030303
+DATA constantsAVX2<>+176(SB)/4, $0x03030303
+DATA constantsAVX2<>+180(SB)/4, $0x03030303
+DATA constantsAVX2<>+184(SB)/4, $0x03030303
+DATA constantsAVX2<>+188(SB)/4, $0x03030303
+DATA constantsAVX2<>+192(SB)/4, $0x00100001
+DATA constantsAVX2<>+196(SB)/4, $0x00100001
+DATA constantsAVX2<>+200(SB)/4, $0x00100001
+DATA constantsAVX2<>+204(SB)/4, $0x00100001
+DATA constantsAVX2<>+208(SB)/4, $0x00100001
+DATA constantsAVX2<>+212(SB)/4, $0x00100001
+DATA constantsAVX2<>+216(SB)/4, $0x00100001
+DATA constantsAVX2<>+220(SB)/4, $0x00100001
+DATA constantsAVX2<>+224(SB)/4, $0xffffff80
+DATA constantsAVX2<>+228(SB)/4, $0x0000007f
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $232

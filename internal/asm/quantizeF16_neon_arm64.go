@@ -4,74 +4,26 @@
 
 package asm
 
-// QuantizeWholeInt8F16NEON sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// QuantizeF16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeWholeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+func QuantizeF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeInt8F16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// QuantizeZeroPointF16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeZeroPointF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeZeroPointInt8F16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// QuantizeWholeF16NEON sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeZeroPointInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeUint8F16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointUint8F16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeZeroPointUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked4F16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizePacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked4F16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeZeroPointPacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked2F16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizePacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked2F16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeZeroPointPacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeWholeF16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)

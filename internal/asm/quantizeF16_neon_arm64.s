@@ -4,9 +4,1717 @@
 
 #include "textflag.h"
 
-// func QuantizeWholeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+// func QuantizeF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeInt8F16NEON(SB), 0, $888-56
+TEXT ·QuantizeF16NEON(SB), 0, $888-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
+	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
+	// per group: V10 scale, V9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 15
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVWU layout+40(FP), R5
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $255, R16
+	VDUP R16, V14.S4
+	VAND V14.B16, V15.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282d // sqxtun v13.8b, v1.8h
+	WORD $0x6e21282d // sqxtun2 v13.16b, v1.8h
+	FMOVS most+36(FP), F12
+	VDUP V12.S[0], V12.S4
+	VAND V14.B16, V12.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282b // sqxtun v11.8b, v1.8h
+	WORD $0x6e21282b // sqxtun2 v11.16b, v1.8h
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
+	BEQ lanes
+	CMP $128, R13
+	BLT groups
+	AND $15, R13, R16
+	CBZ R16, longs
+	CMP $1, R12
+	BEQ longs
+groups:
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 440(RSP)
+	ADD $240, RSP, R16
+	CALL ·number1NEON(SB)
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R12
+	BLT grouptomeet
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	SUB R12, R0, R0
+grouploop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouprare
+	CMP $2, R5
+	BNE other1
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+stored4:
+groupback:
+	ADD $32, R2, R2
+	SUB $16, R12, R12
+	CMP $16, R12
+	BGE grouploop
+groupwhole:
+	CMP $0, R12
+	BLT groupstaged
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $308, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
+	VFMLS V4.S4, V6.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R15), F2
+	VTBL V2.B16, [V3.B16], V4.B16
+	VTBL V2.B16, [V5.B16], V2.B16
+	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
+	VFMLS V4.S4, V7.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V8.B16
+	VTBL V4.B16, [V5.B16], V4.B16
+	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
+	VFMLS V8.S4, V9.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R15), F4
+	VTBL V4.B16, [V3.B16], V3.B16
+	VTBL V4.B16, [V5.B16], V5.B16
+	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V4.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
+	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
+	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
+	FCMPS F6, F6
+	BVS groupmeetrare
+	CMP $2, R5
+	BNE other5
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+stored8:
+	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	SUB $16, R0, R0
+	MOVD 432(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 424(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+	B groupbegin
+grouptail:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	SUB R12, R12, R12
+	B grouploop
+groupstaged:
+	MOVD 192(RSP), R1
+	MOVWU layout+40(FP), R16
+	CMP $1, R16
+	BLT nibbles9
+	BEQ crumbs10
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored11
+nibbles9:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored11
+crumbs10:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored11:
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+groupdone:
+	RET
+longs:
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V10.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V10.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
+	MOVD R13, R0
+	CMP $16, R0
+	BLT longstage
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V10.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	CMP $2, R5
+	BNE other12
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+stored15:
+longback:
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE longloop
+longtail:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
+	MOVWU layout+40(FP), R16
+	CMP $1, R16
+	BLT nibbles16
+	BEQ crumbs17
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored18
+nibbles16:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored18
+crumbs17:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored18:
+	MOVD 200(RSP), R2
+	ADD R0<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R12, R12
+	CBNZ R12, longs
+	RET
+lanes:
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 456(RSP)
+lanerow:
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V3.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F6
+	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
+	VFMLS V3.S4, V8.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V8.S4
+	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	CMP $2, R5
+	BNE other19
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+stored22:
+laneback:
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 192(RSP), R1
+	MOVWU layout+40(FP), R16
+	CMP $1, R16
+	BLT nibbles23
+	BEQ crumbs24
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored25
+nibbles23:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored25
+crumbs24:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored25:
+	MOVD 200(RSP), R2
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+laneend:
+	MOVD 456(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
+	RET
+other1:
+	BLT packed2
+	WORD $0x2e212820 // sqxtun v0.8b, v1.8h
+	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	B stored4
+packed2:
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	CMP $0, R5
+	BNE crumbs3
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	B stored4
+crumbs3:
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $2, V2.B16, V0.B16
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	B stored4
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 232(RSP)
+	B spread
+other5:
+	BLT packed6
+	WORD $0x2e212820 // sqxtun v0.8b, v1.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	B stored8
+packed6:
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	CMP $0, R5
+	BNE crumbs7
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	B stored8
+crumbs7:
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $2, V3.B16, V0.B16
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	B stored8
+groupending:
+	MOVD R0, 448(RSP)
+	MOVD 440(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $464, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $464, RSP, R3
+	ADD $680, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $680, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 432(RSP)
+	MOVD 448(RSP), R0
+	B groupchosen
+groupmeetrare:
+	ADD $308, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 448(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $528, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 672(RSP)
+	ADD $528, RSP, R3
+	ADD $744, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 888(RSP)
+	ADD $744, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 456(RSP)
+	B lanerow
+groupodddone:
+	MOVD 672(RSP), R3
+	MOVD 888(RSP), R4
+	MOVD 448(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
+other12:
+	BLT packed13
+	WORD $0x2e212820 // sqxtun v0.8b, v1.8h
+	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	B stored15
+packed13:
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	CMP $0, R5
+	BNE crumbs14
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	B stored15
+crumbs14:
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $2, V2.B16, V0.B16
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	B stored15
+longrare:
+	MOVD $2, R16
+	MOVD R16, 232(RSP)
+	B spread
+longstage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	B longloop
+other19:
+	BLT packed20
+	WORD $0x2e212820 // sqxtun v0.8b, v1.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	B stored22
+packed20:
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	CMP $0, R5
+	BNE crumbs21
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	B stored22
+crumbs21:
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $2, V3.B16, V0.B16
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	B stored22
+lanerare:
+	MOVD $3, R16
+	MOVD R16, 232(RSP)
+	B rare
+lanestage:
+	MOVD R1, 192(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 200(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
+rare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d986 // scvtf v6.4s, v12.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R3), F7
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F7
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	WORD $0x4e218807 // frintn v7.4s, v0.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	VSUB V15.S4, V4.S4, V0.S4
+	WORD $0x4ea46400 // smax v0.4s, v0.4s, v4.4s
+	VSUB V0.S4, V4.S4, V0.S4
+	VAND V14.B16, V0.B16, V0.B16
+	WORD $0x0e614803 // sqxtn v3.4h, v0.4s
+	WORD $0x4e614803 // sqxtn2 v3.8h, v0.4s
+	WORD $0x2e212860 // sqxtun v0.8b, v3.8h
+	WORD $0x6e212860 // sqxtun2 v0.16b, v3.8h
+	WORD $0x4ea46584 // smax v4.4s, v12.4s, v4.4s
+	VAND V14.B16, V4.B16, V4.B16
+	WORD $0x0e614883 // sqxtn v3.4h, v4.4s
+	WORD $0x4e614883 // sqxtn2 v3.8h, v4.4s
+	WORD $0x2e212864 // sqxtun v4.8b, v3.8h
+	WORD $0x6e212864 // sqxtun2 v4.16b, v3.8h
+	CMP $2, R5
+	BNE other26
+	WORD $0x0e214823 // sqxtn v3.8b, v1.8h
+	WORD $0x4e214843 // sqxtn2 v3.16b, v2.8h
+	WORD $0x4e206463 // smax v3.16b, v3.16b, v0.16b
+	WORD $0x4e246c63 // smin v3.16b, v3.16b, v4.16b
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+stored29:
+	MOVD 232(RSP), R16
+	CMP $3, R16
+	BEQ laneback
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
+	MOVD 232(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+groupresume:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	B groupback
+longresume:
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V10.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V10.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
+	B longback
+other26:
+	BLT packed27
+	WORD $0x2e212823 // sqxtun v3.8b, v1.8h
+	WORD $0x6e212843 // sqxtun2 v3.16b, v2.8h
+	VUMAX V0.B16, V3.B16, V3.B16
+	VUMIN V4.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+	B stored29
+packed27:
+	WORD $0x0e214823 // sqxtn v3.8b, v1.8h
+	WORD $0x4e214843 // sqxtn2 v3.16b, v2.8h
+	WORD $0x4e206463 // smax v3.16b, v3.16b, v0.16b
+	WORD $0x4e246c63 // smin v3.16b, v3.16b, v4.16b
+	CMP $0, R5
+	BNE crumbs28
+	VUZP2 V3.B16, V3.B16, V5.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V5.B16, V3.B16
+	FMOVD F3, (R1)
+	ADD $8, R1, R1
+	B stored29
+crumbs28:
+	VUZP2 V3.B16, V3.B16, V5.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $2, V5.B16, V3.B16
+	VUZP2 V3.B16, V3.B16, V5.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V5.B16, V3.B16
+	FMOVS F3, (R1)
+	ADD $4, R1, R1
+	B stored29
+
+// func QuantizeZeroPointF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
+
+TEXT ·QuantizeZeroPointF16NEON(SB), 0, $1176-80
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
+	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
+	// per group: V10 scale, V9 recip, V0 zeroPoint, V8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 17
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
+	MOVWU layout+48(FP), R6
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $255, R16
+	VDUP R16, V14.S4
+	VAND V14.B16, V15.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282d // sqxtun v13.8b, v1.8h
+	WORD $0x6e21282d // sqxtun2 v13.16b, v1.8h
+	FMOVS most+44(FP), F12
+	VDUP V12.S[0], V12.S4
+	VAND V14.B16, V12.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282b // sqxtun v11.8b, v1.8h
+	WORD $0x6e21282b // sqxtun2 v11.16b, v1.8h
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
+	BEQ lanes
+	CMP $128, R13
+	BLT groups
+	AND $15, R13, R16
+	CBZ R16, longs
+	CMP $1, R12
+	BEQ longs
+groups:
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 512(RSP)
+	ADD $312, RSP, R16
+	CALL ·number1NEON(SB)
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R12
+	BLT grouptomeet
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
+	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
+	SUB R12, R0, R0
+grouploop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouprare
+	CMP $2, R6
+	BNE other1
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+stored4:
+groupback:
+	ADD $32, R2, R2
+	SUB $16, R12, R12
+	CMP $16, R12
+	BGE grouploop
+groupwhole:
+	CMP $0, R12
+	BLT groupstaged
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $380, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R15), F2
+	FMOVQ (R3), F3
+	VTBL V2.B16, [V3.B16], V4.B16
+	FMOVQ (R4), F5
+	VTBL V2.B16, [V5.B16], V6.B16
+	FMOVQ (R5), F7
+	VTBL V2.B16, [V7.B16], V2.B16
+	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
+	VFMLS V4.S4, V8.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
+	VFMLS V6.S4, V10.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
+	WORD $0x4e620c21 // sqadd v1.8h, v1.8h, v2.8h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R15), F4
+	VTBL V4.B16, [V3.B16], V6.B16
+	VTBL V4.B16, [V5.B16], V9.B16
+	VTBL V4.B16, [V7.B16], V4.B16
+	WORD $0x6e29dc50 // fmul v16.4s, v2.4s, v9.4s
+	VFMLS V6.S4, V16.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V16.S4
+	WORD $0x4e21aa02 // fcvtns v2.4s, v16.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V3.B16], V3.B16
+	VTBL V6.B16, [V5.B16], V5.B16
+	VTBL V6.B16, [V7.B16], V7.B16
+	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
+	WORD $0x4e640c42 // sqadd v2.8h, v2.8h, v4.8h
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e26f610 // fmax v16.4s, v16.4s, v6.4s
+	WORD $0x4e30f508 // fmax v8.4s, v8.4s, v16.4s
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS groupmeetrare
+	CMP $2, R6
+	BNE other5
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+stored8:
+	ADD $32, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 504(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 496(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+	B groupbegin
+grouptail:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
+	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	SUB R12, R12, R12
+	B grouploop
+groupstaged:
+	MOVD 256(RSP), R1
+	MOVWU layout+48(FP), R16
+	CMP $1, R16
+	BLT nibbles9
+	BEQ crumbs10
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored11
+nibbles9:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored11
+crumbs10:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored11:
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+groupdone:
+	RET
+longs:
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V10.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V10.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
+	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
+	MOVD R13, R0
+	CMP $16, R0
+	BLT longstage
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V10.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	CMP $2, R6
+	BNE other12
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+stored15:
+longback:
+	ADD $32, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE longloop
+longtail:
+	CBZ R0, longend
+	CMP $0, R0
+	BGE longstage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
+	MOVWU layout+48(FP), R16
+	CMP $1, R16
+	BLT nibbles16
+	BEQ crumbs17
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored18
+nibbles16:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored18
+crumbs17:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored18:
+	MOVD 264(RSP), R2
+	ADD R0<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R12, R12
+	CBNZ R12, longs
+	RET
+lanes:
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 528(RSP)
+lanerow:
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	FMOVQ (R4), F3
+	FMOVQ (R5), F4
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R5), F6
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
+	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
+	VFMLS V3.S4, V8.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F4
+	FMOVQ 48(R5), F9
+	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
+	VFMLS V3.S4, V10.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
+	WORD $0x4e660c42 // sqadd v2.8h, v2.8h, v6.8h
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS lanerare
+	CMP $2, R6
+	BNE other19
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+stored22:
+laneback:
+	ADD $32, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 256(RSP), R1
+	MOVWU layout+48(FP), R16
+	CMP $1, R16
+	BLT nibbles23
+	BEQ crumbs24
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored25
+nibbles23:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored25
+crumbs24:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored25:
+	MOVD 264(RSP), R2
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+laneend:
+	MOVD 528(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
+	RET
+other1:
+	BLT packed2
+	WORD $0x2e212820 // sqxtun v0.8b, v1.8h
+	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	B stored4
+packed2:
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	CMP $0, R6
+	BNE crumbs3
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	B stored4
+crumbs3:
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $2, V2.B16, V0.B16
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	B stored4
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 304(RSP)
+	B spread
+other5:
+	BLT packed6
+	WORD $0x2e212820 // sqxtun v0.8b, v1.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	B stored8
+packed6:
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	CMP $0, R6
+	BNE crumbs7
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	B stored8
+crumbs7:
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $2, V3.B16, V0.B16
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	B stored8
+groupending:
+	MOVD R0, 520(RSP)
+	MOVD 512(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $536, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $536, RSP, R3
+	ADD $752, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $752, RSP, R4
+	ADD $968, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $968, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 504(RSP)
+	MOVD 520(RSP), R0
+	B groupchosen
+groupmeetrare:
+	ADD $380, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 520(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $600, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 744(RSP)
+	ADD $600, RSP, R3
+	ADD $816, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 960(RSP)
+	ADD $816, RSP, R4
+	ADD $1032, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1176(RSP)
+	ADD $1032, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 528(RSP)
+	B lanerow
+groupodddone:
+	MOVD 744(RSP), R3
+	MOVD 960(RSP), R4
+	MOVD 1176(RSP), R5
+	MOVD 520(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
+other12:
+	BLT packed13
+	WORD $0x2e212820 // sqxtun v0.8b, v1.8h
+	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	B stored15
+packed13:
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	CMP $0, R6
+	BNE crumbs14
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	B stored15
+crumbs14:
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $2, V2.B16, V0.B16
+	VUZP2 V0.B16, V0.B16, V2.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V2.B16, V0.B16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	B stored15
+longrare:
+	MOVD $2, R16
+	MOVD R16, 304(RSP)
+	B spread
+longstage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	B longloop
+other19:
+	BLT packed20
+	WORD $0x2e212820 // sqxtun v0.8b, v1.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	B stored22
+packed20:
+	WORD $0x0e214820 // sqxtn v0.8b, v1.8h
+	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
+	CMP $0, R6
+	BNE crumbs21
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVD F0, (R1)
+	ADD $8, R1, R1
+	B stored22
+crumbs21:
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $2, V3.B16, V0.B16
+	VUZP2 V0.B16, V0.B16, V3.B16
+	VUZP1 V0.B16, V0.B16, V0.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVS F0, (R1)
+	ADD $4, R1, R1
+	B stored22
+lanerare:
+	MOVD $3, R16
+	MOVD R16, 304(RSP)
+	B rare
+lanestage:
+	MOVD R1, 256(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 264(RSP)
+	ADD $32, RSP, R2
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
+rare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R5), F6
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218843 // frintn v3.4s, v2.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R5), F6
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218803 // frintn v3.4s, v0.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VSUB V15.S4, V0.S4, V3.S4
+	WORD $0x4ea06463 // smax v3.4s, v3.4s, v0.4s
+	VSUB V3.S4, V0.S4, V3.S4
+	VAND V14.B16, V3.B16, V3.B16
+	WORD $0x0e614864 // sqxtn v4.4h, v3.4s
+	WORD $0x4e614864 // sqxtn2 v4.8h, v3.4s
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
+	WORD $0x4ea06580 // smax v0.4s, v12.4s, v0.4s
+	VAND V14.B16, V0.B16, V0.B16
+	WORD $0x0e614804 // sqxtn v4.4h, v0.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x2e212880 // sqxtun v0.8b, v4.8h
+	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
+	CMP $2, R6
+	BNE other26
+	WORD $0x0e214824 // sqxtn v4.8b, v1.8h
+	WORD $0x4e214844 // sqxtn2 v4.16b, v2.8h
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e206c84 // smin v4.16b, v4.16b, v0.16b
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+stored29:
+	MOVD 304(RSP), R16
+	CMP $3, R16
+	BEQ laneback
+	MOVD 272(RSP), R3
+	MOVD 280(RSP), R4
+	MOVD 288(RSP), R5
+	MOVD 304(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+groupresume:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
+	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
+	B groupback
+longresume:
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V10.S4
+	VLD1R (R3), [V0.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V1.S4
+	VFMLS V0.S4, V10.S4, V1.S4
+	MOVD $880803840, R16
+	VDUP R16, V0.S4
+	VMOV V1.B16, V2.B16
+	VFMLA V0.S4, V1.S4, V2.S4
+	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
+	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
+	B longback
+other26:
+	BLT packed27
+	WORD $0x2e212824 // sqxtun v4.8b, v1.8h
+	WORD $0x6e212844 // sqxtun2 v4.16b, v2.8h
+	VUMAX V3.B16, V4.B16, V4.B16
+	VUMIN V0.B16, V4.B16, V4.B16
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	B stored29
+packed27:
+	WORD $0x0e214824 // sqxtn v4.8b, v1.8h
+	WORD $0x4e214844 // sqxtn2 v4.16b, v2.8h
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e206c84 // smin v4.16b, v4.16b, v0.16b
+	CMP $0, R6
+	BNE crumbs28
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVD F4, (R1)
+	ADD $8, R1, R1
+	B stored29
+crumbs28:
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $2, V5.B16, V4.B16
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVS F4, (R1)
+	ADD $4, R1, R1
+	B stored29
+
+// func QuantizeWholeF16NEON(q *int8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
+
+TEXT ·QuantizeWholeF16NEON(SB), 0, $888-56
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
@@ -545,4882 +2253,4 @@ longresume:
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x6e2fdc4e // fmul v14.4s, v2.4s, v15.4s
-	B longback
-
-// func QuantizeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeInt8F16NEON(SB), 0, $888-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+36(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 440(RSP)
-	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouprare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R15), F2
-	FMOVQ (R3), F3
-	VTBL V2.B16, [V3.B16], V4.B16
-	FMOVQ (R4), F5
-	VTBL V2.B16, [V5.B16], V2.B16
-	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
-	VFMLS V4.S4, V6.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V3.B16], V4.B16
-	VTBL V2.B16, [V5.B16], V2.B16
-	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
-	VFMLS V4.S4, V7.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V3.B16], V8.B16
-	VTBL V4.B16, [V5.B16], V4.B16
-	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
-	VFMLS V8.S4, V9.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R15), F4
-	VTBL V4.B16, [V3.B16], V3.B16
-	VTBL V4.B16, [V5.B16], V5.B16
-	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
-	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS groupmeetrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R1)
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 424(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R1)
-longback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 456(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V3.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F6
-	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
-	VFMLS V3.S4, V8.S4, V0.S4
-	VFMLA V6.S4, V0.S4, V8.S4
-	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-laneend:
-	MOVD 456(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 232(RSP)
-	B spread
-groupending:
-	MOVD R0, 448(RSP)
-	MOVD 440(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 432(RSP)
-	MOVD 448(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $528, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 456(RSP)
-	B lanerow
-groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
-	MOVD 448(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-longrare:
-	MOVD $2, R16
-	MOVD R16, 232(RSP)
-	B spread
-longstage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 232(RSP)
-	B rare
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R1)
-	MOVD 232(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-	MOVD 232(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	B longback
-
-// func QuantizeZeroPointInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeZeroPointInt8F16NEON(SB), 0, $1176-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+44(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 512(RSP)
-	ADD $312, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouprare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 504(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $380, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R15), F2
-	FMOVQ (R3), F3
-	VTBL V2.B16, [V3.B16], V4.B16
-	FMOVQ (R4), F5
-	VTBL V2.B16, [V5.B16], V6.B16
-	FMOVQ (R5), F7
-	VTBL V2.B16, [V7.B16], V2.B16
-	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
-	VFMLS V4.S4, V8.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R15), F4
-	VTBL V4.B16, [V3.B16], V6.B16
-	VTBL V4.B16, [V5.B16], V9.B16
-	VTBL V4.B16, [V7.B16], V4.B16
-	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
-	VFMLS V6.S4, V10.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V10.S4
-	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e620c21 // sqadd v1.8h, v1.8h, v2.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V3.B16], V6.B16
-	VTBL V4.B16, [V5.B16], V9.B16
-	VTBL V4.B16, [V7.B16], V4.B16
-	WORD $0x6e29dc4b // fmul v11.4s, v2.4s, v9.4s
-	VFMLS V6.S4, V11.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V11.S4
-	WORD $0x4e21a962 // fcvtns v2.4s, v11.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R15), F6
-	VTBL V6.B16, [V3.B16], V3.B16
-	VTBL V6.B16, [V5.B16], V5.B16
-	VTBL V6.B16, [V7.B16], V7.B16
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c42 // sqadd v2.8h, v2.8h, v4.8h
-	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
-	WORD $0x4e26f56b // fmax v11.4s, v11.4s, v6.4s
-	WORD $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
-	BVS groupmeetrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R1)
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 504(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 496(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $380, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R1)
-longback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 528(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F6
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V7.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F6
-	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
-	VFMLS V3.S4, V8.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F4
-	FMOVQ 48(R5), F9
-	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
-	VFMLS V3.S4, V10.S4, V0.S4
-	VFMLA V4.S4, V0.S4, V10.S4
-	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x4e660c42 // sqadd v2.8h, v2.8h, v6.8h
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
-	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS lanerare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	FMOVQ F1, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 264(RSP), R2
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
-laneend:
-	MOVD 528(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 304(RSP)
-	B spread
-groupending:
-	MOVD R0, 520(RSP)
-	MOVD 512(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $536, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $536, RSP, R3
-	ADD $752, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $752, RSP, R4
-	ADD $968, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $968, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 504(RSP)
-	MOVD 520(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $380, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 520(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $600, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 744(RSP)
-	ADD $600, RSP, R3
-	ADD $816, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 960(RSP)
-	ADD $816, RSP, R4
-	ADD $1032, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1176(RSP)
-	ADD $1032, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 528(RSP)
-	B lanerow
-groupodddone:
-	MOVD 744(RSP), R3
-	MOVD 960(RSP), R4
-	MOVD 1176(RSP), R5
-	MOVD 520(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-longrare:
-	MOVD $2, R16
-	MOVD R16, 304(RSP)
-	B spread
-longstage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 304(RSP)
-	B rare
-lanestage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
-	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F3
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R5), F6
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218843 // frintn v3.4s, v2.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R5), F6
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218803 // frintn v3.4s, v0.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	FMOVQ F1, (R1)
-	MOVD 304(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
-	MOVD 304(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B longback
-
-// func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeUint8F16NEON(SB), 0, $888-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
-	// per group: V11 scale, V10 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x2e21280e // sqxtun v14.8b, v0.8h
-	WORD $0x6e21280e // sqxtun2 v14.16b, v0.8h
-	FMOVS most+36(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
-	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 440(RSP)
-	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouprare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R15), F2
-	FMOVQ (R3), F3
-	VTBL V2.B16, [V3.B16], V4.B16
-	FMOVQ (R4), F5
-	VTBL V2.B16, [V5.B16], V2.B16
-	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
-	VFMLS V4.S4, V6.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V3.B16], V4.B16
-	VTBL V2.B16, [V5.B16], V2.B16
-	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
-	VFMLS V4.S4, V7.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V3.B16], V8.B16
-	VTBL V4.B16, [V5.B16], V4.B16
-	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
-	VFMLS V8.S4, V9.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R15), F4
-	VTBL V4.B16, [V3.B16], V3.B16
-	VTBL V4.B16, [V5.B16], V5.B16
-	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
-	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS groupmeetrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 424(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-longback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 456(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V3.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F6
-	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
-	VFMLS V3.S4, V8.S4, V0.S4
-	VFMLA V6.S4, V0.S4, V8.S4
-	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-laneend:
-	MOVD 456(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 232(RSP)
-	B spread
-groupending:
-	MOVD R0, 448(RSP)
-	MOVD 440(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 432(RSP)
-	MOVD 448(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $528, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 456(RSP)
-	B lanerow
-groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
-	MOVD 448(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-longrare:
-	MOVD $2, R16
-	MOVD R16, 232(RSP)
-	B spread
-longstage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 232(RSP)
-	B rare
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R1)
-	MOVD 232(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-	MOVD 232(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	B longback
-
-// func QuantizeZeroPointUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeZeroPointUint8F16NEON(SB), 0, $1176-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
-	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x2e21280e // sqxtun v14.8b, v0.8h
-	WORD $0x6e21280e // sqxtun2 v14.16b, v0.8h
-	FMOVS most+44(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
-	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 512(RSP)
-	ADD $312, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouprare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 504(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $380, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R15), F2
-	FMOVQ (R3), F3
-	VTBL V2.B16, [V3.B16], V4.B16
-	FMOVQ (R4), F5
-	VTBL V2.B16, [V5.B16], V6.B16
-	FMOVQ (R5), F7
-	VTBL V2.B16, [V7.B16], V2.B16
-	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
-	VFMLS V4.S4, V8.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R15), F4
-	VTBL V4.B16, [V3.B16], V6.B16
-	VTBL V4.B16, [V5.B16], V9.B16
-	VTBL V4.B16, [V7.B16], V4.B16
-	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
-	VFMLS V6.S4, V10.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V10.S4
-	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e620c21 // sqadd v1.8h, v1.8h, v2.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V3.B16], V6.B16
-	VTBL V4.B16, [V5.B16], V9.B16
-	VTBL V4.B16, [V7.B16], V4.B16
-	WORD $0x6e29dc4b // fmul v11.4s, v2.4s, v9.4s
-	VFMLS V6.S4, V11.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V11.S4
-	WORD $0x4e21a962 // fcvtns v2.4s, v11.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R15), F6
-	VTBL V6.B16, [V3.B16], V3.B16
-	VTBL V6.B16, [V5.B16], V5.B16
-	VTBL V6.B16, [V7.B16], V7.B16
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c42 // sqadd v2.8h, v2.8h, v4.8h
-	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
-	WORD $0x4e26f56b // fmax v11.4s, v11.4s, v6.4s
-	WORD $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
-	BVS groupmeetrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 504(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 496(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $380, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longrare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-longback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 528(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F6
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V7.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F6
-	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
-	VFMLS V3.S4, V8.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F4
-	FMOVQ 48(R5), F9
-	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
-	VFMLS V3.S4, V10.S4, V0.S4
-	VFMLA V4.S4, V0.S4, V10.S4
-	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x4e660c42 // sqadd v2.8h, v2.8h, v6.8h
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
-	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS lanerare
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUMAX V14.B16, V1.B16, V1.B16
-	VUMIN V12.B16, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 264(RSP), R2
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
-laneend:
-	MOVD 528(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 304(RSP)
-	B spread
-groupending:
-	MOVD R0, 520(RSP)
-	MOVD 512(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $536, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $536, RSP, R3
-	ADD $752, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $752, RSP, R4
-	ADD $968, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $968, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 504(RSP)
-	MOVD 520(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $380, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 520(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $600, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 744(RSP)
-	ADD $600, RSP, R3
-	ADD $816, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 960(RSP)
-	ADD $816, RSP, R4
-	ADD $1032, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1176(RSP)
-	ADD $1032, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 528(RSP)
-	B lanerow
-groupodddone:
-	MOVD 744(RSP), R3
-	MOVD 960(RSP), R4
-	MOVD 1176(RSP), R5
-	MOVD 520(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-longrare:
-	MOVD $2, R16
-	MOVD R16, 304(RSP)
-	B spread
-longstage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 304(RSP)
-	B rare
-lanestage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
-	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F3
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R5), F6
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218843 // frintn v3.4s, v2.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R5), F6
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218803 // frintn v3.4s, v0.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	FMOVQ F1, (R1)
-	MOVD 304(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
-	MOVD 304(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B longback
-
-// func QuantizePacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizePacked4F16NEON(SB), 0, $888-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+36(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 440(RSP)
-	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouprare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-groupback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R15), F2
-	FMOVQ (R3), F3
-	VTBL V2.B16, [V3.B16], V4.B16
-	FMOVQ (R4), F5
-	VTBL V2.B16, [V5.B16], V2.B16
-	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
-	VFMLS V4.S4, V6.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V3.B16], V4.B16
-	VTBL V2.B16, [V5.B16], V2.B16
-	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
-	VFMLS V4.S4, V7.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V3.B16], V8.B16
-	VTBL V4.B16, [V5.B16], V4.B16
-	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
-	VFMLS V8.S4, V9.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R15), F4
-	VTBL V4.B16, [V3.B16], V3.B16
-	VTBL V4.B16, [V5.B16], V5.B16
-	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
-	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS groupmeetrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 424(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-longback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 456(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V3.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F6
-	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
-	VFMLS V3.S4, V8.S4, V0.S4
-	VFMLA V6.S4, V0.S4, V8.S4
-	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-laneback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-laneend:
-	MOVD 456(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 232(RSP)
-	B spread
-groupending:
-	MOVD R0, 448(RSP)
-	MOVD 440(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 432(RSP)
-	MOVD 448(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $528, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 456(RSP)
-	B lanerow
-groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
-	MOVD 448(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-longrare:
-	MOVD $2, R16
-	MOVD R16, 232(RSP)
-	B spread
-longstage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 232(RSP)
-	B rare
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-	MOVD 232(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-	MOVD 232(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	B longback
-
-// func QuantizeZeroPointPacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeZeroPointPacked4F16NEON(SB), 0, $1176-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+44(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 512(RSP)
-	ADD $312, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouprare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-groupback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 504(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $380, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R15), F2
-	FMOVQ (R3), F3
-	VTBL V2.B16, [V3.B16], V4.B16
-	FMOVQ (R4), F5
-	VTBL V2.B16, [V5.B16], V6.B16
-	FMOVQ (R5), F7
-	VTBL V2.B16, [V7.B16], V2.B16
-	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
-	VFMLS V4.S4, V8.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R15), F4
-	VTBL V4.B16, [V3.B16], V6.B16
-	VTBL V4.B16, [V5.B16], V9.B16
-	VTBL V4.B16, [V7.B16], V4.B16
-	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
-	VFMLS V6.S4, V10.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V10.S4
-	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e620c21 // sqadd v1.8h, v1.8h, v2.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V3.B16], V6.B16
-	VTBL V4.B16, [V5.B16], V9.B16
-	VTBL V4.B16, [V7.B16], V4.B16
-	WORD $0x6e29dc4b // fmul v11.4s, v2.4s, v9.4s
-	VFMLS V6.S4, V11.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V11.S4
-	WORD $0x4e21a962 // fcvtns v2.4s, v11.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R15), F6
-	VTBL V6.B16, [V3.B16], V3.B16
-	VTBL V6.B16, [V5.B16], V5.B16
-	VTBL V6.B16, [V7.B16], V7.B16
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c42 // sqadd v2.8h, v2.8h, v4.8h
-	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
-	WORD $0x4e26f56b // fmax v11.4s, v11.4s, v6.4s
-	WORD $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
-	BVS groupmeetrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 504(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 496(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $380, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-longback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 528(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F6
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V7.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F6
-	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
-	VFMLS V3.S4, V8.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F4
-	FMOVQ 48(R5), F9
-	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
-	VFMLS V3.S4, V10.S4, V0.S4
-	VFMLA V4.S4, V0.S4, V10.S4
-	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x4e660c42 // sqadd v2.8h, v2.8h, v6.8h
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
-	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS lanerare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-laneback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	MOVD 264(RSP), R2
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
-laneend:
-	MOVD 528(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 304(RSP)
-	B spread
-groupending:
-	MOVD R0, 520(RSP)
-	MOVD 512(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $536, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $536, RSP, R3
-	ADD $752, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $752, RSP, R4
-	ADD $968, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $968, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 504(RSP)
-	MOVD 520(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $380, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 520(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $600, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 744(RSP)
-	ADD $600, RSP, R3
-	ADD $816, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 960(RSP)
-	ADD $816, RSP, R4
-	ADD $1032, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1176(RSP)
-	ADD $1032, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 528(RSP)
-	B lanerow
-groupodddone:
-	MOVD 744(RSP), R3
-	MOVD 960(RSP), R4
-	MOVD 1176(RSP), R5
-	MOVD 520(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-longrare:
-	MOVD $2, R16
-	MOVD R16, 304(RSP)
-	B spread
-longstage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 304(RSP)
-	B rare
-lanestage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
-	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F3
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R5), F6
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218843 // frintn v3.4s, v2.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R5), F6
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218803 // frintn v3.4s, v0.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVD F0, (R1)
-	MOVD 304(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
-	MOVD 304(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B longback
-
-// func QuantizePacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizePacked2F16NEON(SB), 0, $888-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+36(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 440(RSP)
-	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouprare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-groupback:
-	ADD $4, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R15), F2
-	FMOVQ (R3), F3
-	VTBL V2.B16, [V3.B16], V4.B16
-	FMOVQ (R4), F5
-	VTBL V2.B16, [V5.B16], V2.B16
-	WORD $0x6e22dc26 // fmul v6.4s, v1.4s, v2.4s
-	VFMLS V4.S4, V6.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V3.B16], V4.B16
-	VTBL V2.B16, [V5.B16], V2.B16
-	WORD $0x6e22dc07 // fmul v7.4s, v0.4s, v2.4s
-	VFMLS V4.S4, V7.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V3.B16], V8.B16
-	VTBL V4.B16, [V5.B16], V4.B16
-	WORD $0x6e24dc49 // fmul v9.4s, v2.4s, v4.4s
-	VFMLS V8.S4, V9.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V9.S4
-	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R15), F4
-	VTBL V4.B16, [V3.B16], V3.B16
-	VTBL V4.B16, [V5.B16], V5.B16
-	WORD $0x6e25dc04 // fmul v4.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V4.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x4e24f529 // fmax v9.4s, v9.4s, v4.4s
-	WORD $0x4e29f4c6 // fmax v6.4s, v6.4s, v9.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS groupmeetrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-	ADD $4, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 424(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	ADD R0>>2, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-longback:
-	ADD $4, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	ADD R0>>2, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 456(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V3.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F6
-	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
-	VFMLS V3.S4, V8.S4, V0.S4
-	VFMLA V6.S4, V0.S4, V8.S4
-	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-laneback:
-	ADD $4, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-laneend:
-	MOVD 456(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 232(RSP)
-	B spread
-groupending:
-	MOVD R0, 448(RSP)
-	MOVD 440(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 432(RSP)
-	MOVD 448(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $528, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 456(RSP)
-	B lanerow
-groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
-	MOVD 448(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-longrare:
-	MOVD $2, R16
-	MOVD R16, 232(RSP)
-	B spread
-longstage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 232(RSP)
-	B rare
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e218846 // frintn v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	WORD $0x4e218806 // frintn v6.4s, v0.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-	MOVD 232(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-	MOVD 232(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	B longback
-
-// func QuantizeZeroPointPacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeZeroPointPacked2F16NEON(SB), 0, $1176-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+44(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 512(RSP)
-	ADD $312, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS grouprare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-groupback:
-	ADD $4, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 504(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $380, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R15), F2
-	FMOVQ (R3), F3
-	VTBL V2.B16, [V3.B16], V4.B16
-	FMOVQ (R4), F5
-	VTBL V2.B16, [V5.B16], V6.B16
-	FMOVQ (R5), F7
-	VTBL V2.B16, [V7.B16], V2.B16
-	WORD $0x6e26dc28 // fmul v8.4s, v1.4s, v6.4s
-	VFMLS V4.S4, V8.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R15), F4
-	VTBL V4.B16, [V3.B16], V6.B16
-	VTBL V4.B16, [V5.B16], V9.B16
-	VTBL V4.B16, [V7.B16], V4.B16
-	WORD $0x6e29dc0a // fmul v10.4s, v0.4s, v9.4s
-	VFMLS V6.S4, V10.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V10.S4
-	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e620c21 // sqadd v1.8h, v1.8h, v2.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V3.B16], V6.B16
-	VTBL V4.B16, [V5.B16], V9.B16
-	VTBL V4.B16, [V7.B16], V4.B16
-	WORD $0x6e29dc4b // fmul v11.4s, v2.4s, v9.4s
-	VFMLS V6.S4, V11.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V11.S4
-	WORD $0x4e21a962 // fcvtns v2.4s, v11.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R15), F6
-	VTBL V6.B16, [V3.B16], V3.B16
-	VTBL V6.B16, [V5.B16], V5.B16
-	VTBL V6.B16, [V7.B16], V7.B16
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148e4 // sqxtn2 v4.8h, v7.4s
-	WORD $0x4e640c42 // sqadd v2.8h, v2.8h, v4.8h
-	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
-	WORD $0x4e26f56b // fmax v11.4s, v11.4s, v6.4s
-	WORD $0x4e2bf508 // fmax v8.4s, v8.4s, v11.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
-	BVS groupmeetrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-	ADD $4, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 504(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 496(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $380, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	ADD R0>>2, R1, R1
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e690c21 // sqadd v1.8h, v1.8h, v9.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLA V11.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e690c84 // sqadd v4.8h, v4.8h, v9.8h
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS longrare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-longback:
-	ADD $4, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	ADD R0>>2, R1, R1
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 528(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	FMOVQ (R5), F4
-	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	FMOVQ 16(R5), F6
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VFMLS V2.S4, V7.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F6
-	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
-	VFMLS V3.S4, V8.S4, V2.S4
-	VFMLA V4.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F4
-	FMOVQ 48(R5), F9
-	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
-	VFMLS V3.S4, V10.S4, V0.S4
-	VFMLA V4.S4, V0.S4, V10.S4
-	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
-	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
-	WORD $0x4e660c42 // sqadd v2.8h, v2.8h, v6.8h
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
-	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS lanerare
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
-	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-laneback:
-	ADD $4, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 256(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	MOVD 264(RSP), R2
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
-laneend:
-	MOVD 528(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 304(RSP)
-	B spread
-groupending:
-	MOVD R0, 520(RSP)
-	MOVD 512(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $536, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $536, RSP, R3
-	ADD $752, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $752, RSP, R4
-	ADD $968, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $968, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 504(RSP)
-	MOVD 520(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $380, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 520(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $600, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 744(RSP)
-	ADD $600, RSP, R3
-	ADD $816, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 960(RSP)
-	ADD $816, RSP, R4
-	ADD $1032, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1176(RSP)
-	ADD $1032, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 528(RSP)
-	B lanerow
-groupodddone:
-	MOVD 744(RSP), R3
-	MOVD 960(RSP), R4
-	MOVD 1176(RSP), R5
-	MOVD 520(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-longrare:
-	MOVD $2, R16
-	MOVD R16, 304(RSP)
-	B spread
-longstage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 304(RSP)
-	B rare
-lanestage:
-	MOVD R1, 256(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 264(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
-	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F3
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218802 // frintn v2.4s, v0.4s
-	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V0.B16, V0.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R5), F6
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218843 // frintn v3.4s, v2.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R5), F6
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218803 // frintn v3.4s, v0.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
-	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $2, V1.B16, V0.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVS F1, (R1)
-	MOVD 304(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
-	MOVD 304(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V11.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
 	B longback

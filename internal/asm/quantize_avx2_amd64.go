@@ -4,7 +4,7 @@
 
 package asm
 
-// QuantizeWholeInt8AVX2 sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// QuantizeAVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -12,9 +12,9 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeWholeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+func QuantizeAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeInt8AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// QuantizeZeroPointAVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -22,9 +22,9 @@ func QuantizeWholeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, 
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeZeroPointAVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeZeroPointInt8AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// QuantizeMinvalAVX2 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -32,9 +32,9 @@ func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, least
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeZeroPointInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeMinvalInt8AVX2 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// QuantizeWholeAVX2 sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -42,94 +42,4 @@ func QuantizeZeroPointInt8AVX2(q *int8, x *float32, scale *float32, recip *float
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeMinvalInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeUint8AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointUint8AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeZeroPointUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalUint8AVX2 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeMinvalUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked4AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizePacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked4AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeZeroPointPacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalPacked4AVX2 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeMinvalPacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked2AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizePacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked2AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeZeroPointPacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalPacked2AVX2 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeMinvalPacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeWholeAVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)

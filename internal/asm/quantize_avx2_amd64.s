@@ -4,9 +4,3062 @@
 
 #include "textflag.h"
 
-// func QuantizeWholeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+// func QuantizeAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeWholeInt8AVX2(SB), $1680-56
+TEXT ·QuantizeAVX2(SB), $1680-72
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y11 most, Y14 0xff, Y0 And, Y0 Narrow16, Y12 NarrowU8, Y0 And, Y0 Narrow16, Y10 NarrowU8, Y9 0x80008000, Y13 table
+	// per group: Y8 scale, Y7 recip
+	// vector registers in use at once: 15
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVL         layout+40(FP), R9
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VPAND        Y14, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y13, Y12
+	VBROADCASTSS most+36(FP), Y11
+	VPAND        Y14, Y11, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y13, Y10
+	VBROADCASTSS constantsAVX2<>+36(SB), Y9
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 808(SP)
+	LEAQ  464(SP), AX
+	CALL  ·numberAVX2(SB)
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	SUBQ         R11, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	CMPL         R9, $+2
+	JNE          other1
+	VPACKSSWB    Y2, Y1, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+
+stored4:
+groupback:
+	ADDQ $+128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 800(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 596(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y5
+	VFNMADD231PS Y3, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R15), Y1
+	VPERMPS      Y2, Y1, Y3
+	VPERMPS      Y4, Y1, Y1
+	VMULPS       Y1, Y0, Y6
+	VFNMADD231PS Y3, Y6, Y0
+	VFMADD231PS  Y1, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R15), Y1
+	VPERMPS      Y2, Y1, Y2
+	VPERMPS      Y4, Y1, Y4
+	VMULPS       Y4, Y0, Y1
+	VFNMADD231PS Y2, Y1, Y0
+	VFMADD231PS  Y4, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y6, Y6
+	VPMINSW      Y6, Y5, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	CMPL         R9, $+2
+	JNE          other5
+	VPACKSSWB    Y6, Y5, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+
+stored8:
+	ADDQ    $+128, DX
+	ADDQ    768(SP), R15
+	MOVQ    R15, R13
+	SUBQ    776(SP), R13
+	XORL    AX, AX
+	CMPQ    784(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    760(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+32, DI
+	CMPQ    DI, 800(SP)
+	JLT     groupmet
+	CMPQ    R15, 792(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 424(SP)
+	LEAQ         32(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
+
+groupstaged:
+	MOVQ 416(SP), SI
+	CMPL layout+40(FP), $+1
+	JLT  nibbles9
+	JEQ  crumbs10
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, SI
+	JMP  stored11
+
+nibbles9:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored11
+
+crumbs10:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored11:
+	MOVQ 424(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (R8), Y6
+	VBROADCASTSS 4(R8), Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y5, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y5, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	CMPL         R9, $+2
+	JNE          other12
+	VPACKSSWB    Y2, Y1, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+
+stored15:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 824(SP)
+
+lanerow:
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPMINSW      Y4, Y3, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	CMPL         R9, $+2
+	JNE          other16
+	VPACKSSWB    Y4, Y3, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+
+stored19:
+laneback:
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  416(SP), SI
+	CMPL  layout+40(FP), $+1
+	JLT   nibbles20
+	JEQ   crumbs21
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	ADDQ  DI, SI
+	JMP   stored22
+
+nibbles20:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored22
+
+crumbs21:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored22:
+	MOVQ 424(SP), DX
+	MOVQ 432(SP), BX
+	MOVQ 440(SP), R8
+
+laneend:
+	CMPQ 824(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y8, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	CMPL         R9, $+2
+	JNE          other23
+	VPACKSSWB    Y2, Y1, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+
+stored26:
+	ADDQ $+128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs3
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+crumbs3:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored4
+
+grouprare:
+	MOVQ $+1, 456(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Y6, Y5, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs7
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+crumbs7:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Y6, Y5, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored8
+
+groupending:
+	MOVQ DI, 816(SP)
+	MOVQ 808(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 832(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 832(SP), BX
+	LEAQ 1256(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1256(SP), R8
+	MOVQ $+32, 800(SP)
+	MOVQ 816(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 596(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 816(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 960(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1248(SP)
+	LEAQ 960(SP), BX
+	LEAQ 1384(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1672(SP)
+	LEAQ 1384(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 824(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1248(SP), BX
+	MOVQ 1672(SP), R8
+	MOVQ 816(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
+
+short2stream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (R8), Y6
+	VBROADCASTSS 4(R8), Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y5, Y0, Y2
+	VFNMADD231PS Y7, Y2, Y0
+	VFMADD231PS  Y5, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y5, Y0, Y3
+	VFNMADD231PS Y7, Y3, Y0
+	VFMADD231PS  Y5, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMINSW      Y2, Y1, Y0
+	VPCMPEQW     Y9, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	CMPL         R9, $+2
+	JNE          other27
+	VPACKSSWB    Y2, Y1, Y0
+	VPMAXSB      Y12, Y0, Y0
+	VPMINSB      Y10, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+
+stored30:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other12:
+	JGT        unsigned13
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs14
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored15
+
+crumbs14:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored15
+
+unsigned13:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored15
+
+short2rare:
+	MOVQ $+2, 456(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+other16:
+	JGT        unsigned17
+	VPACKSSWB  Y4, Y3, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs18
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored19
+
+crumbs18:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored19
+
+unsigned17:
+	VPACKUSWB Y4, Y3, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVUPS   Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored19
+
+lanerare:
+	MOVQ $+3, 456(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 424(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+	JMP  laneloop
+
+other23:
+	JGT        unsigned24
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs25
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored26
+
+crumbs25:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored26
+
+unsigned24:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVNTPS  Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored26
+
+other27:
+	JGT        unsigned28
+	VPACKSSWB  Y2, Y1, Y0
+	VPMAXSB    Y12, Y0, Y0
+	VPMINSB    Y10, Y0, Y0
+	VPERMD     Y0, Y13, Y0
+	JPS        crumbs29
+	VPAND      constantsAVX2<>+96(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+64(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored30
+
+crumbs29:
+	VPAND      constantsAVX2<>+160(SB), Y0, Y0
+	VPMADDUBSW constantsAVX2<>+128(SB), Y0, Y0
+	VPMADDWD   constantsAVX2<>+192(SB), Y0, Y0
+	VPACKUSDW  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VPACKUSWB  X0, X0, X0
+	VMOVQ      X0, (SI)
+	ADDQ       $+8, SI
+	JMP        stored30
+
+unsigned28:
+	VPACKUSWB Y2, Y1, Y0
+	VPMAXUB   Y12, Y0, Y0
+	VPMINUB   Y10, Y0, Y0
+	VPERMD    Y0, Y13, Y0
+	VMOVNTPS  Y0, (SI)
+	ADDQ      $+32, SI
+	JMP       stored30
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y4
+	VSUBPS    Y4, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y11, Y5
+	VSUBPS    Y4, Y5, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y4, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y6
+	VDIVPS    Y6, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y5, Y6
+	VADDPS    Y4, Y6, Y6
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y6
+	VDIVPS    Y6, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y5, Y6
+	VADDPS    Y4, Y6, Y6
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y1, Y1
+	VMOVUPS   96(DX), Y6
+	VMOVUPS   96(BX), Y7
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y5, Y7
+	VADDPS    Y4, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+	VPACKSSDW Y6, Y1, Y1
+	VPSUBD    Y15, Y3, Y2
+	VPMAXSD   Y3, Y2, Y2
+	VPSUBD    Y2, Y3, Y2
+	VPAND     Y14, Y2, Y2
+	VPACKSSDW Y2, Y2, Y2
+	VPACKUSWB Y2, Y2, Y2
+	VPERMD    Y2, Y13, Y2
+	VPMAXSD   Y3, Y11, Y3
+	VPAND     Y14, Y3, Y3
+	VPACKSSDW Y3, Y3, Y3
+	VPACKUSWB Y3, Y3, Y3
+	VPERMD    Y3, Y13, Y3
+	CMPL      R9, $+2
+	JNE       other31
+	VPACKSSWB Y1, Y0, Y4
+	VPMAXSB   Y2, Y4, Y4
+	VPMINSB   Y3, Y4, Y4
+	VPERMD    Y4, Y13, Y4
+	VMOVUPS   Y4, (SI)
+	ADDQ      $+32, SI
+
+stored34:
+	CMPQ         456(SP), $+3
+	JEQ          laneback
+	MOVQ         432(SP), BX
+	MOVQ         440(SP), R8
+	CMPQ         456(SP), $+2
+	JEQ          short2back
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	JMP          groupback
+
+other31:
+	JGT        unsigned32
+	VPACKSSWB  Y1, Y0, Y4
+	VPMAXSB    Y2, Y4, Y4
+	VPMINSB    Y3, Y4, Y4
+	VPERMD     Y4, Y13, Y4
+	JPS        crumbs33
+	VPAND      constantsAVX2<>+96(SB), Y4, Y4
+	VPMADDUBSW constantsAVX2<>+64(SB), Y4, Y4
+	VPACKUSWB  Y4, Y4, Y4
+	VPERMQ     $0x08, Y4, Y4
+	VMOVUPS    X4, (SI)
+	ADDQ       $+16, SI
+	JMP        stored34
+
+crumbs33:
+	VPAND      constantsAVX2<>+160(SB), Y4, Y4
+	VPMADDUBSW constantsAVX2<>+128(SB), Y4, Y4
+	VPMADDWD   constantsAVX2<>+192(SB), Y4, Y4
+	VPACKUSDW  Y4, Y4, Y4
+	VPERMQ     $0x08, Y4, Y4
+	VPACKUSWB  X4, X4, X4
+	VMOVQ      X4, (SI)
+	ADDQ       $+8, SI
+	JMP        stored34
+
+unsigned32:
+	VPACKUSWB Y1, Y0, Y4
+	VPMAXUB   Y2, Y4, Y4
+	VPMINUB   Y3, Y4, Y4
+	VPERMD    Y4, Y13, Y4
+	VMOVUPS   Y4, (SI)
+	ADDQ      $+32, SI
+	JMP       stored34
+
+// func QuantizeZeroPointAVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeZeroPointAVX2(SB), $2240-80
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y12 most, Y14 0xff, Y0 And, Y0 Narrow16, Y13 NarrowU8, Y0 And, Y0 Narrow16, Y11 NarrowU8
+	// per group: Y10 scale, Y9 recip, Y8 Narrow16
+	// loaded at each use: zeroPoint, 0x80008000, table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	MOVL         layout+48(FP), R10
+	VBROADCASTSS least+40(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VPAND        Y14, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPAND        Y14, Y12, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y11
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 944(SP)
+	LEAQ  600(SP), AX
+	CALL  ·numberAVX2(SB)
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other1
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVUPS      Y3, (SI)
+	ADDQ         $+32, SI
+
+stored4:
+groupback:
+	ADDQ $+128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 936(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 732(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VMULPS       Y5, Y0, Y7
+	VFNMADD231PS Y3, Y7, Y0
+	VFMADD231PS  Y5, Y0, Y7
+	VCVTPS2DQ    Y7, Y7
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPACKSSDW    Y9, Y7, Y7
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y1, Y7, Y1
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y8
+	VPERMPS      Y6, Y3, Y3
+	VMULPS       Y8, Y0, Y9
+	VFNMADD231PS Y5, Y9, Y0
+	VFMADD231PS  Y8, Y0, Y9
+	VCVTPS2DQ    Y9, Y9
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R15), Y5
+	VPERMPS      Y2, Y5, Y2
+	VPERMPS      Y4, Y5, Y4
+	VPERMPS      Y6, Y5, Y6
+	VMULPS       Y4, Y0, Y5
+	VFNMADD231PS Y2, Y5, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y9, Y9
+	VPACKSSDW    Y6, Y3, Y3
+	VPADDSW      Y3, Y9, Y3
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VPMINSW      Y9, Y7, Y7
+	VPCMPEQW     Y0, Y7, Y7
+	VPMOVMSKB    Y7, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
+	CMPL         R10, $+2
+	JNE          other5
+	VPACKSSWB    Y3, Y1, Y2
+	VPMAXSB      Y13, Y2, Y2
+	VPMINSB      Y11, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $+32, SI
+
+stored8:
+	ADDQ    $+128, DX
+	ADDQ    904(SP), R15
+	MOVQ    R15, R13
+	SUBQ    912(SP), R13
+	XORL    AX, AX
+	CMPQ    920(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    896(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+32, DI
+	CMPQ    DI, 936(SP)
+	JLT     groupmet
+	CMPQ    R15, 928(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 552(SP)
+	LEAQ         32(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
+
+groupstaged:
+	MOVQ 544(SP), SI
+	CMPL layout+48(FP), $+1
+	JLT  nibbles9
+	JEQ  crumbs10
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, SI
+	JMP  stored11
+
+nibbles9:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored11
+
+crumbs10:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored11:
+	MOVQ 552(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPACKSSDW    Y1, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other12
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVUPS      Y3, (SI)
+	ADDQ         $+32, SI
+
+stored15:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 960(SP)
+
+lanerow:
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      64(R9), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R8), Y2
+	VMOVUPS      96(R9), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
+	CMPL         R10, $+2
+	JNE          other16
+	VPACKSSWB    Y5, Y3, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+
+stored19:
+laneback:
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	CMPL  layout+48(FP), $+1
+	JLT   nibbles20
+	JEQ   crumbs21
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	ADDQ  DI, SI
+	JMP   stored22
+
+nibbles20:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored22
+
+crumbs21:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored22:
+	MOVQ 552(SP), DX
+	MOVQ 560(SP), BX
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+
+laneend:
+	CMPQ 960(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+72(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y8, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other23
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVNTPS     Y3, (SI)
+	ADDQ         $+32, SI
+
+stored26:
+	ADDQ $+128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs3
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+crumbs3:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVUPS   Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored4
+
+grouprare:
+	MOVQ $+1, 592(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Y3, Y1, Y2
+	VPMAXSB    Y13, Y2, Y2
+	VPMINSB    Y11, Y2, Y2
+	VPERMD     Y2, Y0, Y2
+	JPS        crumbs7
+	VPAND      constantsAVX2<>+96(SB), Y2, Y2
+	VPMADDUBSW constantsAVX2<>+64(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+crumbs7:
+	VPAND      constantsAVX2<>+160(SB), Y2, Y2
+	VPMADDUBSW constantsAVX2<>+128(SB), Y2, Y2
+	VPMADDWD   constantsAVX2<>+192(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
+	ADDQ       $+8, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Y3, Y1, Y2
+	VPMAXUB   Y13, Y2, Y2
+	VPMINUB   Y11, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VMOVUPS   Y2, (SI)
+	ADDQ      $+32, SI
+	JMP       stored8
+
+groupending:
+	MOVQ DI, 952(SP)
+	MOVQ 944(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 968(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 968(SP), BX
+	LEAQ 1392(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1392(SP), R8
+	LEAQ 1816(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1816(SP), R9
+	MOVQ $+32, 936(SP)
+	MOVQ 952(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 952(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1096(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1384(SP)
+	LEAQ 1096(SP), BX
+	LEAQ 1520(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1808(SP)
+	LEAQ 1520(SP), R8
+	LEAQ 1944(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2232(SP)
+	LEAQ 1944(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 960(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1384(SP), BX
+	MOVQ 1808(SP), R8
+	MOVQ 2232(SP), R9
+	MOVQ 952(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
+
+short2stream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y6
+	VBROADCASTSS 4(R9), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPACKSSDW    Y1, Y0, Y5
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y6, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y5, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	CMPL         R10, $+2
+	JNE          other27
+	VPACKSSWB    Y2, Y0, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VPERMD       Y3, Y1, Y3
+	VMOVNTPS     Y3, (SI)
+	ADDQ         $+32, SI
+
+stored30:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other12:
+	JGT        unsigned13
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs14
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored15
+
+crumbs14:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored15
+
+unsigned13:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVUPS   Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored15
+
+short2rare:
+	MOVQ $+2, 592(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+other16:
+	JGT        unsigned17
+	VPACKSSWB  Y5, Y3, Y1
+	VPMAXSB    Y13, Y1, Y1
+	VPMINSB    Y11, Y1, Y1
+	VPERMD     Y1, Y0, Y1
+	JPS        crumbs18
+	VPAND      constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored19
+
+crumbs18:
+	VPAND      constantsAVX2<>+160(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
+	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored19
+
+unsigned17:
+	VPACKUSWB Y5, Y3, Y1
+	VPMAXUB   Y13, Y1, Y1
+	VPMINUB   Y11, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored19
+
+lanerare:
+	MOVQ $+3, 592(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  laneloop
+
+other23:
+	JGT        unsigned24
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs25
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVNTPS   X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored26
+
+crumbs25:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored26
+
+unsigned24:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVNTPS  Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored26
+
+other27:
+	JGT        unsigned28
+	VPACKSSWB  Y2, Y0, Y3
+	VPMAXSB    Y13, Y3, Y3
+	VPMINSB    Y11, Y3, Y3
+	VPERMD     Y3, Y1, Y3
+	JPS        crumbs29
+	VPAND      constantsAVX2<>+96(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+64(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVNTPS   X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored30
+
+crumbs29:
+	VPAND      constantsAVX2<>+160(SB), Y3, Y3
+	VPMADDUBSW constantsAVX2<>+128(SB), Y3, Y3
+	VPMADDWD   constantsAVX2<>+192(SB), Y3, Y3
+	VPACKUSDW  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VPACKUSWB  X3, X3, X3
+	VMOVQ      X3, (SI)
+	ADDQ       $+8, SI
+	JMP        stored30
+
+unsigned28:
+	VPACKUSWB Y2, Y0, Y3
+	VPMAXUB   Y13, Y3, Y3
+	VPMINUB   Y11, Y3, Y3
+	VPERMD    Y3, Y1, Y3
+	VMOVNTPS  Y3, (SI)
+	ADDQ      $+32, SI
+	JMP       stored30
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VDIVPS    Y1, Y0, Y0
+	VCVTDQ2PS Y2, Y2
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y3
+	VSUBPS    Y2, Y3, Y4
+	VMAXPS    Y1, Y4, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y5
+	VMINPS    Y1, Y5, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y2
+	VMOVUPS   32(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y2
+	VMOVUPS   64(R9), Y5
+	VDIVPS    Y2, Y1, Y1
+	VCVTDQ2PS Y5, Y5
+	VROUNDPS  $0x08, Y1, Y2
+	VSUBPS    Y5, Y3, Y6
+	VMAXPS    Y2, Y6, Y2
+	VSUBPS    Y5, Y4, Y6
+	VMINPS    Y2, Y6, Y2
+	VADDPS    Y5, Y2, Y2
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   96(DX), Y2
+	VMOVUPS   96(BX), Y5
+	VMOVUPS   96(R9), Y6
+	VDIVPS    Y5, Y2, Y2
+	VCVTDQ2PS Y6, Y6
+	VROUNDPS  $0x08, Y2, Y5
+	VSUBPS    Y6, Y3, Y3
+	VMAXPS    Y5, Y3, Y5
+	VSUBPS    Y6, Y4, Y4
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y6, Y5, Y5
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VXORPS    Y2, Y2, Y2
+	VPSUBD    Y15, Y2, Y3
+	VPMAXSD   Y2, Y3, Y3
+	VPSUBD    Y3, Y2, Y3
+	VPAND     Y14, Y3, Y3
+	VPACKSSDW Y3, Y3, Y3
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKUSWB Y3, Y3, Y3
+	VPERMD    Y3, Y4, Y3
+	VPMAXSD   Y2, Y12, Y2
+	VPAND     Y14, Y2, Y2
+	VPACKSSDW Y2, Y2, Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPACKUSWB Y2, Y2, Y2
+	VPERMD    Y2, Y4, Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	CMPL      R10, $+2
+	JNE       other31
+	VPACKSSWB Y1, Y0, Y5
+	VPMAXSB   Y3, Y5, Y5
+	VPMINSB   Y2, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VMOVUPS   Y5, (SI)
+	ADDQ      $+32, SI
+
+stored34:
+	CMPQ         592(SP), $+3
+	JEQ          laneback
+	MOVQ         560(SP), BX
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	CMPQ         592(SP), $+2
+	JEQ          short2back
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS (R9), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	JMP          groupback
+
+other31:
+	JGT        unsigned32
+	VPACKSSWB  Y1, Y0, Y5
+	VPMAXSB    Y3, Y5, Y5
+	VPMINSB    Y2, Y5, Y5
+	VPERMD     Y5, Y4, Y5
+	JPS        crumbs33
+	VPAND      constantsAVX2<>+96(SB), Y5, Y5
+	VPMADDUBSW constantsAVX2<>+64(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored34
+
+crumbs33:
+	VPAND      constantsAVX2<>+160(SB), Y5, Y5
+	VPMADDUBSW constantsAVX2<>+128(SB), Y5, Y5
+	VPMADDWD   constantsAVX2<>+192(SB), Y5, Y5
+	VPACKUSDW  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VPACKUSWB  X5, X5, X5
+	VMOVQ      X5, (SI)
+	ADDQ       $+8, SI
+	JMP        stored34
+
+unsigned32:
+	VPACKUSWB Y1, Y0, Y5
+	VPMAXUB   Y3, Y5, Y5
+	VPMINUB   Y2, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VMOVUPS   Y5, (SI)
+	ADDQ      $+32, SI
+	JMP       stored34
+
+// func QuantizeMinvalAVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeMinvalAVX2(SB), $2240-80
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
+	// per call: Y15 least, Y10 most, Y14 Narrow16, Y13 0xff, Y0 And, Y0 Narrow16, Y11 NarrowU8, Y0 And, Y0 Narrow16, Y9 NarrowU8, Y12 table
+	// per group: Y8 scale, Y7 recip
+	// loaded at each use: minval, 0x80008000
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
+	MOVL         layout+48(FP), R10
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VPAND        Y13, Y15, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+4(SB), Y12
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y12, Y11
+	VBROADCASTSS most+44(FP), Y10
+	VPAND        Y13, Y10, Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y12, Y9
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 944(SP)
+	LEAQ  600(SP), AX
+	CALL  ·numberAVX2(SB)
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R11, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other1
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y11, Y1, Y1
+	VPMINSB      Y9, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+
+stored4:
+groupback:
+	ADDQ $+128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 936(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 732(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R15), Y1
+	VMOVUPS      (BX), Y2
+	VPERMPS      Y2, Y1, Y3
+	VMOVUPS      (R8), Y4
+	VPERMPS      Y4, Y1, Y5
+	VMOVUPS      (R9), Y6
+	VPERMPS      Y6, Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y5, Y0, Y1
+	VFNMADD231PS Y3, Y1, Y0
+	VFMADD231PS  Y5, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R15), Y3
+	VPERMPS      Y2, Y3, Y5
+	VPERMPS      Y4, Y3, Y7
+	VPERMPS      Y6, Y3, Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y5, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y3
+	VMOVUPS      64(R15), Y5
+	VPERMPS      Y2, Y5, Y7
+	VPERMPS      Y4, Y5, Y8
+	VPERMPS      Y6, Y5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VMULPS       Y8, Y3, Y5
+	VFNMADD231PS Y7, Y5, Y3
+	VFMADD231PS  Y8, Y3, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(R15), Y7
+	VPERMPS      Y2, Y7, Y2
+	VPERMPS      Y4, Y7, Y4
+	VPERMPS      Y6, Y7, Y6
+	VSUBPS       Y6, Y3, Y3
+	VMULPS       Y4, Y3, Y6
+	VFNMADD231PS Y2, Y6, Y3
+	VFMADD231PS  Y4, Y3, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y3
+	VPMINSW      Y5, Y1, Y1
+	VPCMPEQW     Y3, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	CMPL         R10, $+2
+	JNE          other5
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y11, Y1, Y1
+	VPMINSB      Y9, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+
+stored8:
+	ADDQ    $+128, DX
+	ADDQ    904(SP), R15
+	MOVQ    R15, R13
+	SUBQ    912(SP), R13
+	XORL    AX, AX
+	CMPQ    920(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    896(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+32, DI
+	CMPQ    DI, 936(SP)
+	JLT     groupmet
+	CMPQ    R15, 928(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	MOVQ         SI, 544(SP)
+	LEAQ         (SP), SI
+	LEAQ         32(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 552(SP)
+	LEAQ         32(SP), DX
+	SUBQ         R11, R11
+	JMP          grouploop
+
+groupstaged:
+	MOVQ 544(SP), SI
+	CMPL layout+48(FP), $+1
+	JLT  nibbles9
+	JEQ  crumbs10
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, SI
+	JMP  stored11
+
+nibbles9:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored11
+
+crumbs10:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored11:
+	MOVQ 552(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (R8), Y6
+	VBROADCASTSS 4(R8), Y5
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y5, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y5, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y5, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y5, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	CMPL         R10, $+2
+	JNE          other12
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y11, Y1, Y1
+	VPMINSB      Y9, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
+
+stored15:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 960(SP)
+
+lanerow:
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R8), Y2
+	VMOVUPS      (R9), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R9), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD231PS Y2, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y6
+	VSUBPS       Y6, Y1, Y1
+	VMULPS       Y4, Y1, Y6
+	VFNMADD231PS Y2, Y6, Y1
+	VFMADD231PS  Y4, Y1, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	CMPL         R10, $+2
+	JNE          other16
+	VPACKSSWB    Y1, Y0, Y2
+	VPMAXSB      Y11, Y2, Y2
+	VPMINSB      Y9, Y2, Y2
+	VPERMD       Y2, Y12, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $+32, SI
+
+stored19:
+laneback:
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	ADDQ  $+128, R9
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  544(SP), SI
+	CMPL  layout+48(FP), $+1
+	JLT   nibbles20
+	JEQ   crumbs21
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX2(SB)
+	ADDQ  DI, SI
+	JMP   stored22
+
+nibbles20:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored22
+
+crumbs21:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored22:
+	MOVQ 552(SP), DX
+	MOVQ 560(SP), BX
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+
+laneend:
+	CMPQ 960(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+72(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y7, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y7, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS (R9), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y8, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS (R9), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y8, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other23
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y11, Y1, Y1
+	VPMINSB      Y9, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+
+stored26:
+	ADDQ $+128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y11, Y1, Y1
+	VPMINSB    Y9, Y1, Y1
+	VPERMD     Y1, Y12, Y1
+	JPS        crumbs3
+	VPAND      constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+crumbs3:
+	VPAND      constantsAVX2<>+160(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
+	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y11, Y1, Y1
+	VPMINUB   Y9, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored4
+
+grouprare:
+	MOVQ $+1, 592(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y11, Y1, Y1
+	VPMINSB    Y9, Y1, Y1
+	VPERMD     Y1, Y12, Y1
+	JPS        crumbs7
+	VPAND      constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+crumbs7:
+	VPAND      constantsAVX2<>+160(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
+	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y11, Y1, Y1
+	VPMINUB   Y9, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored8
+
+groupending:
+	MOVQ DI, 952(SP)
+	MOVQ 944(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 968(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 968(SP), BX
+	LEAQ 1392(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1392(SP), R8
+	LEAQ 1816(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1816(SP), R9
+	MOVQ $+32, 936(SP)
+	MOVQ 952(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 732(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 952(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 1096(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1384(SP)
+	LEAQ 1096(SP), BX
+	LEAQ 1520(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1808(SP)
+	LEAQ 1520(SP), R8
+	LEAQ 1944(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 2232(SP)
+	LEAQ 1944(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 960(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1384(SP), BX
+	MOVQ 1808(SP), R8
+	MOVQ 2232(SP), R9
+	MOVQ 952(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
+
+short2stream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VBROADCASTSS (R8), Y6
+	VBROADCASTSS 4(R8), Y5
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS (R9), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VBROADCASTSS (R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y6, Y0, Y2
+	VFNMADD231PS Y8, Y2, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(DX), Y2
+	VBROADCASTSS 4(R9), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y5, Y2, Y3
+	VFNMADD231PS Y7, Y3, Y2
+	VFMADD231PS  Y5, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(DX), Y2
+	VBROADCASTSS 4(R9), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y5, Y2, Y4
+	VFNMADD231PS Y7, Y4, Y2
+	VFMADD231PS  Y5, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	CMPL         R10, $+2
+	JNE          other27
+	VPACKSSWB    Y2, Y0, Y1
+	VPMAXSB      Y11, Y1, Y1
+	VPMINSB      Y9, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VMOVNTPS     Y1, (SI)
+	ADDQ         $+32, SI
+
+stored30:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other12:
+	JGT        unsigned13
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y11, Y1, Y1
+	VPMINSB    Y9, Y1, Y1
+	VPERMD     Y1, Y12, Y1
+	JPS        crumbs14
+	VPAND      constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored15
+
+crumbs14:
+	VPAND      constantsAVX2<>+160(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
+	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored15
+
+unsigned13:
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y11, Y1, Y1
+	VPMINUB   Y9, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored15
+
+short2rare:
+	MOVQ $+2, 592(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+other16:
+	JGT        unsigned17
+	VPACKSSWB  Y1, Y0, Y2
+	VPMAXSB    Y11, Y2, Y2
+	VPMINSB    Y9, Y2, Y2
+	VPERMD     Y2, Y12, Y2
+	JPS        crumbs18
+	VPAND      constantsAVX2<>+96(SB), Y2, Y2
+	VPMADDUBSW constantsAVX2<>+64(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
+	ADDQ       $+16, SI
+	JMP        stored19
+
+crumbs18:
+	VPAND      constantsAVX2<>+160(SB), Y2, Y2
+	VPMADDUBSW constantsAVX2<>+128(SB), Y2, Y2
+	VPMADDWD   constantsAVX2<>+192(SB), Y2, Y2
+	VPACKUSDW  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VPACKUSWB  X2, X2, X2
+	VMOVQ      X2, (SI)
+	ADDQ       $+8, SI
+	JMP        stored19
+
+unsigned17:
+	VPACKUSWB Y1, Y0, Y2
+	VPMAXUB   Y11, Y2, Y2
+	VPMINUB   Y9, Y2, Y2
+	VPERMD    Y2, Y12, Y2
+	VMOVUPS   Y2, (SI)
+	ADDQ      $+32, SI
+	JMP       stored19
+
+lanerare:
+	MOVQ $+3, 592(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+	JMP  laneloop
+
+other23:
+	JGT        unsigned24
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y11, Y1, Y1
+	VPMINSB    Y9, Y1, Y1
+	VPERMD     Y1, Y12, Y1
+	JPS        crumbs25
+	VPAND      constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored26
+
+crumbs25:
+	VPAND      constantsAVX2<>+160(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
+	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored26
+
+unsigned24:
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y11, Y1, Y1
+	VPMINUB   Y9, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VMOVNTPS  Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored26
+
+other27:
+	JGT        unsigned28
+	VPACKSSWB  Y2, Y0, Y1
+	VPMAXSB    Y11, Y1, Y1
+	VPMINSB    Y9, Y1, Y1
+	VPERMD     Y1, Y12, Y1
+	JPS        crumbs29
+	VPAND      constantsAVX2<>+96(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+64(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored30
+
+crumbs29:
+	VPAND      constantsAVX2<>+160(SB), Y1, Y1
+	VPMADDUBSW constantsAVX2<>+128(SB), Y1, Y1
+	VPMADDWD   constantsAVX2<>+192(SB), Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	JMP        stored30
+
+unsigned28:
+	VPACKUSWB Y2, Y0, Y1
+	VPMAXUB   Y11, Y1, Y1
+	VPMINUB   Y9, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VMOVNTPS  Y1, (SI)
+	ADDQ      $+32, SI
+	JMP       stored30
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
+
+rare:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (BX), Y1
+	VMOVUPS   (R9), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VSUBPS    Y2, Y2, Y3
+	VMAXPS    Y1, Y3, Y1
+	VCVTDQ2PS Y10, Y4
+	VSUBPS    Y2, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   32(BX), Y5
+	VMOVUPS   32(R9), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   64(DX), Y1
+	VMOVUPS   64(BX), Y5
+	VMOVUPS   64(R9), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VMOVUPS   96(DX), Y5
+	VMOVUPS   96(BX), Y6
+	VMOVUPS   96(R9), Y7
+	VSUBPS    Y7, Y5, Y5
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y3, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y2, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VXORPS    Y2, Y2, Y2
+	VPSUBD    Y15, Y2, Y3
+	VPMAXSD   Y2, Y3, Y3
+	VPSUBD    Y3, Y2, Y3
+	VPAND     Y13, Y3, Y3
+	VPACKSSDW Y3, Y3, Y3
+	VPACKUSWB Y3, Y3, Y3
+	VPERMD    Y3, Y12, Y3
+	VPMAXSD   Y2, Y10, Y2
+	VPAND     Y13, Y2, Y2
+	VPACKSSDW Y2, Y2, Y2
+	VPACKUSWB Y2, Y2, Y2
+	VPERMD    Y2, Y12, Y2
+	CMPL      R10, $+2
+	JNE       other31
+	VPACKSSWB Y1, Y0, Y4
+	VPMAXSB   Y3, Y4, Y4
+	VPMINSB   Y2, Y4, Y4
+	VPERMD    Y4, Y12, Y4
+	VMOVUPS   Y4, (SI)
+	ADDQ      $+32, SI
+
+stored34:
+	CMPQ         592(SP), $+3
+	JEQ          laneback
+	MOVQ         560(SP), BX
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	CMPQ         592(SP), $+2
+	JEQ          short2back
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (R8), Y7
+	JMP          groupback
+
+other31:
+	JGT        unsigned32
+	VPACKSSWB  Y1, Y0, Y4
+	VPMAXSB    Y3, Y4, Y4
+	VPMINSB    Y2, Y4, Y4
+	VPERMD     Y4, Y12, Y4
+	JPS        crumbs33
+	VPAND      constantsAVX2<>+96(SB), Y4, Y4
+	VPMADDUBSW constantsAVX2<>+64(SB), Y4, Y4
+	VPACKUSWB  Y4, Y4, Y4
+	VPERMQ     $0x08, Y4, Y4
+	VMOVUPS    X4, (SI)
+	ADDQ       $+16, SI
+	JMP        stored34
+
+crumbs33:
+	VPAND      constantsAVX2<>+160(SB), Y4, Y4
+	VPMADDUBSW constantsAVX2<>+128(SB), Y4, Y4
+	VPMADDWD   constantsAVX2<>+192(SB), Y4, Y4
+	VPACKUSDW  Y4, Y4, Y4
+	VPERMQ     $0x08, Y4, Y4
+	VPACKUSWB  X4, X4, X4
+	VMOVQ      X4, (SI)
+	ADDQ       $+8, SI
+	JMP        stored34
+
+unsigned32:
+	VPACKUSWB Y1, Y0, Y4
+	VPMAXUB   Y3, Y4, Y4
+	VPMINUB   Y2, Y4, Y4
+	VPERMD    Y4, Y12, Y4
+	VMOVUPS   Y4, (SI)
+	ADDQ      $+32, SI
+	JMP       stored34
+
+// func QuantizeWholeAVX2(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·QuantizeWholeAVX2(SB), $1680-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
@@ -15,7 +3068,7 @@ TEXT ·QuantizeWholeInt8AVX2(SB), $1680-56
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+36(SB), Y15
 	VMOVUPS      constantsAVX2<>+4(SB), Y14
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
@@ -540,13 +3593,13 @@ rare:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+224(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+228(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -599,8492 +3652,7 @@ rare:
 	VBROADCASTSS (R8), Y12
 	JMP          groupback
 
-// func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeInt8AVX2(SB), $1680-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table
-	// per group: Y9 scale, Y8 recip
-	// vector registers in use at once: 14
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+36(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
-	VFMADD231PS  Y4, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPACKSSDW    Y1, Y6, Y6
-	VPMINSW      Y6, Y5, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y14, Y5
-	VPMAXSB      Y13, Y5, Y5
-	VPMINSB      Y11, Y5, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         768(SP), R15
-	MOVQ         R15, R13
-	SUBQ         776(SP), R13
-	XORL         AX, AX
-	CMPQ         784(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         760(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 800(SP)
-	JLT          groupmet
-	CMPQ         R15, 792(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPMINSW      Y4, Y3, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  424(SP), DX
-	MOVQ  432(SP), BX
-	MOVQ  440(SP), R8
-
-laneend:
-	CMPQ 824(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 456(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 816(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 960(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
-	MOVQ 816(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 456(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 456(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         456(SP), $+3
-	JEQ          laneback
-	MOVQ         432(SP), BX
-	MOVQ         440(SP), R8
-	CMPQ         456(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	JMP          groupback
-
-// func QuantizeZeroPointInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeZeroPointInt8AVX2(SB), $2240-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
-	// loaded at each use: 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 944(SP)
-	LEAQ  600(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 936(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 732(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
-	VCVTPS2DQ    Y7, Y7
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y7, Y1
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VPERMPS      Y4, Y5, Y4
-	VPERMPS      Y6, Y5, Y6
-	VMULPS       Y4, Y0, Y5
-	VFNMADD231PS Y2, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y9, Y9
-	VPACKSSDW    Y6, Y3, Y3
-	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y9, Y7, Y7
-	VPCMPEQW     Y0, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         904(SP), R15
-	MOVQ         R15, R13
-	SUBQ         912(SP), R13
-	XORL         AX, AX
-	CMPQ         920(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         896(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 936(SP)
-	JLT          groupmet
-	CMPQ         R15, 928(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 552(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 544(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 552(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 960(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  552(SP), DX
-	MOVQ  560(SP), BX
-	MOVQ  568(SP), R8
-	MOVQ  576(SP), R9
-
-laneend:
-	CMPQ 960(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 592(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 952(SP)
-	MOVQ 944(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 968(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 968(SP), BX
-	LEAQ 1392(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1392(SP), R8
-	LEAQ 1816(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1816(SP), R9
-	MOVQ $+32, 936(SP)
-	MOVQ 952(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 952(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1096(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1384(SP)
-	LEAQ 1096(SP), BX
-	LEAQ 1520(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1808(SP)
-	LEAQ 1520(SP), R8
-	LEAQ 1944(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2232(SP)
-	LEAQ 1944(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 960(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1384(SP), BX
-	MOVQ 1808(SP), R8
-	MOVQ 2232(SP), R9
-	MOVQ 952(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 592(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 592(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R9), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         592(SP), $+3
-	JEQ          laneback
-	MOVQ         560(SP), BX
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	CMPQ         592(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          groupback
-
-// func QuantizeMinvalInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeMinvalInt8AVX2(SB), $2240-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
-	// per group: Y9 scale, Y8 recip
-	// loaded at each use: minval, 0x80008000
-	// vector registers in use at once: 15
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
-	VPACKSSWB    Y14, Y14, Y0
-	VPERMD       Y0, Y13, Y12
-	VBROADCASTSS most+44(FP), Y11
-	VPACKSSDW    Y11, Y11, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y13, Y10
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 944(SP)
-	LEAQ  600(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS (R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y8, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y8, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS (R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y8, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y8, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 936(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 732(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y3, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y7
-	VPERMPS      Y6, Y3, Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y5, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(R15), Y5
-	VPERMPS      Y2, Y5, Y7
-	VPERMPS      Y4, Y5, Y8
-	VPERMPS      Y6, Y5, Y5
-	VSUBPS       Y5, Y3, Y3
-	VMULPS       Y8, Y3, Y5
-	VFNMADD231PS Y7, Y5, Y3
-	VFMADD231PS  Y8, Y3, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(R15), Y7
-	VPERMPS      Y2, Y7, Y2
-	VPERMPS      Y4, Y7, Y4
-	VPERMPS      Y6, Y7, Y6
-	VSUBPS       Y6, Y3, Y3
-	VMULPS       Y4, Y3, Y6
-	VFNMADD231PS Y2, Y6, Y3
-	VFMADD231PS  Y4, Y3, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y5, Y1, Y1
-	VPCMPEQW     Y3, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         904(SP), R15
-	MOVQ         R15, R13
-	SUBQ         912(SP), R13
-	XORL         AX, AX
-	CMPQ         920(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         896(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 936(SP)
-	JLT          groupmet
-	CMPQ         R15, 928(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 552(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 544(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 552(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS 4(R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y6, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y6, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS 4(R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y6, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y6, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 960(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VSUBPS       Y5, Y1, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD231PS Y2, Y5, Y1
-	VFMADD231PS  Y4, Y1, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y4
-	VMOVUPS      96(R9), Y6
-	VSUBPS       Y6, Y1, Y1
-	VMULPS       Y4, Y1, Y6
-	VFNMADD231PS Y2, Y6, Y1
-	VFMADD231PS  Y4, Y1, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  552(SP), DX
-	MOVQ  560(SP), BX
-	MOVQ  568(SP), R8
-	MOVQ  576(SP), R9
-
-laneend:
-	CMPQ 960(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS (R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y8, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y8, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS (R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y8, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y8, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 592(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 952(SP)
-	MOVQ 944(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 968(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 968(SP), BX
-	LEAQ 1392(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1392(SP), R8
-	LEAQ 1816(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1816(SP), R9
-	MOVQ $+32, 936(SP)
-	MOVQ 952(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 952(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1096(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1384(SP)
-	LEAQ 1096(SP), BX
-	LEAQ 1520(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1808(SP)
-	LEAQ 1520(SP), R8
-	LEAQ 1944(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2232(SP)
-	LEAQ 1944(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 960(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1384(SP), BX
-	MOVQ 1808(SP), R8
-	MOVQ 2232(SP), R9
-	MOVQ 952(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS 4(R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y6, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y6, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS 4(R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y6, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y6, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPMINSB      Y10, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 592(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 592(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y11, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VMOVUPS      32(R9), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R9), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VMOVUPS      96(R9), Y7
-	VSUBPS       Y7, Y5, Y5
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         592(SP), $+3
-	JEQ          laneback
-	MOVQ         560(SP), BX
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	CMPQ         592(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	JMP          groupback
-
-// func QuantizeUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeUint8AVX2(SB), $1680-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y10 0x80008000, Y14 table
-	// per group: Y9 scale, Y8 recip
-	// vector registers in use at once: 14
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+36(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
-	VFMADD231PS  Y4, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPACKSSDW    Y1, Y6, Y6
-	VPMINSW      Y6, Y5, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKUSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y14, Y5
-	VPMAXUB      Y13, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         768(SP), R15
-	MOVQ         R15, R13
-	SUBQ         776(SP), R13
-	XORL         AX, AX
-	CMPQ         784(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         760(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 800(SP)
-	JLT          groupmet
-	CMPQ         R15, 792(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPMINSW      Y4, Y3, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKUSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXUB      Y13, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  424(SP), DX
-	MOVQ  432(SP), BX
-	MOVQ  440(SP), R8
-
-laneend:
-	CMPQ 824(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 456(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 816(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 960(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
-	MOVQ 816(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y8, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y8, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 456(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 456(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         456(SP), $+3
-	JEQ          laneback
-	MOVQ         432(SP), BX
-	MOVQ         440(SP), R8
-	CMPQ         456(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	JMP          groupback
-
-// func QuantizeZeroPointUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeZeroPointUint8AVX2(SB), $2240-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
-	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
-	// loaded at each use: 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 944(SP)
-	LEAQ  600(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 936(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 732(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
-	VCVTPS2DQ    Y7, Y7
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y7, Y1
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VPERMPS      Y4, Y5, Y4
-	VPERMPS      Y6, Y5, Y6
-	VMULPS       Y4, Y0, Y5
-	VFNMADD231PS Y2, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y9, Y9
-	VPACKSSDW    Y6, Y3, Y3
-	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y9, Y7, Y7
-	VPCMPEQW     Y0, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKUSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXUB      Y13, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         904(SP), R15
-	MOVQ         R15, R13
-	SUBQ         912(SP), R13
-	XORL         AX, AX
-	CMPQ         920(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         896(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 936(SP)
-	JLT          groupmet
-	CMPQ         R15, 928(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 552(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 544(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 552(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 960(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKUSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXUB      Y13, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  552(SP), DX
-	MOVQ  560(SP), BX
-	MOVQ  568(SP), R8
-	MOVQ  576(SP), R9
-
-laneend:
-	CMPQ 960(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 592(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 952(SP)
-	MOVQ 944(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 968(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 968(SP), BX
-	LEAQ 1392(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1392(SP), R8
-	LEAQ 1816(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1816(SP), R9
-	MOVQ $+32, 936(SP)
-	MOVQ 952(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 952(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1096(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1384(SP)
-	LEAQ 1096(SP), BX
-	LEAQ 1520(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1808(SP)
-	LEAQ 1520(SP), R8
-	LEAQ 1944(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2232(SP)
-	LEAQ 1944(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 960(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1384(SP), BX
-	MOVQ 1808(SP), R8
-	MOVQ 2232(SP), R9
-	MOVQ 952(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXUB      Y13, Y0, Y0
-	VPMINUB      Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 592(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 592(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R9), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         592(SP), $+3
-	JEQ          laneback
-	MOVQ         560(SP), BX
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	CMPQ         592(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          groupback
-
-// func QuantizeMinvalUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeMinvalUint8AVX2(SB), $2240-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowU8, Y0 Narrow16, Y10 NarrowU8, Y13 table
-	// per group: Y9 scale, Y8 recip
-	// loaded at each use: minval, 0x80008000
-	// vector registers in use at once: 15
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
-	VPACKUSWB    Y14, Y14, Y0
-	VPERMD       Y0, Y13, Y12
-	VBROADCASTSS most+44(FP), Y11
-	VPACKSSDW    Y11, Y11, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y13, Y10
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 944(SP)
-	LEAQ  600(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS (R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y8, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y8, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS (R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y8, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y8, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VPMINUB      Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 936(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 732(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y3, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y7
-	VPERMPS      Y6, Y3, Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y5, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(R15), Y5
-	VPERMPS      Y2, Y5, Y7
-	VPERMPS      Y4, Y5, Y8
-	VPERMPS      Y6, Y5, Y5
-	VSUBPS       Y5, Y3, Y3
-	VMULPS       Y8, Y3, Y5
-	VFNMADD231PS Y7, Y5, Y3
-	VFMADD231PS  Y8, Y3, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(R15), Y7
-	VPERMPS      Y2, Y7, Y2
-	VPERMPS      Y4, Y7, Y4
-	VPERMPS      Y6, Y7, Y6
-	VSUBPS       Y6, Y3, Y3
-	VMULPS       Y4, Y3, Y6
-	VFNMADD231PS Y2, Y6, Y3
-	VFMADD231PS  Y4, Y3, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y5, Y1, Y1
-	VPCMPEQW     Y3, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VPMINUB      Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	ADDQ         904(SP), R15
-	MOVQ         R15, R13
-	SUBQ         912(SP), R13
-	XORL         AX, AX
-	CMPQ         920(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         896(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 936(SP)
-	JLT          groupmet
-	CMPQ         R15, 928(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 552(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 544(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 552(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS 4(R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y6, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y6, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS 4(R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y6, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y6, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VPMINUB      Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 960(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VSUBPS       Y5, Y1, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD231PS Y2, Y5, Y1
-	VFMADD231PS  Y4, Y1, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y4
-	VMOVUPS      96(R9), Y6
-	VSUBPS       Y6, Y1, Y1
-	VMULPS       Y4, Y1, Y6
-	VFNMADD231PS Y2, Y6, Y1
-	VFMADD231PS  Y4, Y1, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y14, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VPMINUB      Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  552(SP), DX
-	MOVQ  560(SP), BX
-	MOVQ  568(SP), R8
-	MOVQ  576(SP), R9
-
-laneend:
-	CMPQ 960(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS (R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y8, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y8, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS (R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y8, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y8, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VPMINUB      Y10, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 592(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 952(SP)
-	MOVQ 944(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 968(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 968(SP), BX
-	LEAQ 1392(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1392(SP), R8
-	LEAQ 1816(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1816(SP), R9
-	MOVQ $+32, 936(SP)
-	MOVQ 952(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 732(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 952(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1096(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1384(SP)
-	LEAQ 1096(SP), BX
-	LEAQ 1520(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1808(SP)
-	LEAQ 1520(SP), R8
-	LEAQ 1944(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2232(SP)
-	LEAQ 1944(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 960(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1384(SP), BX
-	MOVQ 1808(SP), R8
-	MOVQ 2232(SP), R9
-	MOVQ 952(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y7, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VBROADCASTSS (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y7, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y14, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VBROADCASTSS 4(R9), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMULPS       Y6, Y2, Y3
-	VFNMADD231PS Y8, Y3, Y2
-	VFMADD231PS  Y6, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VBROADCASTSS 4(R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VMULPS       Y6, Y2, Y4
-	VFNMADD231PS Y8, Y4, Y2
-	VFMADD231PS  Y6, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y14, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKUSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VPMINUB      Y10, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 592(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 592(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VSUBPS       Y2, Y2, Y3
-	VMAXPS       Y1, Y3, Y1
-	VCVTDQ2PS    Y11, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VMOVUPS      32(R9), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VMOVUPS      64(R9), Y6
-	VSUBPS       Y6, Y1, Y1
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y3, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VMOVUPS      96(R9), Y7
-	VSUBPS       Y7, Y5, Y5
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y3, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         592(SP), $+3
-	JEQ          laneback
-	MOVQ         560(SP), BX
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	CMPQ         592(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	JMP          groupback
-
-// func QuantizePacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizePacked4AVX2(SB), $1664-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y10 0x80008000, Y14 table, Y9 0x10011001, Y8 0xf0f0f0f
-	// per group: Y7 scale, Y6 recip
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+36(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VBROADCASTSS constantsAVX2<>+44(SB), Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 792(SP)
-	LEAQ  448(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 784(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 580(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
-	VFMADD231PS  Y4, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPACKSSDW    Y1, Y6, Y6
-	VPMINSW      Y6, Y5, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y14, Y5
-	VPMAXSB      Y13, Y5, Y5
-	VPMINSB      Y11, Y5, Y5
-	VPAND        Y8, Y5, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	ADDQ         752(SP), R15
-	MOVQ         R15, R13
-	SUBQ         760(SP), R13
-	XORL         AX, AX
-	CMPQ         768(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         744(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 784(SP)
-	JLT          groupmet
-	CMPQ         R15, 776(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 408(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 400(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 408(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VBROADCASTSS (R8), Y5
-	VBROADCASTSS 4(R8), Y4
-	VMOVUPS      (DX), Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y4, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y4, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y4, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 808(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPMINSW      Y4, Y3, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VPAND        Y8, Y3, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  408(SP), DX
-	MOVQ  416(SP), BX
-	MOVQ  424(SP), R8
-
-laneend:
-	CMPQ 808(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 440(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 800(SP)
-	MOVQ 792(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 816(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 816(SP), BX
-	LEAQ 1240(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1240(SP), R8
-	MOVQ $+32, 784(SP)
-	MOVQ 800(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 800(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 944(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1232(SP)
-	LEAQ 944(SP), BX
-	LEAQ 1368(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1656(SP)
-	LEAQ 1368(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 808(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1232(SP), BX
-	MOVQ 1656(SP), R8
-	MOVQ 800(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VBROADCASTSS (R8), Y5
-	VBROADCASTSS 4(R8), Y4
-	VMOVUPS      (DX), Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y4, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y4, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y4, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPMINSW      Y2, Y1, Y0
-	VPCMPEQW     Y10, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y8, Y1, Y0
-	VPMADDUBSW   Y9, Y0, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 440(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 440(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 408(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPAND        Y8, Y0, Y1
-	VPMADDUBSW   Y9, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-	CMPQ         440(SP), $+3
-	JEQ          laneback
-	MOVQ         416(SP), BX
-	MOVQ         424(SP), R8
-	CMPQ         440(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	JMP          groupback
-
-// func QuantizeZeroPointPacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked4AVX2(SB), $2224-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
-	// loaded at each use: 0x80008000, 0x10011001, 0xf0f0f0f
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 928(SP)
-	LEAQ  584(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 920(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
-	VCVTPS2DQ    Y7, Y7
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y7, Y1
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VPERMPS      Y4, Y5, Y4
-	VPERMPS      Y6, Y5, Y6
-	VMULPS       Y4, Y0, Y5
-	VFNMADD231PS Y2, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y9, Y9
-	VPACKSSDW    Y6, Y3, Y3
-	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y9, Y7, Y7
-	VPCMPEQW     Y0, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPMADDUBSW   Y0, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	ADDQ         888(SP), R15
-	MOVQ         R15, R13
-	SUBQ         896(SP), R13
-	XORL         AX, AX
-	CMPQ         904(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         880(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 920(SP)
-	JLT          groupmet
-	CMPQ         R15, 912(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         SI, 528(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 536(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 528(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 536(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 944(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VPAND        Y1, Y3, Y2
-	VPMADDUBSW   Y0, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  536(SP), DX
-	MOVQ  544(SP), BX
-	MOVQ  552(SP), R8
-	MOVQ  560(SP), R9
-
-laneend:
-	CMPQ 944(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 576(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 936(SP)
-	MOVQ 928(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 952(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 952(SP), BX
-	LEAQ 1376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1376(SP), R8
-	LEAQ 1800(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1800(SP), R9
-	MOVQ $+32, 920(SP)
-	MOVQ 936(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 936(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1080(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1368(SP)
-	LEAQ 1080(SP), BX
-	LEAQ 1504(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1792(SP)
-	LEAQ 1504(SP), R8
-	LEAQ 1928(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2216(SP)
-	LEAQ 1928(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 944(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1368(SP), BX
-	MOVQ 1792(SP), R8
-	MOVQ 2216(SP), R9
-	MOVQ 936(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVNTPS     X3, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 576(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 576(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 536(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R9), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-	CMPQ         576(SP), $+3
-	JEQ          laneback
-	MOVQ         544(SP), BX
-	MOVQ         552(SP), R8
-	MOVQ         560(SP), R9
-	CMPQ         576(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          groupback
-
-// func QuantizeMinvalPacked4AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked4AVX2(SB), $2224-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y0 least, Y0 most, Y15 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y12 NarrowS8, Y14 table, Y11 0xf0f0f0f
-	// per group: Y10 scale, Y9 recip, Y8 minval
-	// loaded at each use: 0x80008000, 0x10011001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y15, Y15, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+48(SB), Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 928(SP)
-	LEAQ  584(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y11, Y0, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 920(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y3, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y7
-	VPERMPS      Y6, Y3, Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y5, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(R15), Y5
-	VPERMPS      Y2, Y5, Y7
-	VPERMPS      Y4, Y5, Y8
-	VPERMPS      Y6, Y5, Y5
-	VSUBPS       Y5, Y3, Y3
-	VMULPS       Y8, Y3, Y5
-	VFNMADD231PS Y7, Y5, Y3
-	VFMADD231PS  Y8, Y3, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(R15), Y7
-	VPERMPS      Y2, Y7, Y2
-	VPERMPS      Y4, Y7, Y4
-	VPERMPS      Y6, Y7, Y6
-	VSUBPS       Y6, Y3, Y3
-	VMULPS       Y4, Y3, Y6
-	VFNMADD231PS Y2, Y6, Y3
-	VFMADD231PS  Y4, Y3, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y15, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y5, Y1, Y1
-	VPCMPEQW     Y3, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y11, Y0, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	ADDQ         888(SP), R15
-	MOVQ         R15, R13
-	SUBQ         896(SP), R13
-	XORL         AX, AX
-	CMPQ         904(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         880(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 920(SP)
-	JLT          groupmet
-	CMPQ         R15, 912(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y8
-	MOVQ         SI, 528(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 536(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 528(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 536(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y6
-	VBROADCASTSS 4(R9), Y5
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y11, Y0, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+16, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 944(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VSUBPS       Y5, Y1, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD231PS Y2, Y5, Y1
-	VFMADD231PS  Y4, Y1, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y4
-	VMOVUPS      96(R9), Y6
-	VSUBPS       Y6, Y1, Y1
-	VMULPS       Y4, Y1, Y6
-	VFNMADD231PS Y2, Y6, Y1
-	VFMADD231PS  Y4, Y1, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y11, Y0, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  536(SP), DX
-	MOVQ  544(SP), BX
-	MOVQ  552(SP), R8
-	MOVQ  560(SP), R9
-
-laneend:
-	CMPQ 944(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y11, Y0, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 576(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 936(SP)
-	MOVQ 928(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 952(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 952(SP), BX
-	LEAQ 1376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1376(SP), R8
-	LEAQ 1800(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1800(SP), R9
-	MOVQ $+32, 920(SP)
-	MOVQ 936(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 936(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1080(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1368(SP)
-	LEAQ 1080(SP), BX
-	LEAQ 1504(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1792(SP)
-	LEAQ 1504(SP), R8
-	LEAQ 1928(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2216(SP)
-	LEAQ 1928(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 944(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1368(SP), BX
-	MOVQ 1792(SP), R8
-	MOVQ 2216(SP), R9
-	MOVQ 936(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y6
-	VBROADCASTSS 4(R9), Y5
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y11, Y0, Y2
-	VPMADDUBSW   Y1, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 576(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 576(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 536(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMINPS       Y1, Y2, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y3
-	VSUBPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS most+44(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMINPS       Y2, Y3, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y3
-	VSUBPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS most+44(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMINPS       Y2, Y3, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y3
-	VMOVUPS      96(R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VMINPS       Y3, Y4, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (SI)
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y15, Y15, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+48(SB), Y11
-	CMPQ         576(SP), $+3
-	JEQ          laneback
-	MOVQ         544(SP), BX
-	MOVQ         552(SP), R8
-	MOVQ         560(SP), R9
-	CMPQ         576(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y8
-	JMP          groupback
-
-// func QuantizePacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizePacked2AVX2(SB), $1664-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table, Y10 0x4010401, Y9 0x3030303, Y8 0x100001
-	// per group: Y7 scale, Y6 recip
-	// loaded at each use: 0x80008000
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+36(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	VBROADCASTSS constantsAVX2<>+52(SB), Y10
-	VBROADCASTSS constantsAVX2<>+56(SB), Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 792(SP)
-	LEAQ  448(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-
-groupback:
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 784(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 580(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y5
-	VFNMADD231PS Y3, Y5, Y0
-	VFMADD231PS  Y1, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VMULPS       Y1, Y0, Y6
-	VFNMADD231PS Y3, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VMULPS       Y4, Y0, Y1
-	VFNMADD231PS Y2, Y1, Y0
-	VFMADD231PS  Y4, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VPACKSSDW    Y1, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y5, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y6, Y5, Y5
-	VPERMD       Y5, Y14, Y5
-	VPMAXSB      Y13, Y5, Y5
-	VPMINSB      Y11, Y5, Y5
-	VPAND        Y9, Y5, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	ADDQ         752(SP), R15
-	MOVQ         R15, R13
-	SUBQ         760(SP), R13
-	XORL         AX, AX
-	CMPQ         768(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         744(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 784(SP)
-	JLT          groupmet
-	CMPQ         R15, 776(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 408(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 400(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 408(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VBROADCASTSS (R8), Y5
-	VBROADCASTSS 4(R8), Y4
-	VMOVUPS      (DX), Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y4, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y4, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y4, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 808(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMULPS       Y2, Y0, Y5
-	VFNMADD231PS Y1, Y5, Y0
-	VFMADD231PS  Y2, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y4, Y3, Y1
-	VPCMPEQW     Y0, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VPAND        Y9, Y3, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-
-laneback:
-	ADDQ  $+8, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  408(SP), DX
-	MOVQ  416(SP), BX
-	MOVQ  424(SP), R8
-
-laneend:
-	CMPQ 808(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y6, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFNMADD231PS Y7, Y3, Y0
-	VFMADD231PS  Y6, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 440(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 800(SP)
-	MOVQ 792(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 816(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 816(SP), BX
-	LEAQ 1240(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1240(SP), R8
-	MOVQ $+32, 784(SP)
-	MOVQ 800(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 800(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 944(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1232(SP)
-	LEAQ 944(SP), BX
-	LEAQ 1368(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1656(SP)
-	LEAQ 1368(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 808(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1232(SP), BX
-	MOVQ 1656(SP), R8
-	MOVQ 800(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
-	VBROADCASTSS (R8), Y5
-	VBROADCASTSS 4(R8), Y4
-	VMOVUPS      (DX), Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y7, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y5, Y0, Y2
-	VFNMADD231PS Y7, Y2, Y0
-	VFMADD231PS  Y5, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y4, Y0, Y2
-	VFNMADD231PS Y6, Y2, Y0
-	VFMADD231PS  Y4, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y4, Y0, Y3
-	VFNMADD231PS Y6, Y3, Y0
-	VFMADD231PS  Y4, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y2, Y1, Y3
-	VPCMPEQW     Y0, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VPAND        Y9, Y1, Y0
-	VPMADDUBSW   Y10, Y0, Y0
-	VPMADDWD     Y8, Y0, Y0
-	VPACKUSDW    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 440(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 440(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 408(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y2
-	VXORPS       Y3, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y3, Y4, Y4
-	VMINPS       Y1, Y4, Y1
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y5
-	VMAXPS       Y5, Y2, Y5
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y1, Y1
-	VMOVUPS      96(DX), Y5
-	VMOVUPS      96(BX), Y6
-	VDIVPS       Y6, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y6
-	VMAXPS       Y6, Y2, Y6
-	VMINPS       Y6, Y4, Y6
-	VADDPS       Y3, Y6, Y6
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VANDPS       Y6, Y5, Y5
-	VPACKSSDW    Y5, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPAND        Y9, Y0, Y1
-	VPMADDUBSW   Y10, Y1, Y1
-	VPMADDWD     Y8, Y1, Y1
-	VPACKUSDW    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VPACKUSWB    X1, X1, X1
-	VMOVQ        X1, (SI)
-	CMPQ         440(SP), $+3
-	JEQ          laneback
-	MOVQ         416(SP), BX
-	MOVQ         424(SP), R8
-	CMPQ         440(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (R8), Y6
-	JMP          groupback
-
-// func QuantizeZeroPointPacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeZeroPointPacked2AVX2(SB), $2224-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
-	// per group: Y10 scale, Y9 recip, Y0 zeroPoint, Y8 Narrow16
-	// loaded at each use: 0x80008000, 0x4010401, 0x3030303, 0x100001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Y15
-	VPACKSSDW    Y15, Y15, Y0
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y12
-	VPACKSSDW    Y12, Y12, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 928(SP)
-	LEAQ  584(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-
-groupback:
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 920(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VMULPS       Y5, Y0, Y7
-	VFNMADD231PS Y3, Y7, Y0
-	VFMADD231PS  Y5, Y0, Y7
-	VCVTPS2DQ    Y7, Y7
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VPACKSSDW    Y9, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y1, Y7, Y1
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y8
-	VPERMPS      Y6, Y3, Y3
-	VMULPS       Y8, Y0, Y9
-	VFNMADD231PS Y5, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VCVTPS2DQ    Y9, Y9
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VPERMPS      Y4, Y5, Y4
-	VPERMPS      Y6, Y5, Y6
-	VMULPS       Y4, Y0, Y5
-	VFNMADD231PS Y2, Y5, Y0
-	VFMADD231PS  Y4, Y0, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y5, Y9, Y9
-	VPACKSSDW    Y6, Y3, Y3
-	VPADDSW      Y3, Y9, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y9, Y7, Y7
-	VPCMPEQW     Y0, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VPMAXSB      Y13, Y1, Y1
-	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
-	VPAND        Y2, Y1, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	ADDQ         888(SP), R15
-	MOVQ         R15, R13
-	SUBQ         896(SP), R13
-	XORL         AX, AX
-	CMPQ         904(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         880(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 920(SP)
-	JLT          groupmet
-	CMPQ         R15, 912(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	MOVQ         SI, 528(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 536(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 528(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 536(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 944(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPADDSW      Y3, Y4, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VMOVUPS      64(R9), Y5
-	VMULPS       Y2, Y0, Y6
-	VFNMADD231PS Y1, Y6, Y0
-	VFMADD231PS  Y2, Y0, Y6
-	VCVTPS2DQ    Y6, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R9), Y7
-	VMULPS       Y2, Y0, Y8
-	VFNMADD231PS Y1, Y8, Y0
-	VFMADD231PS  Y2, Y0, Y8
-	VCVTPS2DQ    Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPACKSSDW    Y7, Y5, Y5
-	VPADDSW      Y5, Y6, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPMINSW      Y6, Y4, Y4
-	VPCMPEQW     Y0, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y14, Y3
-	VPMAXSB      Y13, Y3, Y3
-	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y1, Y3, Y4
-	VPMADDUBSW   Y0, Y4, Y4
-	VPMADDWD     Y2, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-
-laneback:
-	ADDQ  $+8, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  536(SP), DX
-	MOVQ  544(SP), BX
-	MOVQ  552(SP), R8
-	MOVQ  560(SP), R9
-
-laneend:
-	CMPQ 944(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y8, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y8, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 576(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 936(SP)
-	MOVQ 928(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 952(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 952(SP), BX
-	LEAQ 1376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1376(SP), R8
-	LEAQ 1800(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1800(SP), R9
-	MOVQ $+32, 920(SP)
-	MOVQ 936(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 936(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1080(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1368(SP)
-	LEAQ 1080(SP), BX
-	LEAQ 1504(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1792(SP)
-	LEAQ 1504(SP), R8
-	LEAQ 1928(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2216(SP)
-	LEAQ 1928(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 944(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1368(SP), BX
-	MOVQ 1792(SP), R8
-	MOVQ 2216(SP), R9
-	MOVQ 936(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y6
-	VBROADCASTSS 4(R9), Y0
-	VPACKSSDW    Y0, Y0, Y5
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y6, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y5, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 576(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 576(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 536(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VDIVPS       Y1, Y0, Y0
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y0, Y1
-	VCVTDQ2PS    Y15, Y3
-	VSUBPS       Y2, Y3, Y4
-	VMAXPS       Y1, Y4, Y1
-	VCVTDQ2PS    Y12, Y4
-	VSUBPS       Y2, Y4, Y5
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y5
-	VDIVPS       Y2, Y1, Y1
-	VCVTDQ2PS    Y5, Y5
-	VROUNDPS     $0x08, Y1, Y2
-	VSUBPS       Y5, Y3, Y6
-	VMAXPS       Y2, Y6, Y2
-	VSUBPS       Y5, Y4, Y6
-	VMINPS       Y2, Y6, Y2
-	VADDPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R9), Y6
-	VDIVPS       Y5, Y2, Y2
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y2, Y5
-	VSUBPS       Y6, Y3, Y3
-	VMAXPS       Y5, Y3, Y5
-	VSUBPS       Y6, Y4, Y4
-	VMINPS       Y5, Y4, Y5
-	VADDPS       Y6, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y5, Y5
-	VANDPS       Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	CMPQ         576(SP), $+3
-	JEQ          laneback
-	MOVQ         544(SP), BX
-	MOVQ         552(SP), R8
-	MOVQ         560(SP), R9
-	CMPQ         576(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y0
-	VPACKSSDW    Y0, Y0, Y8
-	JMP          groupback
-
-// func QuantizeMinvalPacked2AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeMinvalPacked2AVX2(SB), $2224-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y0 least, Y0 most, Y15 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y12 NarrowS8, Y14 table, Y11 0x100001
-	// per group: Y10 scale, Y9 recip, Y8 minval
-	// loaded at each use: 0x80008000, 0x4010401, 0x3030303
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y15, Y15, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+60(SB), Y11
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 928(SP)
-	LEAQ  584(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y8
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPMADDWD     Y11, Y3, Y3
-	VPACKUSDW    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VPACKUSWB    X3, X3, X3
-	VMOVQ        X3, (SI)
-
-groupback:
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 920(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y5
-	VMOVUPS      (R9), Y6
-	VPERMPS      Y6, Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y5, Y0, Y1
-	VFNMADD231PS Y3, Y1, Y0
-	VFMADD231PS  Y5, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y7
-	VPERMPS      Y6, Y3, Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y5, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(R15), Y5
-	VPERMPS      Y2, Y5, Y7
-	VPERMPS      Y4, Y5, Y8
-	VPERMPS      Y6, Y5, Y5
-	VSUBPS       Y5, Y3, Y3
-	VMULPS       Y8, Y3, Y5
-	VFNMADD231PS Y7, Y5, Y3
-	VFMADD231PS  Y8, Y3, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(R15), Y7
-	VPERMPS      Y2, Y7, Y2
-	VPERMPS      Y4, Y7, Y4
-	VPERMPS      Y6, Y7, Y6
-	VSUBPS       Y6, Y3, Y3
-	VMULPS       Y4, Y3, Y6
-	VFNMADD231PS Y2, Y6, Y3
-	VFMADD231PS  Y4, Y3, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y15, Y5, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPMINSW      Y5, Y1, Y1
-	VPCMPEQW     Y3, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPMADDWD     Y11, Y3, Y3
-	VPACKUSDW    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VPACKUSWB    X3, X3, X3
-	VMOVQ        X3, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	ADDQ         888(SP), R15
-	MOVQ         R15, R13
-	SUBQ         896(SP), R13
-	XORL         AX, AX
-	CMPQ         904(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         880(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+32, DI
-	CMPQ         DI, 920(SP)
-	JLT          groupmet
-	CMPQ         R15, 912(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y8
-	MOVQ         SI, 528(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 536(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 528(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 536(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y6
-	VBROADCASTSS 4(R9), Y5
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPMADDWD     Y11, Y3, Y3
-	VPACKUSDW    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VPACKUSWB    X3, X3, X3
-	VMOVQ        X3, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 944(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VMOVUPS      (R9), Y3
-	VSUBPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y3
-	VFNMADD231PS Y1, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R9), Y4
-	VSUBPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y4
-	VFNMADD231PS Y1, Y4, Y0
-	VFMADD231PS  Y2, Y0, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      64(R9), Y5
-	VSUBPS       Y5, Y1, Y1
-	VMULPS       Y4, Y1, Y5
-	VFNMADD231PS Y2, Y5, Y1
-	VFMADD231PS  Y4, Y1, Y5
-	VCVTPS2DQ    Y5, Y5
-	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y4
-	VMOVUPS      96(R9), Y6
-	VSUBPS       Y6, Y1, Y1
-	VMULPS       Y4, Y1, Y6
-	VFNMADD231PS Y2, Y6, Y1
-	VFMADD231PS  Y4, Y1, Y6
-	VCVTPS2DQ    Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPADDSW      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPMINSW      Y5, Y3, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPMADDWD     Y11, Y3, Y3
-	VPACKUSDW    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VPACKUSWB    X3, X3, X3
-	VMOVQ        X3, (SI)
-
-laneback:
-	ADDQ  $+8, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX2(SB)
-	MOVQ  536(SP), DX
-	MOVQ  544(SP), BX
-	MOVQ  552(SP), R8
-	MOVQ  560(SP), R9
-
-laneend:
-	CMPQ 944(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMULPS       Y9, Y2, Y3
-	VFNMADD231PS Y10, Y3, Y2
-	VFMADD231PS  Y9, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y8, Y2, Y2
-	VMULPS       Y9, Y2, Y4
-	VFNMADD231PS Y10, Y4, Y2
-	VFMADD231PS  Y9, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPMADDWD     Y11, Y3, Y3
-	VPACKUSDW    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VPACKUSWB    X3, X3, X3
-	VMOVQ        X3, (SI)
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 576(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 936(SP)
-	MOVQ 928(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 952(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 952(SP), BX
-	LEAQ 1376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1376(SP), R8
-	LEAQ 1800(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1800(SP), R9
-	MOVQ $+32, 920(SP)
-	MOVQ 936(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 936(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 1080(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1368(SP)
-	LEAQ 1080(SP), BX
-	LEAQ 1504(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1792(SP)
-	LEAQ 1504(SP), R8
-	LEAQ 1928(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 2216(SP)
-	LEAQ 1928(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 944(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1368(SP), BX
-	MOVQ 1792(SP), R8
-	MOVQ 2216(SP), R9
-	MOVQ 936(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VBROADCASTSS (R9), Y6
-	VBROADCASTSS 4(R9), Y5
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y6, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
-	VCVTPS2DQ    Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPADDSW      Y15, Y1, Y0
-	VMOVUPS      64(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y7, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VFMADD231PS  Y7, Y2, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      96(DX), Y2
-	VSUBPS       Y5, Y2, Y2
-	VMULPS       Y7, Y2, Y4
-	VFNMADD231PS Y9, Y4, Y2
-	VFMADD231PS  Y7, Y2, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y4, Y3, Y3
-	VPADDSW      Y15, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPMINSW      Y3, Y1, Y1
-	VPCMPEQW     Y4, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMAXSB      Y13, Y0, Y0
-	VPMINSB      Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VPAND        Y2, Y0, Y3
-	VPMADDUBSW   Y1, Y3, Y3
-	VPMADDWD     Y11, Y3, Y3
-	VPACKUSDW    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VPACKUSWB    X3, X3, X3
-	VMOVQ        X3, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 576(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 576(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 536(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS most+44(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VMINPS       Y1, Y2, Y1
-	VBROADCASTSS least+40(FP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VCVTPS2DQ    Y1, Y1
-	VANDPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y3
-	VSUBPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS most+44(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMINPS       Y2, Y3, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      64(R9), Y3
-	VSUBPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMAXPS       Y2, Y3, Y2
-	VBROADCASTSS most+44(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMINPS       Y2, Y3, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VANDPS       Y2, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(BX), Y3
-	VMOVUPS      96(R9), Y4
-	VSUBPS       Y4, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VMAXPS       Y3, Y4, Y3
-	VBROADCASTSS most+44(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VCVTDQ2PS    Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VMINPS       Y3, Y4, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VCVTPS2DQ    Y3, Y3
-	VANDPS       Y3, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+4(SB), Y2
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
-	VPAND        Y2, Y0, Y4
-	VPMADDUBSW   Y1, Y4, Y4
-	VPMADDWD     Y3, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VPACKUSWB    X4, X4, X4
-	VMOVQ        X4, (SI)
-	VBROADCASTSS least+40(FP), Y0
-	VPACKSSDW    Y0, Y0, Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VPACKSSWB    Y15, Y15, Y0
-	VPERMD       Y0, Y14, Y13
-	VBROADCASTSS most+44(FP), Y0
-	VPACKSSDW    Y0, Y0, Y0
-	VPACKSSWB    Y0, Y0, Y0
-	VPERMD       Y0, Y14, Y12
-	VBROADCASTSS constantsAVX2<>+60(SB), Y11
-	CMPQ         576(SP), $+3
-	JEQ          laneback
-	MOVQ         544(SP), BX
-	MOVQ         552(SP), R8
-	MOVQ         560(SP), R9
-	CMPQ         576(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (R9), Y8
-	JMP          groupback
-
-DATA constantsAVX2<>+0(SB)/4, $0x80008000
+DATA constantsAVX2<>+0(SB)/4, $0x000000ff
 DATA constantsAVX2<>+4(SB)/4, $0x00000000
 DATA constantsAVX2<>+8(SB)/4, $0x00000004
 DATA constantsAVX2<>+12(SB)/4, $0x00000001
@@ -9093,11 +3661,53 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000002
 DATA constantsAVX2<>+24(SB)/4, $0x00000006
 DATA constantsAVX2<>+28(SB)/4, $0x00000003
 DATA constantsAVX2<>+32(SB)/4, $0x00000007
-DATA constantsAVX2<>+36(SB)/4, $0xffffff80
-DATA constantsAVX2<>+40(SB)/4, $0x0000007f
-DATA constantsAVX2<>+44(SB)/4, $0x10011001
-DATA constantsAVX2<>+48(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+52(SB)/4, $0x04010401
-DATA constantsAVX2<>+56(SB)/4, $0x03030303
-DATA constantsAVX2<>+60(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $64
+DATA constantsAVX2<>+36(SB)/4, $0x80008000
+DATA constantsAVX2<>+40(SB)/4, $0x00000000
+DATA constantsAVX2<>+44(SB)/4, $0x00000000
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000000
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000000
+DATA constantsAVX2<>+64(SB)/4, $0x10011001
+DATA constantsAVX2<>+68(SB)/4, $0x10011001
+DATA constantsAVX2<>+72(SB)/4, $0x10011001
+DATA constantsAVX2<>+76(SB)/4, $0x10011001
+DATA constantsAVX2<>+80(SB)/4, $0x10011001
+DATA constantsAVX2<>+84(SB)/4, $0x10011001
+DATA constantsAVX2<>+88(SB)/4, $0x10011001
+DATA constantsAVX2<>+92(SB)/4, $0x10011001
+DATA constantsAVX2<>+96(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+100(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+104(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+108(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+112(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+116(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+120(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+124(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+128(SB)/4, $0x04010401
+DATA constantsAVX2<>+132(SB)/4, $0x04010401
+DATA constantsAVX2<>+136(SB)/4, $0x04010401
+DATA constantsAVX2<>+140(SB)/4, $0x04010401
+DATA constantsAVX2<>+144(SB)/4, $0x04010401
+DATA constantsAVX2<>+148(SB)/4, $0x04010401
+DATA constantsAVX2<>+152(SB)/4, $0x04010401
+DATA constantsAVX2<>+156(SB)/4, $0x04010401
+DATA constantsAVX2<>+160(SB)/4, $0x03030303
+DATA constantsAVX2<>+164(SB)/4, $0x03030303
+DATA constantsAVX2<>+168(SB)/4, $0x03030303
+DATA constantsAVX2<>+172(SB)/4, $0x03030303
+DATA constantsAVX2<>+176(SB)/4, $0x03030303
+DATA constantsAVX2<>+180(SB)/4, $0x03030303
+DATA constantsAVX2<>+184(SB)/4, $0x03030303
+DATA constantsAVX2<>+188(SB)/4, $0x03030303
+DATA constantsAVX2<>+192(SB)/4, $0x00100001
+DATA constantsAVX2<>+196(SB)/4, $0x00100001
+DATA constantsAVX2<>+200(SB)/4, $0x00100001
+DATA constantsAVX2<>+204(SB)/4, $0x00100001
+DATA constantsAVX2<>+208(SB)/4, $0x00100001
+DATA constantsAVX2<>+212(SB)/4, $0x00100001
+DATA constantsAVX2<>+216(SB)/4, $0x00100001
+DATA constantsAVX2<>+220(SB)/4, $0x00100001
+DATA constantsAVX2<>+224(SB)/4, $0xffffff80
+DATA constantsAVX2<>+228(SB)/4, $0x0000007f
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $232

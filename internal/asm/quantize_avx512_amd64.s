@@ -4,9 +4,5250 @@
 
 #include "textflag.h"
 
-// func QuantizeWholeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+// func QuantizeAVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeAVX512(SB), $3216-72
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
+	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
+	// per group: Z3 scale, Z2 recip
+	// vector registers in use at once: 20
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVL         layout+40(FP), R9
+	VBROADCASTSS least+32(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VPANDD       Z14, Z15, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+4(SB), Z13
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z12
+	VBROADCASTSS most+36(FP), Z11
+	VPANDD       Z14, Z11, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z10
+	VBROADCASTSS constantsAVX512<>+68(SB), Z9
+	VBROADCASTSS constantsAVX512<>+72(SB), Z8
+	VBROADCASTSS constantsAVX512<>+76(SB), Z7
+	VBROADCASTSS constantsAVX512<>+80(SB), Z6
+	VBROADCASTSS constantsAVX512<>+84(SB), Z5
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
+	CALL  ·numberAVX512(SB)
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	SUBQ         R11, DI
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z1, Z16
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z1, Z17
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      320(DX), Z0
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z1, Z1
+	VMOVUPS      384(DX), Z0
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VMOVUPS      448(DX), Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPMINSW      Z17, Z16, Z0
+	VPCMPEQW     Z9, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	CMPL         R9, $+2
+	JNE          other1
+	VPACKSSWB    Z17, Z16, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored4:
+	VMOVAPS Z1, Z16
+	VMOVAPS Z18, Z17
+	ADDQ    $+256, DX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z17, Z16, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	CMPL              R9, $+2
+	JNE               other5
+	VPACKSSWB         Z17, Z16, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored8:
+	VMOVAPS Z1, Z16
+	VMOVAPS Z18, Z17
+	ADDQ    $+4, BX
+	ADDQ    $+4, R8
+	ADDQ    $+256, DX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPMINSW      Z16, Z1, Z0
+	VPCMPEQW     Z9, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R9, $+2
+	JNE          other9
+	VPACKSSWB    Z16, Z1, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored12:
+groupback:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1140(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z16
+	VPERMPS      Z16, Z1, Z1
+	VMULPS       Z1, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z1, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z16, Z1, Z1
+	VMULPS       Z1, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z1, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R15), Z1
+	VPERMPS      Z2, Z1, Z3
+	VPERMPS      Z16, Z1, Z1
+	VMULPS       Z1, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z1, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R15), Z1
+	VPERMPS      Z2, Z1, Z2
+	VPERMPS      Z16, Z1, Z16
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPACKSSDW    Z1, Z18, Z18
+	VPMINSW      Z18, Z17, Z0
+	VPCMPEQW     Z9, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	CMPL         R9, $+2
+	JNE          other13
+	VPACKSSWB    Z18, Z17, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored16:
+	ADDQ    $+256, DX
+	ADDQ    1472(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1480(SP), R13
+	XORL    AX, AX
+	CMPQ    1488(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1464(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+64, DI
+	CMPQ    DI, 1504(SP)
+	JLT     groupmet
+	CMPQ    R15, 1496(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+
+grouptailnarrow:
+	VPACKSSDW Z16, Z1, Z1
+	VPACKSSDW Z18, Z17, Z17
+	VPMINSW   Z17, Z1, Z0
+	VPCMPEQW  Z9, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       groupstage
+	CMPL      R9, $+2
+	JNE       other17
+	VPACKSSWB Z17, Z1, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+
+stored20:
+	LEAQ (DX)(DI*4), DX
+	JMP  return
+
+short2:
+	CMPQ              R11, $+2
+	JLT               few
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z3
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z2
+
+short2ahead:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	CMPL              R9, $+2
+	JNE               other21
+	VPACKSSWB         Z2, Z3, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored24:
+	VMOVAPS Z1, Z3
+	VMOVAPS Z16, Z2
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+256, DX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
+
+short2loop:
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R9, $+2
+	JNE               other25
+	VPACKSSWB         Z2, Z1, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored28:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+256, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+short4:
+	CMPQ              R11, $+4
+	JLT               few
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z3
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z2
+
+short4ahead:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z16
+	VFNMADD231PS.BCST 20(BX), Z16, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z16
+	VFNMADD231PS.BCST 24(BX), Z16, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	CMPL              R9, $+2
+	JNE               other29
+	VPACKSSWB         Z2, Z3, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored32:
+	VMOVAPS Z1, Z3
+	VMOVAPS Z16, Z2
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+256, DX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
+
+short4loop:
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R9, $+2
+	JNE               other33
+	VPACKSSWB         Z2, Z1, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVUPS           Z0, (SI)
+	ADDQ              $+64, SI
+
+stored36:
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+256, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z1, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPMINSW      Z16, Z3, Z0
+	VPCMPEQW     Z9, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	CMPL         R9, $+2
+	JNE          other37
+	VPACKSSWB    Z16, Z3, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored40:
+laneback:
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  832(SP), SI
+	CMPL  layout+40(FP), $+1
+	JLT   nibbles41
+	JEQ   crumbs42
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	ADDQ  DI, SI
+	JMP   stored43
+
+nibbles41:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored43
+
+crumbs42:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored43:
+	MOVQ 840(SP), DX
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+
+laneend:
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
+	VMOVUPS      (DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPMINSW      Z16, Z1, Z0
+	VPCMPEQW     Z9, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R9, $+2
+	JNE          other44
+	VPACKSSWB    Z16, Z1, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+64, SI
+
+stored47:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Z17, Z16, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs3
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored4
+
+crumbs3:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Z17, Z16, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored4
+
+grouplast:
+	VPMINSW   Z17, Z16, Z0
+	VPCMPEQW  Z9, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	CMPL      R9, $+2
+	JNE       other48
+	VPACKSSWB Z17, Z16, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+
+stored51:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	JMP  groupwhole
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Z17, Z16, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs7
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored8
+
+crumbs7:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Z17, Z16, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored8
+
+other9:
+	JGT        unsigned10
+	VPACKSSWB  Z16, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs11
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+crumbs11:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored12
+
+unsigned10:
+	VPACKUSWB Z16, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored12
+
+grouprare:
+	MOVQ $+1, 872(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other13:
+	JGT        unsigned14
+	VPACKSSWB  Z18, Z17, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs15
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored16
+
+crumbs15:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored16
+
+unsigned14:
+	VPACKUSWB Z18, Z17, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored16
+
+other17:
+	JGT        unsigned18
+	VPACKSSWB  Z17, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs19
+	VPANDD     Z7, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+crumbs19:
+	VPANDD     Z5, Z0, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(DI), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (SI)
+	LEAQ       3(DI), AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+unsigned18:
+	VPACKUSWB Z17, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (SI)
+	ADDQ      DI, SI
+	JMP       stored20
+
+groupstage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 832(SP), SI
+	CMPL layout+40(FP), $+1
+	JLT  nibbles52
+	JEQ  crumbs53
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored54
+
+nibbles52:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored54
+
+crumbs53:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored54:
+	MOVQ 840(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
+
+groupending:
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1536(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1520(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 1792(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 1528(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
+
+short2stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R9, $+2
+	JNE               other55
+	VPACKSSWB         Z2, Z1, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+64, SI
+
+stored58:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+256, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other21:
+	JGT        unsigned22
+	VPACKSSWB  Z2, Z3, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs23
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored24
+
+crumbs23:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+unsigned22:
+	VPACKUSWB Z2, Z3, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored24
+
+other25:
+	JGT        unsigned26
+	VPACKSSWB  Z2, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs27
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored28
+
+crumbs27:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored28
+
+unsigned26:
+	VPACKUSWB Z2, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored28
+
+short2rare:
+	MOVQ $+2, 872(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+short4stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R9, $+2
+	JNE               other59
+	VPACKSSWB         Z2, Z1, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+64, SI
+
+stored62:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+256, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  few
+
+other29:
+	JGT        unsigned30
+	VPACKSSWB  Z2, Z3, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs31
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored32
+
+crumbs31:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored32
+
+unsigned30:
+	VPACKUSWB Z2, Z3, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored32
+
+other33:
+	JGT        unsigned34
+	VPACKSSWB  Z2, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs35
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored36
+
+crumbs35:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored36
+
+unsigned34:
+	VPACKUSWB Z2, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored36
+
+short4rare:
+	MOVQ $+3, 872(SP)
+	MOVL $0x00000004, R14
+	JMP  spread
+
+other37:
+	JGT        unsigned38
+	VPACKSSWB  Z16, Z3, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs39
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored40
+
+crumbs39:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored40
+
+unsigned38:
+	VPACKUSWB Z16, Z3, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored40
+
+lanerare:
+	MOVQ $+4, 872(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 832(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 840(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+	JMP  laneloop
+
+other44:
+	JGT        unsigned45
+	VPACKSSWB  Z16, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs46
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored47
+
+crumbs46:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored47
+
+unsigned45:
+	VPACKUSWB Z16, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored47
+
+other48:
+	JGT        unsigned49
+	VPACKSSWB  Z17, Z16, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs50
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored51
+
+crumbs50:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored51
+
+unsigned49:
+	VPACKUSWB Z17, Z16, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored51
+
+other55:
+	JGT        unsigned56
+	VPACKSSWB  Z2, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs57
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored58
+
+crumbs57:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored58
+
+unsigned56:
+	VPACKUSWB Z2, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored58
+
+other59:
+	JGT        unsigned60
+	VPACKSSWB  Z2, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs61
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored62
+
+crumbs61:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored62
+
+unsigned60:
+	VPACKUSWB Z2, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored62
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z11, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z18
+	VDIVPS      Z18, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z18
+	VDIVPS      Z18, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z19
+	VDIVPS      Z19, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSUBD      Z15, Z3, Z0
+	VPMAXSD     Z3, Z0, Z0
+	VPSUBD      Z0, Z3, Z0
+	VPANDD      Z14, Z0, Z0
+	VPACKSSDW   Z0, Z0, Z0
+	VPACKUSWB   Z0, Z0, Z0
+	VPERMD      Z0, Z13, Z0
+	VPMAXSD     Z3, Z11, Z3
+	VPANDD      Z14, Z3, Z3
+	VPACKSSDW   Z3, Z3, Z3
+	VPACKUSWB   Z3, Z3, Z3
+	VPERMD      Z3, Z13, Z3
+	CMPL        R9, $+2
+	JNE         other63
+	VPACKSSWB   Z18, Z1, Z2
+	VPMAXSB     Z0, Z2, Z2
+	VPMINSB     Z3, Z2, Z2
+	VPERMD      Z2, Z13, Z2
+	VMOVUPS     Z2, (SI)
+	ADDQ        $+64, SI
+
+stored66:
+	CMPQ         872(SP), $+4
+	JEQ          laneback
+	MOVQ         848(SP), BX
+	MOVQ         856(SP), R8
+	CMPQ         872(SP), $+2
+	JEQ          short2back
+	CMPQ         872(SP), $+3
+	JEQ          short4back
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	JMP          groupback
+
+other63:
+	JGT        unsigned64
+	VPACKSSWB  Z18, Z1, Z2
+	VPMAXSB    Z0, Z2, Z2
+	VPMINSB    Z3, Z2, Z2
+	VPERMD     Z2, Z13, Z2
+	JPS        crumbs65
+	VPANDD     Z7, Z2, Z2
+	VPMADDUBSW Z8, Z2, Z2
+	VPMOVWB    Z2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+32, SI
+	JMP        stored66
+
+crumbs65:
+	VPANDD     Z5, Z2, Z2
+	VPMADDUBSW Z6, Z2, Z2
+	VPMADDWD   Z4, Z2, Z2
+	VPMOVDB    Z2, X2
+	VMOVUPS    X2, (SI)
+	ADDQ       $+16, SI
+	JMP        stored66
+
+unsigned64:
+	VPACKUSWB Z18, Z1, Z2
+	VPMAXUB   Z0, Z2, Z2
+	VPMINUB   Z3, Z2, Z2
+	VPERMD    Z2, Z13, Z2
+	VMOVUPS   Z2, (SI)
+	ADDQ      $+64, SI
+	JMP       stored66
+
+// func QuantizeZeroPointAVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeZeroPointAVX512(SB), $4320-80
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Z15 least, Z11 most, Z14 0xff, Z0 And, Z0 Narrow16, Z12 NarrowU8, Z0 And, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f, Z6 0x4010401, Z5 0x3030303, Z4 0x100001
+	// per group: Z3 scale, Z2 recip, Z0 zeroPoint, Z16 Narrow16
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         zeroPoint+32(FP), R9
+	MOVL         layout+48(FP), R10
+	VBROADCASTSS least+40(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VPANDD       Z14, Z15, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+4(SB), Z13
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z12
+	VBROADCASTSS most+44(FP), Z11
+	VPANDD       Z14, Z11, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z10
+	VBROADCASTSS constantsAVX512<>+68(SB), Z9
+	VBROADCASTSS constantsAVX512<>+72(SB), Z8
+	VBROADCASTSS constantsAVX512<>+76(SB), Z7
+	VBROADCASTSS constantsAVX512<>+80(SB), Z6
+	VBROADCASTSS constantsAVX512<>+84(SB), Z5
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1776(SP)
+	LEAQ  1144(SP), AX
+	CALL  ·numberAVX512(SB)
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z16
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z1, Z17
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z1, Z18
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      320(DX), Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z1, Z1
+	VMOVUPS      384(DX), Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VMOVUPS      448(DX), Z0
+	VMULPS       Z2, Z0, Z20
+	VFNMADD231PS Z3, Z20, Z0
+	VFMADD231PS  Z2, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPMINSW      Z18, Z17, Z0
+	VPCMPEQW     Z9, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPADDSW      Z16, Z17, Z0
+	VPADDSW      Z16, Z18, Z20
+	CMPL         R10, $+2
+	JNE          other1
+	VPACKSSWB    Z20, Z0, Z21
+	VPMAXSB      Z12, Z21, Z21
+	VPMINSB      Z10, Z21, Z21
+	VPERMD       Z21, Z13, Z21
+	VMOVUPS      Z21, (SI)
+	ADDQ         $+64, SI
+
+stored4:
+	VMOVAPS Z1, Z17
+	VMOVAPS Z19, Z18
+	ADDQ    $+256, DX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z19
+	VFNMADD231PS.BCST 4(BX), Z19, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VCVTPS2DQ         Z19, Z19
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPMINSW           Z18, Z17, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z17, Z20
+	VPADDSW           Z0, Z18, Z0
+	CMPL              R10, $+2
+	JNE               other5
+	VPACKSSWB         Z0, Z20, Z21
+	VPMAXSB           Z12, Z21, Z21
+	VPMINSB           Z10, Z21, Z21
+	VPERMD            Z21, Z13, Z21
+	VMOVUPS           Z21, (SI)
+	ADDQ              $+64, SI
+
+stored8:
+	VMOVAPS Z1, Z17
+	VMOVAPS Z19, Z18
+	ADDQ    $+4, BX
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+256, DX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z16
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z1, Z1
+	VPADDSW      Z16, Z1, Z0
+	VMOVUPS      128(DX), Z17
+	VMULPS       Z2, Z17, Z18
+	VFNMADD231PS Z3, Z18, Z17
+	VFMADD231PS  Z2, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VMOVUPS      192(DX), Z17
+	VMULPS       Z2, Z17, Z19
+	VFNMADD231PS Z3, Z19, Z17
+	VFMADD231PS  Z2, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z16, Z18, Z17
+	VPMINSW      Z18, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other9
+	VPACKSSWB    Z17, Z0, Z1
+	VPMAXSB      Z12, Z1, Z1
+	VPMINSB      Z10, Z1, Z1
+	VPERMD       Z1, Z13, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+
+stored12:
+groupback:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1768(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1404(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z3
+	VMOVUPS      (R8), Z16
+	VPERMPS      Z16, Z1, Z17
+	VMOVUPS      (R9), Z18
+	VPERMPS      Z18, Z1, Z1
+	VMULPS       Z17, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z17, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z3
+	VPERMPS      Z2, Z3, Z17
+	VPERMPS      Z16, Z3, Z20
+	VPERMPS      Z18, Z3, Z3
+	VMULPS       Z20, Z0, Z21
+	VFNMADD231PS Z17, Z21, Z0
+	VFMADD231PS  Z20, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z19, Z19
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z19, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R15), Z3
+	VPERMPS      Z2, Z3, Z17
+	VPERMPS      Z16, Z3, Z20
+	VPERMPS      Z18, Z3, Z3
+	VMULPS       Z20, Z0, Z21
+	VFNMADD231PS Z17, Z21, Z0
+	VFMADD231PS  Z20, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R15), Z17
+	VPERMPS      Z2, Z17, Z2
+	VPERMPS      Z16, Z17, Z16
+	VPERMPS      Z18, Z17, Z18
+	VMULPS       Z16, Z0, Z17
+	VFNMADD231PS Z2, Z17, Z0
+	VFMADD231PS  Z16, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z21, Z21
+	VPACKSSDW    Z18, Z3, Z3
+	VPADDSW      Z3, Z21, Z3
+	VPMINSW      Z21, Z19, Z19
+	VPCMPEQW     Z9, Z19, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	CMPL         R10, $+2
+	JNE          other13
+	VPACKSSWB    Z3, Z1, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored16:
+	ADDQ    $+256, DX
+	ADDQ    1736(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1744(SP), R13
+	XORL    AX, AX
+	CMPQ    1752(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1728(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+64, DI
+	CMPQ    DI, 1768(SP)
+	JLT     groupmet
+	CMPQ    R15, 1760(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z16
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+
+grouptailnarrow:
+	VPACKSSDW Z17, Z1, Z1
+	VPADDSW   Z16, Z1, Z0
+	VPACKSSDW Z19, Z18, Z18
+	VPADDSW   Z16, Z18, Z17
+	VPMINSW   Z18, Z1, Z1
+	VPCMPEQW  Z9, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       groupstage
+	CMPL      R10, $+2
+	JNE       other17
+	VPACKSSWB Z17, Z0, Z1
+	VPMAXSB   Z12, Z1, Z1
+	VPMINSB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (SI)
+	ADDQ      DI, SI
+
+stored20:
+	LEAQ (DX)(DI*4), DX
+	JMP  return
+
+short2:
+	CMPQ              R11, $+2
+	JLT               few
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z18
+	VFNMADD231PS.BCST (BX), Z18, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z16
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z17
+
+short2ahead:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z18
+	VFNMADD231PS.BCST 8(BX), Z18, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z19
+	VFNMADD231PS.BCST 12(BX), Z19, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z17, Z16, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z16, Z0
+	VBROADCASTSS      4(R9), Z19
+	VPACKSSDW         Z19, Z19, Z19
+	VPADDSW           Z19, Z17, Z19
+	CMPL              R10, $+2
+	JNE               other21
+	VPACKSSWB         Z19, Z0, Z20
+	VPMAXSB           Z12, Z20, Z20
+	VPMINSB           Z10, Z20, Z20
+	VPERMD            Z20, Z13, Z20
+	VMOVUPS           Z20, (SI)
+	ADDQ              $+64, SI
+
+stored24:
+	VMOVAPS Z1, Z16
+	VMOVAPS Z18, Z17
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+256, DX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
+
+short2loop:
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z3
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z2
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPADDSW           Z3, Z1, Z0
+	VMOVUPS           128(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VMOVUPS           192(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z2, Z17, Z16
+	VPMINSW           Z17, Z1, Z1
+	VPCMPEQW          Z9, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R10, $+2
+	JNE               other25
+	VPACKSSWB         Z16, Z0, Z1
+	VPMAXSB           Z12, Z1, Z1
+	VPMINSB           Z10, Z1, Z1
+	VPERMD            Z1, Z13, Z1
+	VMOVUPS           Z1, (SI)
+	ADDQ              $+64, SI
+
+stored28:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+256, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+short4:
+	CMPQ              R11, $+4
+	JLT               few
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z16
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z17
+
+short4ahead:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z18
+	VFNMADD231PS.BCST 20(BX), Z18, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z18
+	VFNMADD231PS.BCST 24(BX), Z18, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z19
+	VFNMADD231PS.BCST 28(BX), Z19, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z17, Z16, Z0
+	VPCMPEQW          Z9, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z19
+	VPACKSSDW         Z19, Z0, Z0
+	VPADDSW           Z0, Z16, Z0
+	VBROADCASTSS      8(R9), Z19
+	VBROADCASTSS      12(R9), Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z19, Z17, Z19
+	CMPL              R10, $+2
+	JNE               other29
+	VPACKSSWB         Z19, Z0, Z20
+	VPMAXSB           Z12, Z20, Z20
+	VPMINSB           Z10, Z20, Z20
+	VPERMD            Z20, Z13, Z20
+	VMOVUPS           Z20, (SI)
+	ADDQ              $+64, SI
+
+stored32:
+	VMOVAPS Z1, Z16
+	VMOVAPS Z18, Z17
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+256, DX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
+
+short4loop:
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z3
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z2
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPADDSW           Z3, Z1, Z0
+	VMOVUPS           128(DX), Z16
+	VMULPS.BCST       8(R8), Z16, Z17
+	VFNMADD231PS.BCST 8(BX), Z17, Z16
+	VFMADD231PS.BCST  8(R8), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VMOVUPS           192(DX), Z16
+	VMULPS.BCST       12(R8), Z16, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z16
+	VFMADD231PS.BCST  12(R8), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z2, Z17, Z16
+	VPMINSW           Z17, Z1, Z1
+	VPCMPEQW          Z9, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R10, $+2
+	JNE               other33
+	VPACKSSWB         Z16, Z0, Z1
+	VPMAXSB           Z12, Z1, Z1
+	VPMINSB           Z10, Z1, Z1
+	VPERMD            Z1, Z13, Z1
+	VMOVUPS           Z1, (SI)
+	ADDQ              $+64, SI
+
+stored36:
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+256, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 1792(SP)
+
+lanerow:
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z3
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z17
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z1, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPACKSSDW    Z17, Z3, Z3
+	VPADDSW      Z3, Z16, Z3
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      128(R9), Z17
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z1, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z1
+	VMOVUPS      192(R8), Z2
+	VMOVUPS      192(R9), Z19
+	VMULPS       Z2, Z0, Z20
+	VFNMADD231PS Z1, Z20, Z0
+	VFMADD231PS  Z2, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z18, Z18
+	VPACKSSDW    Z19, Z17, Z17
+	VPADDSW      Z17, Z18, Z17
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z9, Z16, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	CMPL         R10, $+2
+	JNE          other37
+	VPACKSSWB    Z17, Z3, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+
+stored40:
+laneback:
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	CMPL  layout+48(FP), $+1
+	JLT   nibbles41
+	JEQ   crumbs42
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	ADDQ  DI, SI
+	JMP   stored43
+
+nibbles41:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored43
+
+crumbs42:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored43:
+	MOVQ 1096(SP), DX
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+
+laneend:
+	CMPQ 1792(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+72(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
+	VMOVUPS      (DX), Z0
+	VMULPS       Z2, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z2, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z1, Z1
+	VPADDSW      Z16, Z1, Z0
+	VMOVUPS      128(DX), Z17
+	VMULPS       Z2, Z17, Z18
+	VFNMADD231PS Z3, Z18, Z17
+	VFMADD231PS  Z2, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VMOVUPS      192(DX), Z17
+	VMULPS       Z2, Z17, Z19
+	VFNMADD231PS Z3, Z19, Z17
+	VFMADD231PS  Z2, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z16, Z18, Z17
+	VPMINSW      Z18, Z1, Z1
+	VPCMPEQW     Z9, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other44
+	VPACKSSWB    Z17, Z0, Z1
+	VPMAXSB      Z12, Z1, Z1
+	VPMINSB      Z10, Z1, Z1
+	VPERMD       Z1, Z13, Z1
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+
+stored47:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Z20, Z0, Z21
+	VPMAXSB    Z12, Z21, Z21
+	VPMINSB    Z10, Z21, Z21
+	VPERMD     Z21, Z13, Z21
+	JPS        crumbs3
+	VPANDD     Z7, Z21, Z21
+	VPMADDUBSW Z8, Z21, Z21
+	VPMOVWB    Z21, Y21
+	VMOVUPS    Y21, (SI)
+	ADDQ       $+32, SI
+	JMP        stored4
+
+crumbs3:
+	VPANDD     Z5, Z21, Z21
+	VPMADDUBSW Z6, Z21, Z21
+	VPMADDWD   Z4, Z21, Z21
+	VPMOVDB    Z21, X21
+	VMOVUPS    X21, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Z20, Z0, Z21
+	VPMAXUB   Z12, Z21, Z21
+	VPMINUB   Z10, Z21, Z21
+	VPERMD    Z21, Z13, Z21
+	VMOVUPS   Z21, (SI)
+	ADDQ      $+64, SI
+	JMP       stored4
+
+grouplast:
+	VPMINSW   Z18, Z17, Z0
+	VPCMPEQW  Z9, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPADDSW   Z16, Z17, Z0
+	VPADDSW   Z16, Z18, Z1
+	CMPL      R10, $+2
+	JNE       other48
+	VPACKSSWB Z1, Z0, Z19
+	VPMAXSB   Z12, Z19, Z19
+	VPMINSB   Z10, Z19, Z19
+	VPERMD    Z19, Z13, Z19
+	VMOVUPS   Z19, (SI)
+	ADDQ      $+64, SI
+
+stored51:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	JMP  groupwhole
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Z0, Z20, Z21
+	VPMAXSB    Z12, Z21, Z21
+	VPMINSB    Z10, Z21, Z21
+	VPERMD     Z21, Z13, Z21
+	JPS        crumbs7
+	VPANDD     Z7, Z21, Z21
+	VPMADDUBSW Z8, Z21, Z21
+	VPMOVWB    Z21, Y21
+	VMOVUPS    Y21, (SI)
+	ADDQ       $+32, SI
+	JMP        stored8
+
+crumbs7:
+	VPANDD     Z5, Z21, Z21
+	VPMADDUBSW Z6, Z21, Z21
+	VPMADDWD   Z4, Z21, Z21
+	VPMOVDB    Z21, X21
+	VMOVUPS    X21, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Z0, Z20, Z21
+	VPMAXUB   Z12, Z21, Z21
+	VPMINUB   Z10, Z21, Z21
+	VPERMD    Z21, Z13, Z21
+	VMOVUPS   Z21, (SI)
+	ADDQ      $+64, SI
+	JMP       stored8
+
+other9:
+	JGT        unsigned10
+	VPACKSSWB  Z17, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs11
+	VPANDD     Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+crumbs11:
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored12
+
+unsigned10:
+	VPACKUSWB Z17, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored12
+
+grouprare:
+	MOVQ $+1, 1136(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other13:
+	JGT        unsigned14
+	VPACKSSWB  Z3, Z1, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs15
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored16
+
+crumbs15:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored16
+
+unsigned14:
+	VPACKUSWB Z3, Z1, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored16
+
+other17:
+	JGT        unsigned18
+	VPACKSSWB  Z17, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs19
+	VPANDD     Z7, Z1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+crumbs19:
+	VPANDD     Z5, Z1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
+	VPMOVDB    Z1, X1
+	LEAQ       3(DI), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (SI)
+	LEAQ       3(DI), AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+unsigned18:
+	VPACKUSWB Z17, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (SI)
+	ADDQ      DI, SI
+	JMP       stored20
+
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	CMPL layout+48(FP), $+1
+	JLT  nibbles52
+	JEQ  crumbs53
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored54
+
+nibbles52:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored54
+
+crumbs53:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored54:
+	MOVQ 1096(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
+
+groupending:
+	MOVQ DI, 1784(SP)
+	MOVQ 1776(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1800(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1800(SP), BX
+	LEAQ 2640(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2640(SP), R8
+	LEAQ 3480(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3480(SP), R9
+	MOVQ $+64, 1768(SP)
+	MOVQ 1784(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1784(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2056(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2632(SP)
+	LEAQ 2056(SP), BX
+	LEAQ 2896(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3472(SP)
+	LEAQ 2896(SP), R8
+	LEAQ 3736(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4312(SP)
+	LEAQ 3736(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1792(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2632(SP), BX
+	MOVQ 3472(SP), R8
+	MOVQ 4312(SP), R9
+	MOVQ 1784(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
+
+short2stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
+	VBROADCASTSS      (R9), Z0
+	VPACKSSDW         Z0, Z0, Z3
+	VBROADCASTSS      4(R9), Z0
+	VPACKSSDW         Z0, Z0, Z2
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z16
+	VFNMADD231PS.BCST (BX), Z16, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPADDSW           Z3, Z1, Z0
+	VMOVUPS           128(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VMOVUPS           192(DX), Z16
+	VMULPS.BCST       4(R8), Z16, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z16
+	VFMADD231PS.BCST  4(R8), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z2, Z17, Z16
+	VPMINSW           Z17, Z1, Z1
+	VPCMPEQW          Z9, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R10, $+2
+	JNE               other55
+	VPACKSSWB         Z16, Z0, Z1
+	VPMAXSB           Z12, Z1, Z1
+	VPMINSB           Z10, Z1, Z1
+	VPERMD            Z1, Z13, Z1
+	VMOVNTPS          Z1, (SI)
+	ADDQ              $+64, SI
+
+stored58:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+256, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other21:
+	JGT        unsigned22
+	VPACKSSWB  Z19, Z0, Z20
+	VPMAXSB    Z12, Z20, Z20
+	VPMINSB    Z10, Z20, Z20
+	VPERMD     Z20, Z13, Z20
+	JPS        crumbs23
+	VPANDD     Z7, Z20, Z20
+	VPMADDUBSW Z8, Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (SI)
+	ADDQ       $+32, SI
+	JMP        stored24
+
+crumbs23:
+	VPANDD     Z5, Z20, Z20
+	VPMADDUBSW Z6, Z20, Z20
+	VPMADDWD   Z4, Z20, Z20
+	VPMOVDB    Z20, X20
+	VMOVUPS    X20, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+unsigned22:
+	VPACKUSWB Z19, Z0, Z20
+	VPMAXUB   Z12, Z20, Z20
+	VPMINUB   Z10, Z20, Z20
+	VPERMD    Z20, Z13, Z20
+	VMOVUPS   Z20, (SI)
+	ADDQ      $+64, SI
+	JMP       stored24
+
+other25:
+	JGT        unsigned26
+	VPACKSSWB  Z16, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs27
+	VPANDD     Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored28
+
+crumbs27:
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored28
+
+unsigned26:
+	VPACKUSWB Z16, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored28
+
+short2rare:
+	MOVQ $+2, 1136(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+short4stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
+	VBROADCASTSS      (R9), Z0
+	VBROADCASTSS      4(R9), Z1
+	VPACKSSDW         Z1, Z0, Z3
+	VBROADCASTSS      8(R9), Z0
+	VBROADCASTSS      12(R9), Z1
+	VPACKSSDW         Z1, Z0, Z2
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPADDSW           Z3, Z1, Z0
+	VMOVUPS           128(DX), Z16
+	VMULPS.BCST       8(R8), Z16, Z17
+	VFNMADD231PS.BCST 8(BX), Z17, Z16
+	VFMADD231PS.BCST  8(R8), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VMOVUPS           192(DX), Z16
+	VMULPS.BCST       12(R8), Z16, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z16
+	VFMADD231PS.BCST  12(R8), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z2, Z17, Z16
+	VPMINSW           Z17, Z1, Z1
+	VPCMPEQW          Z9, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R10, $+2
+	JNE               other59
+	VPACKSSWB         Z16, Z0, Z1
+	VPMAXSB           Z12, Z1, Z1
+	VPMINSB           Z10, Z1, Z1
+	VPERMD            Z1, Z13, Z1
+	VMOVNTPS          Z1, (SI)
+	ADDQ              $+64, SI
+
+stored62:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+256, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  few
+
+other29:
+	JGT        unsigned30
+	VPACKSSWB  Z19, Z0, Z20
+	VPMAXSB    Z12, Z20, Z20
+	VPMINSB    Z10, Z20, Z20
+	VPERMD     Z20, Z13, Z20
+	JPS        crumbs31
+	VPANDD     Z7, Z20, Z20
+	VPMADDUBSW Z8, Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (SI)
+	ADDQ       $+32, SI
+	JMP        stored32
+
+crumbs31:
+	VPANDD     Z5, Z20, Z20
+	VPMADDUBSW Z6, Z20, Z20
+	VPMADDWD   Z4, Z20, Z20
+	VPMOVDB    Z20, X20
+	VMOVUPS    X20, (SI)
+	ADDQ       $+16, SI
+	JMP        stored32
+
+unsigned30:
+	VPACKUSWB Z19, Z0, Z20
+	VPMAXUB   Z12, Z20, Z20
+	VPMINUB   Z10, Z20, Z20
+	VPERMD    Z20, Z13, Z20
+	VMOVUPS   Z20, (SI)
+	ADDQ      $+64, SI
+	JMP       stored32
+
+other33:
+	JGT        unsigned34
+	VPACKSSWB  Z16, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs35
+	VPANDD     Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored36
+
+crumbs35:
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored36
+
+unsigned34:
+	VPACKUSWB Z16, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored36
+
+short4rare:
+	MOVQ $+3, 1136(SP)
+	MOVL $0x00000004, R14
+	JMP  spread
+
+other37:
+	JGT        unsigned38
+	VPACKSSWB  Z17, Z3, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	JPS        crumbs39
+	VPANDD     Z7, Z0, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	JMP        stored40
+
+crumbs39:
+	VPANDD     Z5, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVUPS    X0, (SI)
+	ADDQ       $+16, SI
+	JMP        stored40
+
+unsigned38:
+	VPACKUSWB Z17, Z3, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVUPS   Z0, (SI)
+	ADDQ      $+64, SI
+	JMP       stored40
+
+lanerare:
+	MOVQ $+4, 1136(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  laneloop
+
+other44:
+	JGT        unsigned45
+	VPACKSSWB  Z17, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs46
+	VPANDD     Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored47
+
+crumbs46:
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored47
+
+unsigned45:
+	VPACKUSWB Z17, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored47
+
+other48:
+	JGT        unsigned49
+	VPACKSSWB  Z1, Z0, Z19
+	VPMAXSB    Z12, Z19, Z19
+	VPMINSB    Z10, Z19, Z19
+	VPERMD     Z19, Z13, Z19
+	JPS        crumbs50
+	VPANDD     Z7, Z19, Z19
+	VPMADDUBSW Z8, Z19, Z19
+	VPMOVWB    Z19, Y19
+	VMOVUPS    Y19, (SI)
+	ADDQ       $+32, SI
+	JMP        stored51
+
+crumbs50:
+	VPANDD     Z5, Z19, Z19
+	VPMADDUBSW Z6, Z19, Z19
+	VPMADDWD   Z4, Z19, Z19
+	VPMOVDB    Z19, X19
+	VMOVUPS    X19, (SI)
+	ADDQ       $+16, SI
+	JMP        stored51
+
+unsigned49:
+	VPACKUSWB Z1, Z0, Z19
+	VPMAXUB   Z12, Z19, Z19
+	VPMINUB   Z10, Z19, Z19
+	VPERMD    Z19, Z13, Z19
+	VMOVUPS   Z19, (SI)
+	ADDQ      $+64, SI
+	JMP       stored51
+
+other55:
+	JGT        unsigned56
+	VPACKSSWB  Z16, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs57
+	VPANDD     Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored58
+
+crumbs57:
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored58
+
+unsigned56:
+	VPACKUSWB Z16, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored58
+
+other59:
+	JGT        unsigned60
+	VPACKSSWB  Z16, Z0, Z1
+	VPMAXSB    Z12, Z1, Z1
+	VPMINSB    Z10, Z1, Z1
+	VPERMD     Z1, Z13, Z1
+	JPS        crumbs61
+	VPANDD     Z7, Z1, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored62
+
+crumbs61:
+	VPANDD     Z5, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored62
+
+unsigned60:
+	VPACKUSWB Z16, Z0, Z1
+	VPMAXUB   Z12, Z1, Z1
+	VPMINUB   Z10, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored62
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
+	VDIVPS      Z1, Z0, Z0
+	VCVTDQ2PS   Z2, Z2
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z3
+	VSUBPS      Z2, Z3, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z11, Z16
+	VSUBPS      Z2, Z16, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z2
+	VMOVUPS     64(R9), Z17
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z17, Z17
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z17, Z3, Z18
+	VMAXPS      Z2, Z18, Z2
+	VSUBPS      Z17, Z16, Z18
+	VMINPS      Z2, Z18, Z2
+	VADDPS      Z17, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z2
+	VMOVUPS     128(R9), Z17
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z17, Z17
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z17, Z3, Z18
+	VMAXPS      Z2, Z18, Z2
+	VSUBPS      Z17, Z16, Z18
+	VMINPS      Z2, Z18, Z2
+	VADDPS      Z17, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z17
+	VMOVUPS     192(R9), Z18
+	VDIVPS      Z17, Z0, Z0
+	VCVTDQ2PS   Z18, Z18
+	VRNDSCALEPS $0x08, Z0, Z17
+	VSUBPS      Z18, Z3, Z3
+	VMAXPS      Z17, Z3, Z17
+	VSUBPS      Z18, Z16, Z16
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z2, Z2
+	VPXORD      Z0, Z0, Z0
+	VPSUBD      Z15, Z0, Z3
+	VPMAXSD     Z0, Z3, Z3
+	VPSUBD      Z3, Z0, Z3
+	VPANDD      Z14, Z3, Z3
+	VPACKSSDW   Z3, Z3, Z3
+	VPACKUSWB   Z3, Z3, Z3
+	VPERMD      Z3, Z13, Z3
+	VPMAXSD     Z0, Z11, Z0
+	VPANDD      Z14, Z0, Z0
+	VPACKSSDW   Z0, Z0, Z0
+	VPACKUSWB   Z0, Z0, Z0
+	VPERMD      Z0, Z13, Z0
+	CMPL        R10, $+2
+	JNE         other63
+	VPACKSSWB   Z2, Z1, Z16
+	VPMAXSB     Z3, Z16, Z16
+	VPMINSB     Z0, Z16, Z16
+	VPERMD      Z16, Z13, Z16
+	VMOVUPS     Z16, (SI)
+	ADDQ        $+64, SI
+
+stored66:
+	CMPQ         1136(SP), $+4
+	JEQ          laneback
+	MOVQ         1104(SP), BX
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	CMPQ         1136(SP), $+2
+	JEQ          short2back
+	CMPQ         1136(SP), $+3
+	JEQ          short4back
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R9), Z0
+	VPACKSSDW    Z0, Z0, Z16
+	JMP          groupback
+
+other63:
+	JGT        unsigned64
+	VPACKSSWB  Z2, Z1, Z16
+	VPMAXSB    Z3, Z16, Z16
+	VPMINSB    Z0, Z16, Z16
+	VPERMD     Z16, Z13, Z16
+	JPS        crumbs65
+	VPANDD     Z7, Z16, Z16
+	VPMADDUBSW Z8, Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVUPS    Y16, (SI)
+	ADDQ       $+32, SI
+	JMP        stored66
+
+crumbs65:
+	VPANDD     Z5, Z16, Z16
+	VPMADDUBSW Z6, Z16, Z16
+	VPMADDWD   Z4, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (SI)
+	ADDQ       $+16, SI
+	JMP        stored66
+
+unsigned64:
+	VPACKUSWB Z2, Z1, Z16
+	VPMAXUB   Z3, Z16, Z16
+	VPMINUB   Z0, Z16, Z16
+	VPERMD    Z16, Z13, Z16
+	VMOVUPS   Z16, (SI)
+	ADDQ      $+64, SI
+	JMP       stored66
+
+// func QuantizeMinvalAVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeMinvalAVX512(SB), $4320-80
+	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
+	// per call: Z15 least, Z10 most, Z14 Narrow16, Z13 0xff, Z0 And, Z0 Narrow16, Z11 NarrowU8, Z0 And, Z0 Narrow16, Z9 NarrowU8, Z8 0x80008000, Z12 table, Z7 0x10011001, Z6 0xf0f0f0f, Z5 0x4010401, Z4 0x3030303, Z3 0x100001
+	// per group: Z2 scale, Z16 recip, Z17 minval
+	// vector registers in use at once: 23
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	MOVQ         minval+32(FP), R9
+	MOVL         layout+48(FP), R10
+	VBROADCASTSS least+40(FP), Z15
+	VPACKSSDW    Z15, Z15, Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VPANDD       Z13, Z15, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+4(SB), Z12
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z12, Z11
+	VBROADCASTSS most+44(FP), Z10
+	VPANDD       Z13, Z10, Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z12, Z9
+	VBROADCASTSS constantsAVX512<>+68(SB), Z8
+	VBROADCASTSS constantsAVX512<>+72(SB), Z7
+	VBROADCASTSS constantsAVX512<>+76(SB), Z6
+	VBROADCASTSS constantsAVX512<>+80(SB), Z5
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
+	CMPQ         R12, $+1
+	JEQ          lanes
+	CMPQ         R12, $+32
+	JEQ          short2
+	CMPQ         R12, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000003f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 1776(SP)
+	LEAQ  1144(SP), AX
+	CALL  ·numberAVX512(SB)
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R11, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS (R9), Z17
+	SUBQ         R11, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R11, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R11
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z20
+	VFNMADD231PS Z2, Z20, Z0
+	VFMADD231PS  Z16, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z1, Z18
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z20
+	VFNMADD231PS Z2, Z20, Z0
+	VFMADD231PS  Z16, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z1, Z19
+	CMPQ         R11, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      320(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z20
+	VFNMADD231PS Z2, Z20, Z0
+	VFMADD231PS  Z16, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z1, Z1
+	VMOVUPS      384(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z20
+	VFNMADD231PS Z2, Z20, Z0
+	VFMADD231PS  Z16, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+	VMOVUPS      448(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z21
+	VFNMADD231PS Z2, Z21, Z0
+	VFMADD231PS  Z16, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
+	VPACKSSDW    Z21, Z20, Z20
+	VPMINSW      Z19, Z18, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPADDSW      Z14, Z18, Z0
+	VPADDSW      Z14, Z19, Z21
+	CMPL         R10, $+2
+	JNE          other1
+	VPACKSSWB    Z21, Z0, Z22
+	VPMAXSB      Z11, Z22, Z22
+	VPMINSB      Z9, Z22, Z22
+	VPERMD       Z22, Z12, Z22
+	VMOVUPS      Z22, (SI)
+	ADDQ         $+64, SI
+
+stored4:
+	VMOVAPS Z1, Z18
+	VMOVAPS Z20, Z19
+	ADDQ    $+256, DX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
+
+groupends:
+	CMPQ  R11, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z20
+	VFNMADD231PS.BCST 4(BX), Z20, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VCVTPS2DQ         Z20, Z20
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z21
+	VFNMADD231PS.BCST 4(BX), Z21, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPMINSW           Z19, Z18, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPADDSW           Z14, Z18, Z0
+	VPADDSW           Z14, Z19, Z21
+	CMPL              R10, $+2
+	JNE               other5
+	VPACKSSWB         Z21, Z0, Z22
+	VPMAXSB           Z11, Z22, Z22
+	VPMINSB           Z9, Z22, Z22
+	VPERMD            Z22, Z12, Z22
+	VMOVUPS           Z22, (SI)
+	ADDQ              $+64, SI
+
+stored8:
+	VMOVAPS Z1, Z18
+	VMOVAPS Z20, Z19
+	ADDQ    $+4, BX
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+256, DX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS (R9), Z17
+	CMPQ         R11, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z18
+	VFNMADD231PS Z2, Z18, Z0
+	VFMADD231PS  Z16, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VMOVUPS      128(DX), Z18
+	VSUBPS       Z17, Z18, Z18
+	VMULPS       Z16, Z18, Z19
+	VFNMADD231PS Z2, Z19, Z18
+	VFMADD231PS  Z16, Z18, Z19
+	VCVTPS2DQ    Z19, Z19
+	VMOVUPS      192(DX), Z18
+	VSUBPS       Z17, Z18, Z18
+	VMULPS       Z16, Z18, Z20
+	VFNMADD231PS Z2, Z20, Z18
+	VFMADD231PS  Z16, Z18, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPADDSW      Z14, Z19, Z18
+	VPMINSW      Z19, Z1, Z1
+	VPCMPEQW     Z8, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other9
+	VPACKSSWB    Z18, Z0, Z1
+	VPMAXSB      Z11, Z1, Z1
+	VPMINSB      Z9, Z1, Z1
+	VPERMD       Z1, Z12, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+
+stored12:
+groupback:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	TESTQ DI, DI
+	JEQ   return
+	ADDQ  R12, R11
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	JMP   groupbegin
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1768(SP)
+	JLT  groupending
+
+groupchosen:
+	LEAQ 1404(SP), R15
+	LEAQ (R11)(R11*1), AX
+	SUBQ AX, R15
+	SUBQ AX, R15
+
+groupmeet:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R15), Z1
+	VMOVUPS      (BX), Z2
+	VPERMPS      Z2, Z1, Z16
+	VMOVUPS      (R8), Z17
+	VPERMPS      Z17, Z1, Z18
+	VMOVUPS      (R9), Z19
+	VPERMPS      Z19, Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z18, Z0, Z1
+	VFNMADD231PS Z16, Z1, Z0
+	VFMADD231PS  Z18, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R15), Z16
+	VPERMPS      Z2, Z16, Z18
+	VPERMPS      Z17, Z16, Z20
+	VPERMPS      Z19, Z16, Z16
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z16
+	VFNMADD231PS Z18, Z16, Z0
+	VFMADD231PS  Z20, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VMOVUPS      128(DX), Z16
+	VMOVUPS      128(R15), Z18
+	VPERMPS      Z2, Z18, Z20
+	VPERMPS      Z17, Z18, Z21
+	VPERMPS      Z19, Z18, Z18
+	VSUBPS       Z18, Z16, Z16
+	VMULPS       Z21, Z16, Z18
+	VFNMADD231PS Z20, Z18, Z16
+	VFMADD231PS  Z21, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VMOVUPS      192(DX), Z16
+	VMOVUPS      192(R15), Z20
+	VPERMPS      Z2, Z20, Z2
+	VPERMPS      Z17, Z20, Z17
+	VPERMPS      Z19, Z20, Z19
+	VSUBPS       Z19, Z16, Z16
+	VMULPS       Z17, Z16, Z19
+	VFNMADD231PS Z2, Z19, Z16
+	VFMADD231PS  Z17, Z16, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z14, Z18, Z2
+	VPMINSW      Z18, Z1, Z1
+	VPCMPEQW     Z8, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	CMPL         R10, $+2
+	JNE          other13
+	VPACKSSWB    Z2, Z0, Z1
+	VPMAXSB      Z11, Z1, Z1
+	VPMINSB      Z9, Z1, Z1
+	VPERMD       Z1, Z12, Z1
+	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
+
+stored16:
+	ADDQ    $+256, DX
+	ADDQ    1736(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1744(SP), R13
+	XORL    AX, AX
+	CMPQ    1752(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1728(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	LEAQ    (R9)(AX*4), R9
+	SUBQ    $+64, DI
+	CMPQ    DI, 1768(SP)
+	JLT     groupmet
+	CMPQ    R15, 1760(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS (R9), Z17
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z18
+	VFNMADD231PS Z2, Z18, Z0
+	VFMADD231PS  Z16, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z19
+	VFNMADD231PS Z2, Z19, Z0
+	VFMADD231PS  Z16, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z20
+	VFNMADD231PS Z2, Z20, Z0
+	VFMADD231PS  Z16, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+
+grouptailnarrow:
+	VPACKSSDW Z18, Z1, Z1
+	VPADDSW   Z14, Z1, Z0
+	VPACKSSDW Z20, Z19, Z19
+	VPADDSW   Z14, Z19, Z18
+	VPMINSW   Z19, Z1, Z1
+	VPCMPEQW  Z8, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       groupstage
+	CMPL      R10, $+2
+	JNE       other17
+	VPACKSSWB Z18, Z0, Z1
+	VPMAXSB   Z11, Z1, Z1
+	VPMINSB   Z9, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (SI)
+	ADDQ      DI, SI
+
+stored20:
+	LEAQ (DX)(DI*4), DX
+	JMP  return
+
+short2:
+	CMPQ              R11, $+2
+	JLT               few
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z17
+	VFNMADD231PS.BCST (BX), Z17, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z16
+
+short2ahead:
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z17
+	VFNMADD231PS.BCST 8(BX), Z17, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z18
+	VFNMADD231PS.BCST 12(BX), Z18, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z16, Z2, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z16, Z18
+	CMPL              R10, $+2
+	JNE               other21
+	VPACKSSWB         Z18, Z0, Z19
+	VPMAXSB           Z11, Z19, Z19
+	VPMINSB           Z9, Z19, Z19
+	VPERMD            Z19, Z12, Z19
+	VMOVUPS           Z19, (SI)
+	ADDQ              $+64, SI
+
+stored24:
+	VMOVAPS Z1, Z2
+	VMOVAPS Z17, Z16
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+256, DX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
+
+short2loop:
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R10, $+2
+	JNE               other25
+	VPACKSSWB         Z2, Z0, Z1
+	VPMAXSB           Z11, Z1, Z1
+	VPMINSB           Z9, Z1, Z1
+	VPERMD            Z1, Z12, Z1
+	VMOVUPS           Z1, (SI)
+	ADDQ              $+64, SI
+
+stored28:
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+256, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2loop
+	JMP  few
+
+short4:
+	CMPQ              R11, $+4
+	JLT               few
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z16
+
+short4ahead:
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z1, Z1
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z17
+	VFNMADD231PS.BCST 24(BX), Z17, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z18
+	VFNMADD231PS.BCST 28(BX), Z18, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z16, Z2, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z16, Z18
+	CMPL              R10, $+2
+	JNE               other29
+	VPACKSSWB         Z18, Z0, Z19
+	VPMAXSB           Z11, Z19, Z19
+	VPMINSB           Z9, Z19, Z19
+	VPERMD            Z19, Z12, Z19
+	VMOVUPS           Z19, (SI)
+	ADDQ              $+64, SI
+
+stored32:
+	VMOVAPS Z1, Z2
+	VMOVAPS Z17, Z16
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+256, DX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
+
+short4loop:
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R10, $+2
+	JNE               other33
+	VPACKSSWB         Z2, Z0, Z1
+	VPMAXSB           Z11, Z1, Z1
+	VPMINSB           Z9, Z1, Z1
+	VPERMD            Z1, Z12, Z1
+	VMOVUPS           Z1, (SI)
+	ADDQ              $+64, SI
+
+stored36:
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+256, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4loop
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 1792(SP)
+
+lanerow:
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R8), Z2
+	VMOVUPS      (R9), Z16
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      64(R8), Z2
+	VMOVUPS      64(R9), Z17
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z1, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPADDSW      Z14, Z16, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z17
+	VMOVUPS      128(R9), Z18
+	VSUBPS       Z18, Z1, Z1
+	VMULPS       Z17, Z1, Z18
+	VFNMADD231PS Z2, Z18, Z1
+	VFMADD231PS  Z17, Z1, Z18
+	VCVTPS2DQ    Z18, Z18
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z17
+	VMOVUPS      192(R9), Z19
+	VSUBPS       Z19, Z1, Z1
+	VMULPS       Z17, Z1, Z19
+	VFNMADD231PS Z2, Z19, Z1
+	VFMADD231PS  Z17, Z1, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z14, Z18, Z1
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z8, Z16, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	CMPL         R10, $+2
+	JNE          other37
+	VPACKSSWB    Z1, Z0, Z2
+	VPMAXSB      Z11, Z2, Z2
+	VPMINSB      Z9, Z2, Z2
+	VPERMD       Z2, Z12, Z2
+	VMOVUPS      Z2, (SI)
+	ADDQ         $+64, SI
+
+stored40:
+laneback:
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	ADDQ  $+256, R9
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  1088(SP), SI
+	CMPL  layout+48(FP), $+1
+	JLT   nibbles41
+	JEQ   crumbs42
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut8AVX512(SB)
+	ADDQ  DI, SI
+	JMP   stored43
+
+nibbles41:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored43
+
+crumbs42:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored43:
+	MOVQ 1096(SP), DX
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+
+laneend:
+	CMPQ 1792(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+72(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z16, Z0, Z18
+	VFNMADD231PS Z2, Z18, Z0
+	VFMADD231PS  Z16, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VMOVUPS      128(DX), Z18
+	VSUBPS       Z17, Z18, Z18
+	VMULPS       Z16, Z18, Z19
+	VFNMADD231PS Z2, Z19, Z18
+	VFMADD231PS  Z16, Z18, Z19
+	VCVTPS2DQ    Z19, Z19
+	VMOVUPS      192(DX), Z18
+	VSUBPS       Z17, Z18, Z18
+	VMULPS       Z16, Z18, Z20
+	VFNMADD231PS Z2, Z20, Z18
+	VFMADD231PS  Z16, Z18, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPADDSW      Z14, Z19, Z18
+	VPMINSW      Z19, Z1, Z1
+	VPCMPEQW     Z8, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	CMPL         R10, $+2
+	JNE          other44
+	VPACKSSWB    Z18, Z0, Z1
+	VPMAXSB      Z11, Z1, Z1
+	VPMINSB      Z9, Z1, Z1
+	VPERMD       Z1, Z12, Z1
+	VMOVNTPS     Z1, (SI)
+	ADDQ         $+64, SI
+
+stored47:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	JGT        unsigned2
+	VPACKSSWB  Z21, Z0, Z22
+	VPMAXSB    Z11, Z22, Z22
+	VPMINSB    Z9, Z22, Z22
+	VPERMD     Z22, Z12, Z22
+	JPS        crumbs3
+	VPANDD     Z6, Z22, Z22
+	VPMADDUBSW Z7, Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored4
+
+crumbs3:
+	VPANDD     Z4, Z22, Z22
+	VPMADDUBSW Z5, Z22, Z22
+	VPMADDWD   Z3, Z22, Z22
+	VPMOVDB    Z22, X22
+	VMOVUPS    X22, (SI)
+	ADDQ       $+16, SI
+	JMP        stored4
+
+unsigned2:
+	VPACKUSWB Z21, Z0, Z22
+	VPMAXUB   Z11, Z22, Z22
+	VPMINUB   Z9, Z22, Z22
+	VPERMD    Z22, Z12, Z22
+	VMOVUPS   Z22, (SI)
+	ADDQ      $+64, SI
+	JMP       stored4
+
+grouplast:
+	VPMINSW   Z19, Z18, Z0
+	VPCMPEQW  Z8, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPADDSW   Z14, Z18, Z0
+	VPADDSW   Z14, Z19, Z1
+	CMPL      R10, $+2
+	JNE       other48
+	VPACKSSWB Z1, Z0, Z20
+	VPMAXSB   Z11, Z20, Z20
+	VPMINSB   Z9, Z20, Z20
+	VPERMD    Z20, Z12, Z20
+	VMOVUPS   Z20, (SI)
+	ADDQ      $+64, SI
+
+stored51:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	JMP  groupwhole
+
+other5:
+	JGT        unsigned6
+	VPACKSSWB  Z21, Z0, Z22
+	VPMAXSB    Z11, Z22, Z22
+	VPMINSB    Z9, Z22, Z22
+	VPERMD     Z22, Z12, Z22
+	JPS        crumbs7
+	VPANDD     Z6, Z22, Z22
+	VPMADDUBSW Z7, Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored8
+
+crumbs7:
+	VPANDD     Z4, Z22, Z22
+	VPMADDUBSW Z5, Z22, Z22
+	VPMADDWD   Z3, Z22, Z22
+	VPMOVDB    Z22, X22
+	VMOVUPS    X22, (SI)
+	ADDQ       $+16, SI
+	JMP        stored8
+
+unsigned6:
+	VPACKUSWB Z21, Z0, Z22
+	VPMAXUB   Z11, Z22, Z22
+	VPMINUB   Z9, Z22, Z22
+	VPERMD    Z22, Z12, Z22
+	VMOVUPS   Z22, (SI)
+	ADDQ      $+64, SI
+	JMP       stored8
+
+other9:
+	JGT        unsigned10
+	VPACKSSWB  Z18, Z0, Z1
+	VPMAXSB    Z11, Z1, Z1
+	VPMINSB    Z9, Z1, Z1
+	VPERMD     Z1, Z12, Z1
+	JPS        crumbs11
+	VPANDD     Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+crumbs11:
+	VPANDD     Z4, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMADDWD   Z3, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored12
+
+unsigned10:
+	VPACKUSWB Z18, Z0, Z1
+	VPMAXUB   Z11, Z1, Z1
+	VPMINUB   Z9, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored12
+
+grouprare:
+	MOVQ $+1, 1136(SP)
+	MOVL $0x00000001, R14
+	JMP  spread
+
+other13:
+	JGT        unsigned14
+	VPACKSSWB  Z2, Z0, Z1
+	VPMAXSB    Z11, Z1, Z1
+	VPMINSB    Z9, Z1, Z1
+	VPERMD     Z1, Z12, Z1
+	JPS        crumbs15
+	VPANDD     Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored16
+
+crumbs15:
+	VPANDD     Z4, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMADDWD   Z3, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored16
+
+unsigned14:
+	VPACKUSWB Z2, Z0, Z1
+	VPMAXUB   Z11, Z1, Z1
+	VPMINUB   Z9, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored16
+
+other17:
+	JGT        unsigned18
+	VPACKSSWB  Z18, Z0, Z1
+	VPMAXSB    Z11, Z1, Z1
+	VPMINSB    Z9, Z1, Z1
+	VPERMD     Z1, Z12, Z1
+	JPS        crumbs19
+	VPANDD     Z6, Z1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+crumbs19:
+	VPANDD     Z4, Z1, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMADDWD   Z3, Z1, Z1
+	VPMOVDB    Z1, X1
+	LEAQ       3(DI), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (SI)
+	LEAQ       3(DI), AX
+	SHRQ       $0x02, AX
+	ADDQ       AX, SI
+	JMP        stored20
+
+unsigned18:
+	VPACKUSWB Z18, Z0, Z1
+	VPMAXUB   Z11, Z1, Z1
+	VPMINUB   Z9, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (SI)
+	ADDQ      DI, SI
+	JMP       stored20
+
+groupstage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 1088(SP), SI
+	CMPL layout+48(FP), $+1
+	JLT  nibbles52
+	JEQ  crumbs53
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored54
+
+nibbles52:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored54
+
+crumbs53:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored54:
+	MOVQ 1096(SP), DX
+	LEAQ (DX)(DI*4), DX
+	JMP  return
+
+groupending:
+	MOVQ DI, 1784(SP)
+	MOVQ 1776(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 1800(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 1800(SP), BX
+	LEAQ 2640(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 2640(SP), R8
+	LEAQ 3480(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	LEAQ 3480(SP), R9
+	MOVQ $+64, 1768(SP)
+	MOVQ 1784(SP), DI
+	JMP  groupchosen
+
+groupmeetrare:
+	LEAQ 1404(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+
+groupodd:
+	MOVQ DI, 1784(SP)
+	CMPQ DI, $+128
+	JLT  grouprepeat
+	MOVL $0x00000080, DI
+
+grouprepeat:
+	LEAQ 2056(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 2632(SP)
+	LEAQ 2056(SP), BX
+	LEAQ 2896(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 3472(SP)
+	LEAQ 2896(SP), R8
+	LEAQ 3736(SP), AX
+	MOVQ R9, CX
+	CALL ·repeatAVX512(SB)
+	MOVQ CX, 4312(SP)
+	LEAQ 3736(SP), R9
+	MOVQ R15, R11
+	MOVQ $+1, 1792(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 2632(SP), BX
+	MOVQ 3472(SP), R8
+	MOVQ 4312(SP), R9
+	MOVQ 1784(SP), DI
+	CMPQ DI, $+129
+	JLT  return
+	SUBQ $+128, DI
+	JMP  groupbegin
+
+short2stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       4(R9), Z2, Z2
+	VMULPS.BCST       4(R8), Z2, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z2
+	VFMADD231PS.BCST  4(R8), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	CMPL              R10, $+2
+	JNE               other55
+	VPACKSSWB         Z2, Z0, Z1
+	VPMAXSB           Z11, Z1, Z1
+	VPMINSB           Z9, Z1, Z1
+	VPERMD            Z1, Z12, Z1
+	VMOVNTPS          Z1, (SI)
+	ADDQ              $+64, SI
+
+stored58:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+256, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other21:
+	JGT        unsigned22
+	VPACKSSWB  Z18, Z0, Z19
+	VPMAXSB    Z11, Z19, Z19
+	VPMINSB    Z9, Z19, Z19
+	VPERMD     Z19, Z12, Z19
+	JPS        crumbs23
+	VPANDD     Z6, Z19, Z19
+	VPMADDUBSW Z7, Z19, Z19
+	VPMOVWB    Z19, Y19
+	VMOVUPS    Y19, (SI)
+	ADDQ       $+32, SI
+	JMP        stored24
+
+crumbs23:
+	VPANDD     Z4, Z19, Z19
+	VPMADDUBSW Z5, Z19, Z19
+	VPMADDWD   Z3, Z19, Z19
+	VPMOVDB    Z19, X19
+	VMOVUPS    X19, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+unsigned22:
+	VPACKUSWB Z18, Z0, Z19
+	VPMAXUB   Z11, Z19, Z19
+	VPMINUB   Z9, Z19, Z19
+	VPERMD    Z19, Z12, Z19
+	VMOVUPS   Z19, (SI)
+	ADDQ      $+64, SI
+	JMP       stored24
+
+other25:
+	JGT        unsigned26
+	VPACKSSWB  Z2, Z0, Z1
+	VPMAXSB    Z11, Z1, Z1
+	VPMINSB    Z9, Z1, Z1
+	VPERMD     Z1, Z12, Z1
+	JPS        crumbs27
+	VPANDD     Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored28
+
+crumbs27:
+	VPANDD     Z4, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMADDWD   Z3, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored28
+
+unsigned26:
+	VPACKUSWB Z2, Z0, Z1
+	VPMAXUB   Z11, Z1, Z1
+	VPMINUB   Z9, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored28
+
+short2rare:
+	MOVQ $+2, 1136(SP)
+	MOVL $0x00000002, R14
+	JMP  spread
+
+short4stream:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VMOVUPS           128(DX), Z2
+	VSUBPS.BCST       8(R9), Z2, Z2
+	VMULPS.BCST       8(R8), Z2, Z16
+	VFNMADD231PS.BCST 8(BX), Z16, Z2
+	VFMADD231PS.BCST  8(R8), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VMOVUPS           192(DX), Z2
+	VSUBPS.BCST       12(R9), Z2, Z2
+	VMULPS.BCST       12(R8), Z2, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z2
+	VFMADD231PS.BCST  12(R8), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	CMPL              R10, $+2
+	JNE               other59
+	VPACKSSWB         Z2, Z0, Z1
+	VPMAXSB           Z11, Z1, Z1
+	VPMINSB           Z9, Z1, Z1
+	VPERMD            Z1, Z12, Z1
+	VMOVNTPS          Z1, (SI)
+	ADDQ              $+64, SI
+
+stored62:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+256, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  few
+
+other29:
+	JGT        unsigned30
+	VPACKSSWB  Z18, Z0, Z19
+	VPMAXSB    Z11, Z19, Z19
+	VPMINSB    Z9, Z19, Z19
+	VPERMD     Z19, Z12, Z19
+	JPS        crumbs31
+	VPANDD     Z6, Z19, Z19
+	VPMADDUBSW Z7, Z19, Z19
+	VPMOVWB    Z19, Y19
+	VMOVUPS    Y19, (SI)
+	ADDQ       $+32, SI
+	JMP        stored32
+
+crumbs31:
+	VPANDD     Z4, Z19, Z19
+	VPMADDUBSW Z5, Z19, Z19
+	VPMADDWD   Z3, Z19, Z19
+	VPMOVDB    Z19, X19
+	VMOVUPS    X19, (SI)
+	ADDQ       $+16, SI
+	JMP        stored32
+
+unsigned30:
+	VPACKUSWB Z18, Z0, Z19
+	VPMAXUB   Z11, Z19, Z19
+	VPMINUB   Z9, Z19, Z19
+	VPERMD    Z19, Z12, Z19
+	VMOVUPS   Z19, (SI)
+	ADDQ      $+64, SI
+	JMP       stored32
+
+other33:
+	JGT        unsigned34
+	VPACKSSWB  Z2, Z0, Z1
+	VPMAXSB    Z11, Z1, Z1
+	VPMINSB    Z9, Z1, Z1
+	VPERMD     Z1, Z12, Z1
+	JPS        crumbs35
+	VPANDD     Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored36
+
+crumbs35:
+	VPANDD     Z4, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMADDWD   Z3, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored36
+
+unsigned34:
+	VPACKUSWB Z2, Z0, Z1
+	VPMAXUB   Z11, Z1, Z1
+	VPMINUB   Z9, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	VMOVUPS   Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored36
+
+short4rare:
+	MOVQ $+3, 1136(SP)
+	MOVL $0x00000004, R14
+	JMP  spread
+
+other37:
+	JGT        unsigned38
+	VPACKSSWB  Z1, Z0, Z2
+	VPMAXSB    Z11, Z2, Z2
+	VPMINSB    Z9, Z2, Z2
+	VPERMD     Z2, Z12, Z2
+	JPS        crumbs39
+	VPANDD     Z6, Z2, Z2
+	VPMADDUBSW Z7, Z2, Z2
+	VPMOVWB    Z2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+32, SI
+	JMP        stored40
+
+crumbs39:
+	VPANDD     Z4, Z2, Z2
+	VPMADDUBSW Z5, Z2, Z2
+	VPMADDWD   Z3, Z2, Z2
+	VPMOVDB    Z2, X2
+	VMOVUPS    X2, (SI)
+	ADDQ       $+16, SI
+	JMP        stored40
+
+unsigned38:
+	VPACKUSWB Z1, Z0, Z2
+	VPMAXUB   Z11, Z2, Z2
+	VPMINUB   Z9, Z2, Z2
+	VPERMD    Z2, Z12, Z2
+	VMOVUPS   Z2, (SI)
+	ADDQ      $+64, SI
+	JMP       stored40
+
+lanerare:
+	MOVQ $+4, 1136(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 1088(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 1096(SP)
+	LEAQ 64(SP), DX
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+	JMP  laneloop
+
+other44:
+	JGT        unsigned45
+	VPACKSSWB  Z18, Z0, Z1
+	VPMAXSB    Z11, Z1, Z1
+	VPMINSB    Z9, Z1, Z1
+	VPERMD     Z1, Z12, Z1
+	JPS        crumbs46
+	VPANDD     Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored47
+
+crumbs46:
+	VPANDD     Z4, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMADDWD   Z3, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored47
+
+unsigned45:
+	VPACKUSWB Z18, Z0, Z1
+	VPMAXUB   Z11, Z1, Z1
+	VPMINUB   Z9, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored47
+
+other48:
+	JGT        unsigned49
+	VPACKSSWB  Z1, Z0, Z20
+	VPMAXSB    Z11, Z20, Z20
+	VPMINSB    Z9, Z20, Z20
+	VPERMD     Z20, Z12, Z20
+	JPS        crumbs50
+	VPANDD     Z6, Z20, Z20
+	VPMADDUBSW Z7, Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (SI)
+	ADDQ       $+32, SI
+	JMP        stored51
+
+crumbs50:
+	VPANDD     Z4, Z20, Z20
+	VPMADDUBSW Z5, Z20, Z20
+	VPMADDWD   Z3, Z20, Z20
+	VPMOVDB    Z20, X20
+	VMOVUPS    X20, (SI)
+	ADDQ       $+16, SI
+	JMP        stored51
+
+unsigned49:
+	VPACKUSWB Z1, Z0, Z20
+	VPMAXUB   Z11, Z20, Z20
+	VPMINUB   Z9, Z20, Z20
+	VPERMD    Z20, Z12, Z20
+	VMOVUPS   Z20, (SI)
+	ADDQ      $+64, SI
+	JMP       stored51
+
+other55:
+	JGT        unsigned56
+	VPACKSSWB  Z2, Z0, Z1
+	VPMAXSB    Z11, Z1, Z1
+	VPMINSB    Z9, Z1, Z1
+	VPERMD     Z1, Z12, Z1
+	JPS        crumbs57
+	VPANDD     Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored58
+
+crumbs57:
+	VPANDD     Z4, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMADDWD   Z3, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored58
+
+unsigned56:
+	VPACKUSWB Z2, Z0, Z1
+	VPMAXUB   Z11, Z1, Z1
+	VPMINUB   Z9, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored58
+
+other59:
+	JGT        unsigned60
+	VPACKSSWB  Z2, Z0, Z1
+	VPMAXSB    Z11, Z1, Z1
+	VPMINSB    Z9, Z1, Z1
+	VPERMD     Z1, Z12, Z1
+	JPS        crumbs61
+	VPANDD     Z6, Z1, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored62
+
+crumbs61:
+	VPANDD     Z4, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMADDWD   Z3, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored62
+
+unsigned60:
+	VPACKUSWB Z2, Z0, Z1
+	VPMAXUB   Z11, Z1, Z1
+	VPMINUB   Z9, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	JMP       stored62
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
+
+rare:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (R9), Z2
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z10, Z17
+	VSUBPS      Z2, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVUPS     64(DX), Z0
+	VMOVUPS     64(BX), Z18
+	VMOVUPS     64(R9), Z19
+	VSUBPS      Z19, Z0, Z0
+	VDIVPS      Z18, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z16, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VMOVUPS     128(DX), Z0
+	VMOVUPS     128(BX), Z18
+	VMOVUPS     128(R9), Z19
+	VSUBPS      Z19, Z0, Z0
+	VDIVPS      Z18, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z16, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VMOVUPS     192(DX), Z0
+	VMOVUPS     192(BX), Z19
+	VMOVUPS     192(R9), Z20
+	VSUBPS      Z20, Z0, Z0
+	VDIVPS      Z19, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z2, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPXORD      Z0, Z0, Z0
+	VPSUBD      Z15, Z0, Z2
+	VPMAXSD     Z0, Z2, Z2
+	VPSUBD      Z2, Z0, Z2
+	VPANDD      Z13, Z2, Z2
+	VPACKSSDW   Z2, Z2, Z2
+	VPACKUSWB   Z2, Z2, Z2
+	VPERMD      Z2, Z12, Z2
+	VPMAXSD     Z0, Z10, Z0
+	VPANDD      Z13, Z0, Z0
+	VPACKSSDW   Z0, Z0, Z0
+	VPACKUSWB   Z0, Z0, Z0
+	VPERMD      Z0, Z12, Z0
+	CMPL        R10, $+2
+	JNE         other63
+	VPACKSSWB   Z18, Z1, Z16
+	VPMAXSB     Z2, Z16, Z16
+	VPMINSB     Z0, Z16, Z16
+	VPERMD      Z16, Z12, Z16
+	VMOVUPS     Z16, (SI)
+	ADDQ        $+64, SI
+
+stored66:
+	CMPQ         1136(SP), $+4
+	JEQ          laneback
+	MOVQ         1104(SP), BX
+	MOVQ         1112(SP), R8
+	MOVQ         1120(SP), R9
+	CMPQ         1136(SP), $+2
+	JEQ          short2back
+	CMPQ         1136(SP), $+3
+	JEQ          short4back
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS (R9), Z17
+	JMP          groupback
+
+other63:
+	JGT        unsigned64
+	VPACKSSWB  Z18, Z1, Z16
+	VPMAXSB    Z2, Z16, Z16
+	VPMINSB    Z0, Z16, Z16
+	VPERMD     Z16, Z12, Z16
+	JPS        crumbs65
+	VPANDD     Z6, Z16, Z16
+	VPMADDUBSW Z7, Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVUPS    Y16, (SI)
+	ADDQ       $+32, SI
+	JMP        stored66
+
+crumbs65:
+	VPANDD     Z4, Z16, Z16
+	VPMADDUBSW Z5, Z16, Z16
+	VPMADDWD   Z3, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (SI)
+	ADDQ       $+16, SI
+	JMP        stored66
+
+unsigned64:
+	VPACKUSWB Z18, Z1, Z16
+	VPMAXUB   Z2, Z16, Z16
+	VPMINUB   Z0, Z16, Z16
+	VPERMD    Z16, Z12, Z16
+	VMOVUPS   Z16, (SI)
+	ADDQ      $+64, SI
+	JMP       stored66
+
+// func QuantizeWholeAVX512(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeWholeInt8AVX512(SB), $3216-56
+TEXT ·QuantizeWholeAVX512(SB), $3216-56
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Z15 0x80008000, Z14 table
 	// per group: Z13 scale, Z12 recip
@@ -15,7 +5256,7 @@ TEXT ·QuantizeWholeInt8AVX512(SB), $3216-56
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+68(SB), Z15
 	VMOVUPS      constantsAVX512<>+4(SB), Z14
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
@@ -939,13 +6180,13 @@ rare:
 	VMOVUPS      (BX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+96(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1000,13837 +6241,7 @@ rare:
 	VBROADCASTSS (R8), Z12
 	JMP          groupback
 
-// func QuantizeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeInt8AVX512(SB), $3216-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 14
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1512(SP)
-	LEAQ  880(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z7
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z6
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z6, Z7, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKSSWB    Z6, Z7, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKSSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1504(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1140(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z3, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPMINSW      Z6, Z5, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z6, Z5, Z5
-	VPERMD       Z5, Z14, Z5
-	VPMAXSB      Z13, Z5, Z5
-	VPMINSB      Z11, Z5, Z5
-	VMOVUPS      Z5, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	ADDQ         1472(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1480(SP), R13
-	XORL         AX, AX
-	CMPQ         1488(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1464(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1504(SP)
-	JLT          groupmet
-	CMPQ         R15, 1496(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPMINSW   Z3, Z1, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VPMAXSB   Z13, Z1, Z1
-	VPMINSB   Z11, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*4), DX
-	JMP       return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z9
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z8, Z9, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKSSWB         Z8, Z9, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z9
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z8, Z9, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKSSWB         Z8, Z9, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1528(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  832(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  840(SP), DX
-	MOVQ  848(SP), BX
-	MOVQ  856(SP), R8
-
-laneend:
-	CMPQ 1528(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z6, Z7, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKSSWB Z6, Z7, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 872(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 832(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 840(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1520(SP)
-	MOVQ 1512(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
-	MOVQ $+64, 1504(SP)
-	MOVQ 1520(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1792(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
-	MOVQ 1520(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 872(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 872(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 872(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         872(SP), $+4
-	JEQ          laneback
-	MOVQ         848(SP), BX
-	MOVQ         856(SP), R8
-	CMPQ         872(SP), $+2
-	JEQ          short2back
-	CMPQ         872(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	JMP          groupback
-
-// func QuantizeZeroPointInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointInt8AVX512(SB), $4320-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1776(SP)
-	LEAQ  1144(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z7
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z6
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z5, Z6, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z7, Z6, Z0
-	VPADDSW      Z7, Z5, Z3
-	VPACKSSWB    Z3, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z6, Z3
-	VPADDSW           Z0, Z5, Z0
-	VPACKSSWB         Z0, Z3, Z3
-	VPERMD            Z3, Z14, Z3
-	VPMAXSB           Z13, Z3, Z3
-	VPMINSB           Z11, Z3, Z3
-	VMOVUPS           Z3, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z7
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z7, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VMULPS       Z8, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z8, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VMULPS       Z8, Z2, Z4
-	VFNMADD231PS Z9, Z4, Z2
-	VFMADD231PS  Z8, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z7, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1768(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1404(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z6
-	VPERMPS      Z6, Z1, Z1
-	VMULPS       Z5, Z0, Z7
-	VFNMADD231PS Z3, Z7, Z0
-	VFMADD231PS  Z5, Z0, Z7
-	VCVTPS2DQ    Z7, Z7
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z8
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z8, Z0, Z9
-	VFNMADD231PS Z5, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VCVTPS2DQ    Z9, Z9
-	VPACKSSDW    Z9, Z7, Z7
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z7, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z8
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z8, Z0, Z9
-	VFNMADD231PS Z5, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VCVTPS2DQ    Z9, Z9
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z5
-	VPERMPS      Z2, Z5, Z2
-	VPERMPS      Z4, Z5, Z4
-	VPERMPS      Z6, Z5, Z6
-	VMULPS       Z4, Z0, Z5
-	VFNMADD231PS Z2, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z9, Z9
-	VPACKSSDW    Z6, Z3, Z3
-	VPADDSW      Z3, Z9, Z3
-	VPMINSW      Z9, Z7, Z7
-	VPCMPEQW     Z10, Z7, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	ADDQ         1736(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1744(SP), R13
-	XORL         AX, AX
-	CMPQ         1752(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1728(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1768(SP)
-	JLT          groupmet
-	CMPQ         R15, 1760(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1404(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z7
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z7, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z7, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z10, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKSSWB Z2, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*4), DX
-	JMP       return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z7, Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z3, Z3
-	VPADDSW           Z3, Z6, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z9
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z9, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z8, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z0, Z0
-	VPADDSW           Z0, Z7, Z0
-	VBROADCASTSS      8(R9), Z3
-	VBROADCASTSS      12(R9), Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z3, Z6, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z9
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z9, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z8, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1792(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	VPACKSSDW    Z8, Z6, Z6
-	VPACKSSDW    Z7, Z5, Z5
-	VPADDSW      Z5, Z6, Z5
-	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z10, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z5, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  1096(SP), DX
-	MOVQ  1104(SP), BX
-	MOVQ  1112(SP), R8
-	MOVQ  1120(SP), R9
-
-laneend:
-	CMPQ 1792(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z7, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VMULPS       Z8, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z8, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VMULPS       Z8, Z2, Z4
-	VFNMADD231PS Z9, Z4, Z2
-	VFMADD231PS  Z8, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z7, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z5, Z6, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPADDSW   Z7, Z6, Z0
-	VPADDSW   Z7, Z5, Z1
-	VPACKSSWB Z1, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 1136(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1088(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 1096(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1784(SP)
-	MOVQ 1776(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1800(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1800(SP), BX
-	LEAQ 2640(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2640(SP), R8
-	LEAQ 3480(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3480(SP), R9
-	MOVQ $+64, 1768(SP)
-	MOVQ 1784(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1404(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1784(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2056(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2632(SP)
-	LEAQ 2056(SP), BX
-	LEAQ 2896(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3472(SP)
-	LEAQ 2896(SP), R8
-	LEAQ 3736(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4312(SP)
-	LEAQ 3736(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1792(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2632(SP), BX
-	MOVQ 3472(SP), R8
-	MOVQ 4312(SP), R9
-	MOVQ 1784(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z9
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z9, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z8, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 1136(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z9
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z9, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z8, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 1136(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 1136(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VDIVPS       Z1, Z0, Z0
-	VCVTDQ2PS    Z2, Z2
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z3
-	VSUBPS       Z2, Z3, Z4
-	VMAXPS       Z1, Z4, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z2, Z4, Z5
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R9), Z6
-	VDIVPS       Z5, Z0, Z0
-	VCVTDQ2PS    Z6, Z6
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VSUBPS       Z6, Z3, Z3
-	VMAXPS       Z5, Z3, Z5
-	VSUBPS       Z6, Z4, Z4
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z6, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z2, Z2
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         1136(SP), $+4
-	JEQ          laneback
-	MOVQ         1104(SP), BX
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
-	CMPQ         1136(SP), $+2
-	JEQ          short2back
-	CMPQ         1136(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z7
-	JMP          groupback
-
-// func QuantizeMinvalInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeMinvalInt8AVX512(SB), $4320-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table
-	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+4(SB), Z13
-	VPACKSSWB    Z14, Z14, Z0
-	VPERMD       Z0, Z13, Z12
-	VBROADCASTSS most+44(FP), Z11
-	VPACKSSDW    Z11, Z11, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1776(SP)
-	LEAQ  1144(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (R9), Z6
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z4, Z5, Z0
-	VPCMPEQW     Z9, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z14, Z5, Z0
-	VPADDSW      Z14, Z4, Z3
-	VPACKSSWB    Z3, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (R9), Z6
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z8, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1768(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1404(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z6
-	VPERMPS      Z6, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z7
-	VPERMPS      Z6, Z3, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z3
-	VMOVUPS      128(R15), Z5
-	VPERMPS      Z2, Z5, Z7
-	VPERMPS      Z4, Z5, Z8
-	VPERMPS      Z6, Z5, Z5
-	VSUBPS       Z5, Z3, Z3
-	VMULPS       Z8, Z3, Z5
-	VFNMADD231PS Z7, Z5, Z3
-	VFMADD231PS  Z8, Z3, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(R15), Z7
-	VPERMPS      Z2, Z7, Z2
-	VPERMPS      Z4, Z7, Z4
-	VPERMPS      Z6, Z7, Z6
-	VSUBPS       Z6, Z3, Z3
-	VMULPS       Z4, Z3, Z6
-	VFNMADD231PS Z2, Z6, Z3
-	VFMADD231PS  Z4, Z3, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPADDSW      Z14, Z5, Z2
-	VPMINSW      Z5, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	ADDQ         1736(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1744(SP), R13
-	XORL         AX, AX
-	CMPQ         1752(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1728(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1768(SP)
-	JLT          groupmet
-	CMPQ         R15, 1760(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1404(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (R9), Z6
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFNMADD231PS Z8, Z4, Z0
-	VFMADD231PS  Z7, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z14, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z9, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKSSWB Z2, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXSB   Z12, Z0, Z0
-	VPMINSB   Z10, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*4), DX
-	JMP       return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z7, Z8, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPADDSW           Z14, Z8, Z0
-	VPADDSW           Z14, Z7, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       16(R9), Z0, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       20(R9), Z0, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       24(R9), Z0, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       28(R9), Z0, Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z7, Z8, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPADDSW           Z14, Z8, Z0
-	VPADDSW           Z14, Z7, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       8(R9), Z2, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       12(R9), Z2, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1792(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z4
-	VMOVUPS      128(R9), Z5
-	VSUBPS       Z5, Z1, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD231PS Z2, Z5, Z1
-	VFMADD231PS  Z4, Z1, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z4
-	VMOVUPS      192(R9), Z6
-	VSUBPS       Z6, Z1, Z1
-	VMULPS       Z4, Z1, Z6
-	VFNMADD231PS Z2, Z6, Z1
-	VFMADD231PS  Z4, Z1, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPADDSW      Z14, Z5, Z1
-	VPMINSW      Z5, Z3, Z3
-	VPCMPEQW     Z9, Z3, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  1096(SP), DX
-	MOVQ  1104(SP), BX
-	MOVQ  1112(SP), R8
-	MOVQ  1120(SP), R9
-
-laneend:
-	CMPQ 1792(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z8, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z4, Z5, Z0
-	VPCMPEQW  Z9, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPADDSW   Z14, Z5, Z0
-	VPADDSW   Z14, Z4, Z1
-	VPACKSSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXSB   Z12, Z0, Z0
-	VPMINSB   Z10, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 1136(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1088(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 1096(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1784(SP)
-	MOVQ 1776(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1800(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1800(SP), BX
-	LEAQ 2640(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2640(SP), R8
-	LEAQ 3480(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3480(SP), R9
-	MOVQ $+64, 1768(SP)
-	MOVQ 1784(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1404(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1784(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2056(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2632(SP)
-	LEAQ 2056(SP), BX
-	LEAQ 2896(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3472(SP)
-	LEAQ 2896(SP), R8
-	LEAQ 3736(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4312(SP)
-	LEAQ 3736(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1792(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2632(SP), BX
-	MOVQ 3472(SP), R8
-	MOVQ 4312(SP), R9
-	MOVQ 1784(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 1136(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       8(R9), Z2, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       12(R9), Z2, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 1136(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 1136(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VSUBPS       Z2, Z2, Z3
-	VMAXPS       Z1, Z3, Z1
-	VCVTDQ2PS    Z11, Z4
-	VSUBPS       Z2, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      64(R9), Z6
-	VSUBPS       Z6, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z3, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z2, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R9), Z6
-	VSUBPS       Z6, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z3, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z2, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z6
-	VMOVUPS      192(R9), Z7
-	VSUBPS       Z7, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z2, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z13, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         1136(SP), $+4
-	JEQ          laneback
-	MOVQ         1104(SP), BX
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
-	CMPQ         1136(SP), $+2
-	JEQ          short2back
-	CMPQ         1136(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (R9), Z6
-	JMP          groupback
-
-// func QuantizeUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeUint8AVX512(SB), $3216-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 14
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1512(SP)
-	LEAQ  880(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z7
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z6
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z6, Z7, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKUSWB    Z6, Z7, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKUSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1504(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1140(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z3, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPMINSW      Z6, Z5, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z6, Z5, Z5
-	VPERMD       Z5, Z14, Z5
-	VPMAXUB      Z13, Z5, Z5
-	VPMINUB      Z11, Z5, Z5
-	VMOVUPS      Z5, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	ADDQ         1472(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1480(SP), R13
-	XORL         AX, AX
-	CMPQ         1488(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1464(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1504(SP)
-	JLT          groupmet
-	CMPQ         R15, 1496(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPMINSW   Z3, Z1, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VPMAXUB   Z13, Z1, Z1
-	VPMINUB   Z11, Z1, Z1
-	KMOVQ     K0, K7
-	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*4), DX
-	JMP       return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z9
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z8, Z9, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKUSWB         Z8, Z9, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z9
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z8, Z9, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKUSWB         Z8, Z9, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1528(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKUSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXUB      Z13, Z3, Z3
-	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  832(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  840(SP), DX
-	MOVQ  848(SP), BX
-	MOVQ  856(SP), R8
-
-laneend:
-	CMPQ 1528(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z6, Z7, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKUSWB Z6, Z7, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 872(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 832(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 840(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1520(SP)
-	MOVQ 1512(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
-	MOVQ $+64, 1504(SP)
-	MOVQ 1520(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1792(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
-	MOVQ 1520(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 872(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 872(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 872(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         872(SP), $+4
-	JEQ          laneback
-	MOVQ         848(SP), BX
-	MOVQ         856(SP), R8
-	CMPQ         872(SP), $+2
-	JEQ          short2back
-	CMPQ         872(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	JMP          groupback
-
-// func QuantizeZeroPointUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointUint8AVX512(SB), $4320-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip, Z0 zeroPoint, Z7 Narrow16
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1776(SP)
-	LEAQ  1144(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z7
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z6
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z5, Z6, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z7, Z6, Z0
-	VPADDSW      Z7, Z5, Z3
-	VPACKUSWB    Z3, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z6, Z3
-	VPADDSW           Z0, Z5, Z0
-	VPACKUSWB         Z0, Z3, Z3
-	VPERMD            Z3, Z14, Z3
-	VPMAXUB           Z13, Z3, Z3
-	VPMINUB           Z11, Z3, Z3
-	VMOVUPS           Z3, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z7
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z7, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VMULPS       Z8, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z8, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VMULPS       Z8, Z2, Z4
-	VFNMADD231PS Z9, Z4, Z2
-	VFMADD231PS  Z8, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z7, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1768(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1404(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z6
-	VPERMPS      Z6, Z1, Z1
-	VMULPS       Z5, Z0, Z7
-	VFNMADD231PS Z3, Z7, Z0
-	VFMADD231PS  Z5, Z0, Z7
-	VCVTPS2DQ    Z7, Z7
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z8
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z8, Z0, Z9
-	VFNMADD231PS Z5, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VCVTPS2DQ    Z9, Z9
-	VPACKSSDW    Z9, Z7, Z7
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z7, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z8
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z8, Z0, Z9
-	VFNMADD231PS Z5, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VCVTPS2DQ    Z9, Z9
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z5
-	VPERMPS      Z2, Z5, Z2
-	VPERMPS      Z4, Z5, Z4
-	VPERMPS      Z6, Z5, Z6
-	VMULPS       Z4, Z0, Z5
-	VFNMADD231PS Z2, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z9, Z9
-	VPACKSSDW    Z6, Z3, Z3
-	VPADDSW      Z3, Z9, Z3
-	VPMINSW      Z9, Z7, Z7
-	VPCMPEQW     Z10, Z7, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	ADDQ         1736(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1744(SP), R13
-	XORL         AX, AX
-	CMPQ         1752(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1728(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1768(SP)
-	JLT          groupmet
-	CMPQ         R15, 1760(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1404(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z7
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z7, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z7, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z10, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*4), DX
-	JMP       return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z7, Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z3, Z3
-	VPADDSW           Z3, Z6, Z3
-	VPACKUSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z9
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z9, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z8, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z0, Z0
-	VPADDSW           Z0, Z7, Z0
-	VBROADCASTSS      8(R9), Z3
-	VBROADCASTSS      12(R9), Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z3, Z6, Z3
-	VPACKUSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z9
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z9, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z8, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1792(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	VPACKSSDW    Z8, Z6, Z6
-	VPACKSSDW    Z7, Z5, Z5
-	VPADDSW      Z5, Z6, Z5
-	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z10, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKUSWB    Z5, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXUB      Z13, Z3, Z3
-	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  1096(SP), DX
-	MOVQ  1104(SP), BX
-	MOVQ  1112(SP), R8
-	MOVQ  1120(SP), R9
-
-laneend:
-	CMPQ 1792(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z7, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VMULPS       Z8, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z8, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VMULPS       Z8, Z2, Z4
-	VFNMADD231PS Z9, Z4, Z2
-	VFMADD231PS  Z8, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z7, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z5, Z6, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPADDSW   Z7, Z6, Z0
-	VPADDSW   Z7, Z5, Z1
-	VPACKUSWB Z1, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 1136(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1088(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 1096(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1784(SP)
-	MOVQ 1776(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1800(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1800(SP), BX
-	LEAQ 2640(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2640(SP), R8
-	LEAQ 3480(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3480(SP), R9
-	MOVQ $+64, 1768(SP)
-	MOVQ 1784(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1404(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1784(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2056(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2632(SP)
-	LEAQ 2056(SP), BX
-	LEAQ 2896(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3472(SP)
-	LEAQ 2896(SP), R8
-	LEAQ 3736(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4312(SP)
-	LEAQ 3736(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1792(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2632(SP), BX
-	MOVQ 3472(SP), R8
-	MOVQ 4312(SP), R9
-	MOVQ 1784(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z9
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z9, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z8, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 1136(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z9
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z8
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z9, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z8, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 1136(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 1136(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VDIVPS       Z1, Z0, Z0
-	VCVTDQ2PS    Z2, Z2
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z3
-	VSUBPS       Z2, Z3, Z4
-	VMAXPS       Z1, Z4, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z2, Z4, Z5
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R9), Z6
-	VDIVPS       Z5, Z0, Z0
-	VCVTDQ2PS    Z6, Z6
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VSUBPS       Z6, Z3, Z3
-	VMAXPS       Z5, Z3, Z5
-	VSUBPS       Z6, Z4, Z4
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z6, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z2, Z2
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         1136(SP), $+4
-	JEQ          laneback
-	MOVQ         1104(SP), BX
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
-	CMPQ         1136(SP), $+2
-	JEQ          short2back
-	CMPQ         1136(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z7
-	JMP          groupback
-
-// func QuantizeMinvalUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeMinvalUint8AVX512(SB), $4320-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowU8, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table
-	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+4(SB), Z13
-	VPACKUSWB    Z14, Z14, Z0
-	VPERMD       Z0, Z13, Z12
-	VBROADCASTSS most+44(FP), Z11
-	VPACKSSDW    Z11, Z11, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1776(SP)
-	LEAQ  1144(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (R9), Z6
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z4, Z5, Z0
-	VPCMPEQW     Z9, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z14, Z5, Z0
-	VPADDSW      Z14, Z4, Z3
-	VPACKUSWB    Z3, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPACKUSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (R9), Z6
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z8, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1768(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1404(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z6
-	VPERMPS      Z6, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z7
-	VPERMPS      Z6, Z3, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z3
-	VMOVUPS      128(R15), Z5
-	VPERMPS      Z2, Z5, Z7
-	VPERMPS      Z4, Z5, Z8
-	VPERMPS      Z6, Z5, Z5
-	VSUBPS       Z5, Z3, Z3
-	VMULPS       Z8, Z3, Z5
-	VFNMADD231PS Z7, Z5, Z3
-	VFMADD231PS  Z8, Z3, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(R15), Z7
-	VPERMPS      Z2, Z7, Z2
-	VPERMPS      Z4, Z7, Z4
-	VPERMPS      Z6, Z7, Z6
-	VSUBPS       Z6, Z3, Z3
-	VMULPS       Z4, Z3, Z6
-	VFNMADD231PS Z2, Z6, Z3
-	VFMADD231PS  Z4, Z3, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPADDSW      Z14, Z5, Z2
-	VPMINSW      Z5, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	ADDQ         1736(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1744(SP), R13
-	XORL         AX, AX
-	CMPQ         1752(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1728(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1768(SP)
-	JLT          groupmet
-	CMPQ         R15, 1760(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1404(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (R9), Z6
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFNMADD231PS Z8, Z4, Z0
-	VFMADD231PS  Z7, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z14, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z9, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       groupstage
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXUB   Z12, Z0, Z0
-	VPMINUB   Z10, Z0, Z0
-	KMOVQ     K0, K7
-	VMOVDQU8  Z0, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*4), DX
-	JMP       return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z7, Z8, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPADDSW           Z14, Z8, Z0
-	VPADDSW           Z14, Z7, Z3
-	VPACKUSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       16(R9), Z0, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       20(R9), Z0, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       24(R9), Z0, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       28(R9), Z0, Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z7, Z8, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPADDSW           Z14, Z8, Z0
-	VPADDSW           Z14, Z7, Z3
-	VPACKUSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       8(R9), Z2, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       12(R9), Z2, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1792(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z4
-	VMOVUPS      128(R9), Z5
-	VSUBPS       Z5, Z1, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD231PS Z2, Z5, Z1
-	VFMADD231PS  Z4, Z1, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z4
-	VMOVUPS      192(R9), Z6
-	VSUBPS       Z6, Z1, Z1
-	VMULPS       Z4, Z1, Z6
-	VFNMADD231PS Z2, Z6, Z1
-	VFMADD231PS  Z4, Z1, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPADDSW      Z14, Z5, Z1
-	VPMINSW      Z5, Z3, Z3
-	VPCMPEQW     Z9, Z3, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  1096(SP), DX
-	MOVQ  1104(SP), BX
-	MOVQ  1112(SP), R8
-	MOVQ  1120(SP), R9
-
-laneend:
-	CMPQ 1792(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z8, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z4, Z5, Z0
-	VPCMPEQW  Z9, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPADDSW   Z14, Z5, Z0
-	VPADDSW   Z14, Z4, Z1
-	VPACKUSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXUB   Z12, Z0, Z0
-	VPMINUB   Z10, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, R11
-	JMP       groupwhole
-
-grouprare:
-	MOVQ $+1, 1136(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1088(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 1096(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1784(SP)
-	MOVQ 1776(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1800(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1800(SP), BX
-	LEAQ 2640(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2640(SP), R8
-	LEAQ 3480(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3480(SP), R9
-	MOVQ $+64, 1768(SP)
-	MOVQ 1784(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1404(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1784(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2056(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2632(SP)
-	LEAQ 2056(SP), BX
-	LEAQ 2896(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3472(SP)
-	LEAQ 2896(SP), R8
-	LEAQ 3736(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4312(SP)
-	LEAQ 3736(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1792(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2632(SP), BX
-	MOVQ 3472(SP), R8
-	MOVQ 4312(SP), R9
-	MOVQ 1784(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 1136(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       8(R9), Z2, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       12(R9), Z2, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 1136(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 1136(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1096(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VSUBPS       Z2, Z2, Z3
-	VMAXPS       Z1, Z3, Z1
-	VCVTDQ2PS    Z11, Z4
-	VSUBPS       Z2, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      64(R9), Z6
-	VSUBPS       Z6, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z3, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z2, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R9), Z6
-	VSUBPS       Z6, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z3, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z2, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z6
-	VMOVUPS      192(R9), Z7
-	VSUBPS       Z7, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z2, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKUSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z13, Z1
-	VMOVUPS      Z1, (SI)
-	CMPQ         1136(SP), $+4
-	JEQ          laneback
-	MOVQ         1104(SP), BX
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
-	CMPQ         1136(SP), $+2
-	JEQ          short2back
-	CMPQ         1136(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (R9), Z6
-	JMP          groupback
-
-// func QuantizePacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizePacked4AVX512(SB), $3184-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
-	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z9
-	VBROADCASTSS constantsAVX512<>+80(SB), Z8
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1480(SP)
-	LEAQ  848(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z4, Z5, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKSSWB    Z4, Z5, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z3
-	VPMADDUBSW   Z9, Z3, Z3
-	VPMOVWB      Z3, Y3
-	VMOVUPS      Y3, (SI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKSSWB         Z4, Z5, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z3
-	VPMADDUBSW        Z9, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1472(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1108(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z3, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPMINSW      Z6, Z5, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z6, Z5, Z5
-	VPERMD       Z5, Z14, Z5
-	VPMAXSB      Z13, Z5, Z5
-	VPMINSB      Z11, Z5, Z5
-	VPANDD       Z8, Z5, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	ADDQ         1440(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1448(SP), R13
-	XORL         AX, AX
-	CMPQ         1456(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1432(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1472(SP)
-	JLT          groupmet
-	CMPQ         R15, 1464(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1108(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z6, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z6, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPMINSW    Z3, Z1, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPMAXSB    Z13, Z1, Z1
-	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKSSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z3
-	VPMADDUBSW        Z9, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z8, Z1, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKSSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z3
-	VPMADDUBSW        Z9, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z8, Z1, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1496(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z8, Z3, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  800(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX512(SB)
-	MOVQ  808(SP), DX
-	MOVQ  816(SP), BX
-	MOVQ  824(SP), R8
-
-laneend:
-	CMPQ 1496(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z4, Z5, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPACKSSWB  Z4, Z5, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	VPMADDUBSW Z9, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (SI)
-	ADDQ       $+32, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 840(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 800(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 808(SP)
-	LEAQ 32(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 800(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 808(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1488(SP)
-	MOVQ 1480(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1504(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1504(SP), BX
-	LEAQ 2344(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2344(SP), R8
-	MOVQ $+64, 1472(SP)
-	MOVQ 1488(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1108(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1488(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1760(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2336(SP)
-	LEAQ 1760(SP), BX
-	LEAQ 2600(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3176(SP)
-	LEAQ 2600(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1496(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2336(SP), BX
-	MOVQ 3176(SP), R8
-	MOVQ 1488(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z8, Z1, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 840(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z8, Z1, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 840(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 840(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 800(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 808(SP)
-	LEAQ 32(SP), DX
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         840(SP), $+4
-	JEQ          laneback
-	MOVQ         816(SP), BX
-	MOVQ         824(SP), R8
-	CMPQ         840(SP), $+2
-	JEQ          short2back
-	CMPQ         840(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	JMP          groupback
-
-// func QuantizeZeroPointPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointPacked4AVX512(SB), $4288-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x10011001, Z8 0xf0f0f0f
-	// per group: Z7 scale, Z6 recip, Z0 zeroPoint, Z5 Narrow16
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z9
-	VBROADCASTSS constantsAVX512<>+80(SB), Z8
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1744(SP)
-	LEAQ  1112(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z6, Z0, Z16
-	VFNMADD231PS Z7, Z16, Z0
-	VFMADD231PS  Z6, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPMINSW      Z3, Z4, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z5, Z4, Z0
-	VPADDSW      Z5, Z3, Z16
-	VPACKSSWB    Z16, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z16
-	VPMADDUBSW   Z9, Z16, Z16
-	VPMOVWB      Z16, Y16
-	VMOVUPS      Y16, (SI)
-	VMOVAPS      Z1, Z4
-	VMOVAPS      Z2, Z3
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z4, Z16
-	VPADDSW           Z0, Z3, Z0
-	VPACKSSWB         Z0, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z8, Z16, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z5, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VMULPS       Z6, Z2, Z3
-	VFNMADD231PS Z7, Z3, Z2
-	VFMADD231PS  Z6, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VMULPS       Z6, Z2, Z4
-	VFNMADD231PS Z7, Z4, Z2
-	VFMADD231PS  Z6, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z5, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z9, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1736(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1372(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z6
-	VPERMPS      Z6, Z1, Z1
-	VMULPS       Z5, Z0, Z7
-	VFNMADD231PS Z3, Z7, Z0
-	VFMADD231PS  Z5, Z0, Z7
-	VCVTPS2DQ    Z7, Z7
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z16
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z7, Z7
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z7, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z16
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z16, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z16, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z5
-	VPERMPS      Z2, Z5, Z2
-	VPERMPS      Z4, Z5, Z4
-	VPERMPS      Z6, Z5, Z6
-	VMULPS       Z4, Z0, Z5
-	VFNMADD231PS Z2, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z17, Z17
-	VPACKSSDW    Z6, Z3, Z3
-	VPADDSW      Z3, Z17, Z3
-	VPMINSW      Z17, Z7, Z7
-	VPCMPEQW     Z10, Z7, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	ADDQ         1704(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1712(SP), R13
-	XORL         AX, AX
-	CMPQ         1720(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1696(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1736(SP)
-	JLT          groupmet
-	CMPQ         R15, 1728(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1372(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z7, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z6, Z0, Z4
-	VFNMADD231PS Z7, Z4, Z0
-	VFMADD231PS  Z6, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z5, Z1, Z0
-	VPACKSSDW  Z4, Z3, Z3
-	VPADDSW    Z5, Z3, Z2
-	VPMINSW    Z3, Z1, Z1
-	VPCMPEQW   Z10, Z1, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z9, Z1, Z1
-	VPMOVWB    Z1, Y1
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z5, Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z3, Z3
-	VPADDSW           Z3, Z4, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z3
-	VPMADDUBSW        Z9, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z7
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z6
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z9, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z3
-	VPACKSSDW         Z3, Z0, Z0
-	VPADDSW           Z0, Z5, Z0
-	VBROADCASTSS      8(R9), Z3
-	VBROADCASTSS      12(R9), Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z3, Z4, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z3
-	VPMADDUBSW        Z9, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z7
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z6
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z9, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1760(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z7
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z6, Z6
-	VPACKSSDW    Z7, Z5, Z5
-	VPADDSW      Z5, Z6, Z5
-	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z10, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z5, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z8, Z3, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1056(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX512(SB)
-	MOVQ  1064(SP), DX
-	MOVQ  1072(SP), BX
-	MOVQ  1080(SP), R8
-	MOVQ  1088(SP), R9
-
-laneend:
-	CMPQ 1760(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z7, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z7, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z5, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VMULPS       Z6, Z2, Z3
-	VFNMADD231PS Z7, Z3, Z2
-	VFMADD231PS  Z6, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VMULPS       Z6, Z2, Z4
-	VFNMADD231PS Z7, Z4, Z2
-	VFMADD231PS  Z6, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z5, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z9, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z3, Z4, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPADDSW    Z5, Z4, Z0
-	VPADDSW    Z5, Z3, Z1
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	VPMADDUBSW Z9, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (SI)
-	ADDQ       $+32, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 1104(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 1056(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1064(SP)
-	LEAQ 32(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1056(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 1064(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1752(SP)
-	MOVQ 1744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1768(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1768(SP), BX
-	LEAQ 2608(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2608(SP), R8
-	LEAQ 3448(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3448(SP), R9
-	MOVQ $+64, 1736(SP)
-	MOVQ 1752(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1372(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1752(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2024(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2600(SP)
-	LEAQ 2024(SP), BX
-	LEAQ 2864(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3440(SP)
-	LEAQ 2864(SP), R8
-	LEAQ 3704(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4280(SP)
-	LEAQ 3704(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1760(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2600(SP), BX
-	MOVQ 3440(SP), R8
-	MOVQ 4280(SP), R9
-	MOVQ 1752(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z7
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z6
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z9, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 1104(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z7
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z6
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z7, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z6, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z9, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 1104(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 1104(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1056(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1064(SP)
-	LEAQ 32(SP), DX
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VDIVPS       Z1, Z0, Z0
-	VCVTDQ2PS    Z2, Z2
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z3
-	VSUBPS       Z2, Z3, Z4
-	VMAXPS       Z1, Z4, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z2, Z4, Z5
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R9), Z6
-	VDIVPS       Z5, Z0, Z0
-	VCVTDQ2PS    Z6, Z6
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VSUBPS       Z6, Z3, Z3
-	VMAXPS       Z5, Z3, Z5
-	VSUBPS       Z6, Z4, Z4
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z6, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z2, Z2
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         1104(SP), $+4
-	JEQ          laneback
-	MOVQ         1072(SP), BX
-	MOVQ         1080(SP), R8
-	MOVQ         1088(SP), R9
-	CMPQ         1104(SP), $+2
-	JEQ          short2back
-	CMPQ         1104(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z5
-	JMP          groupback
-
-// func QuantizeMinvalPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeMinvalPacked4AVX512(SB), $4288-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x10011001, Z7 0xf0f0f0f
-	// per group: Z6 scale, Z5 recip, Z4 minval
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+4(SB), Z13
-	VPACKSSWB    Z14, Z14, Z0
-	VPERMD       Z0, Z13, Z12
-	VBROADCASTSS most+44(FP), Z11
-	VPACKSSDW    Z11, Z11, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	VBROADCASTSS constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+80(SB), Z7
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1744(SP)
-	LEAQ  1112(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z4
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z3
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z2
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPMINSW      Z2, Z3, Z0
-	VPCMPEQW     Z9, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z14, Z3, Z0
-	VPADDSW      Z14, Z2, Z17
-	VPACKSSWB    Z17, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z17
-	VPMADDUBSW   Z8, Z17, Z17
-	VPMOVWB      Z17, Y17
-	VMOVUPS      Y17, (SI)
-	VMOVAPS      Z1, Z3
-	VMOVAPS      Z16, Z2
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z17
-	VPMADDUBSW        Z8, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (SI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z4
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z4, Z2, Z2
-	VMULPS       Z5, Z2, Z3
-	VFNMADD231PS Z6, Z3, Z2
-	VFMADD231PS  Z5, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z4, Z2, Z2
-	VMULPS       Z5, Z2, Z16
-	VFNMADD231PS Z6, Z16, Z2
-	VFMADD231PS  Z5, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1736(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1372(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z6
-	VPERMPS      Z6, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z16
-	VPERMPS      Z6, Z3, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z16, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z16, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z3
-	VMOVUPS      128(R15), Z5
-	VPERMPS      Z2, Z5, Z16
-	VPERMPS      Z4, Z5, Z17
-	VPERMPS      Z6, Z5, Z5
-	VSUBPS       Z5, Z3, Z3
-	VMULPS       Z17, Z3, Z5
-	VFNMADD231PS Z16, Z5, Z3
-	VFMADD231PS  Z17, Z3, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(R15), Z16
-	VPERMPS      Z2, Z16, Z2
-	VPERMPS      Z4, Z16, Z4
-	VPERMPS      Z6, Z16, Z6
-	VSUBPS       Z6, Z3, Z3
-	VMULPS       Z4, Z3, Z6
-	VFNMADD231PS Z2, Z6, Z3
-	VFMADD231PS  Z4, Z3, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPADDSW      Z14, Z5, Z2
-	VPMINSW      Z5, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	ADDQ         1704(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1712(SP), R13
-	XORL         AX, AX
-	CMPQ         1720(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1696(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1736(SP)
-	JLT          groupmet
-	CMPQ         R15, 1728(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1372(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z4
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z14, Z1, Z0
-	VPACKSSDW  Z16, Z3, Z3
-	VPADDSW    Z14, Z3, Z2
-	VPMINSW    Z3, Z1, Z1
-	VPCMPEQW   Z9, Z1, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMOVWB    Z1, Y1
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y1, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       16(R9), Z0, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       20(R9), Z0, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       24(R9), Z0, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       28(R9), Z0, Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       8(R9), Z2, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       12(R9), Z2, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1760(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z4
-	VMOVUPS      128(R9), Z5
-	VSUBPS       Z5, Z1, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD231PS Z2, Z5, Z1
-	VFMADD231PS  Z4, Z1, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z4
-	VMOVUPS      192(R9), Z6
-	VSUBPS       Z6, Z1, Z1
-	VMULPS       Z4, Z1, Z6
-	VFNMADD231PS Z2, Z6, Z1
-	VFMADD231PS  Z4, Z1, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPADDSW      Z14, Z5, Z1
-	VPMINSW      Z5, Z3, Z3
-	VPCMPEQW     Z9, Z3, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1056(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX512(SB)
-	MOVQ  1064(SP), DX
-	MOVQ  1072(SP), BX
-	MOVQ  1080(SP), R8
-	MOVQ  1088(SP), R9
-
-laneend:
-	CMPQ 1760(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z4, Z2, Z2
-	VMULPS       Z5, Z2, Z3
-	VFNMADD231PS Z6, Z3, Z2
-	VFMADD231PS  Z5, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z4, Z2, Z2
-	VMULPS       Z5, Z2, Z16
-	VFNMADD231PS Z6, Z16, Z2
-	VFMADD231PS  Z5, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z2, Z3, Z0
-	VPCMPEQW   Z9, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPADDSW    Z14, Z3, Z0
-	VPADDSW    Z14, Z2, Z1
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (SI)
-	ADDQ       $+32, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 1104(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 1056(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1064(SP)
-	LEAQ 32(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1056(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 1064(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1752(SP)
-	MOVQ 1744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1768(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1768(SP), BX
-	LEAQ 2608(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2608(SP), R8
-	LEAQ 3448(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3448(SP), R9
-	MOVQ $+64, 1736(SP)
-	MOVQ 1752(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1372(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1752(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2024(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2600(SP)
-	LEAQ 2024(SP), BX
-	LEAQ 2864(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3440(SP)
-	LEAQ 2864(SP), R8
-	LEAQ 3704(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4280(SP)
-	LEAQ 3704(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1760(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2600(SP), BX
-	MOVQ 3440(SP), R8
-	MOVQ 4280(SP), R9
-	MOVQ 1752(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 1104(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       8(R9), Z2, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       12(R9), Z2, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 1104(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 1104(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1056(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1064(SP)
-	LEAQ 32(SP), DX
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VSUBPS       Z2, Z2, Z3
-	VMAXPS       Z1, Z3, Z1
-	VCVTDQ2PS    Z11, Z4
-	VSUBPS       Z2, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      64(R9), Z6
-	VSUBPS       Z6, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z3, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z2, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R9), Z6
-	VSUBPS       Z6, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z3, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z2, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z6
-	VMOVUPS      192(R9), Z16
-	VSUBPS       Z16, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z3, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z2, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z13, Z1
-	VPANDD       Z7, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         1104(SP), $+4
-	JEQ          laneback
-	MOVQ         1072(SP), BX
-	MOVQ         1080(SP), R8
-	MOVQ         1088(SP), R9
-	CMPQ         1104(SP), $+2
-	JEQ          short2back
-	CMPQ         1104(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z4
-	JMP          groupback
-
-// func QuantizePacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizePacked2AVX512(SB), $3168-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
-	// per group: Z6 scale, Z5 recip
-	// vector registers in use at once: 17
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+84(SB), Z9
-	VBROADCASTSS constantsAVX512<>+88(SB), Z8
-	VBROADCASTSS constantsAVX512<>+92(SB), Z7
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1464(SP)
-	LEAQ  832(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	SUBQ         R11, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPMINSW      Z3, Z4, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKSSWB    Z3, Z4, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z16
-	VPMADDUBSW   Z9, Z16, Z16
-	VPMADDWD     Z7, Z16, Z16
-	VPMOVDB      Z16, X16
-	VMOVUPS      X16, (SI)
-	VMOVAPS      Z1, Z4
-	VMOVAPS      Z2, Z3
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKSSWB         Z3, Z4, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z9, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (SI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1456(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1092(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z3, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z3, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z2, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z6, Z6
-	VPMINSW      Z6, Z5, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z6, Z5, Z5
-	VPERMD       Z5, Z14, Z5
-	VPMAXSB      Z13, Z5, Z5
-	VPMINSB      Z11, Z5, Z5
-	VPANDD       Z8, Z5, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	ADDQ         1424(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1432(SP), R13
-	XORL         AX, AX
-	CMPQ         1440(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1416(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1456(SP)
-	JLT          groupmet
-	CMPQ         R15, 1448(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1092(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z6, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPMINSW    Z3, Z1, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPMAXSB    Z13, Z1, Z1
-	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z8, Z1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z9, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(DI), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKSSWB         Z5, Z6, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z3
-	VPMADDUBSW        Z9, Z3, Z3
-	VPMADDWD          Z7, Z3, Z3
-	VPMOVDB           Z3, X3
-	VMOVUPS           X3, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z8, Z1, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+16, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z5, Z6, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKSSWB         Z5, Z6, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z3
-	VPMADDUBSW        Z9, Z3, Z3
-	VPMADDWD          Z7, Z3, Z3
-	VPMOVDB           Z3, X3
-	VMOVUPS           X3, (SI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z8, Z1, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1480(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z8, Z3, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  784(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX512(SB)
-	MOVQ  792(SP), DX
-	MOVQ  800(SP), BX
-	MOVQ  808(SP), R8
-
-laneend:
-	CMPQ 1480(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z3, Z4, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPACKSSWB  Z3, Z4, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	VPMADDUBSW Z9, Z1, Z1
-	VPMADDWD   Z7, Z1, Z1
-	VPMOVDB    Z1, X1
-	VMOVUPS    X1, (SI)
-	ADDQ       $+16, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 824(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 792(SP)
-	LEAQ 16(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 784(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 792(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1472(SP)
-	MOVQ 1464(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1488(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1488(SP), BX
-	LEAQ 2328(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2328(SP), R8
-	MOVQ $+64, 1456(SP)
-	MOVQ 1472(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1092(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1472(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1744(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2320(SP)
-	LEAQ 1744(SP), BX
-	LEAQ 2584(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3160(SP)
-	LEAQ 2584(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1480(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2320(SP), BX
-	MOVQ 3160(SP), R8
-	MOVQ 1472(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z8, Z1, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 824(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z8, Z1, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 824(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 824(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 792(SP)
-	LEAQ 16(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 528(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 528(SP), R8
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VPXORD       Z3, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMAXPS       Z1, Z2, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z3, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z5
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z2, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z6
-	VDIVPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z6
-	VMAXPS       Z6, Z2, Z6
-	VMINPS       Z6, Z4, Z6
-	VADDPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z6, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	CMPQ         824(SP), $+4
-	JEQ          laneback
-	MOVQ         800(SP), BX
-	MOVQ         808(SP), R8
-	CMPQ         824(SP), $+2
-	JEQ          short2back
-	CMPQ         824(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	JMP          groupback
-
-// func QuantizeZeroPointPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeZeroPointPacked2AVX512(SB), $4272-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x4010401, Z8 0x3030303, Z7 0x100001
-	// per group: Z6 scale, Z5 recip, Z0 zeroPoint, Z4 Narrow16
-	// vector registers in use at once: 19
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+84(SB), Z9
-	VBROADCASTSS constantsAVX512<>+88(SB), Z8
-	VBROADCASTSS constantsAVX512<>+92(SB), Z7
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1728(SP)
-	LEAQ  1096(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z4
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z3
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z2
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPMINSW      Z2, Z3, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z4, Z3, Z0
-	VPADDSW      Z4, Z2, Z17
-	VPACKSSWB    Z17, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z17
-	VPMADDUBSW   Z9, Z17, Z17
-	VPMADDWD     Z7, Z17, Z17
-	VPMOVDB      Z17, X17
-	VMOVUPS      X17, (SI)
-	VMOVAPS      Z1, Z3
-	VMOVAPS      Z16, Z2
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFNMADD231PS.BCST 4(BX), Z16, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMINSW           Z2, Z3, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z17
-	VPADDSW           Z0, Z2, Z0
-	VPACKSSWB         Z0, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z8, Z17, Z0
-	VPMADDUBSW        Z9, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (SI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z4
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VMULPS       Z5, Z2, Z3
-	VFNMADD231PS Z6, Z3, Z2
-	VFMADD231PS  Z5, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VMULPS       Z5, Z2, Z16
-	VFNMADD231PS Z6, Z16, Z2
-	VFMADD231PS  Z5, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z9, Z1, Z1
-	VPMADDWD     Z7, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1720(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1356(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z6
-	VPERMPS      Z6, Z1, Z1
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z3, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z17
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z17, Z0, Z18
-	VFNMADD231PS Z5, Z18, Z0
-	VFMADD231PS  Z17, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z16, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z17
-	VPERMPS      Z6, Z3, Z3
-	VMULPS       Z17, Z0, Z18
-	VFNMADD231PS Z5, Z18, Z0
-	VFMADD231PS  Z17, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z5
-	VPERMPS      Z2, Z5, Z2
-	VPERMPS      Z4, Z5, Z4
-	VPERMPS      Z6, Z5, Z6
-	VMULPS       Z4, Z0, Z5
-	VFNMADD231PS Z2, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z18, Z18
-	VPACKSSDW    Z6, Z3, Z3
-	VPADDSW      Z3, Z18, Z3
-	VPMINSW      Z18, Z16, Z16
-	VPCMPEQW     Z10, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	ADDQ         1688(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1696(SP), R13
-	XORL         AX, AX
-	CMPQ         1704(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1680(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1720(SP)
-	JLT          groupmet
-	CMPQ         R15, 1712(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1356(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z4
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z4, Z1, Z0
-	VPACKSSDW  Z16, Z3, Z3
-	VPADDSW    Z4, Z3, Z2
-	VPMINSW    Z3, Z1, Z1
-	VPCMPEQW   Z10, Z1, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z9, Z1, Z1
-	VPMADDWD   Z7, Z1, Z1
-	VPMOVDB    Z1, X1
-	LEAQ       3(DI), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z16
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z4, Z0
-	VBROADCASTSS      4(R9), Z16
-	VPACKSSDW         Z16, Z16, Z16
-	VPADDSW           Z16, Z3, Z16
-	VPACKSSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z9, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (SI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z6
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z5
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z5, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z9, Z1, Z1
-	VPMADDWD          Z7, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+16, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z16
-	VPACKSSDW         Z16, Z0, Z0
-	VPADDSW           Z0, Z4, Z0
-	VBROADCASTSS      8(R9), Z16
-	VBROADCASTSS      12(R9), Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z16, Z3, Z16
-	VPACKSSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z9, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (SI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z6
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z5
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z5, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z9, Z1, Z1
-	VPMADDWD          Z7, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+16, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1744(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R9), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R9), Z16
-	VMULPS       Z2, Z0, Z17
-	VFNMADD231PS Z1, Z17, Z0
-	VFMADD231PS  Z2, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z6, Z6
-	VPACKSSDW    Z16, Z5, Z5
-	VPADDSW      Z5, Z6, Z5
-	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z10, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z5, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z8, Z3, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1040(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX512(SB)
-	MOVQ  1048(SP), DX
-	MOVQ  1056(SP), BX
-	MOVQ  1064(SP), R8
-	MOVQ  1072(SP), R9
-
-laneend:
-	CMPQ 1744(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z4, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VMULPS       Z5, Z2, Z3
-	VFNMADD231PS Z6, Z3, Z2
-	VFMADD231PS  Z5, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      192(DX), Z2
-	VMULPS       Z5, Z2, Z16
-	VFNMADD231PS Z6, Z16, Z2
-	VFMADD231PS  Z5, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z4, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z9, Z1, Z1
-	VPMADDWD     Z7, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVNTPS     X1, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z2, Z3, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPADDSW    Z4, Z3, Z0
-	VPADDSW    Z4, Z2, Z1
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	VPMADDUBSW Z9, Z1, Z1
-	VPMADDWD   Z7, Z1, Z1
-	VPMOVDB    Z1, X1
-	VMOVUPS    X1, (SI)
-	ADDQ       $+16, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 1088(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1048(SP)
-	LEAQ 16(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1040(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 1048(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1736(SP)
-	MOVQ 1728(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1752(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1752(SP), BX
-	LEAQ 2592(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2592(SP), R8
-	LEAQ 3432(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3432(SP), R9
-	MOVQ $+64, 1720(SP)
-	MOVQ 1736(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1356(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1736(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2008(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2584(SP)
-	LEAQ 2008(SP), BX
-	LEAQ 2848(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3424(SP)
-	LEAQ 2848(SP), R8
-	LEAQ 3688(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4264(SP)
-	LEAQ 3688(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1744(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2584(SP), BX
-	MOVQ 3424(SP), R8
-	MOVQ 4264(SP), R9
-	MOVQ 1736(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VPACKSSDW         Z0, Z0, Z6
-	VBROADCASTSS      4(R9), Z0
-	VPACKSSDW         Z0, Z0, Z5
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z5, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z9, Z1, Z1
-	VPMADDWD          Z7, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 1088(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VBROADCASTSS      (R9), Z0
-	VBROADCASTSS      4(R9), Z1
-	VPACKSSDW         Z1, Z0, Z6
-	VBROADCASTSS      8(R9), Z0
-	VBROADCASTSS      12(R9), Z1
-	VPACKSSDW         Z1, Z0, Z5
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z5, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z9, Z1, Z1
-	VPMADDWD          Z7, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 1088(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 1088(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1048(SP)
-	LEAQ 16(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VDIVPS       Z1, Z0, Z0
-	VCVTDQ2PS    Z2, Z2
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z3
-	VSUBPS       Z2, Z3, Z4
-	VMAXPS       Z1, Z4, Z1
-	VCVTDQ2PS    Z12, Z4
-	VSUBPS       Z2, Z4, Z5
-	VMINPS       Z1, Z5, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z5
-	VDIVPS       Z2, Z0, Z0
-	VCVTDQ2PS    Z5, Z5
-	VRNDSCALEPS  $0x08, Z0, Z2
-	VSUBPS       Z5, Z3, Z6
-	VMAXPS       Z2, Z6, Z2
-	VSUBPS       Z5, Z4, Z6
-	VMINPS       Z2, Z6, Z2
-	VADDPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z2, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      192(R9), Z6
-	VDIVPS       Z5, Z0, Z0
-	VCVTDQ2PS    Z6, Z6
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VSUBPS       Z6, Z3, Z3
-	VMAXPS       Z5, Z3, Z5
-	VSUBPS       Z6, Z4, Z4
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z6, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z2, Z2
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPANDD       Z8, Z1, Z0
-	VPMADDUBSW   Z9, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	CMPQ         1088(SP), $+4
-	JEQ          laneback
-	MOVQ         1056(SP), BX
-	MOVQ         1064(SP), R8
-	MOVQ         1072(SP), R9
-	CMPQ         1088(SP), $+2
-	JEQ          short2back
-	CMPQ         1088(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (R9), Z0
-	VPACKSSDW    Z0, Z0, Z4
-	JMP          groupback
-
-// func QuantizeMinvalPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeMinvalPacked2AVX512(SB), $4272-72
-	// pointers: SI q, DX x, BX scale, R8 recip, R9 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x4010401, Z7 0x3030303, Z6 0x100001
-	// per group: Z5 scale, Z4 recip, Z3 minval
-	// vector registers in use at once: 19
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+4(SB), Z13
-	VPACKSSWB    Z14, Z14, Z0
-	VPERMD       Z0, Z13, Z12
-	VBROADCASTSS most+44(FP), Z11
-	VPACKSSDW    Z11, Z11, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	VBROADCASTSS constantsAVX512<>+84(SB), Z8
-	VBROADCASTSS constantsAVX512<>+88(SB), Z7
-	VBROADCASTSS constantsAVX512<>+92(SB), Z6
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1728(SP)
-	LEAQ  1096(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	SUBQ         R11, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z16
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z1, Z1
-	VMOVUPS      384(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z18
-	VFNMADD231PS Z5, Z18, Z0
-	VFMADD231PS  Z4, Z0, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPMINSW      Z16, Z2, Z0
-	VPCMPEQW     Z9, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPADDSW      Z14, Z2, Z0
-	VPADDSW      Z14, Z16, Z18
-	VPACKSSWB    Z18, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z18
-	VPMADDUBSW   Z8, Z18, Z18
-	VPMADDWD     Z6, Z18, Z18
-	VPMOVDB      Z18, X18
-	VMOVUPS      X18, (SI)
-	VMOVAPS      Z1, Z2
-	VMOVAPS      Z17, Z16
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFNMADD231PS.BCST 4(BX), Z17, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFNMADD231PS.BCST 4(BX), Z18, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z16, Z2, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z16, Z18
-	VPACKSSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z18
-	VPMADDUBSW        Z8, Z18, Z18
-	VPMADDWD          Z6, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (SI)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z17, Z16
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z3, Z2, Z2
-	VMULPS       Z4, Z2, Z16
-	VFNMADD231PS Z5, Z16, Z2
-	VFMADD231PS  Z4, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z3, Z2, Z2
-	VMULPS       Z4, Z2, Z17
-	VFNMADD231PS Z5, Z17, Z2
-	VFMADD231PS  Z4, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMADDWD     Z6, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	JMP   groupbegin
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1720(SP)
-	JLT  groupending
-
-groupchosen:
-	LEAQ 1356(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z5
-	VMOVUPS      (R9), Z16
-	VPERMPS      Z16, Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z17
-	VPERMPS      Z16, Z3, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z17, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z17, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z3
-	VMOVUPS      128(R15), Z5
-	VPERMPS      Z2, Z5, Z17
-	VPERMPS      Z4, Z5, Z18
-	VPERMPS      Z16, Z5, Z5
-	VSUBPS       Z5, Z3, Z3
-	VMULPS       Z18, Z3, Z5
-	VFNMADD231PS Z17, Z5, Z3
-	VFMADD231PS  Z18, Z3, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(R15), Z17
-	VPERMPS      Z2, Z17, Z2
-	VPERMPS      Z4, Z17, Z4
-	VPERMPS      Z16, Z17, Z16
-	VSUBPS       Z16, Z3, Z3
-	VMULPS       Z4, Z3, Z16
-	VFNMADD231PS Z2, Z16, Z3
-	VFMADD231PS  Z4, Z3, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPADDSW      Z14, Z5, Z2
-	VPMINSW      Z5, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMADDWD     Z6, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	ADDQ         1688(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1696(SP), R13
-	XORL         AX, AX
-	CMPQ         1704(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1680(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	LEAQ         (R9)(AX*4), R9
-	SUBQ         $+64, DI
-	CMPQ         DI, 1720(SP)
-	JLT          groupmet
-	CMPQ         R15, 1712(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1356(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z14, Z1, Z0
-	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z14, Z16, Z2
-	VPMINSW    Z16, Z1, Z1
-	VPCMPEQW   Z9, Z1, K1
-	KORTESTQ   K1, K1
-	JNE        groupstage
-	VPACKSSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMADDWD   Z6, Z1, Z1
-	VPMOVDB    Z1, X1
-	LEAQ       3(DI), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   X1, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFNMADD231PS.BCST 12(BX), Z3, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
-	VPMADDWD          Z6, Z3, Z3
-	VPMOVDB           Z3, X3
-	VMOVUPS           X3, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMADDWD          Z6, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+16, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z2
-	VFNMADD231PS.BCST 12(BX), Z2, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       16(R9), Z0, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       20(R9), Z0, Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFNMADD231PS.BCST 20(BX), Z2, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       24(R9), Z0, Z0
-	VMULPS.BCST       24(R8), Z0, Z2
-	VFNMADD231PS.BCST 24(BX), Z2, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       28(R9), Z0, Z0
-	VMULPS.BCST       28(R8), Z0, Z3
-	VFNMADD231PS.BCST 28(BX), Z3, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z9, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
-	VPMADDWD          Z6, Z3, Z3
-	VPMOVDB           Z3, X3
-	VMOVUPS           X3, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       8(R9), Z2, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       12(R9), Z2, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMADDWD          Z6, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+16, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1744(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VMOVUPS      (R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R9), Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z4
-	VMOVUPS      128(R9), Z5
-	VSUBPS       Z5, Z1, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD231PS Z2, Z5, Z1
-	VFMADD231PS  Z4, Z1, Z5
-	VCVTPS2DQ    Z5, Z5
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z4
-	VMOVUPS      192(R9), Z16
-	VSUBPS       Z16, Z1, Z1
-	VMULPS       Z4, Z1, Z16
-	VFNMADD231PS Z2, Z16, Z1
-	VFMADD231PS  Z4, Z1, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPADDSW      Z14, Z5, Z1
-	VPMINSW      Z5, Z3, Z3
-	VPCMPEQW     Z9, Z3, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMADDWD     Z6, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1040(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut2AVX512(SB)
-	MOVQ  1048(SP), DX
-	MOVQ  1056(SP), BX
-	MOVQ  1064(SP), R8
-	MOVQ  1072(SP), R9
-
-laneend:
-	CMPQ 1744(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VMOVUPS      128(DX), Z2
-	VSUBPS       Z3, Z2, Z2
-	VMULPS       Z4, Z2, Z16
-	VFNMADD231PS Z5, Z16, Z2
-	VFMADD231PS  Z4, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
-	VMOVUPS      192(DX), Z2
-	VSUBPS       Z3, Z2, Z2
-	VMULPS       Z4, Z2, Z17
-	VFNMADD231PS Z5, Z17, Z2
-	VFMADD231PS  Z4, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z7, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMADDWD     Z6, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVNTPS     X1, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW    Z16, Z2, Z0
-	VPCMPEQW   Z9, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPADDSW    Z14, Z2, Z0
-	VPADDSW    Z14, Z16, Z1
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z7, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMADDWD   Z6, Z1, Z1
-	VPMOVDB    Z1, X1
-	VMOVUPS    X1, (SI)
-	ADDQ       $+16, SI
-	ADDQ       $+256, DX
-	SUBQ       $+64, R11
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 1088(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1048(SP)
-	LEAQ 16(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1040(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut2AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
-	MOVQ 1048(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1736(SP)
-	MOVQ 1728(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1752(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1752(SP), BX
-	LEAQ 2592(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2592(SP), R8
-	LEAQ 3432(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 3432(SP), R9
-	MOVQ $+64, 1720(SP)
-	MOVQ 1736(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1356(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1736(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 2008(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2584(SP)
-	LEAQ 2008(SP), BX
-	LEAQ 2848(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3424(SP)
-	LEAQ 2848(SP), R8
-	LEAQ 3688(SP), AX
-	MOVQ R9, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 4264(SP)
-	LEAQ 3688(SP), R9
-	MOVQ R15, R11
-	MOVQ $+1, 1744(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2584(SP), BX
-	MOVQ 3424(SP), R8
-	MOVQ 4264(SP), R9
-	MOVQ 1736(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       4(R9), Z2, Z2
-	VMULPS.BCST       4(R8), Z2, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z2
-	VFMADD231PS.BCST  4(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMADDWD          Z6, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 1088(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VMOVUPS           128(DX), Z2
-	VSUBPS.BCST       8(R9), Z2, Z2
-	VMULPS.BCST       8(R8), Z2, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z2
-	VFMADD231PS.BCST  8(R8), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VMOVUPS           192(DX), Z2
-	VSUBPS.BCST       12(R9), Z2, Z2
-	VMULPS.BCST       12(R8), Z2, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z2
-	VFMADD231PS.BCST  12(R8), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z7, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMADDWD          Z6, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 1088(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 1088(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1048(SP)
-	LEAQ 16(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  laneloop
-
-spread:
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z1
-	VCVTDQ2PS    Z15, Z2
-	VSUBPS       Z2, Z2, Z3
-	VMAXPS       Z1, Z3, Z1
-	VCVTDQ2PS    Z11, Z4
-	VSUBPS       Z2, Z4, Z4
-	VMINPS       Z1, Z4, Z1
-	VADDPS       Z2, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z1, Z1
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      64(R9), Z16
-	VSUBPS       Z16, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z3, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z2, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z5
-	VMOVUPS      128(R9), Z16
-	VSUBPS       Z16, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z5
-	VMAXPS       Z5, Z3, Z5
-	VMINPS       Z5, Z4, Z5
-	VADDPS       Z2, Z5, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z5, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z16
-	VMOVUPS      192(R9), Z17
-	VSUBPS       Z17, Z0, Z0
-	VDIVPS       Z16, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z16
-	VMAXPS       Z16, Z3, Z16
-	VMINPS       Z16, Z4, Z16
-	VADDPS       Z2, Z16, Z16
-	VCMPPS       $0x07, Z0, Z0, K1
-	VCVTPS2DQ    Z16, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z13, Z1
-	VPANDD       Z7, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMADDWD     Z6, Z0, Z0
-	VPMOVDB      Z0, X0
-	VMOVUPS      X0, (SI)
-	CMPQ         1088(SP), $+4
-	JEQ          laneback
-	MOVQ         1056(SP), BX
-	MOVQ         1064(SP), R8
-	MOVQ         1072(SP), R9
-	CMPQ         1088(SP), $+2
-	JEQ          short2back
-	CMPQ         1088(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	JMP          groupback
-
-DATA constantsAVX512<>+0(SB)/4, $0x80008000
+DATA constantsAVX512<>+0(SB)/4, $0x000000ff
 DATA constantsAVX512<>+4(SB)/4, $0x00000000
 DATA constantsAVX512<>+8(SB)/4, $0x00000004
 DATA constantsAVX512<>+12(SB)/4, $0x00000008
@@ -14847,11 +6258,12 @@ DATA constantsAVX512<>+52(SB)/4, $0x00000003
 DATA constantsAVX512<>+56(SB)/4, $0x00000007
 DATA constantsAVX512<>+60(SB)/4, $0x0000000b
 DATA constantsAVX512<>+64(SB)/4, $0x0000000f
-DATA constantsAVX512<>+68(SB)/4, $0xffffff80
-DATA constantsAVX512<>+72(SB)/4, $0x0000007f
-DATA constantsAVX512<>+76(SB)/4, $0x10011001
-DATA constantsAVX512<>+80(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+84(SB)/4, $0x04010401
-DATA constantsAVX512<>+88(SB)/4, $0x03030303
-DATA constantsAVX512<>+92(SB)/4, $0x00100001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX512<>+68(SB)/4, $0x80008000
+DATA constantsAVX512<>+72(SB)/4, $0x10011001
+DATA constantsAVX512<>+76(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+80(SB)/4, $0x04010401
+DATA constantsAVX512<>+84(SB)/4, $0x03030303
+DATA constantsAVX512<>+88(SB)/4, $0x00100001
+DATA constantsAVX512<>+92(SB)/4, $0xffffff80
+DATA constantsAVX512<>+96(SB)/4, $0x0000007f
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $100

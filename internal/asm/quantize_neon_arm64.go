@@ -4,106 +4,34 @@
 
 package asm
 
-// QuantizeWholeInt8NEON sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// QuantizeNEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeWholeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+func QuantizeNEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeInt8NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// QuantizeZeroPointNEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeZeroPointNEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeZeroPointInt8NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// QuantizeMinvalNEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeZeroPointInt8NEON(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeMinvalNEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-// QuantizeMinvalInt8NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// QuantizeWholeNEON sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeMinvalInt8NEON(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeUint8NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointUint8NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeZeroPointUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalUint8NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked4NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizePacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked4NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeZeroPointPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalPacked4NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizePacked2NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizePacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeZeroPointPacked2NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeZeroPointPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalPacked2NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+func QuantizeWholeNEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)

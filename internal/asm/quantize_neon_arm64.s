@@ -4,9 +4,2062 @@
 
 #include "textflag.h"
 
-// func QuantizeWholeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+// func QuantizeNEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeWholeInt8NEON(SB), 0, $920-56
+TEXT ·QuantizeNEON(SB), 0, $920-72
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
+	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
+	// per group: V10 scale, V9 recip
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVWU layout+40(FP), R5
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $255, R16
+	VDUP R16, V14.S4
+	VAND V14.B16, V15.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282d // sqxtun v13.8b, v1.8h
+	WORD $0x6e21282d // sqxtun2 v13.16b, v1.8h
+	FMOVS most+36(FP), F12
+	VDUP V12.S[0], V12.S4
+	VAND V14.B16, V12.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282b // sqxtun v11.8b, v1.8h
+	WORD $0x6e21282b // sqxtun2 v11.16b, v1.8h
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
+	CMP $1, R13
+	BEQ lanes
+groups:
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 472(RSP)
+	ADD $272, RSP, R16
+	CALL ·number1NEON(SB)
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R12
+	BLT grouptomeet
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	SUB R12, R0, R0
+grouploop:
+	FMOVQ (R2), F0
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	FMOVQ 48(R2), F5
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	CMP $2, R5
+	BNE other1
+	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+stored4:
+groupback:
+	ADD $64, R2, R2
+	SUB $16, R12, R12
+	CMP $16, R12
+	BGE grouploop
+groupwhole:
+	CMP $0, R12
+	BLT groupstaged
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $340, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V1.B16
+	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
+	VFMLS V3.S4, V5.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V7.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V6.B16
+	VTBL V3.B16, [V4.B16], V3.B16
+	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
+	VFMLS V6.S4, V8.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V8.S4
+	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R15), F6
+	VTBL V6.B16, [V2.B16], V2.B16
+	VTBL V6.B16, [V4.B16], V4.B16
+	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V3.S4
+	VFMLA V4.S4, V3.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS groupmeetrare
+	CMP $2, R5
+	BNE other5
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
+	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+stored8:
+	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	SUB $16, R0, R0
+	MOVD 464(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 456(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+	B groupbegin
+grouptail:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	SUB R12, R12, R12
+	B grouploop
+groupstaged:
+	MOVD 224(RSP), R1
+	MOVWU layout+40(FP), R16
+	CMP $1, R16
+	BLT nibbles9
+	BEQ crumbs10
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored11
+nibbles9:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored11
+crumbs10:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored11:
+	MOVD 232(RSP), R2
+	ADD R0<<2, R2, R2
+groupdone:
+	RET
+lanes:
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 488(RSP)
+lanerow:
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
+	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanerare
+	CMP $2, R5
+	BNE other12
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
+	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+stored15:
+laneback:
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 224(RSP), R1
+	MOVWU layout+40(FP), R16
+	CMP $1, R16
+	BLT nibbles16
+	BEQ crumbs17
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored18
+nibbles16:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored18
+crumbs17:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored18:
+	MOVD 232(RSP), R2
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+laneend:
+	MOVD 488(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
+	RET
+other1:
+	BLT packed2
+	WORD $0x2e212801 // sqxtun v1.8b, v0.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUMAX V13.B16, V1.B16, V1.B16
+	VUMIN V11.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	B stored4
+packed2:
+	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	CMP $0, R5
+	BNE crumbs3
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V3.B16, V1.B16
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	B stored4
+crumbs3:
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $2, V3.B16, V1.B16
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V3.B16, V1.B16
+	FMOVS F1, (R1)
+	ADD $4, R1, R1
+	B stored4
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 264(RSP)
+	B spread
+other5:
+	BLT packed6
+	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
+	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
+	VUMAX V13.B16, V2.B16, V2.B16
+	VUMIN V11.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	B stored8
+packed6:
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
+	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
+	CMP $0, R5
+	BNE crumbs7
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVD F2, (R1)
+	ADD $8, R1, R1
+	B stored8
+crumbs7:
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $2, V3.B16, V2.B16
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVS F2, (R1)
+	ADD $4, R1, R1
+	B stored8
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupmeetrare:
+	ADD $340, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
+other12:
+	BLT packed13
+	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
+	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
+	VUMAX V13.B16, V2.B16, V2.B16
+	VUMIN V11.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	B stored15
+packed13:
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
+	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
+	CMP $0, R5
+	BNE crumbs14
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVD F2, (R1)
+	ADD $8, R1, R1
+	B stored15
+crumbs14:
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $2, V3.B16, V2.B16
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVS F2, (R1)
+	ADD $4, R1, R1
+	B stored15
+lanerare:
+	MOVD $2, R16
+	MOVD R16, 264(RSP)
+	B rare
+lanestage:
+	MOVD R1, 224(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 232(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F6
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e218826 // frintn v6.4s, v1.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F6
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e218826 // frintn v6.4s, v1.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V1.B16, V1.B16
+	FMOVQ 48(R2), F6
+	FMOVQ 48(R3), F7
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148c1 // sqxtn2 v1.8h, v6.4s
+	VSUB V15.S4, V3.S4, V2.S4
+	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
+	VSUB V2.S4, V3.S4, V2.S4
+	VAND V14.B16, V2.B16, V2.B16
+	WORD $0x0e614844 // sqxtn v4.4h, v2.4s
+	WORD $0x4e614844 // sqxtn2 v4.8h, v2.4s
+	WORD $0x2e212882 // sqxtun v2.8b, v4.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
+	WORD $0x4ea36583 // smax v3.4s, v12.4s, v3.4s
+	VAND V14.B16, V3.B16, V3.B16
+	WORD $0x0e614864 // sqxtn v4.4h, v3.4s
+	WORD $0x4e614864 // sqxtn2 v4.8h, v3.4s
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
+	CMP $2, R5
+	BNE other19
+	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
+	WORD $0x4e226484 // smax v4.16b, v4.16b, v2.16b
+	WORD $0x4e236c84 // smin v4.16b, v4.16b, v3.16b
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+stored22:
+	MOVD 264(RSP), R16
+	CMP $2, R16
+	BEQ laneback
+	MOVD 240(RSP), R3
+	MOVD 248(RSP), R4
+groupresume:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	B groupback
+other19:
+	BLT packed20
+	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUMAX V2.B16, V4.B16, V4.B16
+	VUMIN V3.B16, V4.B16, V4.B16
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	B stored22
+packed20:
+	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
+	WORD $0x4e226484 // smax v4.16b, v4.16b, v2.16b
+	WORD $0x4e236c84 // smin v4.16b, v4.16b, v3.16b
+	CMP $0, R5
+	BNE crumbs21
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVD F4, (R1)
+	ADD $8, R1, R1
+	B stored22
+crumbs21:
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $2, V5.B16, V4.B16
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVS F4, (R1)
+	ADD $4, R1, R1
+	B stored22
+
+// func QuantizeZeroPointNEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, layout int32, groups int, length int, ahead int)
+
+TEXT ·QuantizeZeroPointNEON(SB), 0, $1208-80
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
+	// per call: V15 least, V12 most, V14 0xff, V0 And, V1 Narrow16, V13 NarrowU8, V0 And, V1 Narrow16, V11 NarrowU8
+	// per group: V10 scale, V9 recip, V0 zeroPoint, V8 Narrow16
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD zeroPoint+32(FP), R5
+	MOVWU layout+48(FP), R6
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $255, R16
+	VDUP R16, V14.S4
+	VAND V14.B16, V15.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282d // sqxtun v13.8b, v1.8h
+	WORD $0x6e21282d // sqxtun2 v13.16b, v1.8h
+	FMOVS most+44(FP), F12
+	VDUP V12.S[0], V12.S4
+	VAND V14.B16, V12.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282b // sqxtun v11.8b, v1.8h
+	WORD $0x6e21282b // sqxtun2 v11.16b, v1.8h
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
+	BEQ lanes
+groups:
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R12
+	BLT grouptomeet
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
+	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
+	SUB R12, R0, R0
+grouploop:
+	FMOVQ (R2), F0
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
+	FMOVQ 32(R2), F2
+	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	FMOVQ 48(R2), F5
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	CMP $2, R6
+	BNE other1
+	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+stored4:
+groupback:
+	ADD $64, R2, R2
+	SUB $16, R12, R12
+	CMP $16, R12
+	BGE grouploop
+groupwhole:
+	CMP $0, R12
+	BLT groupstaged
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x6e25dc07 // fmul v7.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V7.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V8.B16
+	VTBL V5.B16, [V4.B16], V9.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e21a943 // fcvtns v3.4s, v10.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x4e610c00 // sqadd v0.8h, v0.8h, v1.8h
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R15), F3
+	VTBL V3.B16, [V2.B16], V5.B16
+	VTBL V3.B16, [V4.B16], V8.B16
+	VTBL V3.B16, [V6.B16], V3.B16
+	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
+	VFMLS V5.S4, V9.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V9.S4
+	WORD $0x4e21a921 // fcvtns v1.4s, v9.4s
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R15), F8
+	VTBL V8.B16, [V2.B16], V2.B16
+	VTBL V8.B16, [V4.B16], V4.B16
+	VTBL V8.B16, [V6.B16], V6.B16
+	WORD $0x6e24dca8 // fmul v8.4s, v5.4s, v4.4s
+	VFMLS V2.S4, V8.S4, V5.S4
+	VFMLA V4.S4, V5.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
+	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
+	WORD $0x4e28f529 // fmax v9.4s, v9.4s, v8.4s
+	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
+	FCMPS F7, F7
+	BVS groupmeetrare
+	CMP $2, R6
+	BNE other5
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
+	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+stored8:
+	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+	B groupbegin
+grouptail:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
+	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	SUB R12, R12, R12
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
+	MOVWU layout+48(FP), R16
+	CMP $1, R16
+	BLT nibbles9
+	BEQ crumbs10
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored11
+nibbles9:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored11
+crumbs10:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored11:
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+groupdone:
+	RET
+lanes:
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
+	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V4.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V4.S4
+	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F5
+	FMOVQ 16(R5), F6
+	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
+	VFMLS V2.S4, V7.S4, V1.S4
+	VFMLA V5.S4, V1.S4, V7.S4
+	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
+	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F3
+	FMOVQ 32(R5), F5
+	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	FMOVQ 48(R4), F8
+	FMOVQ 48(R5), F9
+	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
+	VFMLS V3.S4, V10.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V10.S4
+	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614925 // sqxtn2 v5.8h, v9.4s
+	WORD $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	CMP $2, R6
+	BNE other12
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
+	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+stored15:
+laneback:
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
+	MOVWU layout+48(FP), R16
+	CMP $1, R16
+	BLT nibbles16
+	BEQ crumbs17
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored18
+nibbles16:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored18
+crumbs17:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored18:
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
+	RET
+other1:
+	BLT packed2
+	WORD $0x2e212801 // sqxtun v1.8b, v0.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUMAX V13.B16, V1.B16, V1.B16
+	VUMIN V11.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	B stored4
+packed2:
+	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	CMP $0, R6
+	BNE crumbs3
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V3.B16, V1.B16
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	B stored4
+crumbs3:
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $2, V3.B16, V1.B16
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V3.B16, V1.B16
+	FMOVS F1, (R1)
+	ADD $4, R1, R1
+	B stored4
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	B spread
+other5:
+	BLT packed6
+	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
+	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
+	VUMAX V13.B16, V2.B16, V2.B16
+	VUMIN V11.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	B stored8
+packed6:
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
+	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
+	CMP $0, R6
+	BNE crumbs7
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVD F2, (R1)
+	ADD $8, R1, R1
+	B stored8
+crumbs7:
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $2, V3.B16, V2.B16
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVS F2, (R1)
+	ADD $4, R1, R1
+	B stored8
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
+groupmeetrare:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
+other12:
+	BLT packed13
+	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
+	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
+	VUMAX V13.B16, V2.B16, V2.B16
+	VUMIN V11.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	B stored15
+packed13:
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2d6442 // smax v2.16b, v2.16b, v13.16b
+	WORD $0x4e2b6c42 // smin v2.16b, v2.16b, v11.16b
+	CMP $0, R6
+	BNE crumbs14
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVD F2, (R1)
+	ADD $8, R1, R1
+	B stored15
+crumbs14:
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $2, V3.B16, V2.B16
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVS F2, (R1)
+	ADD $4, R1, R1
+	B stored15
+lanerare:
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
+	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R5), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F5
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R5), F6
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218845 // frintn v5.4s, v2.4s
+	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VSUB V15.S4, V2.S4, V3.S4
+	WORD $0x4ea26463 // smax v3.4s, v3.4s, v2.4s
+	VSUB V3.S4, V2.S4, V3.S4
+	VAND V14.B16, V3.B16, V3.B16
+	WORD $0x0e614864 // sqxtn v4.4h, v3.4s
+	WORD $0x4e614864 // sqxtn2 v4.8h, v3.4s
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
+	WORD $0x4ea26582 // smax v2.4s, v12.4s, v2.4s
+	VAND V14.B16, V2.B16, V2.B16
+	WORD $0x0e614844 // sqxtn v4.4h, v2.4s
+	WORD $0x4e614844 // sqxtn2 v4.8h, v2.4s
+	WORD $0x2e212882 // sqxtun v2.8b, v4.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
+	CMP $2, R6
+	BNE other19
+	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+stored22:
+	MOVD 336(RSP), R16
+	CMP $2, R16
+	BEQ laneback
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+groupresume:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V0.S4]
+	WORD $0x0e614808 // sqxtn v8.4h, v0.4s
+	WORD $0x4e614808 // sqxtn2 v8.8h, v0.4s
+	B groupback
+other19:
+	BLT packed20
+	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUMAX V3.B16, V4.B16, V4.B16
+	VUMIN V2.B16, V4.B16, V4.B16
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	B stored22
+packed20:
+	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
+	CMP $0, R6
+	BNE crumbs21
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVD F4, (R1)
+	ADD $8, R1, R1
+	B stored22
+crumbs21:
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $2, V5.B16, V4.B16
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVS F4, (R1)
+	ADD $4, R1, R1
+	B stored22
+
+// func QuantizeMinvalNEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, layout int32, groups int, length int, ahead int)
+
+TEXT ·QuantizeMinvalNEON(SB), 0, $1208-80
+	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
+	// per call: V15 least, V11 most, V14 Narrow16, V13 0xff, V0 And, V1 Narrow16, V12 NarrowU8, V0 And, V1 Narrow16, V10 NarrowU8
+	// per group: V9 scale, V8 recip, V7 minval
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R1
+	MOVD x+8(FP), R2
+	MOVD scale+16(FP), R3
+	MOVD recip+24(FP), R4
+	MOVD minval+32(FP), R5
+	MOVWU layout+48(FP), R6
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	MOVD $255, R16
+	VDUP R16, V13.S4
+	VAND V13.B16, V15.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282c // sqxtun v12.8b, v1.8h
+	WORD $0x6e21282c // sqxtun2 v12.16b, v1.8h
+	FMOVS most+44(FP), F11
+	VDUP V11.S[0], V11.S4
+	VAND V13.B16, V11.B16, V0.B16
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x2e21282a // sqxtun v10.8b, v1.8h
+	WORD $0x6e21282a // sqxtun2 v10.16b, v1.8h
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
+	CMP $1, R13
+	BEQ lanes
+groups:
+	MOVD R12, R14
+	MOVD R13, R0
+	MUL R14, R0, R0
+	MOVD R13, R12
+	CMP $1, R14
+	BEQ groupbegin
+	AND $15, R13, R16
+	CBZ R16, groupbegin
+	ADD R14<<2, R3, R16
+	MOVD R16, 544(RSP)
+	ADD $344, RSP, R16
+	CALL ·number1NEON(SB)
+groupbegin:
+	CMP $16, R0
+	BLT grouptail
+	CMP $16, R12
+	BLT grouptomeet
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
+	SUB R12, R0, R0
+grouploop:
+	FMOVQ (R2), F0
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V1.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 16(R2), F2
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e28dc43 // fmul v3.4s, v2.4s, v8.4s
+	VFMLS V9.S4, V3.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V3.S4
+	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
+	FMOVQ 32(R2), F2
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e28dc44 // fmul v4.4s, v2.4s, v8.4s
+	VFMLS V9.S4, V4.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V4.S4
+	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
+	FMOVQ 48(R2), F5
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x6e28dca6 // fmul v6.4s, v5.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V5.S4
+	VFMLA V8.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS grouprare
+	CMP $2, R6
+	BNE other1
+	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2c6421 // smax v1.16b, v1.16b, v12.16b
+	WORD $0x4e2a6c21 // smin v1.16b, v1.16b, v10.16b
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+stored4:
+groupback:
+	ADD $64, R2, R2
+	SUB $16, R12, R12
+	CMP $16, R12
+	BGE grouploop
+groupwhole:
+	CMP $0, R12
+	BLT groupstaged
+	ADD R12, R0, R0
+	CBNZ R12, groupbegin
+	CBZ R0, groupdone
+	ADD R13, R12, R12
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupbegin
+grouptomeet:
+	CMP $5, R13
+	BLT groupodd
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupending
+groupchosen:
+	MOVD $0, R17
+	ADD R12<<2, R17, R17
+	ADD $412, RSP, R16
+	SUB R17, R16, R15
+groupmeet:
+	FMOVQ (R2), F0
+	FMOVQ (R15), F1
+	FMOVQ (R3), F2
+	VTBL V1.B16, [V2.B16], V3.B16
+	FMOVQ (R4), F4
+	VTBL V1.B16, [V4.B16], V5.B16
+	FMOVQ (R5), F6
+	VTBL V1.B16, [V6.B16], V1.B16
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLS V3.S4, V1.S4, V0.S4
+	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R15), F5
+	VTBL V5.B16, [V2.B16], V7.B16
+	VTBL V5.B16, [V4.B16], V8.B16
+	VTBL V5.B16, [V6.B16], V5.B16
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x6e28dc65 // fmul v5.4s, v3.4s, v8.4s
+	VFMLS V7.S4, V5.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V5.S4
+	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R15), F7
+	VTBL V7.B16, [V2.B16], V8.B16
+	VTBL V7.B16, [V4.B16], V9.B16
+	VTBL V7.B16, [V6.B16], V7.B16
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e29dc67 // fmul v7.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V7.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V7.S4
+	WORD $0x4e21a8e3 // fcvtns v3.4s, v7.4s
+	FMOVQ 48(R2), F8
+	FMOVQ 48(R15), F9
+	VTBL V9.B16, [V2.B16], V2.B16
+	VTBL V9.B16, [V4.B16], V4.B16
+	VTBL V9.B16, [V6.B16], V6.B16
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	WORD $0x6e24dd06 // fmul v6.4s, v8.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V8.S4
+	VFMLA V4.S4, V8.S4, V6.S4
+	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4e26f4e7 // fmax v7.4s, v7.4s, v6.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	WORD $0x6e30f821 // fmaxv s1, v1.4s
+	FCMPS F1, F1
+	BVS groupmeetrare
+	CMP $2, R6
+	BNE other5
+	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2c6421 // smax v1.16b, v1.16b, v12.16b
+	WORD $0x4e2a6c21 // smin v1.16b, v1.16b, v10.16b
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+stored8:
+	ADD $64, R2, R2
+	ADD R23, R15, R15
+	SUB R24, R15, R17
+	ADD $1, R22, R16
+	CMP R15, R25
+	CSEL LE, R17, R15, R15
+	CSEL LE, R16, R22, R16
+	ADD R16<<2, R3, R3
+	ADD R16<<2, R4, R4
+	ADD R16<<2, R5, R5
+	SUB $16, R0, R0
+	MOVD 536(RSP), R16
+	CMP R16, R0
+	BLT groupmet
+	MOVD 528(RSP), R16
+	CMP R15, R16
+	BLT groupmeet
+groupmet:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+	B groupbegin
+grouptail:
+	CBZ R0, groupdone
+	CMP R0, R12
+	BLT groupodd
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	SUB R12, R12, R12
+	B grouploop
+groupstaged:
+	MOVD 288(RSP), R1
+	MOVWU layout+48(FP), R16
+	CMP $1, R16
+	BLT nibbles9
+	BEQ crumbs10
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored11
+nibbles9:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored11
+crumbs10:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored11:
+	MOVD 296(RSP), R2
+	ADD R0<<2, R2, R2
+groupdone:
+	RET
+lanes:
+	MOVD R12, R0
+	MOVD $0, R16
+	MOVD R16, 560(RSP)
+lanerow:
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R4), F2
+	FMOVQ (R5), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
+	VFMLS V1.S4, V3.S4, V0.S4
+	VFMLA V2.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F2
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R5), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F4
+	FMOVQ 32(R5), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
+	VFMLS V2.S4, V6.S4, V1.S4
+	VFMLA V4.S4, V1.S4, V6.S4
+	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R5), F8
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
+	VFMLS V4.S4, V8.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
+	WORD $0x6e30f863 // fmaxv s3, v3.4s
+	FCMPS F3, F3
+	BVS lanerare
+	CMP $2, R6
+	BNE other12
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2c6442 // smax v2.16b, v2.16b, v12.16b
+	WORD $0x4e2a6c42 // smin v2.16b, v2.16b, v10.16b
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+stored15:
+laneback:
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	ADD $64, R5, R5
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 288(RSP), R1
+	MOVWU layout+48(FP), R16
+	CMP $1, R16
+	BLT nibbles16
+	BEQ crumbs17
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored18
+nibbles16:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored18
+crumbs17:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored18:
+	MOVD 296(RSP), R2
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+laneend:
+	MOVD 560(RSP), R16
+	CMP $1, R16
+	BEQ groupodddone
+	RET
+other1:
+	BLT packed2
+	WORD $0x2e212801 // sqxtun v1.8b, v0.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUMAX V12.B16, V1.B16, V1.B16
+	VUMIN V10.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	B stored4
+packed2:
+	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2c6421 // smax v1.16b, v1.16b, v12.16b
+	WORD $0x4e2a6c21 // smin v1.16b, v1.16b, v10.16b
+	CMP $0, R6
+	BNE crumbs3
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V3.B16, V1.B16
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	B stored4
+crumbs3:
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $2, V3.B16, V1.B16
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V3.B16, V1.B16
+	FMOVS F1, (R1)
+	ADD $4, R1, R1
+	B stored4
+grouprare:
+	MOVD $1, R16
+	MOVD R16, 336(RSP)
+	B spread
+other5:
+	BLT packed6
+	WORD $0x2e212801 // sqxtun v1.8b, v0.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	VUMAX V12.B16, V1.B16, V1.B16
+	VUMIN V10.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	B stored8
+packed6:
+	WORD $0x0e214801 // sqxtn v1.8b, v0.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2c6421 // smax v1.16b, v1.16b, v12.16b
+	WORD $0x4e2a6c21 // smin v1.16b, v1.16b, v10.16b
+	CMP $0, R6
+	BNE crumbs7
+	VUZP2 V1.B16, V1.B16, V2.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V2.B16, V1.B16
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	B stored8
+crumbs7:
+	VUZP2 V1.B16, V1.B16, V2.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $2, V2.B16, V1.B16
+	VUZP2 V1.B16, V1.B16, V2.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V2.B16, V1.B16
+	FMOVS F1, (R1)
+	ADD $4, R1, R1
+	B stored8
+groupending:
+	MOVD R0, 552(RSP)
+	MOVD 544(RSP), R16
+	SUB R3, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R0
+	ADD $568, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $568, RSP, R3
+	ADD $784, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $784, RSP, R4
+	ADD $1000, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $1000, RSP, R5
+	MOVD $16, R16
+	MOVD R16, 536(RSP)
+	MOVD 552(RSP), R0
+	B groupchosen
+groupmeetrare:
+	ADD $412, RSP, R16
+	SUB R15, R16, R16
+	MOVD $0, R17
+	ADD R16>>2, R17, R12
+groupodd:
+	MOVD R0, 552(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $632, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 776(RSP)
+	ADD $632, RSP, R3
+	ADD $848, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 992(RSP)
+	ADD $848, RSP, R4
+	ADD $1064, RSP, R16
+	MOVD R5, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 1208(RSP)
+	ADD $1064, RSP, R5
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 560(RSP)
+	B lanerow
+groupodddone:
+	MOVD 776(RSP), R3
+	MOVD 992(RSP), R4
+	MOVD 1208(RSP), R5
+	MOVD 552(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
+	B groupbegin
+other12:
+	BLT packed13
+	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
+	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
+	VUMAX V12.B16, V2.B16, V2.B16
+	VUMIN V10.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	B stored15
+packed13:
+	WORD $0x0e214802 // sqxtn v2.8b, v0.8h
+	WORD $0x4e214822 // sqxtn2 v2.16b, v1.8h
+	WORD $0x4e2c6442 // smax v2.16b, v2.16b, v12.16b
+	WORD $0x4e2a6c42 // smin v2.16b, v2.16b, v10.16b
+	CMP $0, R6
+	BNE crumbs14
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVD F2, (R1)
+	ADD $8, R1, R1
+	B stored15
+crumbs14:
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $2, V3.B16, V2.B16
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVS F2, (R1)
+	ADD $4, R1, R1
+	B stored15
+lanerare:
+	MOVD $2, R16
+	MOVD R16, 336(RSP)
+	B rare
+lanestage:
+	MOVD R1, 288(RSP)
+	ADD $16, RSP, R1
+	ADD $32, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 296(RSP)
+	ADD $32, RSP, R2
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
+rare:
+	FMOVQ (R2), F0
+	FMOVQ (R3), F1
+	FMOVQ (R5), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218801 // frintn v1.4s, v0.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d964 // scvtf v4.4s, v11.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R3), F5
+	FMOVQ 16(R5), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	FMOVQ 32(R2), F1
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R5), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD $0x4e218825 // frintn v5.4s, v1.4s
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VAND V5.B16, V1.B16, V1.B16
+	FMOVQ 48(R2), F5
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R5), F7
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VSUB V15.S4, V2.S4, V3.S4
+	WORD $0x4ea26463 // smax v3.4s, v3.4s, v2.4s
+	VSUB V3.S4, V2.S4, V3.S4
+	VAND V13.B16, V3.B16, V3.B16
+	WORD $0x0e614864 // sqxtn v4.4h, v3.4s
+	WORD $0x4e614864 // sqxtn2 v4.8h, v3.4s
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
+	WORD $0x4ea26562 // smax v2.4s, v11.4s, v2.4s
+	VAND V13.B16, V2.B16, V2.B16
+	WORD $0x0e614844 // sqxtn v4.4h, v2.4s
+	WORD $0x4e614844 // sqxtn2 v4.8h, v2.4s
+	WORD $0x2e212882 // sqxtun v2.8b, v4.8h
+	WORD $0x6e212882 // sqxtun2 v2.16b, v4.8h
+	CMP $2, R6
+	BNE other19
+	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+stored22:
+	MOVD 336(RSP), R16
+	CMP $2, R16
+	BEQ laneback
+	MOVD 304(RSP), R3
+	MOVD 312(RSP), R4
+	MOVD 320(RSP), R5
+groupresume:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
+	B groupback
+other19:
+	BLT packed20
+	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUMAX V3.B16, V4.B16, V4.B16
+	VUMIN V2.B16, V4.B16, V4.B16
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	B stored22
+packed20:
+	WORD $0x0e214804 // sqxtn v4.8b, v0.8h
+	WORD $0x4e214824 // sqxtn2 v4.16b, v1.8h
+	WORD $0x4e236484 // smax v4.16b, v4.16b, v3.16b
+	WORD $0x4e226c84 // smin v4.16b, v4.16b, v2.16b
+	CMP $0, R6
+	BNE crumbs21
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVD F4, (R1)
+	ADD $8, R1, R1
+	B stored22
+crumbs21:
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $2, V5.B16, V4.B16
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVS F4, (R1)
+	ADD $4, R1, R1
+	B stored22
+
+// func QuantizeWholeNEON(q *int8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+
+TEXT ·QuantizeWholeNEON(SB), 0, $920-56
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
@@ -426,5896 +2479,4 @@ rare:
 groupresume:
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
-	B groupback
-
-// func QuantizeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeInt8NEON(SB), 0, $920-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 13
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+36(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVQ 32(R2), F2
-	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $340, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V1.B16
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	VFMLS V3.S4, V5.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R15), F3
-	VTBL V3.B16, [V2.B16], V6.B16
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
-	VFMLS V6.S4, V7.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R15), F3
-	VTBL V3.B16, [V2.B16], V6.B16
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
-	VFMLS V6.S4, V8.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R15), F6
-	VTBL V6.B16, [V2.B16], V2.B16
-	VTBL V6.B16, [V4.B16], V4.B16
-	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLA V4.S4, V3.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
-	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R1)
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F7
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 264(RSP)
-	B spread
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 264(RSP)
-	B rare
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R1)
-	MOVD 264(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	B groupback
-
-// func QuantizeZeroPointInt8NEON(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeZeroPointInt8NEON(SB), 0, $1208-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+44(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 544(RSP)
-	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e690c00 // sqadd v0.8h, v0.8h, v9.8h
-	FMOVQ 32(R2), F2
-	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V5.B16
-	FMOVQ (R5), F6
-	VTBL V1.B16, [V6.B16], V1.B16
-	WORD $0x6e25dc07 // fmul v7.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V7.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R15), F5
-	VTBL V5.B16, [V2.B16], V8.B16
-	VTBL V5.B16, [V4.B16], V9.B16
-	VTBL V5.B16, [V6.B16], V5.B16
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e21a943 // fcvtns v3.4s, v10.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x4e610c00 // sqadd v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R15), F3
-	VTBL V3.B16, [V2.B16], V5.B16
-	VTBL V3.B16, [V4.B16], V8.B16
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
-	VFMLS V5.S4, V9.S4, V1.S4
-	VFMLA V8.S4, V1.S4, V9.S4
-	WORD $0x4e21a921 // fcvtns v1.4s, v9.4s
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R15), F8
-	VTBL V8.B16, [V2.B16], V2.B16
-	VTBL V8.B16, [V4.B16], V4.B16
-	VTBL V8.B16, [V6.B16], V6.B16
-	WORD $0x6e24dca8 // fmul v8.4s, v5.4s, v4.4s
-	VFMLS V2.S4, V8.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
-	WORD $0x4e28f529 // fmax v9.4s, v9.4s, v8.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
-	BVS groupmeetrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R1)
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 528(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 560(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F5
-	FMOVQ 16(R5), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F5
-	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F8
-	FMOVQ 48(R5), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V3.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614925 // sqxtn2 v5.8h, v9.4s
-	WORD $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	FMOVQ F0, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	MOVD 560(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	B spread
-groupending:
-	MOVD R0, 552(RSP)
-	MOVD 544(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 536(RSP)
-	MOVD 552(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $632, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 560(RSP)
-	B lanerow
-groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
-	MOVD 552(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R5), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R1)
-	MOVD 336(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B groupback
-
-// func QuantizeMinvalInt8NEON(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeMinvalInt8NEON(SB), 0, $1208-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
-	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD minval+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
-	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
-	WORD $0x0e2149cd // sqxtn v13.8b, v14.8h
-	WORD $0x4e2149cd // sqxtn2 v13.16b, v14.8h
-	FMOVS most+44(FP), F12
-	VDUP V12.S[0], V12.S4
-	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
-	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
-	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
-	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 544(RSP)
-	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	FMOVQ F0, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V5.B16
-	FMOVQ (R5), F6
-	VTBL V1.B16, [V6.B16], V1.B16
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V1.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R15), F5
-	VTBL V5.B16, [V2.B16], V7.B16
-	VTBL V5.B16, [V4.B16], V8.B16
-	VTBL V5.B16, [V6.B16], V5.B16
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e28dc65 // fmul v5.4s, v3.4s, v8.4s
-	VFMLS V7.S4, V5.S4, V3.S4
-	VFMLA V8.S4, V3.S4, V5.S4
-	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R15), F7
-	VTBL V7.B16, [V2.B16], V8.B16
-	VTBL V7.B16, [V4.B16], V9.B16
-	VTBL V7.B16, [V6.B16], V7.B16
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e29dc67 // fmul v7.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V7.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V7.S4
-	WORD $0x4e21a8e3 // fcvtns v3.4s, v7.4s
-	FMOVQ 48(R2), F8
-	FMOVQ 48(R15), F9
-	VTBL V9.B16, [V2.B16], V2.B16
-	VTBL V9.B16, [V4.B16], V4.B16
-	VTBL V9.B16, [V6.B16], V6.B16
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	WORD $0x6e24dd06 // fmul v6.4s, v8.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V8.S4
-	VFMLA V4.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4e26f4e7 // fmax v7.4s, v7.4s, v6.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS groupmeetrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214860 // sqxtn2 v0.16b, v3.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	FMOVQ F0, (R1)
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 528(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 560(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	FMOVQ F0, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	MOVD 560(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	B spread
-groupending:
-	MOVD R0, 552(RSP)
-	MOVD 544(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 536(RSP)
-	MOVD 552(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $632, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 560(RSP)
-	B lanerow
-groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
-	MOVD 552(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R5), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R1)
-	MOVD 336(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-groupresume:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	B groupback
-
-// func QuantizeUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeUint8NEON(SB), 0, $920-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
-	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 13
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x2e21280e // sqxtun v14.8b, v0.8h
-	WORD $0x6e21280e // sqxtun2 v14.16b, v0.8h
-	FMOVS most+36(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
-	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVQ 32(R2), F2
-	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $340, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V1.B16
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	VFMLS V3.S4, V5.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R15), F3
-	VTBL V3.B16, [V2.B16], V6.B16
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
-	VFMLS V6.S4, V7.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R15), F3
-	VTBL V3.B16, [V2.B16], V6.B16
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
-	VFMLS V6.S4, V8.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R15), F6
-	VTBL V6.B16, [V2.B16], V2.B16
-	VTBL V6.B16, [V4.B16], V4.B16
-	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLA V4.S4, V3.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
-	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F7
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanerare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 264(RSP)
-	B spread
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 264(RSP)
-	B rare
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R1)
-	MOVD 264(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	B groupback
-
-// func QuantizeZeroPointUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeZeroPointUint8NEON(SB), 0, $1208-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
-	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x2e21280e // sqxtun v14.8b, v0.8h
-	WORD $0x6e21280e // sqxtun2 v14.16b, v0.8h
-	FMOVS most+44(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
-	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 544(RSP)
-	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e690c00 // sqadd v0.8h, v0.8h, v9.8h
-	FMOVQ 32(R2), F2
-	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V5.B16
-	FMOVQ (R5), F6
-	VTBL V1.B16, [V6.B16], V1.B16
-	WORD $0x6e25dc07 // fmul v7.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V7.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R15), F5
-	VTBL V5.B16, [V2.B16], V8.B16
-	VTBL V5.B16, [V4.B16], V9.B16
-	VTBL V5.B16, [V6.B16], V5.B16
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e21a943 // fcvtns v3.4s, v10.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x4e610c00 // sqadd v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R15), F3
-	VTBL V3.B16, [V2.B16], V5.B16
-	VTBL V3.B16, [V4.B16], V8.B16
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
-	VFMLS V5.S4, V9.S4, V1.S4
-	VFMLA V8.S4, V1.S4, V9.S4
-	WORD $0x4e21a921 // fcvtns v1.4s, v9.4s
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R15), F8
-	VTBL V8.B16, [V2.B16], V2.B16
-	VTBL V8.B16, [V4.B16], V4.B16
-	VTBL V8.B16, [V6.B16], V6.B16
-	WORD $0x6e24dca8 // fmul v8.4s, v5.4s, v4.4s
-	VFMLS V2.S4, V8.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
-	WORD $0x4e28f529 // fmax v9.4s, v9.4s, v8.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
-	BVS groupmeetrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 528(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 560(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F5
-	FMOVQ 16(R5), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F5
-	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F8
-	FMOVQ 48(R5), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V3.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614925 // sqxtn2 v5.8h, v9.4s
-	WORD $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V14.B16, V0.B16, V0.B16
-	VUMIN V12.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	MOVD 560(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	B spread
-groupending:
-	MOVD R0, 552(RSP)
-	MOVD 544(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 536(RSP)
-	MOVD 552(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $632, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 560(RSP)
-	B lanerow
-groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
-	MOVD 552(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R5), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R1)
-	MOVD 336(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B groupback
-
-// func QuantizeMinvalUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeMinvalUint8NEON(SB), 0, $1208-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowU8, V0 Narrow16, V11 NarrowU8
-	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD minval+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
-	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
-	WORD $0x2e2129cd // sqxtun v13.8b, v14.8h
-	WORD $0x6e2129cd // sqxtun2 v13.16b, v14.8h
-	FMOVS most+44(FP), F12
-	VDUP V12.S[0], V12.S4
-	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
-	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
-	WORD $0x2e21280b // sqxtun v11.8b, v0.8h
-	WORD $0x6e21280b // sqxtun2 v11.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 544(RSP)
-	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V13.B16, V0.B16, V0.B16
-	VUMIN V11.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V5.B16
-	FMOVQ (R5), F6
-	VTBL V1.B16, [V6.B16], V1.B16
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V1.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R15), F5
-	VTBL V5.B16, [V2.B16], V7.B16
-	VTBL V5.B16, [V4.B16], V8.B16
-	VTBL V5.B16, [V6.B16], V5.B16
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e28dc65 // fmul v5.4s, v3.4s, v8.4s
-	VFMLS V7.S4, V5.S4, V3.S4
-	VFMLA V8.S4, V3.S4, V5.S4
-	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R15), F7
-	VTBL V7.B16, [V2.B16], V8.B16
-	VTBL V7.B16, [V4.B16], V9.B16
-	VTBL V7.B16, [V6.B16], V7.B16
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e29dc67 // fmul v7.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V7.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V7.S4
-	WORD $0x4e21a8e3 // fcvtns v3.4s, v7.4s
-	FMOVQ 48(R2), F8
-	FMOVQ 48(R15), F9
-	VTBL V9.B16, [V2.B16], V2.B16
-	VTBL V9.B16, [V4.B16], V4.B16
-	VTBL V9.B16, [V6.B16], V6.B16
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	WORD $0x6e24dd06 // fmul v6.4s, v8.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V8.S4
-	VFMLA V4.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4e26f4e7 // fmax v7.4s, v7.4s, v6.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS groupmeetrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212860 // sqxtun2 v0.16b, v3.8h
-	VUMAX V13.B16, V0.B16, V0.B16
-	VUMIN V11.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 528(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 560(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanerare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V13.B16, V0.B16, V0.B16
-	VUMIN V11.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	MOVD 560(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	B spread
-groupending:
-	MOVD R0, 552(RSP)
-	MOVD 544(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 536(RSP)
-	MOVD 552(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $632, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 560(RSP)
-	B lanerow
-groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
-	MOVD 552(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R5), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R1)
-	MOVD 336(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-groupresume:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	B groupback
-
-// func QuantizePacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizePacked4NEON(SB), 0, $920-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 13
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+36(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVQ 32(R2), F2
-	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-groupback:
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $340, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V1.B16
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	VFMLS V3.S4, V5.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R15), F3
-	VTBL V3.B16, [V2.B16], V6.B16
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
-	VFMLS V6.S4, V7.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R15), F3
-	VTBL V3.B16, [V2.B16], V6.B16
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
-	VFMLS V6.S4, V8.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R15), F6
-	VTBL V6.B16, [V2.B16], V2.B16
-	VTBL V6.B16, [V4.B16], V4.B16
-	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLA V4.S4, V3.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
-	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F7
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-laneback:
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 264(RSP)
-	B spread
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 264(RSP)
-	B rare
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-	MOVD 264(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	B groupback
-
-// func QuantizeZeroPointPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeZeroPointPacked4NEON(SB), 0, $1208-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+44(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 544(RSP)
-	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e690c00 // sqadd v0.8h, v0.8h, v9.8h
-	FMOVQ 32(R2), F2
-	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-groupback:
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V5.B16
-	FMOVQ (R5), F6
-	VTBL V1.B16, [V6.B16], V1.B16
-	WORD $0x6e25dc07 // fmul v7.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V7.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R15), F5
-	VTBL V5.B16, [V2.B16], V8.B16
-	VTBL V5.B16, [V4.B16], V9.B16
-	VTBL V5.B16, [V6.B16], V5.B16
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e21a943 // fcvtns v3.4s, v10.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x4e610c00 // sqadd v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R15), F3
-	VTBL V3.B16, [V2.B16], V5.B16
-	VTBL V3.B16, [V4.B16], V8.B16
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
-	VFMLS V5.S4, V9.S4, V1.S4
-	VFMLA V8.S4, V1.S4, V9.S4
-	WORD $0x4e21a921 // fcvtns v1.4s, v9.4s
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R15), F8
-	VTBL V8.B16, [V2.B16], V2.B16
-	VTBL V8.B16, [V4.B16], V4.B16
-	VTBL V8.B16, [V6.B16], V6.B16
-	WORD $0x6e24dca8 // fmul v8.4s, v5.4s, v4.4s
-	VFMLS V2.S4, V8.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
-	WORD $0x4e28f529 // fmax v9.4s, v9.4s, v8.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
-	BVS groupmeetrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 528(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 560(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F5
-	FMOVQ 16(R5), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F5
-	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F8
-	FMOVQ 48(R5), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V3.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614925 // sqxtn2 v5.8h, v9.4s
-	WORD $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-laneback:
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	MOVD 560(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	B spread
-groupending:
-	MOVD R0, 552(RSP)
-	MOVD 544(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 536(RSP)
-	MOVD 552(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $632, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 560(RSP)
-	B lanerow
-groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
-	MOVD 552(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R5), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-	MOVD 336(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B groupback
-
-// func QuantizeMinvalPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeMinvalPacked4NEON(SB), 0, $1208-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
-	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD minval+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
-	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
-	WORD $0x0e2149cd // sqxtn v13.8b, v14.8h
-	WORD $0x4e2149cd // sqxtn2 v13.16b, v14.8h
-	FMOVS most+44(FP), F12
-	VDUP V12.S[0], V12.S4
-	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
-	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
-	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
-	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 544(RSP)
-	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-groupback:
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V5.B16
-	FMOVQ (R5), F6
-	VTBL V1.B16, [V6.B16], V1.B16
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V1.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R15), F5
-	VTBL V5.B16, [V2.B16], V7.B16
-	VTBL V5.B16, [V4.B16], V8.B16
-	VTBL V5.B16, [V6.B16], V5.B16
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e28dc65 // fmul v5.4s, v3.4s, v8.4s
-	VFMLS V7.S4, V5.S4, V3.S4
-	VFMLA V8.S4, V3.S4, V5.S4
-	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R15), F7
-	VTBL V7.B16, [V2.B16], V8.B16
-	VTBL V7.B16, [V4.B16], V9.B16
-	VTBL V7.B16, [V6.B16], V7.B16
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e29dc67 // fmul v7.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V7.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V7.S4
-	WORD $0x4e21a8e3 // fcvtns v3.4s, v7.4s
-	FMOVQ 48(R2), F8
-	FMOVQ 48(R15), F9
-	VTBL V9.B16, [V2.B16], V2.B16
-	VTBL V9.B16, [V4.B16], V4.B16
-	VTBL V9.B16, [V6.B16], V6.B16
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	WORD $0x6e24dd06 // fmul v6.4s, v8.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V8.S4
-	VFMLA V4.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4e26f4e7 // fmax v7.4s, v7.4s, v6.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS groupmeetrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214860 // sqxtn2 v0.16b, v3.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 528(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 560(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-laneback:
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	MOVD 560(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	B spread
-groupending:
-	MOVD R0, 552(RSP)
-	MOVD 544(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 536(RSP)
-	MOVD 552(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $632, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 560(RSP)
-	B lanerow
-groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
-	MOVD 552(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R5), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V1.B16
-	FMOVD F1, (R1)
-	MOVD 336(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-groupresume:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	B groupback
-
-// func QuantizePacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizePacked2NEON(SB), 0, $920-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 13
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+36(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVQ 32(R2), F2
-	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-groupback:
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $340, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V1.B16
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	VFMLS V3.S4, V5.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V5.S4
-	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R15), F3
-	VTBL V3.B16, [V2.B16], V6.B16
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6e23dc27 // fmul v7.4s, v1.4s, v3.4s
-	VFMLS V6.S4, V7.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R15), F3
-	VTBL V3.B16, [V2.B16], V6.B16
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6e23dc28 // fmul v8.4s, v1.4s, v3.4s
-	VFMLS V6.S4, V8.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R15), F6
-	VTBL V6.B16, [V2.B16], V2.B16
-	VTBL V6.B16, [V4.B16], V4.B16
-	WORD $0x6e24dc66 // fmul v6.4s, v3.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V3.S4
-	VFMLA V4.S4, V3.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
-	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	ADD R0>>2, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F7
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-laneback:
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 264(RSP)
-	B spread
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 264(RSP)
-	B rare
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-	MOVD 264(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	B groupback
-
-// func QuantizeZeroPointPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeZeroPointPacked2NEON(SB), 0, $1208-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
-	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
-	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
-	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
-	FMOVS most+44(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
-	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
-	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
-	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 544(RSP)
-	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e690c00 // sqadd v0.8h, v0.8h, v9.8h
-	FMOVQ 32(R2), F2
-	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-groupback:
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V5.B16
-	FMOVQ (R5), F6
-	VTBL V1.B16, [V6.B16], V1.B16
-	WORD $0x6e25dc07 // fmul v7.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V7.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V7.S4
-	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R15), F5
-	VTBL V5.B16, [V2.B16], V8.B16
-	VTBL V5.B16, [V4.B16], V9.B16
-	VTBL V5.B16, [V6.B16], V5.B16
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e21a943 // fcvtns v3.4s, v10.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x4e610c00 // sqadd v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R15), F3
-	VTBL V3.B16, [V2.B16], V5.B16
-	VTBL V3.B16, [V4.B16], V8.B16
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x6e28dc29 // fmul v9.4s, v1.4s, v8.4s
-	VFMLS V5.S4, V9.S4, V1.S4
-	VFMLA V8.S4, V1.S4, V9.S4
-	WORD $0x4e21a921 // fcvtns v1.4s, v9.4s
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R15), F8
-	VTBL V8.B16, [V2.B16], V2.B16
-	VTBL V8.B16, [V4.B16], V4.B16
-	VTBL V8.B16, [V6.B16], V6.B16
-	WORD $0x6e24dca8 // fmul v8.4s, v5.4s, v4.4s
-	VFMLS V2.S4, V8.S4, V5.S4
-	VFMLA V4.S4, V5.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c21 // sqadd v1.8h, v1.8h, v3.8h
-	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
-	WORD $0x4e28f529 // fmax v9.4s, v9.4s, v8.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
-	BVS groupmeetrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 528(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	ADD R0>>2, R1, R1
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 560(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F5
-	FMOVQ 16(R5), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	FMOVQ 32(R5), F5
-	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F3
-	FMOVQ 48(R4), F8
-	FMOVQ 48(R5), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V3.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614925 // sqxtn2 v5.8h, v9.4s
-	WORD $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
-	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-laneback:
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	MOVD 560(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	B spread
-groupending:
-	MOVD R0, 552(RSP)
-	MOVD 544(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 536(RSP)
-	MOVD 552(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $632, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 560(RSP)
-	B lanerow
-groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
-	MOVD 552(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F5
-	FMOVQ 48(R5), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-	MOVD 336(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-groupresume:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	WORD $0x0e614809 // sqxtn v9.4h, v0.4s
-	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
-	B groupback
-
-// func QuantizeMinvalPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeMinvalPacked2NEON(SB), 0, $1208-72
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
-	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD minval+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
-	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
-	WORD $0x0e2149cd // sqxtn v13.8b, v14.8h
-	WORD $0x4e2149cd // sqxtn2 v13.16b, v14.8h
-	FMOVS most+44(FP), F12
-	VDUP V12.S[0], V12.S4
-	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
-	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
-	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
-	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 544(RSP)
-	ADD $344, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	SUB R12, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F2
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVQ 48(R2), F5
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-groupback:
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-groupwhole:
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupbegin
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	FMOVQ (R4), F4
-	VTBL V1.B16, [V4.B16], V5.B16
-	FMOVQ (R5), F6
-	VTBL V1.B16, [V6.B16], V1.B16
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
-	VFMLS V3.S4, V1.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVQ 16(R2), F3
-	FMOVQ 16(R15), F5
-	VTBL V5.B16, [V2.B16], V7.B16
-	VTBL V5.B16, [V4.B16], V8.B16
-	VTBL V5.B16, [V6.B16], V5.B16
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	WORD $0x6e28dc65 // fmul v5.4s, v3.4s, v8.4s
-	VFMLS V7.S4, V5.S4, V3.S4
-	VFMLA V8.S4, V3.S4, V5.S4
-	WORD $0x4e21a8a3 // fcvtns v3.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614860 // sqxtn2 v0.8h, v3.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R15), F7
-	VTBL V7.B16, [V2.B16], V8.B16
-	VTBL V7.B16, [V4.B16], V9.B16
-	VTBL V7.B16, [V6.B16], V7.B16
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e29dc67 // fmul v7.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V7.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V7.S4
-	WORD $0x4e21a8e3 // fcvtns v3.4s, v7.4s
-	FMOVQ 48(R2), F8
-	FMOVQ 48(R15), F9
-	VTBL V9.B16, [V2.B16], V2.B16
-	VTBL V9.B16, [V4.B16], V4.B16
-	VTBL V9.B16, [V6.B16], V6.B16
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	WORD $0x6e24dd06 // fmul v6.4s, v8.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V8.S4
-	VFMLA V4.S4, V8.S4, V6.S4
-	WORD $0x4e21a8c2 // fcvtns v2.4s, v6.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4e26f4e7 // fmax v7.4s, v7.4s, v6.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
-	BVS groupmeetrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214860 // sqxtn2 v0.16b, v3.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	ADD R16<<2, R5, R5
-	SUB $16, R0, R0
-	MOVD 536(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 528(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	ADD R0>>2, R1, R1
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 560(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R4), F2
-	FMOVQ (R5), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F4
-	FMOVQ 16(R5), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F4
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F4
-	FMOVQ 48(R4), F7
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-laneback:
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut2NEON(SB)
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	MOVD 560(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	B spread
-groupending:
-	MOVD R0, 552(RSP)
-	MOVD 544(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $568, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $568, RSP, R3
-	ADD $784, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $784, RSP, R4
-	ADD $1000, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $1000, RSP, R5
-	MOVD $16, R16
-	MOVD R16, 536(RSP)
-	MOVD 552(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $412, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 552(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $632, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 776(RSP)
-	ADD $632, RSP, R3
-	ADD $848, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 992(RSP)
-	ADD $848, RSP, R4
-	ADD $1064, RSP, R16
-	MOVD R5, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 1208(RSP)
-	ADD $1064, RSP, R5
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 560(RSP)
-	B lanerow
-groupodddone:
-	MOVD 776(RSP), R3
-	MOVD 992(RSP), R4
-	MOVD 1208(RSP), R5
-	MOVD 552(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 296(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F5
-	FMOVQ 16(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R3), F6
-	FMOVQ 48(R5), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $2, V0.B16, V1.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VUZP2 V1.B16, V1.B16, V1.B16
-	VSLI $4, V1.B16, V0.B16
-	FMOVS F0, (R1)
-	MOVD 336(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-groupresume:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
 	B groupback
