@@ -108,9 +108,7 @@ func copyShape(dst, shape []int) []int {
 		dst = make([]int, len(shape))
 	}
 	dst = dst[:len(shape)]
-	for i, n := range shape { // few: a call takes longer
-		dst[i] = n
-	}
+	copy(dst, shape)
 	return dst
 }
 
