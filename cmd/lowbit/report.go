@@ -233,6 +233,9 @@ const (
 	plotColors                             = 8
 )
 
+// leastSQNRs is how many dB the plot has at least, so that layers that are alike look so.
+const leastSQNRs = 1.
+
 // layerNumber is the number of the layer in a tensor's name: the first that is a part of its own.
 var layerNumber = regexp.MustCompile(`(^|\.)(\d+)(\.|$)`)
 
@@ -263,11 +266,11 @@ func plotLayers(all []*comparison) *plot {
 	if len(kinds) == 0 {
 		return nil
 	}
+	if more := (leastSQNRs - (high - low)) / 2; more > 0 {
+		low, high = low-more, high+more
+	}
 	step := niceStep((high - low) / 5)
 	low, high = math.Floor(low/step)*step, math.Ceil(high/step)*step
-	if high == low {
-		high += step
-	}
 	x := func(layer int) float64 {
 		return tenths(plotLeft + 10 + (plotRight-plotLeft-20)*float64(layer-first)/float64(max(1, last-first)))
 	}
