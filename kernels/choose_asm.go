@@ -106,7 +106,7 @@ func (r *IntRule) ends() bool { return r.Asymmetric || r.compressed() }
 
 // chooseFloats chooses the scales of the n groups from first on.
 func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
-	if r.Dialect != Reference || r.Factor != nil {
+	if r.Dialect != Reference {
 		part := r.part(first, n)
 		chooseDialect[T](impl, &part, part.Scale, c.recip, c.recip)
 		return
@@ -115,6 +115,9 @@ func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
 		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], 0, int32(formats[r.Format].maxExp), 1, 1, n)
 	} else {
 		asm.ParamsScale[T](impl, elemOf[T](), &r.Scale[first], &c.recip[0], &r.Scale[first], r.Format.Max(), n)
+	}
+	if r.Factor != nil {
+		copy(r.Factor[first:], r.Scale[first:][:n])
 	}
 }
 

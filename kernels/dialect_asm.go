@@ -40,6 +40,21 @@ func (m *method) infinite() bool {
 	return m.dialect == TorchAO && m.scales == ScaleE4M3FNGlobal && !(m.global >= 0x1p-100)
 }
 
+// anyInfinite reports whether a factor of groups to quantize may be, as that of a scale of 0 is.
+func (m *method) anyInfinite(impl isa, p *FloatParams) bool {
+	switch {
+	case m.dialect != TorchAO || m.format.write != asm.E2M1Packed:
+		return false
+	case p.Factor != nil:
+		return !(largest(impl, p.Factor) <= math.MaxFloat32)
+	case m.scales == ScaleE8M0:
+		return false
+	}
+	var least, most float32
+	asm.MinMax[float32](impl, asm.F32, unsafe.Pointer(unsafe.SliceData(p.Scale)), unsafe.Pointer(&least), unsafe.Pointer(&most), 1, len(p.Scale))
+	return !(least >= fp8.E4M3FNSmallestSubnormal)
+}
+
 // multipliesAlone reports whether codes are those of products with the factors. To
 // round a product with a power of two to the type of the element changes nothing but
 // what is far below every format, and with it the zeros. E2M1 with a byte to each code
@@ -52,7 +67,7 @@ func (m *method) multipliesAlone() bool {
 func quantizeFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
 	m := p.method()
 	switch {
-	case !g.inBytes(p.Format.Bits()) || m.infinite():
+	case !g.inBytes(p.Format.Bits()) || m.infinite() || m.anyInfinite(impl, p):
 		portableQuantizeFloat(dst, src, g, p)
 	case p.Format.isSix():
 		quantizeFloatSixes(impl, dst, src, g, p)
@@ -175,8 +190,8 @@ func quantizeFours[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParam
 	}
 }
 
-// dequantizeFloatOver is for scales that are divided by a number.
-func dequantizeFloatOver[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, m *method) {
+// dequantizeFloatLevels is for scales that are divided by a number, or multiplied by one and rounded.
+func dequantizeFloatLevels[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, m *method) {
 	row := g.Groups * g.Len
 	if g.Rows > 1 && row%perByte(p.Format.Bits()) != 0 {
 		portableDequantizeFloat(dst, src, g, p)

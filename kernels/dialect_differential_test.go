@@ -10,15 +10,18 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp8"
 )
 
-// floatMethods are all rules of dialects but the reference's, with the formats to try each with.
+// floatMethods are all rules of dialects, with the formats to try each with.
 var floatMethods = func() (rules []FloatRule) {
 	add := func(d Dialect, s ScaleType, r ScaleRule, formats ...Format) {
 		for _, f := range formats {
 			rules = append(rules, FloatRule{Format: f, Dialect: d, Scales: s, Rule: r})
 		}
 	}
+	add(Reference, ScaleAny, 0, E4M3FN, E2M1Packed, E3M2Packed)
+	add(Reference, ScaleE8M0, 0, E5M2, E2M1)
 	for rule := range scaleRulesEnd {
 		add(TorchAO, ScaleE8M0, rule, E4M3FN, E5M2, E2M1Packed, E2M3, E3M2Packed)
 	}
@@ -135,6 +138,52 @@ func differFloats[T Float](t *testing.T, impl string, r FloatRule, seed uint64) 
 		portableDequantizeFloat(back, wanted, g, &wp)
 		DequantizeFloat(y, wanted, g, &wp)
 		sameFloats(t, where+": dequantized", back, y)
+	}
+}
+
+// TestDialectsAtZero holds what is next to zero against the portable code: the product of two levels of a scale that is subnormal, factors
+// of a scale that is zero, and quotients that are subnormal at the end of a range.
+func TestDialectsAtZero(t *testing.T) {
+	r := newSource(1200)
+	g := Grid{1, 40, 16}
+	n := elements(g)
+	x, y, want := make([]float32, n), make([]float32, n), make([]float32, n)
+	codes, wanted := make([]byte, n), make([]byte, n)
+	for i := range x {
+		x[i] = math.Float32frombits(uint32(r.IntN(2))<<31 | uint32(r.IntN(1<<r.IntN(24))))
+	}
+	for _, name := range assembled(t) {
+		require.NoError(t, Use(name))
+		for trial := range 200 {
+			p := FloatParams{Format: E2M1, Scales: ScaleE4M3FNGlobal, Dialect: []Dialect{TorchAO, ModelOpt, CompressedTensors}[trial%3],
+				Global: float32(math.Ldexp(1+r.Float64(), trial-149)), Scale: make([]float32, g.Groups)}
+			for i := range p.Scale {
+				p.Scale[i] = fp8.E4M3FN(r.IntN(127)).Float32()
+			}
+			for i := range codes {
+				codes[i] = fp8.E4M3FNFromFloat32(float32(r.IntN(7) - 3)).Bits() // as E2M1 has codes of a byte
+			}
+			portableDequantizeFloat(want, codes, g, &p)
+			DequantizeFloat(y, codes, g, &p)
+			sameFloats(t, fmt.Sprintf("%s: %v, global %g", name, p.Dialect, p.Global), want, y)
+
+			p.Format, p.Global, p.Dialect = E2M1Packed, 1, TorchAO
+			if trial%2 == 0 {
+				p.Scales = ScaleE4M3FN
+			}
+			portableQuantizeFloat(wanted[:n/2], x, g, &p)
+			QuantizeFloat(codes[:n/2], x, g, &p)
+			require.Equal(t, wanted[:n/2], codes[:n/2], "%s: %v", name, p.Scales)
+
+			ints := IntParams{Format: Uint8, Max: 255, Dialect: []Dialect{CompressedTensors, CompressedTensorsF32}[trial%2], Scale: make([]float32, g.Groups)}
+			for i := range ints.Scale {
+				ints.Scale[i] = float32(1 + 2*r.Float64())
+			}
+			portableFakeQuantizeInt(want, ByteMask(wanted), x, g, &ints)
+			FakeQuantizeInt(y, ByteMask(codes), x, g, &ints)
+			sameFloats(t, name, want, y)
+			require.Equal(t, wanted, codes, "%s: %v", name, ints.Dialect)
+		}
 	}
 }
 

@@ -125,7 +125,8 @@ type FloatParams struct {
 	Rule    ScaleRule
 	Global  float32
 
-	// Scale has one scale per group.
+	// Scale has one scale per group, a number of the type that Scales says: of others
+	// implementations may make different codes.
 	Scale []float32
 
 	// Factor, unless it is nil, has the factors that the rule wrote beside the

@@ -207,6 +207,17 @@ func fakeQuantizeFloatBefore[T Float](impl isa, dst []T, mask Mask, src []T, g G
 	}
 }
 
+// signs does again the flags of what is close to the end of a range that is 0, for groups from first on: a quotient that is subnormal may have become 0.
+func signs[T Float](in []byte, quotients []float32, src []T, length int, p *IntParams, first int) {
+	for k, r := range quotients {
+		if -0x1p-126 < r && r < 0x1p-126 {
+			scale, zero, _ := p.group(first + k/length)
+			r = integerBy[T](p.Dialect, value(src[k]), scale, zero, 0)
+			in[k] = bit(float32(p.Min) <= r) & bit(r <= float32(p.Max))
+		}
+	}
+}
+
 // putBytes writes the flags of the elements from off on; bits are 0 before.
 func (m Mask) putBytes(off int, flags []byte) {
 	switch m.kind {
@@ -282,6 +293,9 @@ func fakeQuantizeIntBefore[T Float](impl isa, dst []T, mask Mask, src []T, g Gri
 				in := flags[:count]
 				for k, r := range buf[:count] { // clamped before it is rounded
 					in[k] = bit(lo <= r) & bit(r <= hi)
+				}
+				if lo == 0 || hi == 0 {
+					signs[T](in, buf[:count], src[s.off:], s.length, p, base+s.first)
 				}
 			}
 			asm.Product(impl, &q[0], &q[0], &p.Scale[base+s.first], 0, nan32, s.groups, s.length, 0)
