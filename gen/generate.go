@@ -32,14 +32,16 @@ type target struct {
 }
 
 var targets = []target{
-	{"avx2", "amd64", func() file { return x86.AVX2() }, kernels, ""},
+	{"avx2", "amd64", func() file { return x86.AVX2() }, withTables, ""},
 	{"avx512", "amd64", func() file { return x86.AVX512() }, wide, ""},
 	{"avx512vbmi", "amd64", func() file { return x86.AVX512VBMI() }, formula.Listed, "AVX512"},
 	{"neon", "arm64", func() file { return neon.New(generator) }, kernels, ""},
 }
 
-// wide are the kernels of AVX-512.
-func wide() []*ir.Kernel { return slices.Concat(kernels(), formula.Products(), formula.Sixes()) }
+// withTables are the kernels of a machine with tables of numbers, and wide those of AVX-512.
+func withTables() []*ir.Kernel { return slices.Concat(kernels(), formula.Values()) }
+
+func wide() []*ir.Kernel { return slices.Concat(withTables(), formula.Products(), formula.Sixes()) }
 
 // Generate makes every file of internal/asm in memory.
 func Generate() (map[string][]byte, error) {

@@ -201,7 +201,7 @@ func TestQuantizeBits(t *testing.T) {
 				return
 			}
 			for range 12 {
-				b.Row = 256 * (1 + rng.IntN(4))
+				b.Row = b.Type.BlockLen() * (1 + rng.IntN(1024/b.Type.BlockLen()))
 				x := mixed(rng, b.Row*(1+rng.IntN(3)))
 				if b.Importance != nil {
 					b.Importance = make([]float32, b.Row)

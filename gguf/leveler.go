@@ -5,6 +5,9 @@ import (
 	"github.com/lowbit-go/lowbit/internal/isa"
 )
 
+// codedAtOnce is the number of elements of which generated code writes codes at a time.
+const codedAtOnce = 64
+
 // leveler writes the codes of a piece when the scales of its groups are known.
 type leveler struct {
 	scales, offsets [pieceLen / 16]float32 // of each sixteen elements
@@ -43,7 +46,7 @@ func (l *leveler) signed(f *found, x []float32, length int, n int32, first first
 func (l *leveler) assemble(x []float32, least, most, zero int32) {
 	if impl := isa.Current(); impl != asm.Generic {
 		levels := [3]float32{float32(least), float32(most), magic32 + float32(zero)}
-		asm.LevelCodes(impl, &l.codes[0], &x[0], &l.offsets[0], &l.scales[0], &levels[0], len(x)/writtenAtOnce)
+		asm.LevelCodes(impl, &l.codes[0], &x[0], &l.offsets[0], &l.scales[0], &levels[0], len(x)/codedAtOnce)
 	}
 }
 
@@ -54,6 +57,34 @@ func (l *leveler) others(f *found, x []float32, length int, visit func(codes []b
 	for g := range len(x) / length {
 		if i := g * length / 16; generic || !(f.largest[g]+l.offsets[i] < 4e6*abs32(l.scales[i])) {
 			visit(l.codes[g*length:][:length], x[g*length:][:length], g)
+		}
+	}
+}
+
+// values writes the codes of IQ4_NL for x times what the scales are here, a factor.
+func (l *leveler) values(f *found, x []float32) {
+	coded := 0
+	if impl := isa.Current(); impl != asm.Generic && impl != asm.NEON {
+		coded = len(x) / codedAtOnce
+	}
+	if coded > 0 {
+		asm.ValueCodes(isa.Current(), &l.codes[0], &x[0], &l.scales[0], coded)
+	}
+	for g := range len(x) / 32 {
+		if factor := l.scales[2*g]; g >= coded*codedAtOnce/32 || !(f.largest[g]*abs32(factor) < infinity) {
+			valueCodes(l.codes[32*g:][:32], x[32*g:][:32], factor)
+		}
+	}
+}
+
+// valueCodes writes the codes of IQ4_NL for x times a factor.
+func valueCodes(codes []byte, x []float32, factor float32) {
+	codes = codes[:len(x)]
+	for i, v := range x {
+		if v := float32(factor * v); v > -256 && v < 256 { // hardly any is not, while about one of a group is at an end of the values
+			codes[i] = iq4Nearest[iq4Index(v)&1023]
+		} else {
+			codes[i] = iq4Code(v)
 		}
 	}
 }

@@ -121,6 +121,8 @@ type fits struct {
 	found
 	quick   [pieceLen]byte // the codes that searchQuick found
 	leveler leveler
+
+	positive [2 * pieceLen / 256]float32 // inverses for searchPositive of the scales and of the least values of each block
 }
 
 // found has what the searches of a piece found, one of each for each group: what rangedFit and symmetricFit have, the sum of the weights, and a
@@ -185,6 +187,14 @@ func (f *fits) searchQuick(x []float32) {
 		return
 	}
 	each(x, 16, f.searchQuickGroup)
+}
+
+// tryPositives tries the inverses of the second level of a piece's blocks, which have so many scales each.
+func (f *fits) tryPositives(blocks, scales int, most float32) {
+	clear(f.positive[:])
+	if impl := isa.Current(); impl != asm.Generic {
+		f.tryPositivesBatch(impl, blocks, scales, most)
+	}
 }
 
 func (f *fits) searchQuickGroup(x []float32, g int) {
@@ -339,6 +349,9 @@ func (f *fits) quantizeK45(dst []byte, x []float32, t Type, weighed bool) {
 	if t == Q5_K {
 		n = 31
 	}
+	if weighed {
+		f.tryPositives(len(x)/256, 256/length, 63)
+	}
 	for i := range len(x) / 256 {
 		f.levels45((*[16]byte)(dst[size*i:]), i, weighed, t == Q5_K)
 	}
@@ -372,8 +385,8 @@ func (f *fits) levels45(head *[16]byte, i int, weighed, five bool) {
 	packed := (*[12]byte)(head[4:])
 	if weighed {
 		sums := f.sums[8*i:][:8]
-		d = toHalf(searchPositive(sl[:], scales[:], sums, most))
-		dmin = toHalf(searchPositive(ml[:], least[:], sums, most))
+		d = toHalf(searchPositive(sl[:], scales[:], sums, most, f.positive[2*i]))
+		dmin = toHalf(searchPositive(ml[:], least[:], sums, most, f.positive[2*i+1]))
 		if five {
 			for g := range sl {
 				sl[g], ml[g] = min(sl[g], most), min(ml[g], most)
@@ -462,14 +475,17 @@ func packPairs(b *[64]byte, codes *[256]byte) {
 // quantizeQ2_K has groups of 16 with a scale and a least value of four bits each.
 func (f *fits) quantizeQ2_K(dst []byte, x []float32, weighed bool) {
 	const most, length, size = 15, 16, 84
+	if weighed {
+		f.tryPositives(len(x)/256, 256/length, most)
+	}
 	for i := range len(x) / 256 {
 		var sl, ml [16]uint8
 		var d, dmin uint16
 		b, scales, least := (*[size]byte)(dst[size*i:]), (*[16]float32)(f.scale[16*i:]), (*[16]float32)(f.least[16*i:])
 		if weighed {
 			sums := f.sums[16*i:][:16]
-			d = toHalf(searchPositive(sl[:], scales[:], sums, most))
-			dmin = toHalf(searchPositive(ml[:], least[:], sums, most))
+			d = toHalf(searchPositive(sl[:], scales[:], sums, most, f.positive[2*i]))
+			dmin = toHalf(searchPositive(ml[:], least[:], sums, most, f.positive[2*i+1]))
 		} else {
 			d, dmin = toSteps2(&sl, scales), toSteps2(&ml, least)
 		}
@@ -609,41 +625,41 @@ func (f *fits) quantizeIQ4(dst []byte, x []float32, t Type, im []float32) {
 		}
 	}
 	f.searchIQ4(x)
+	l := &f.leveler
 	if t == IQ4_XS {
 		for i := range len(x) / 256 {
-			quantizeIQ4_XS((*[136]byte)(dst[136*i:]), (*[256]float32)(x[256*i:]), (*[8]float32)(f.scale[8*i:]))
+			l.stepsIQ4_XS((*[8]byte)(dst[136*i:]), (*[8]float32)(f.scale[8*i:]), i)
+		}
+		l.values(&f.found, x)
+		for g := range len(x) / 32 {
+			pack4((*[16]byte)(dst[g/8*136+8+g%8*16:]), (*[32]byte)(l.codes[32*g:]))
 		}
 		return
 	}
 	for g := range len(x) / 32 {
-		b, scale := dst[18*g:], f.scale[g]
-		putHalf(b, toHalf(scale))
-		codesIQ4((*[16]byte)(b[2:]), x[32*g:32*g+32], inverse(scale))
+		factor := inverse(f.scale[g])
+		l.scales[2*g], l.scales[2*g+1] = factor, factor
+	}
+	l.values(&f.found, x)
+	for g := range len(x) / 32 {
+		b := dst[18*g:][:18]
+		putHalf(b, toHalf(f.scale[g]))
+		pack4((*[16]byte)(b[2:]), (*[32]byte)(l.codes[32*g:]))
 	}
 }
 
-// codesIQ4 writes the codes of 32 elements.
-func codesIQ4(b *[16]byte, x []float32, inverse float32) {
-	low, high := (*[16]float32)(x), (*[16]float32)(x[16:])
-	for i := range b {
-		v, w := float32(inverse*low[i]), float32(inverse*high[i])
-		if v > -256 && v < 256 && w > -256 && w < 256 { // hardly any are not, while about one of a group is at an end of the values
-			b[i] = iq4Nearest[iq4Index(v)&1023] | iq4Nearest[iq4Index(w)&1023]<<4
-		} else {
-			b[i] = iq4Code(v) | iq4Code(w)<<4
-		}
-	}
-}
-
-func quantizeIQ4_XS(b *[136]byte, x *[256]float32, scales *[8]float32) {
+// stepsIQ4_XS writes the scales of block i, and sets what its codes are found with.
+func (l *leveler) stepsIQ4_XS(b *[8]byte, scales *[8]float32, i int) {
 	d := -firstLargest(scales[:]) / 32
-	clear(b[:8])
+	clear(b[:])
 	putHalf(b[:], toHalf(d))
 	id := inverse(d)
 	high := uint16(0)
+	factors := (*[16]float32)(l.scales[16*i:])
 	for g, s := range scales {
 		step := max(min(rounded(float32(id*s)), 31), -32)
-		codesIQ4((*[16]byte)(b[8+16*g:]), x[32*g:32*g+32], inverse(float32(d*float32(step))))
+		factor := inverse(float32(d * float32(step)))
+		factors[2*g], factors[2*g+1] = factor, factor
 		code := byte(step + 32)
 		b[4+g/2] |= code & 15 << (4 * (g % 2))
 		high |= uint16(code>>4) << (2 * g)

@@ -351,46 +351,16 @@ func (s *rangedSearch) error(x, w, l []float32, scale, offset float32) (sum floa
 }
 
 // searchPositive finds the scale of numbers that are not negative, and writes their codes: nine scales are tried, then up to five rounds change
-// each code if that makes the weighed error less.
-func searchPositive(codes []uint8, x, w []float32, n int32) (scale float32) {
-	most, usual := largestOf(x), true
-	if most < tiny {
-		clear(codes)
-		return 0
-	}
-	for _, v := range x {
-		usual = usual && v >= 0 && v <= math.MaxFloat32
-	}
+// each code if that makes the weighed error less. The inverse is that of the best of the nine, or 0 if they are to be tried.
+func searchPositive(codes []uint8, x, w []float32, n int32, inverse float32) (scale float32) {
 	w, codes = w[:len(x)], codes[:len(x)]
-	inverse := float32(n) / most
-	var best float32
-	if usual {
-		best = positiveError(x, w, inverse)
-	} else {
-		s := 1 / inverse
-		for i, v := range x {
-			d := v - float32(s*float32(uint8(rounded(float32(inverse*v)))))
-			best += float32(float32(w[i]*d) * d)
+	if inverse == 0 {
+		most := largestOf(x)
+		if most < tiny {
+			clear(codes)
+			return 0
 		}
-	}
-	for k := -4; k <= 4; k++ {
-		if k == 0 {
-			continue
-		}
-		try := (float32(0.1*float32(k)) + float32(n)) / most
-		var e float32
-		if usual {
-			e = positiveError(x, w, try)
-		} else {
-			s := 1 / try
-			for i, v := range x {
-				d := v - float32(s*float32(min(rounded(float32(try*v)), n)))
-				e += float32(float32(w[i]*d) * d)
-			}
-		}
-		if e < best {
-			best, inverse = e, try
-		}
+		inverse = tryPositive(x, w, n, most)
 	}
 	var room [16]float32
 	levels := room[:len(x)] // as float32
@@ -436,6 +406,45 @@ func searchPositive(codes []uint8, x, w []float32, n int32) (scale float32) {
 		return a / b
 	}
 	return 0
+}
+
+// tryPositive returns the inverse of the nine with which the weighed error is least.
+func tryPositive(x, w []float32, n int32, most float32) (inverse float32) {
+	usual := true
+	for _, v := range x {
+		usual = usual && v >= 0 && v <= math.MaxFloat32
+	}
+	inverse = float32(n) / most
+	var best float32
+	if usual {
+		best = positiveError(x, w, inverse)
+	} else {
+		s := 1 / inverse
+		for i, v := range x {
+			d := v - float32(s*float32(uint8(rounded(float32(inverse*v)))))
+			best += float32(float32(w[i]*d) * d)
+		}
+	}
+	for k := -4; k <= 4; k++ {
+		if k == 0 {
+			continue
+		}
+		try := (float32(0.1*float32(k)) + float32(n)) / most
+		var e float32
+		if usual {
+			e = positiveError(x, w, try)
+		} else {
+			s := 1 / try
+			for i, v := range x {
+				d := v - float32(s*float32(min(rounded(float32(try*v)), n)))
+				e += float32(float32(w[i]*d) * d)
+			}
+		}
+		if e < best {
+			best, inverse = e, try
+		}
+	}
+	return inverse
 }
 
 // positiveError is the weighed square error of numbers from 0 to the largest, of which the inverse makes no more levels than there are, and less than

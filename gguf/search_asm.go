@@ -161,6 +161,7 @@ func (f *fits) searchIQ4Batches(impl asm.ISA, x []float32) {
 		b.searchScale(impl, f, x, g, 32, 1)
 		copy(f.scale[g:][:groups], at[asm.SignedScale][:])
 		for i := range groups {
+			f.largest[g+i] = abs32(at[asm.SignedMost][i])
 			if at[asm.SignedUsual][i] == 0 {
 				f.searchIQ4Group(x[i*32:][:32], g+i)
 			}
@@ -207,4 +208,39 @@ func (f *fits) searchQuickBatches(impl asm.ISA, x []float32) {
 			}
 		}
 	})
+}
+
+// tryPositivesBatch is tryPositives with the scales and the least values of all blocks side by side. Those that are out of the ordinary have no
+// inverse.
+func (f *fits) tryPositivesBatch(impl asm.ISA, blocks, scales int, most float32) {
+	b, at := &f.lanes, &f.lanes.signed
+	b.begin([4]float32{most})
+	for k := -4; k <= 4; k++ {
+		if k != 0 {
+			b.add([4]float32{float32(0.1*float32(k)) + most})
+		}
+	}
+	at[asm.SignedMost], at[asm.SignedBest] = rowOf(1), infinities
+	var tried row
+	for g := range 2 * blocks {
+		values, weights := f.scale[scales*(g/2):], f.sums[scales*(g/2):]
+		if g%2 == 1 {
+			values = f.least[scales*(g/2):]
+		}
+		most, heaviest := uint32(0), uint32(0) // their bits have the order of numbers without a sign
+		for i, v := range values[:scales] {
+			v += 0 // not -0
+			b.x[i][g], b.w[i][g] = v, weights[i]
+			most, heaviest = max(most, math.Float32bits(v)), max(heaviest, math.Float32bits(weights[i]))
+		}
+		if largest := math.Float32frombits(most); max(most, heaviest) < 0xff<<23 && largest >= tiny {
+			at[asm.SignedMost][g], tried[g] = largest, 1
+		}
+	}
+	asm.PositiveSearch(impl, &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, scales, 4*2*blocks)
+	for g := range 2 * blocks {
+		if tried[g] != 0 {
+			f.positive[g] = at[asm.SignedFitted][g]
+		}
+	}
 }

@@ -20,7 +20,7 @@ var TurnedKinds = &ir.Kind{Type: "Turned", Doc: "Turned is the number of element
 // The numbers of the groups of a search, in their order.
 var (
 	RangedNumbers = &ir.Kind{Type: "RangedNumber", Doc: "RangedNumber is one of the numbers of a group in RangedSearch."}
-	SignedNumbers = &ir.Kind{Type: "SignedNumber", Doc: "SignedNumber is one of the numbers of a group in ScaleSearch and CodeSearch."}
+	SignedNumbers = &ir.Kind{Type: "SignedNumber", Doc: "SignedNumber is one of the numbers of a group in ScaleSearch, PositiveSearch and CodeSearch."}
 )
 
 func number(kind *ir.Kind, name string) int {
@@ -83,7 +83,7 @@ func (b block) finite(v, yes, no *ir.BlockNode) *ir.BlockNode {
 const ofGroups = "\nIt runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each."
 
 func searches() []*ir.Kernel {
-	return append(weights(), turn("16", 16), turn("32", 32), columns(), rangedSearch(), scaleSearch(), codeSearch())
+	return append(weights(), turn("16", 16), turn("32", 32), columns(), rangedSearch(), scaleSearch(), positiveSearch(), codeSearch())
 }
 
 // turn puts groups side by side.
@@ -203,7 +203,8 @@ sixteen levels. Those of one more try are read.`+ofGroups)
 	d := sw.Mul(sl2).Sub(sl.Mul(sl))
 	offset := sl2.Mul(sx).Sub(sl.Mul(sxl)).Div(d)
 	first := func(yes, no *ir.BlockNode) *ir.BlockNode { return b.positive(b.Try(2), yes, no) }
-	b.StoreLane(rangedScale, first(b.Lane(rangedFitScale), b.positive(offset, sxl.Div(sl2), sw.Mul(sxl).Sub(sx.Mul(sl)).Div(d))))
+	scale := b.positive(offset, sxl, sw.Mul(sxl).Sub(sx.Mul(sl))).Div(b.positive(offset, sl2, d))
+	b.StoreLane(rangedScale, first(b.Lane(rangedFitScale), scale))
 	b.StoreLane(rangedOffset, first(b.Lane(rangedLeast), b.positive(offset, b.Each(0), offset)))
 	b.StoreLane(rangedLimit, first(b.Lane(rangedBest), b.positive(d, b.Lane(rangedBest), b.Each(float32(math.Inf(-1))))))
 
@@ -300,24 +301,98 @@ try must be taken. Those of one more are read.`+ofGroups)
 func (b block) iq4(x, inverse, ninth *ir.BlockNode) *ir.BlockNode {
 	scaled := x.Mul(inverse)
 	v := b.Each(float32(iq4[0]))
-	var between, below, above [32]float32
-	for i := range between {
-		between[i], below[i], above[i] = float32(math.Inf(1)), float32(iq4[0]), float32(iq4[0])
-	}
 	for i, next := range iq4[1:] {
-		place := (float32(iq4[i]) + float32(next)) / 2
-		v = scaled.Where(b.Each(place), b.Each(float32(next)), v)
-		for bucket := -15; bucket <= 15; bucket++ {
-			switch at := bucket & 31; {
-			case place < 9*float32(bucket)-4.75:
-				below[at], above[at] = float32(next), float32(next)
-			case place < 9*float32(bucket)+4.75:
-				between[at], above[at] = place, float32(next)
+		v = scaled.Where(b.Each(iq4Place(i)), b.Each(float32(next)), v)
+	}
+	var values [16]float32
+	for i := range values {
+		values[i] = float32(iq4[i])
+	}
+	between, codes := iq4Ninths()
+	var below, above [32]float32
+	for i, code := range codes {
+		below[i], above[i] = values[int(code)], values[min(int(code)+1, 15)]
+	}
+	at := x.MulAdd(ninth, b.Each(12582912))
+	return scaled.Where(b.Table(at, between), b.Table(at, above), b.Table(at, below)).Tabled(b.Among(scaled, iq4Places(), values), v)
+}
+
+// iq4Places are all of them.
+func iq4Places() (places [15]float32) {
+	for i := range places {
+		places[i] = iq4Place(i)
+	}
+	return places
+}
+
+// iq4Place is just between the values of a code and of the next one.
+func iq4Place(code int) float32 { return (float32(iq4[code]) + float32(iq4[code+1])) / 2 }
+
+// iq4Ninths has for the low five bits of a rounded ninth part the code below, and from where on it is the next one, +Inf if it is not.
+func iq4Ninths() (between, below [32]float32) {
+	for i := range between {
+		between[i] = float32(math.Inf(1))
+	}
+	for code := range 15 {
+		place := iq4Place(code)
+		for ninth := -15; ninth <= 15; ninth++ {
+			switch at := ninth & 31; {
+			case place < 9*float32(ninth)-4.75:
+				below[at] = float32(code + 1)
+			case place < 9*float32(ninth)+4.75:
+				between[at] = place
 			}
 		}
 	}
-	at := x.MulAdd(ninth, b.Each(12582912))
-	return scaled.Where(b.Table(at, between), b.Table(at, above), b.Table(at, below)).Tabled(v)
+	return between, below
+}
+
+// Values records the kernel that finds codes of IQ4_NL, for machines with tables.
+func Values() []*ir.Kernel {
+	k, b := ir.NewCoder("writeblocks", "ValueCodes", `writes the codes of n >= 1 times 64 elements, a byte each, with a factor for each sixteen: that of the value of IQ4_NL that is nearest to x*factor,
+of two the upper one. No product is a NaN.`)
+	w := writer{block{b}}
+	between, below := iq4Ninths()
+	var codes [16]float32
+	for i := range codes {
+		codes[i] = float32(i)
+	}
+	w.coded(func(i int) *ir.BlockNode {
+		scaled := w.Elements(16 * i).Mul(w.coder("factors", i))
+		clipped := scaled.Max(w.Each(-128)).Min(w.Each(127))
+		at := clipped.MulAdd(w.Each(1./9), w.Each(12582912))
+		code := w.Table(at, below)
+		code = scaled.Where(w.Table(at, between), code.Add(w.Each(1)), code)
+		return code.Tabled(w.Among(scaled, iq4Places(), codes), code)
+	})
+	return []*ir.Kernel{k}
+}
+
+// positiveSearch fits levels to numbers that are not negative.
+func positiveSearch() *ir.Kernel {
+	k, s := ir.NewSearch("search", "PositiveSearch", `finds the inverse of the scale of the least sum w*(x - scale*round(x*inverse))^2, of numbers from 0 to m, which is number 0, and w not negative.
+A try has one number, the inverse times m. That of one more is read.`+ofGroups)
+	invert := func(b block, try int) *ir.BlockNode {
+		inverse := b.Try(try).Div(b.Lane(signedMost))
+		b.StoreLane(signedInverse, inverse)
+		b.StoreLane(signedScale, inverse.Under(1))
+		return inverse
+	}
+	b := block{s.Stage(false).Numbers()}
+	b.StoreLane(signedFitted, invert(b, 0)) // for an error that is infinite
+
+	stage := s.Stage(true)
+	b = block{stage.Rows()}
+	x := b.Row("x")
+	d := x.Sub(b.Lane(signedScale).Mul(b.unit(x.Mul(b.Lane(signedInverse)))))
+	b.Sum(signedA, b.Row("w").Mul(d).Mul(d))
+
+	b = block{stage.Numbers()}
+	e, best := b.Lane(signedA), b.Lane(signedBest)
+	b.StoreLane(signedFitted, best.WhereAbove(e, b.Lane(signedInverse), b.Lane(signedFitted)))
+	b.StoreLane(signedBest, best.WhereAbove(e, e, best))
+	invert(b, ir.TryNumbers)
+	return k
 }
 
 // codeSearch changes one code after the other.

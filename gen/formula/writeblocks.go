@@ -9,7 +9,7 @@ import (
 // Quantizing to blocks of GGUF files whose scales need no search. Kernel MinMax finds what the elements of a block, or of
 // a group of it, are between; from that BlockParams finds the parameters of sixteen blocks side by side, and QuantizeBlocks
 // writes blocks. Blocks that are out of the ordinary, for which the formulas do not hold, are told by BlockParams, and
-// others write them again.
+// others write them again. Q5_0 has the parameters of Q4_0, and Q5_1 those of Q4_1, but for a number.
 
 // writtenTypes says how blocks are written: what it is that BlockParams leaves, and the codes.
 var writtenTypes = []struct {
@@ -29,23 +29,23 @@ var writtenTypes = []struct {
 		}
 		w.halves("scales", 34, 0)
 	}},
-	{"Q4_0", 18, 32, "q = min(trunc(x*factor + 8.5), 15)", func(p blockParams) { p.signed(8) }, func(w writer) {
+	{"Q4_0", 18, 32, "q = min(trunc(x*factor + 8.5), 15)", blockParams.signed, func(w writer) {
 		low, high := w.both(func(k, first int) *ir.BlockNode { return w.quotient(k, first).Add(w.Each(8.5)) }, false)
 		w.nibbles(18, 2, low.Least(w.Codes(15)), high.Least(w.Codes(15)))
 		w.halves("scales", 18, 0)
 	}},
-	{"Q5_0", 22, 32, "q = min(trunc(x*factor + 16.5), 31)", func(p blockParams) { p.signed(16) }, func(w writer) {
+	{"Q5_0", 22, 32, "q = min(trunc(x*factor + 16.5), 31)", nil, func(w writer) {
 		low, high := w.both(func(k, first int) *ir.BlockNode { return w.quotient(k, first).Add(w.Each(16.5)) }, false)
 		w.fifths(22, 2, low.Least(w.Codes(31)), high.Least(w.Codes(31)))
 		w.halves("scales", 22, 0)
 	}},
-	{"Q4_1", 20, 32, "q = trunc((x-low)*factor + 0.5)", func(p blockParams) { p.ranged(15) }, func(w writer) {
+	{"Q4_1", 20, 32, "q = trunc((x-low)*factor + 0.5)", blockParams.ranged, func(w writer) {
 		low, high := w.ranged()
 		w.nibbles(20, 4, low, high)
 		w.halves("scales", 20, 0)
 		w.halves("minima", 20, 2)
 	}},
-	{"Q5_1", 24, 32, "q = trunc((x-low)*factor + 0.5)", func(p blockParams) { p.ranged(31) }, func(w writer) {
+	{"Q5_1", 24, 32, "q = trunc((x-low)*factor + 0.5)", nil, func(w writer) {
 		low, high := w.ranged()
 		w.fifths(24, 4, low, high)
 		w.halves("scales", 24, 0)
@@ -101,8 +101,12 @@ var writtenTypes = []struct {
 func writeBlocks() []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, t := range writtenTypes {
+		if t.params == nil {
+			continue
+		}
 		k, lanes := ir.NewLanes("writeblocks", "BlockParams", `finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.`, BlockTypes.Of(t.name))
+checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.`, BlockTypes.Of(t.name))
 		t.params(blockParams{lanes, new(*ir.BlockNode)})
 		ks = append(ks, k)
 	}
@@ -116,23 +120,30 @@ checks and their sums are NaN for groups that are not usual, for which the other
 
 // levelCodes rounds to levels with scales that are found before.
 func levelCodes() *ir.Kernel {
-	k, b := ir.NewWriter("writeblocks", "LevelCodes", `writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
-The levels are least and most, and 12582912 + zero, zero being even. Quotients are below 2^31.`, 1, 1)
+	k, b := ir.NewCoder("writeblocks", "LevelCodes", `writes the codes of n >= 1 times 64 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
+The levels are least and most, and 12582912 + zero, zero being even. Quotients are below 2^31.`)
 	w := writer{block{b}}
-	for i := 0; i < ir.WrittenAtOnce; i += 64 {
-		var v [4]*ir.BlockNode
-		for j := range v {
-			first := i + 16*j
-			number := func(name string) *ir.BlockNode { return w.Element(name, first/16, ir.WrittenAtOnce/16) }
-			quotient := w.Elements(first).Add(number("offsets")).Div(number("scales"))
-			q := quotient.Max(w.Element("levels", 0, 0)).Min(w.Element("levels", 1, 0))
-			v[j] = q.Add(w.Each(12582912)).Sub(w.Element("levels", 2, 0)).Truncate()
-		}
-		q := w.Narrow(v, false).Ordered()
-		w.Put(i, q, 0, 2)
-		w.Put(i+32, q, 2, 2)
-	}
+	w.coded(func(i int) *ir.BlockNode {
+		q := w.Elements(16 * i).Add(w.coder("offsets", i)).Div(w.coder("scales", i))
+		return q.Max(w.Element("levels", 0, 0)).Min(w.Element("levels", 1, 0)).Add(w.Each(12582912)).Sub(w.Element("levels", 2, 0))
+	})
 	return k
+}
+
+// coder is what the codes of sixteen elements are found with.
+func (w writer) coder(name string, i int) *ir.BlockNode {
+	return w.Element(name, i, ir.CodedAtOnce/16)
+}
+
+// coded stores codes, which are integers.
+func (w writer) coded(code func(i int) *ir.BlockNode) {
+	var v [ir.CodedAtOnce / 16]*ir.BlockNode
+	for i := range v {
+		v[i] = code(i).Truncate()
+	}
+	q := w.Narrow(v, false).Ordered()
+	w.Put(0, q, 0, 2)
+	w.Put(32, q, 2, 2)
 }
 
 // blockParams has what the kernels that find parameters have in common; the other field is what checks the groups so far.
@@ -180,22 +191,22 @@ func (p blockParams) scale(d *ir.BlockNode) {
 	p.store(factor)
 }
 
-// signed has a scale of minus a half for the number of largest magnitude, which must be one only.
-func (p blockParams) signed(half float32) {
+// signed has a scale for the number of largest magnitude, which must be one only.
+func (p blockParams) signed() {
 	low, high := p.Row("low"), p.Row("high")
 	minus := low.Mul(p.Each(-1))
 	first, other := minus.Where(high, low, high), high.Where(minus, high, low)
 	p.usualIf(first, other)
-	p.scale(first.Mul(p.Each(-1 / half)))
+	p.scale(first.Mul(p.Lane(0)))
 }
 
 // ranged has a scale for what is above the least, whose sign must be known.
-func (p blockParams) ranged(levels float32) {
+func (p blockParams) ranged() {
 	low := p.Row("low")
 	p.usualIf(unsigned(low), p.Each(math.SmallestNonzeroFloat32))
 	p.StoreHalves("minima", low)
 	p.finite(low)
-	p.scale(p.Row("high").Sub(low).Div(p.Each(levels)))
+	p.scale(p.Row("high").Sub(low).Div(p.Lane(0)))
 }
 
 // writer has what the kernels that write blocks have in common.

@@ -112,7 +112,8 @@ const (
 	BlockAbove                    // c where a > b, else d
 	BlockSqrt                     // the square root
 	BlockTable                    // of two tables of sixteen the number that the low five bits say
-	BlockTabled                   // a on machines that have such tables, b on others
+	BlockAmong                    // of sixteen numbers the one that the place of a among fifteen says
+	BlockTabled                   // a on machines that have tables of 32 numbers, b on those of eight, c on others
 	BlockCarry                    // numbers as the rows before have left them
 	BlockCarried                  // sets those of a to b for the rows behind
 	BlockFinite                   // leaves +0 or -0 in the call's check if a number is finite, and makes it a NaN if it is not

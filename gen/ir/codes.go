@@ -4,13 +4,24 @@ package ir
 // elements: their codes are narrowed together, four times sixteen bytes, and each sixteen of them stored in its block. The
 // parameters of blocks are streams of their own.
 
-// What a kernel that writes blocks goes through at a time.
-const WrittenAtOnce = 128
+// What a kernel that writes blocks goes through at a time, and one that writes codes alone.
+const (
+	WrittenAtOnce = 128
+	CodedAtOnce   = 64
+)
 
 // NewWriter begins such a kernel, for blocks of so many bytes and elements.
 func NewWriter(file, family, doc string, bytes, length int, variants ...Variant) (*Kernel, *Block) {
-	k := New(file, family, doc, variants...)
-	k.Block = &Block{Bytes: bytes * WrittenAtOnce / length, Len: WrittenAtOnce, Writes: true, k: k, memo: map[string]*BlockNode{}, steps: map[string]int{"x": 4 * WrittenAtOnce}}
+	return newWriter(New(file, family, doc, variants...), bytes*WrittenAtOnce/length, WrittenAtOnce)
+}
+
+// NewCoder begins a kernel that writes codes, a byte each.
+func NewCoder(file, family, doc string) (*Kernel, *Block) {
+	return newWriter(New(file, family, doc), CodedAtOnce, CodedAtOnce)
+}
+
+func newWriter(k *Kernel, bytes, length int) (*Kernel, *Block) {
+	k.Block = &Block{Bytes: bytes, Len: length, Writes: true, k: k, memo: map[string]*BlockNode{}, steps: map[string]int{"x": 4 * length}}
 	k.stream(codes, MemU8, true)
 	k.stream("x", MemF32, false)
 	return k, k.Block

@@ -79,10 +79,20 @@ func (b *Block) Table(v *BlockNode, table [32]float32) *BlockNode {
 	return b.add(BlockNode{Op: BlockTable, Type: BlockFloats, Args: []*BlockNode{v, halves[0], halves[1]}})
 }
 
-// Tabled is n, of tables, where a machine has those, and otherwise what gives the same.
-func (n *BlockNode) Tabled(otherwise *BlockNode) *BlockNode {
+// Among is value i of v that is at least i of the places, which ascend, for machines that have tables of eight numbers.
+func (b *Block) Among(v *BlockNode, places [15]float32, values [16]float32) *BlockNode {
+	v.want("Among", BlockFloats)
+	var bytes []byte
+	for _, f := range append(places[:], values[:]...) {
+		bytes = binary.LittleEndian.AppendUint32(bytes, math.Float32bits(f))
+	}
+	return b.add(BlockNode{Op: BlockAmong, Type: BlockFloats, Args: []*BlockNode{v}, Bytes: string(bytes)})
+}
+
+// Tabled is n, of tables of 32 numbers, where a machine has those, eights where it has those of eight, and otherwise what gives the same.
+func (n *BlockNode) Tabled(eights, otherwise *BlockNode) *BlockNode {
 	n.want("Tabled", BlockFloats)
-	return n.b.add(BlockNode{Op: BlockTabled, Type: BlockFloats, Args: []*BlockNode{n, otherwise}})
+	return n.b.add(BlockNode{Op: BlockTabled, Type: BlockFloats, Args: []*BlockNode{n, eights, otherwise}})
 }
 
 // Try is number i of the try.

@@ -66,7 +66,7 @@ func (m *Machine) ofTwo(op ir.BlockOp) emit2 {
 func (m *Machine) BlockFolds(*ir.BlockNode) int { return 0 }
 
 // BlockTables says that there are no tables of float32.
-func (m *Machine) BlockTables() bool { return false }
+func (m *Machine) BlockTables() int { return 0 }
 
 // LowerBlock emits a part of a node.
 func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan.V, at, table plan.Addr) plan.V {

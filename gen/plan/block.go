@@ -25,7 +25,7 @@ type BlockMachine interface {
 	CountDown(r GPR, label string)        // takes one from a general register and jumps if something is left
 	StoreCheck(p GPR, check int)          // stores the first number of a register
 	BlockConstant(n *ir.BlockNode) string // bytes of a register that a node has as its last operand, none if there are none
-	BlockTables() bool                    // it has instructions for a BlockTable
+	BlockTables() int                     // how many numbers the tables have for which it has instructions: 32, 8 or none
 	BlockFolds(n *ir.BlockNode) int       // the most operands, from the last one on, of which one may be at an address, so that args lacks it
 }
 
@@ -148,13 +148,16 @@ func (b *blocks) want(n *ir.BlockNode) {
 
 // args are the operands of a node that the machine needs.
 func (b *blocks) args(n *ir.BlockNode) []*ir.BlockNode {
-	switch {
-	case n.Op != ir.BlockTabled:
+	if n.Op != ir.BlockTabled {
 		return n.Args
-	case b.m.BlockTables():
-		return n.Args[:1]
 	}
-	return n.Args[1:]
+	switch b.m.BlockTables() {
+	case 32:
+		return n.Args[:1]
+	case 8:
+		return n.Args[1:2]
+	}
+	return n.Args[2:]
 }
 
 // allocate gives all values registers; what is used least is loaded where it is used, if there are too few.

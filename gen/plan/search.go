@@ -93,7 +93,7 @@ func (g *searchCode) fit(step *ir.Block) error {
 
 // other is what the call may ask for instead of a step.
 func (g *searchCode) other(step *ir.Block) *ir.Block {
-	if step.Other != nil && step.Other.Tabled && !g.m.BlockTables() {
+	if step.Other != nil && step.Other.Tabled && g.m.BlockTables() != 32 {
 		return nil
 	}
 	return step.Other

@@ -48,8 +48,13 @@ func (m *Machine) BlockFolds(n *ir.BlockNode) int {
 	return 0
 }
 
-// BlockTables says whether there are tables of 32.
-func (m *Machine) BlockTables() bool { return m.wide }
+// BlockTables says that tables are of two registers, or with AVX2 of one.
+func (m *Machine) BlockTables() int {
+	if m.wide {
+		return 32
+	}
+	return 8
+}
 
 // ofType is a register for a value of a type.
 func (m *Machine) ofType(t ir.BlockType, r int) reg.VecPhysical {
@@ -153,6 +158,8 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 			}
 			m.i("VPERMI2PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
 		}, args...)
+	case ir.BlockAmong:
+		return m.among(s, args[0], n.Bytes)
 	case ir.BlockPick, ir.BlockElement:
 		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
 	case ir.BlockStash, ir.BlockStore:
@@ -169,6 +176,37 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return v
 	}
 	panic(fmt.Sprintf("x86: no lowering for operation %d of blocks", n.Op))
+}
+
+// among looks for the place of v among fifteen by halves: four comparisons, each with what the ones before say. A comparison that holds is -1, so that those
+// so far are the place less a multiple of eight, in units of half of what is left, and index tables of eight.
+func (m *Machine) among(s *plan.Seg, v plan.V, bytes string) plan.V {
+	word := func(i int) string { return bytes[4*i:][:4] }
+	table := func(entry func(above int) string) operand.Mem { // above is how many hold, in those units
+		var b string
+		for i := range 8 {
+			b += entry(-i & 7)
+		}
+		return m.constant(b)
+	}
+	compare := func(place plan.V) plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCMPPS", operand.U8(0x1d), m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, v, place)
+	}
+	look := func(mem operand.Mem, at plan.V) plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", mem, m.vec(u[0]), m.vec(d)) }, at)
+	}
+	middle := table(func(int) string { return word(7) })
+	top := s.Op(plan.Vec, func(d int, u []int) { m.i("VCMPPS", operand.U8(0x1d), middle, m.vec(u[0]), m.vec(d)) }, v)
+	at := top
+	for half := 4; half > 0; half /= 2 {
+		places := table(func(above int) string { return word(min(2*half*above+half, 15) - 1) })
+		holds := compare(look(places, at))
+		twice := s.Op(plan.Vec, func(d int, u []int) { m.i("VPADDD", m.vec(u[0]), m.vec(u[0]), m.vec(d)) }, at)
+		at = s.Op(plan.Vec, func(d int, u []int) { m.i("VPADDD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, twice, holds)
+	}
+	low := look(table(func(above int) string { return word(15 + above) }), at)
+	high := look(table(func(above int) string { return word(23 + above) }), at)
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VBLENDVPS", m.vec(u[0]), m.vec(u[2]), m.vec(u[1]), m.vec(d)) }, top, low, high)
 }
 
 // widenBytes has a register's worth of bytes as float32, of those in a register or in memory.

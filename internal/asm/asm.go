@@ -175,7 +175,7 @@ const (
 	RangedAll
 )
 
-// SignedNumber is one of the numbers of a group in ScaleSearch and CodeSearch.
+// SignedNumber is one of the numbers of a group in ScaleSearch, PositiveSearch and CodeSearch.
 type SignedNumber uint8
 
 // Choices of SignedNumber.

@@ -276,7 +276,8 @@ func DequantizeBlocks(isa ISA, blockKind Block, y *float32, blocks *uint8, table
 }
 
 // BlockParams finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 func BlockParams(isa ISA, blockKind Block, minima *uint8, scales *uint8, factors *float32, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int) {
 	panic("asm: no such implementation of BlockParams")
 }
@@ -286,7 +287,7 @@ func QuantizeBlocks(isa ISA, blockKind Block, blocks *uint8, x *float32, low *fl
 	panic("asm: no such implementation of QuantizeBlocks")
 }
 
-// LevelCodes writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
+// LevelCodes writes the codes of n >= 1 times 64 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
 // The levels are least and most, and 12582912 + zero, zero being even. Quotients are below 2^31.
 func LevelCodes(isa ISA, blocks *uint8, x *float32, offsets *float32, scales *float32, levels *float32, n int) {
 	panic("asm: no such implementation of LevelCodes")
@@ -376,6 +377,13 @@ func ScaleSearch(isa ISA, wx *float32, x *float32, w *float32, params *float32, 
 	panic("asm: no such implementation of ScaleSearch")
 }
 
+// PositiveSearch finds the inverse of the scale of the least sum w*(x - scale*round(x*inverse))^2, of numbers from 0 to m, which is number 0, and w not negative.
+// A try has one number, the inverse times m. That of one more is read.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
+func PositiveSearch(isa ISA, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int) {
+	panic("asm: no such implementation of PositiveSearch")
+}
+
 // CodeSearch sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try, each of them to what makes
 // sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
@@ -451,6 +459,12 @@ func Prepare(isa ISA, recip *float32, scale *float32, n int) {
 // Copy reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
 func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int) {
 	panic("asm: no such implementation of Copy")
+}
+
+// ValueCodes writes the codes of n >= 1 times 64 elements, a byte each, with a factor for each sixteen: that of the value of IQ4_NL that is nearest to x*factor,
+// of two the upper one. No product is a NaN.
+func ValueCodes(isa ISA, blocks *uint8, x *float32, factors *float32, n int) {
+	panic("asm: no such implementation of ValueCodes")
 }
 
 // FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most,

@@ -487,15 +487,16 @@ number11:
 	VMULPS       Y12, Y12, Y2
 	VSUBPS       Y2, Y1, Y1
 	VDIVPS       Y1, Y0, Y0
-	VDIVPS       Y14, Y11, Y2
-	VMULPS       Y11, Y10, Y3
-	VMULPS       Y12, Y13, Y4
-	VSUBPS       Y4, Y3, Y3
-	VDIVPS       Y1, Y3, Y3
-	VCMPPS       $0x1e, Y9, Y0, Y4
-	VBLENDVPS    Y4, Y2, Y3, Y4
+	VMULPS       Y11, Y10, Y2
+	VMULPS       Y12, Y13, Y3
+	VSUBPS       Y3, Y2, Y2
+	VCMPPS       $0x1e, Y9, Y0, Y3
+	VBLENDVPS    Y3, Y11, Y2, Y3
+	VCMPPS       $0x1e, Y9, Y0, Y2
+	VBLENDVPS    Y2, Y14, Y1, Y2
+	VDIVPS       Y2, Y3, Y3
 	VCMPPS       $0x1e, Y9, Y15, Y2
-	VBLENDVPS    Y2, Y8, Y4, Y2
+	VBLENDVPS    Y2, Y8, Y3, Y2
 	VMOVUPS      Y2, 1792(BX)
 	VCMPPS       $0x1e, Y9, Y0, Y2
 	VBLENDVPS    Y2, Y9, Y0, Y2
@@ -740,10 +741,10 @@ number01:
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+216(SB), Y10
 	VBROADCASTSS 4(R8), Y9
 	VBROADCASTSS (R8), Y8
-	VBROADCASTSS constantsAVX2<>+28(SB), Y7
+	VBROADCASTSS constantsAVX2<>+220(SB), Y7
 	VPAND        Y14, Y15, Y0
 	VPOR         Y13, Y0, Y0
 	VCMPPS       $0x1d, Y0, Y12, Y1
@@ -824,165 +825,75 @@ row10:
 	JMP     end10
 
 other10:
-	MOVQ   params+24(FP), BX
-	ADDQ   R13, BX
-	MOVQ   x+8(FP), SI
-	ADDQ   R13, SI
-	MOVQ   w+16(FP), DX
-	ADDQ   R13, DX
-	VXORPS Y15, Y15, Y15
-	VXORPS Y14, Y14, Y14
-	VXORPS Y13, Y13, Y13
-	VXORPS Y12, Y12, Y12
-	MOVQ   n+48(FP), R10
+	MOVQ    params+24(FP), BX
+	ADDQ    R13, BX
+	MOVQ    x+8(FP), SI
+	ADDQ    R13, SI
+	MOVQ    w+16(FP), DX
+	ADDQ    R13, DX
+	VMOVUPS 768(BX), Y15
+	VMOVUPS 800(BX), Y14
+	VXORPS  Y13, Y13, Y13
+	VXORPS  Y12, Y12, Y12
+	VXORPS  Y11, Y11, Y11
+	VXORPS  Y10, Y10, Y10
+	MOVQ    n+48(FP), R10
 
 rowother10:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      768(BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y3
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VBROADCASTSS constantsAVX2<>+108(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VBROADCASTSS constantsAVX2<>+132(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+136(SB), Y2
-	VBROADCASTSS constantsAVX2<>+140(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+144(SB), Y2
-	VBROADCASTSS constantsAVX2<>+148(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMULPS       (DX), Y5, Y1
-	VMULPS       Y0, Y1, Y0
-	VADDPS       Y0, Y15, Y15
-	VMULPS       Y5, Y1, Y1
-	VADDPS       Y1, Y14, Y14
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      800(BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y3
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2
-	VBROADCASTSS constantsAVX2<>+80(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
-	VBROADCASTSS constantsAVX2<>+108(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
-	VBROADCASTSS constantsAVX2<>+132(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+136(SB), Y2
-	VBROADCASTSS constantsAVX2<>+140(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y4
-	VBLENDVPS    Y4, Y3, Y5, Y4
-	VBROADCASTSS constantsAVX2<>+144(SB), Y2
-	VBROADCASTSS constantsAVX2<>+148(SB), Y3
-	VCMPPS       $0x1d, Y2, Y1, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
-	VMULPS       32(DX), Y5, Y1
-	VMULPS       Y0, Y1, Y0
-	VADDPS       Y0, Y13, Y13
-	VMULPS       Y5, Y1, Y1
-	VADDPS       Y1, Y12, Y12
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	DECQ         R10
-	JNE          rowother10
-	VMOVUPS      Y15, 1024(BX)
-	VMOVUPS      Y14, 1152(BX)
-	VMOVUPS      Y13, 1056(BX)
-	VMOVUPS      Y12, 1184(BX)
+	VMOVUPS   (SI), Y0
+	VMULPS    Y15, Y0, Y1
+	VMOVUPS   32(SI), Y2
+	VMULPS    Y14, Y2, Y3
+	VCMPPS    $0x1d, constantsAVX2<>+24(SB), Y1, Y4
+	VPERMPS   constantsAVX2<>+56(SB), Y4, Y5
+	VCMPPS    $0x1d, Y5, Y1, Y5
+	VPADDD    Y4, Y4, Y6
+	VPADDD    Y5, Y6, Y6
+	VPERMPS   constantsAVX2<>+88(SB), Y6, Y5
+	VCMPPS    $0x1d, Y5, Y1, Y5
+	VPADDD    Y6, Y6, Y6
+	VPADDD    Y5, Y6, Y6
+	VPERMPS   constantsAVX2<>+120(SB), Y6, Y5
+	VCMPPS    $0x1d, Y5, Y1, Y1
+	VPADDD    Y6, Y6, Y6
+	VPADDD    Y1, Y6, Y6
+	VPERMPS   constantsAVX2<>+152(SB), Y6, Y1
+	VPERMPS   constantsAVX2<>+184(SB), Y6, Y6
+	VBLENDVPS Y4, Y6, Y1, Y4
+	VCMPPS    $0x1d, constantsAVX2<>+24(SB), Y3, Y1
+	VPERMPS   constantsAVX2<>+56(SB), Y1, Y5
+	VCMPPS    $0x1d, Y5, Y3, Y5
+	VPADDD    Y1, Y1, Y6
+	VPADDD    Y5, Y6, Y6
+	VPERMPS   constantsAVX2<>+88(SB), Y6, Y5
+	VCMPPS    $0x1d, Y5, Y3, Y5
+	VPADDD    Y6, Y6, Y6
+	VPADDD    Y5, Y6, Y6
+	VPERMPS   constantsAVX2<>+120(SB), Y6, Y5
+	VCMPPS    $0x1d, Y5, Y3, Y3
+	VPADDD    Y6, Y6, Y6
+	VPADDD    Y3, Y6, Y6
+	VPERMPS   constantsAVX2<>+152(SB), Y6, Y3
+	VPERMPS   constantsAVX2<>+184(SB), Y6, Y6
+	VBLENDVPS Y1, Y6, Y3, Y1
+	VMULPS    (DX), Y4, Y3
+	VMULPS    32(DX), Y1, Y5
+	VMULPS    Y0, Y3, Y0
+	VMULPS    Y2, Y5, Y2
+	VADDPS    Y0, Y13, Y13
+	VADDPS    Y2, Y12, Y12
+	VMULPS    Y4, Y3, Y3
+	VMULPS    Y1, Y5, Y5
+	VADDPS    Y3, Y11, Y11
+	VADDPS    Y5, Y10, Y10
+	ADDQ      $+128, SI
+	ADDQ      $+128, DX
+	DECQ      R10
+	JNE       rowother10
+	VMOVUPS   Y13, 1024(BX)
+	VMOVUPS   Y12, 1056(BX)
+	VMOVUPS   Y11, 1152(BX)
+	VMOVUPS   Y10, 1184(BX)
 
 end10:
 	MOVQ params+24(FP), BX
@@ -997,7 +908,7 @@ number11:
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	VMULPS       Y15, Y15, Y0
 	VMULPS       Y13, Y14, Y1
-	VBROADCASTSS constantsAVX2<>+152(SB), Y2
+	VBROADCASTSS constantsAVX2<>+224(SB), Y2
 	VCMPPS       $0x1e, Y12, Y13, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
 	VDIVPS       Y13, Y15, Y1
@@ -1023,7 +934,7 @@ number11:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 768(BX)
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+220(SB), Y1
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 896(BX)
 	ADDQ         $+32, BX
@@ -1034,6 +945,116 @@ number11:
 	JLT          strip1
 	ADDQ         $+16, R8
 	DECQ         R9
+	JNE          try
+	VZEROUPPER
+	RET
+
+// func PositiveSearchAVX2(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX
+TEXT ·PositiveSearchAVX2(SB), NOSPLIT, $0-56
+	// DI x, SI w, DX params, BX tries, R8 count, R9 n, R10 groups, R11 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	SUBQ R11, R11
+
+strip0:
+	MOVQ params+16(FP), DX
+	ADDQ R11, DX
+	SUBQ R9, R9
+	ADDQ $+2, R9
+
+number00:
+	VBROADCASTSS (BX), Y15
+	VMOVUPS      (DX), Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y13
+	VDIVPS       Y14, Y15, Y0
+	VMOVUPS      Y0, 768(DX)
+	VDIVPS       Y0, Y13, Y1
+	VMOVUPS      Y1, 512(DX)
+	VMOVUPS      Y0, 640(DX)
+	ADDQ         $+32, DX
+	DECQ         R9
+	JNE          number00
+	ADDQ         $+64, R11
+	CMPQ         R11, R10
+	JLT          strip0
+
+try:
+	SUBQ R11, R11
+
+strip1:
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         x+0(FP), DI
+	ADDQ         R11, DI
+	MOVQ         w+8(FP), SI
+	ADDQ         R11, SI
+	VMOVUPS      768(DX), Y15
+	VMOVUPS      800(DX), Y14
+	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	VMOVUPS      512(DX), Y12
+	VMOVUPS      544(DX), Y11
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y9, Y9, Y9
+	MOVQ         n+40(FP), R9
+
+row10:
+	VMOVUPS (DI), Y0
+	VMULPS  Y15, Y0, Y1
+	VMOVUPS 32(DI), Y2
+	VMULPS  Y14, Y2, Y3
+	VADDPS  Y13, Y1, Y1
+	VADDPS  Y13, Y3, Y3
+	VSUBPS  Y13, Y1, Y1
+	VSUBPS  Y13, Y3, Y3
+	VMULPS  Y1, Y12, Y1
+	VMULPS  Y3, Y11, Y3
+	VSUBPS  Y1, Y0, Y0
+	VSUBPS  Y3, Y2, Y2
+	VMULPS  (SI), Y0, Y1
+	VMULPS  32(SI), Y2, Y3
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y2, Y3, Y3
+	VADDPS  Y1, Y10, Y10
+	VADDPS  Y3, Y9, Y9
+	ADDQ    $+128, DI
+	ADDQ    $+128, SI
+	DECQ    R9
+	JNE     row10
+	VMOVUPS Y10, 1024(DX)
+	VMOVUPS Y9, 1056(DX)
+	MOVQ    params+16(FP), DX
+	ADDQ    R11, DX
+	SUBQ    R9, R9
+	ADDQ    $+2, R9
+
+number11:
+	VMOVUPS      128(DX), Y15
+	VMOVUPS      1024(DX), Y14
+	VMOVUPS      768(DX), Y13
+	VMOVUPS      640(DX), Y12
+	VBROADCASTSS 16(BX), Y11
+	VMOVUPS      (DX), Y10
+	VBROADCASTSS constantsAVX2<>+12(SB), Y9
+	VCMPPS       $0x1e, Y14, Y15, Y0
+	VBLENDVPS    Y0, Y13, Y12, Y0
+	VMOVUPS      Y0, 640(DX)
+	VCMPPS       $0x1e, Y14, Y15, Y0
+	VBLENDVPS    Y0, Y14, Y15, Y0
+	VMOVUPS      Y0, 128(DX)
+	VDIVPS       Y10, Y11, Y0
+	VMOVUPS      Y0, 768(DX)
+	VDIVPS       Y0, Y9, Y0
+	VMOVUPS      Y0, 512(DX)
+	ADDQ         $+32, DX
+	DECQ         R9
+	JNE          number11
+	ADDQ         $+64, R11
+	CMPQ         R11, R10
+	JLT          strip1
+	ADDQ         $+16, BX
+	DECQ         R8
 	JNE          try
 	VZEROUPPER
 	RET
@@ -1091,8 +1112,8 @@ number01:
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
-	VBROADCASTSS constantsAVX2<>+156(SB), Y9
+	VBROADCASTSS constantsAVX2<>+216(SB), Y10
+	VBROADCASTSS constantsAVX2<>+228(SB), Y9
 	VPAND        Y14, Y15, Y0
 	VPOR         Y13, Y0, Y0
 	VCMPPS       $0x1d, Y0, Y12, Y1
@@ -1114,8 +1135,8 @@ number01:
 	VMOVUPS      768(DX), Y15
 	VMOVUPS      800(DX), Y14
 	VBROADCASTSS constantsAVX2<>+16(SB), Y13
-	VBROADCASTSS constantsAVX2<>+160(SB), Y12
-	VBROADCASTSS constantsAVX2<>+156(SB), Y11
+	VBROADCASTSS constantsAVX2<>+232(SB), Y12
+	VBROADCASTSS constantsAVX2<>+228(SB), Y11
 	VXORPS       Y10, Y10, Y10
 	VXORPS       Y9, Y9, Y9
 	VXORPS       Y8, Y8, Y8
@@ -1215,16 +1236,16 @@ row10:
 	VDIVPS       Y4, Y0, Y0
 	VPAND        Y13, Y0, Y6
 	VPOR         Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+164(SB), Y7
+	VBROADCASTSS constantsAVX2<>+236(SB), Y7
 	VCMPPS       $0x1d, Y6, Y7, Y8
 	VBLENDVPS    Y8, Y11, Y12, Y8
 	VCMPPS       $0x1e, Y12, Y4, Y6
 	VBLENDVPS    Y6, Y8, Y11, Y6
 	VADDPS       Y10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+160(SB), Y7
+	VBROADCASTSS constantsAVX2<>+232(SB), Y7
 	VMINPS       Y7, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+156(SB), Y7
+	VBROADCASTSS constantsAVX2<>+228(SB), Y7
 	VMAXPS       Y7, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VMULPS       Y0, Y1, Y1
@@ -1293,16 +1314,16 @@ row10more:
 	VDIVPS       Y4, Y0, Y0
 	VPAND        Y13, Y0, Y6
 	VPOR         Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+164(SB), Y7
+	VBROADCASTSS constantsAVX2<>+236(SB), Y7
 	VCMPPS       $0x1d, Y6, Y7, Y8
 	VBLENDVPS    Y8, Y11, Y12, Y8
 	VCMPPS       $0x1e, Y12, Y4, Y6
 	VBLENDVPS    Y6, Y8, Y11, Y6
 	VADDPS       Y10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+160(SB), Y7
+	VBROADCASTSS constantsAVX2<>+232(SB), Y7
 	VMINPS       Y7, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+156(SB), Y7
+	VBROADCASTSS constantsAVX2<>+228(SB), Y7
 	VMAXPS       Y7, Y0, Y0
 	VMULPS       Y0, Y1, Y1
 	VMULPS       Y0, Y1, Y1
@@ -1354,40 +1375,58 @@ DATA constantsAVX2<>+8(SB)/4, $0x7f7fffff
 DATA constantsAVX2<>+12(SB)/4, $0x3f800000
 DATA constantsAVX2<>+16(SB)/4, $0x4b400000
 DATA constantsAVX2<>+20(SB)/4, $0xff800000
-DATA constantsAVX2<>+24(SB)/4, $0x26901d7d
-DATA constantsAVX2<>+28(SB)/4, $0x3de38e39
-DATA constantsAVX2<>+32(SB)/4, $0xc2e70000
-DATA constantsAVX2<>+36(SB)/4, $0xc2d00000
-DATA constantsAVX2<>+40(SB)/4, $0xc2fe0000
-DATA constantsAVX2<>+44(SB)/4, $0xc2bb0000
-DATA constantsAVX2<>+48(SB)/4, $0xc2a60000
-DATA constantsAVX2<>+52(SB)/4, $0xc2940000
-DATA constantsAVX2<>+56(SB)/4, $0xc2820000
-DATA constantsAVX2<>+60(SB)/4, $0xc2640000
-DATA constantsAVX2<>+64(SB)/4, $0xc2440000
-DATA constantsAVX2<>+68(SB)/4, $0xc2280000
-DATA constantsAVX2<>+72(SB)/4, $0xc20c0000
-DATA constantsAVX2<>+76(SB)/4, $0xc1e40000
-DATA constantsAVX2<>+80(SB)/4, $0xc1b00000
-DATA constantsAVX2<>+84(SB)/4, $0xc1800000
-DATA constantsAVX2<>+88(SB)/4, $0xc1200000
-DATA constantsAVX2<>+92(SB)/4, $0xc0900000
-DATA constantsAVX2<>+96(SB)/4, $0x40e00000
-DATA constantsAVX2<>+100(SB)/4, $0x41500000
-DATA constantsAVX2<>+104(SB)/4, $0x41980000
-DATA constantsAVX2<>+108(SB)/4, $0x41c80000
-DATA constantsAVX2<>+112(SB)/4, $0x41fc0000
-DATA constantsAVX2<>+116(SB)/4, $0x42180000
-DATA constantsAVX2<>+120(SB)/4, $0x42360000
-DATA constantsAVX2<>+124(SB)/4, $0x42540000
+DATA constantsAVX2<>+24(SB)/4, $0xc0900000
+DATA constantsAVX2<>+28(SB)/4, $0xc0900000
+DATA constantsAVX2<>+32(SB)/4, $0xc0900000
+DATA constantsAVX2<>+36(SB)/4, $0xc0900000
+DATA constantsAVX2<>+40(SB)/4, $0xc0900000
+DATA constantsAVX2<>+44(SB)/4, $0xc0900000
+DATA constantsAVX2<>+48(SB)/4, $0xc0900000
+DATA constantsAVX2<>+52(SB)/4, $0xc0900000
+DATA constantsAVX2<>+56(SB)/4, $0xc2640000
+DATA constantsAVX2<>+60(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+64(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+68(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+72(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+76(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+80(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+84(SB)/4, $0x42360000
+DATA constantsAVX2<>+88(SB)/4, $0xc2bb0000
+DATA constantsAVX2<>+92(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+96(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+100(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+104(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+108(SB)/4, $0x429e0000
+DATA constantsAVX2<>+112(SB)/4, $0x41980000
+DATA constantsAVX2<>+116(SB)/4, $0xc1e40000
+DATA constantsAVX2<>+120(SB)/4, $0xc2e70000
+DATA constantsAVX2<>+124(SB)/4, $0x42ca0000
 DATA constantsAVX2<>+128(SB)/4, $0x42740000
-DATA constantsAVX2<>+132(SB)/4, $0x428a0000
-DATA constantsAVX2<>+136(SB)/4, $0x429e0000
-DATA constantsAVX2<>+140(SB)/4, $0x42b20000
-DATA constantsAVX2<>+144(SB)/4, $0x42ca0000
-DATA constantsAVX2<>+148(SB)/4, $0x42e20000
-DATA constantsAVX2<>+152(SB)/4, $0x7f800000
-DATA constantsAVX2<>+156(SB)/4, $0xc0800000
-DATA constantsAVX2<>+160(SB)/4, $0x40400000
-DATA constantsAVX2<>+164(SB)/4, $0x4a742400
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $168
+DATA constantsAVX2<>+132(SB)/4, $0x41fc0000
+DATA constantsAVX2<>+136(SB)/4, $0x40e00000
+DATA constantsAVX2<>+140(SB)/4, $0xc1800000
+DATA constantsAVX2<>+144(SB)/4, $0xc2280000
+DATA constantsAVX2<>+148(SB)/4, $0xc2940000
+DATA constantsAVX2<>+152(SB)/4, $0xc2fe0000
+DATA constantsAVX2<>+156(SB)/4, $0xc1200000
+DATA constantsAVX2<>+160(SB)/4, $0xc1b00000
+DATA constantsAVX2<>+164(SB)/4, $0xc20c0000
+DATA constantsAVX2<>+168(SB)/4, $0xc2440000
+DATA constantsAVX2<>+172(SB)/4, $0xc2820000
+DATA constantsAVX2<>+176(SB)/4, $0xc2a60000
+DATA constantsAVX2<>+180(SB)/4, $0xc2d00000
+DATA constantsAVX2<>+184(SB)/4, $0x3f800000
+DATA constantsAVX2<>+188(SB)/4, $0x42e20000
+DATA constantsAVX2<>+192(SB)/4, $0x42b20000
+DATA constantsAVX2<>+196(SB)/4, $0x428a0000
+DATA constantsAVX2<>+200(SB)/4, $0x42540000
+DATA constantsAVX2<>+204(SB)/4, $0x42180000
+DATA constantsAVX2<>+208(SB)/4, $0x41c80000
+DATA constantsAVX2<>+212(SB)/4, $0x41500000
+DATA constantsAVX2<>+216(SB)/4, $0x26901d7d
+DATA constantsAVX2<>+220(SB)/4, $0x3de38e39
+DATA constantsAVX2<>+224(SB)/4, $0x7f800000
+DATA constantsAVX2<>+228(SB)/4, $0xc0800000
+DATA constantsAVX2<>+232(SB)/4, $0x40400000
+DATA constantsAVX2<>+236(SB)/4, $0x4a742400
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $240

@@ -60,6 +60,13 @@ func RangedSearchAVX512(l *float32, x *float32, w *float32, params *float32, tri
 //go:noescape
 func ScaleSearchAVX512(wx *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 
+// PositiveSearchAVX512 finds the inverse of the scale of the least sum w*(x - scale*round(x*inverse))^2, of numbers from 0 to m, which is number 0, and w not negative.
+// A try has one number, the inverse times m. That of one more is read.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
+//
+//go:noescape
+func PositiveSearchAVX512(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int)
+
 // CodeSearchAVX512 sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try, each of them to what makes
 // sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2.
 // It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.

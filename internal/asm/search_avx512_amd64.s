@@ -551,13 +551,14 @@ number11:
 	VMULPS       Z12, Z12, Z2
 	VSUBPS       Z2, Z1, Z1
 	VDIVPS       Z1, Z0, Z0
-	VDIVPS       Z14, Z11, Z2
-	VMULPS       Z11, Z10, Z3
-	VMULPS       Z12, Z13, Z4
-	VSUBPS       Z4, Z3, Z3
-	VDIVPS       Z1, Z3, Z3
+	VMULPS       Z11, Z10, Z2
+	VMULPS       Z12, Z13, Z3
+	VSUBPS       Z3, Z2, Z2
 	VCMPPS       $0x1e, Z9, Z0, K1
-	VBLENDMPS    Z2, Z3, K1, Z2
+	VBLENDMPS    Z11, Z2, K1, Z2
+	VCMPPS       $0x1e, Z9, Z0, K1
+	VBLENDMPS    Z14, Z1, K1, Z3
+	VDIVPS       Z3, Z2, Z2
 	VCMPPS       $0x1e, Z9, Z15, K1
 	VBLENDMPS    Z8, Z2, K1, Z2
 	VMOVUPS      Z2, 1792(BX)
@@ -1003,6 +1004,116 @@ number11:
 	VZEROUPPER
 	RET
 
+// func PositiveSearchAVX512(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX, AVX512F
+TEXT ·PositiveSearchAVX512(SB), NOSPLIT, $0-56
+	// DI x, SI w, DX params, BX tries, R8 count, R9 n, R10 groups, R11 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	SUBQ R11, R11
+
+strip0:
+	MOVQ params+16(FP), DX
+	ADDQ R11, DX
+	SUBQ R9, R9
+	ADDQ $+2, R9
+
+number00:
+	VBROADCASTSS (BX), Z15
+	VMOVUPS      (DX), Z14
+	VBROADCASTSS constantsAVX512<>+12(SB), Z13
+	VDIVPS       Z14, Z15, Z0
+	VMOVUPS      Z0, 768(DX)
+	VDIVPS       Z0, Z13, Z1
+	VMOVUPS      Z1, 512(DX)
+	VMOVUPS      Z0, 640(DX)
+	ADDQ         $+64, DX
+	DECQ         R9
+	JNE          number00
+	ADDQ         $+128, R11
+	CMPQ         R11, R10
+	JLT          strip0
+
+try:
+	SUBQ R11, R11
+
+strip1:
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         x+0(FP), DI
+	ADDQ         R11, DI
+	MOVQ         w+8(FP), SI
+	ADDQ         R11, SI
+	VMOVUPS      768(DX), Z15
+	VMOVUPS      832(DX), Z14
+	VBROADCASTSS constantsAVX512<>+16(SB), Z13
+	VMOVUPS      512(DX), Z12
+	VMOVUPS      576(DX), Z11
+	VPXORD       Z10, Z10, Z10
+	VPXORD       Z9, Z9, Z9
+	MOVQ         n+40(FP), R9
+
+row10:
+	VMOVUPS (DI), Z0
+	VMULPS  Z15, Z0, Z1
+	VMOVUPS 64(DI), Z2
+	VMULPS  Z14, Z2, Z3
+	VADDPS  Z13, Z1, Z1
+	VADDPS  Z13, Z3, Z3
+	VSUBPS  Z13, Z1, Z1
+	VSUBPS  Z13, Z3, Z3
+	VMULPS  Z1, Z12, Z1
+	VMULPS  Z3, Z11, Z3
+	VSUBPS  Z1, Z0, Z0
+	VSUBPS  Z3, Z2, Z2
+	VMULPS  (SI), Z0, Z1
+	VMULPS  64(SI), Z2, Z3
+	VMULPS  Z0, Z1, Z1
+	VMULPS  Z2, Z3, Z3
+	VADDPS  Z1, Z10, Z10
+	VADDPS  Z3, Z9, Z9
+	ADDQ    $+128, DI
+	ADDQ    $+128, SI
+	DECQ    R9
+	JNE     row10
+	VMOVUPS Z10, 1024(DX)
+	VMOVUPS Z9, 1088(DX)
+	MOVQ    params+16(FP), DX
+	ADDQ    R11, DX
+	SUBQ    R9, R9
+	ADDQ    $+2, R9
+
+number11:
+	VMOVUPS      128(DX), Z15
+	VMOVUPS      1024(DX), Z14
+	VMOVUPS      768(DX), Z13
+	VMOVUPS      640(DX), Z12
+	VBROADCASTSS 16(BX), Z11
+	VMOVUPS      (DX), Z10
+	VBROADCASTSS constantsAVX512<>+12(SB), Z9
+	VCMPPS       $0x1e, Z14, Z15, K1
+	VBLENDMPS    Z13, Z12, K1, Z0
+	VMOVUPS      Z0, 640(DX)
+	VCMPPS       $0x1e, Z14, Z15, K1
+	VBLENDMPS    Z14, Z15, K1, Z0
+	VMOVUPS      Z0, 128(DX)
+	VDIVPS       Z10, Z11, Z0
+	VMOVUPS      Z0, 768(DX)
+	VDIVPS       Z0, Z9, Z0
+	VMOVUPS      Z0, 512(DX)
+	ADDQ         $+64, DX
+	DECQ         R9
+	JNE          number11
+	ADDQ         $+128, R11
+	CMPQ         R11, R10
+	JLT          strip1
+	ADDQ         $+16, BX
+	DECQ         R8
+	JNE          try
+	VZEROUPPER
+	RET
+
 // func CodeSearchAVX512(l *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
 // Requires: AVX, AVX512F
 TEXT ·CodeSearchAVX512(SB), NOSPLIT, $0-56
@@ -1366,29 +1477,29 @@ DATA constantsAVX512<>+296(SB)/4, $0x41c80000
 DATA constantsAVX512<>+300(SB)/4, $0x42180000
 DATA constantsAVX512<>+304(SB)/4, $0x42180000
 DATA constantsAVX512<>+308(SB)/4, $0x42540000
-DATA constantsAVX512<>+312(SB)/4, $0x42540000
+DATA constantsAVX512<>+312(SB)/4, $0x428a0000
 DATA constantsAVX512<>+316(SB)/4, $0x428a0000
-DATA constantsAVX512<>+320(SB)/4, $0x428a0000
+DATA constantsAVX512<>+320(SB)/4, $0x42b20000
 DATA constantsAVX512<>+324(SB)/4, $0x42b20000
-DATA constantsAVX512<>+328(SB)/4, $0x42b20000
+DATA constantsAVX512<>+328(SB)/4, $0x42e20000
 DATA constantsAVX512<>+332(SB)/4, $0x42e20000
 DATA constantsAVX512<>+336(SB)/4, $0x42e20000
 DATA constantsAVX512<>+340(SB)/4, $0x42e20000
 DATA constantsAVX512<>+344(SB)/4, $0x42e20000
 DATA constantsAVX512<>+348(SB)/4, $0x42e20000
-DATA constantsAVX512<>+352(SB)/4, $0xc2fe0000
-DATA constantsAVX512<>+356(SB)/4, $0xc2fe0000
-DATA constantsAVX512<>+360(SB)/4, $0xc2fe0000
+DATA constantsAVX512<>+352(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+356(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+360(SB)/4, $0xc2d00000
 DATA constantsAVX512<>+364(SB)/4, $0xc2d00000
-DATA constantsAVX512<>+368(SB)/4, $0xc2d00000
-DATA constantsAVX512<>+372(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+368(SB)/4, $0xc2a60000
+DATA constantsAVX512<>+372(SB)/4, $0xc2a60000
 DATA constantsAVX512<>+376(SB)/4, $0xc2a60000
-DATA constantsAVX512<>+380(SB)/4, $0xc2a60000
+DATA constantsAVX512<>+380(SB)/4, $0xc2820000
 DATA constantsAVX512<>+384(SB)/4, $0xc2820000
-DATA constantsAVX512<>+388(SB)/4, $0xc2820000
+DATA constantsAVX512<>+388(SB)/4, $0xc2440000
 DATA constantsAVX512<>+392(SB)/4, $0xc2440000
 DATA constantsAVX512<>+396(SB)/4, $0xc20c0000
-DATA constantsAVX512<>+400(SB)/4, $0xc20c0000
+DATA constantsAVX512<>+400(SB)/4, $0xc1b00000
 DATA constantsAVX512<>+404(SB)/4, $0xc1b00000
 DATA constantsAVX512<>+408(SB)/4, $0xc1200000
 DATA constantsAVX512<>+412(SB)/4, $0x3f800000

@@ -476,15 +476,16 @@ number11:
 	WORD $0x6e2cdd82 // fmul v2.4s, v12.4s, v12.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x6e2efd62 // fdiv v2.4s, v11.4s, v14.4s
-	WORD $0x6e2bdd43 // fmul v3.4s, v10.4s, v11.4s
-	WORD $0x6e2cdda4 // fmul v4.4s, v13.4s, v12.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x6ea9e404 // fcmgt v4.4s, v0.4s, v9.4s
-	VBSL V3.B16, V2.B16, V4.B16
+	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
+	WORD $0x6e2cdda3 // fmul v3.4s, v13.4s, v12.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6ea9e403 // fcmgt v3.4s, v0.4s, v9.4s
+	VBSL V2.B16, V11.B16, V3.B16
+	WORD $0x6ea9e402 // fcmgt v2.4s, v0.4s, v9.4s
+	VBSL V1.B16, V14.B16, V2.B16
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
 	WORD $0x6ea9e5e2 // fcmgt v2.4s, v15.4s, v9.4s
-	VBSL V4.B16, V8.B16, V2.B16
+	VBSL V3.B16, V8.B16, V2.B16
 	FMOVQ F2, 1792(R3)
 	WORD $0x6ea9e402 // fcmgt v2.4s, v0.4s, v9.4s
 	VBSL V0.B16, V9.B16, V2.B16
@@ -1114,6 +1115,116 @@ number11:
 	ADD $16, R4, R4
 	SUB $1, R5, R5
 	CBNZ R5, try
+	RET
+
+// func PositiveSearchNEON(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int)
+
+TEXT ·PositiveSearchNEON(SB), NOSPLIT, $0-56
+	// R0 x, R1 w, R2 params, R3 tries, R4 count, R5 n, R6 groups, R7 the strip
+	MOVD tries+24(FP), R3
+	MOVD count+32(FP), R4
+	MOVD groups+48(FP), R6
+	SUB R7, R7, R7
+strip0:
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	SUB R5, R5, R5
+	ADD $2, R5, R5
+number00:
+	FMOVS (R3), F15
+	VDUP V15.S[0], V15.S4
+	FMOVQ (R2), F14
+	MOVD $1065353216, R16
+	VDUP R16, V13.S4
+	WORD $0x6e2efde0 // fdiv v0.4s, v15.4s, v14.4s
+	FMOVQ F0, 768(R2)
+	WORD $0x6e20fda1 // fdiv v1.4s, v13.4s, v0.4s
+	FMOVQ F1, 512(R2)
+	FMOVQ F0, 640(R2)
+	ADD $16, R2, R2
+	SUB $1, R5, R5
+	CBNZ R5, number00
+	ADD $32, R7, R7
+	CMP R6, R7
+	BLT strip0
+try:
+	SUB R7, R7, R7
+strip1:
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	MOVD x+0(FP), R0
+	ADD R7, R0, R0
+	MOVD w+8(FP), R1
+	ADD R7, R1, R1
+	FMOVQ 768(R2), F15
+	FMOVQ 784(R2), F14
+	MOVD $1262485504, R16
+	VDUP R16, V13.S4
+	FMOVQ 512(R2), F12
+	FMOVQ 528(R2), F11
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD n+40(FP), R5
+row10:
+	FMOVQ (R0), F0
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	FMOVQ 16(R0), F2
+	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
+	WORD $0x6e21dd81 // fmul v1.4s, v12.4s, v1.4s
+	WORD $0x6e23dd63 // fmul v3.4s, v11.4s, v3.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	FMOVQ (R1), F1
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R1), F3
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
+	WORD $0x4e23d529 // fadd v9.4s, v9.4s, v3.4s
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, row10
+	FMOVQ F10, 1024(R2)
+	FMOVQ F9, 1040(R2)
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	SUB R5, R5, R5
+	ADD $2, R5, R5
+number11:
+	FMOVQ 128(R2), F15
+	FMOVQ 1024(R2), F14
+	FMOVQ 768(R2), F13
+	FMOVQ 640(R2), F12
+	FMOVS 16(R3), F11
+	VDUP V11.S[0], V11.S4
+	FMOVQ (R2), F10
+	MOVD $1065353216, R16
+	VDUP R16, V9.S4
+	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
+	VBSL V12.B16, V13.B16, V0.B16
+	FMOVQ F0, 640(R2)
+	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
+	VBSL V15.B16, V14.B16, V0.B16
+	FMOVQ F0, 128(R2)
+	WORD $0x6e2afd60 // fdiv v0.4s, v11.4s, v10.4s
+	FMOVQ F0, 768(R2)
+	WORD $0x6e20fd20 // fdiv v0.4s, v9.4s, v0.4s
+	FMOVQ F0, 512(R2)
+	ADD $16, R2, R2
+	SUB $1, R5, R5
+	CBNZ R5, number11
+	ADD $32, R7, R7
+	CMP R6, R7
+	BLT strip1
+	ADD $16, R3, R3
+	SUB $1, R4, R4
+	CBNZ R4, try
 	RET
 
 // func CodeSearchNEON(l *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)

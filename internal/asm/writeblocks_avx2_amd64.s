@@ -98,7 +98,7 @@ loop:
 	VMOVUPS      (R8), Y2
 	VCMPPS       $0x1d, Y2, Y1, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VMOVUPS      (R9), Y4
 	VMULPS       Y4, Y3, Y4
 	VCVTPS2PH    $0x00, Y4, (DI)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
@@ -112,7 +112,7 @@ loop:
 	VMOVUPS      Y8, (SI)
 	VCMPPS       $0x1d, Y1, Y2, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+28(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VCMPPS       $0x1d, Y5, Y3, Y1
 	VBLENDVPS    Y1, Y15, Y0, Y1
 	VMULPS       Y15, Y4, Y4
@@ -127,7 +127,7 @@ loop:
 	VMOVUPS      32(R8), Y2
 	VCMPPS       $0x1d, Y2, Y1, Y3
 	VBLENDVPS    Y3, Y0, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VMOVUPS      32(R9), Y4
 	VMULPS       Y4, Y3, Y4
 	VCVTPS2PH    $0x00, Y4, 16(DI)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
@@ -141,95 +141,7 @@ loop:
 	VMOVUPS      Y8, 32(SI)
 	VCMPPS       $0x1d, Y1, Y2, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x1d, Y5, Y3, Y1
-	VBLENDVPS    Y1, Y15, Y0, Y1
-	VMULPS       Y15, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VMULPS       Y15, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VMOVUPS      Y1, 32(DX)
-	VADDPS       Y1, Y13, Y13
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	ADDQ         $+64, R8
-	SUBQ         $+1, R11
-	TESTQ        R11, R11
-	JNE          loop
-	VMOVUPS      Y14, (R10)
-	VMOVUPS      Y13, 32(R10)
-	VZEROUPPER
-	RET
-
-// func BlockParamsQ5_0AVX2(scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX2, F16C
-TEXT ·BlockParamsQ5_0AVX2(SB), NOSPLIT, $0-64
-	// DI scales, SI factors, DX checks, BX low, R8 high, R9 params, R10 sums, R11 n
-	MOVQ         scales+0(FP), DI
-	MOVQ         factors+8(FP), SI
-	MOVQ         checks+16(FP), DX
-	MOVQ         low+24(FP), BX
-	MOVQ         high+32(FP), R8
-	MOVQ         params+40(FP), R9
-	MOVQ         sums+48(FP), R10
-	MOVQ         n+56(FP), R11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VXORPS       Y13, Y13, Y13
-
-loop:
-	VMOVUPS      (BX), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVUPS      (R8), Y2
-	VCMPPS       $0x1d, Y2, Y1, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
-	VMULPS       Y4, Y3, Y4
-	VCVTPS2PH    $0x00, Y4, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y6
-	VPOR         Y15, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VDIVPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VCMPPS       $0x1d, Y7, Y6, Y8
-	VBLENDVPS    Y8, Y5, Y15, Y8
-	VMOVUPS      Y8, (SI)
-	VCMPPS       $0x1d, Y1, Y2, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+28(SB), Y0
-	VCMPPS       $0x1d, Y5, Y3, Y1
-	VBLENDVPS    Y1, Y15, Y0, Y1
-	VMULPS       Y15, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VMULPS       Y15, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VMOVUPS      Y1, (DX)
-	VADDPS       Y1, Y14, Y14
-	VMOVUPS      32(BX), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVUPS      32(R8), Y2
-	VCMPPS       $0x1d, Y2, Y1, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
-	VMULPS       Y4, Y3, Y4
-	VCVTPS2PH    $0x00, Y4, 16(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y6
-	VPOR         Y15, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VDIVPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VCMPPS       $0x1d, Y7, Y6, Y8
-	VBLENDVPS    Y8, Y5, Y15, Y8
-	VMOVUPS      Y8, 32(SI)
-	VCMPPS       $0x1d, Y1, Y2, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+28(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VCMPPS       $0x1d, Y5, Y3, Y1
 	VBLENDVPS    Y1, Y15, Y0, Y1
 	VMULPS       Y15, Y4, Y4
@@ -264,14 +176,15 @@ TEXT ·BlockParamsQ4_1AVX2(SB), NOSPLIT, $0-72
 	MOVQ         params+48(FP), R10
 	MOVQ         sums+56(FP), R11
 	MOVQ         n+64(FP), R12
-	VBROADCASTSS constantsAVX2<>+36(SB), Y15
+	VMOVUPS      (R10), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+16(SB), Y12
 	VBROADCASTSS constantsAVX2<>+20(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VXORPS       Y8, Y8, Y8
+	VMOVUPS      32(R10), Y8
+	VXORPS       Y7, Y7, Y7
 
 loop:
 	VMOVUPS   (R8), Y0
@@ -302,7 +215,7 @@ loop:
 	VCVTPS2PH $0x00, Y0, 16(DI)
 	VMOVUPS   32(R9), Y1
 	VSUBPS    Y0, Y1, Y1
-	VDIVPS    Y15, Y1, Y1
+	VDIVPS    Y8, Y1, Y1
 	VCVTPS2PH $0x00, Y1, 16(SI)
 	VPAND     Y14, Y1, Y2
 	VPOR      Y13, Y2, Y2
@@ -321,7 +234,7 @@ loop:
 	VMULPS    Y13, Y4, Y4
 	VADDPS    Y4, Y3, Y3
 	VMOVUPS   Y3, 32(BX)
-	VADDPS    Y3, Y8, Y8
+	VADDPS    Y3, Y7, Y7
 	ADDQ      $+32, DI
 	ADDQ      $+32, SI
 	ADDQ      $+64, DX
@@ -332,92 +245,7 @@ loop:
 	TESTQ     R12, R12
 	JNE       loop
 	VMOVUPS   Y9, (R11)
-	VMOVUPS   Y8, 32(R11)
-	VZEROUPPER
-	RET
-
-// func BlockParamsQ5_1AVX2(minima *uint8, scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX2, F16C
-TEXT ·BlockParamsQ5_1AVX2(SB), NOSPLIT, $0-72
-	// DI minima, SI scales, DX factors, BX checks, R8 low, R9 high, R10 params, R11 sums, R12 n
-	MOVQ         minima+0(FP), DI
-	MOVQ         scales+8(FP), SI
-	MOVQ         factors+16(FP), DX
-	MOVQ         checks+24(FP), BX
-	MOVQ         low+32(FP), R8
-	MOVQ         high+40(FP), R9
-	MOVQ         params+48(FP), R10
-	MOVQ         sums+56(FP), R11
-	MOVQ         n+64(FP), R12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+16(SB), Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10
-	VXORPS       Y9, Y9, Y9
-	VXORPS       Y8, Y8, Y8
-
-loop:
-	VMOVUPS   (R8), Y0
-	VCVTPS2PH $0x00, Y0, (DI)
-	VMOVUPS   (R9), Y1
-	VSUBPS    Y0, Y1, Y1
-	VDIVPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, (SI)
-	VPAND     Y14, Y1, Y2
-	VPOR      Y13, Y2, Y2
-	VDIVPS    Y1, Y12, Y3
-	VCMPPS    $0x1d, Y11, Y2, Y4
-	VBLENDVPS Y4, Y3, Y13, Y4
-	VMOVUPS   Y4, (DX)
-	VPAND     Y14, Y0, Y2
-	VPOR      Y13, Y2, Y2
-	VCMPPS    $0x1d, Y11, Y2, Y3
-	VBLENDVPS Y3, Y13, Y10, Y3
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y0, Y3, Y3
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y1, Y3, Y3
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VMOVUPS   Y3, (BX)
-	VADDPS    Y3, Y9, Y9
-	VMOVUPS   32(R8), Y0
-	VCVTPS2PH $0x00, Y0, 16(DI)
-	VMOVUPS   32(R9), Y1
-	VSUBPS    Y0, Y1, Y1
-	VDIVPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, 16(SI)
-	VPAND     Y14, Y1, Y2
-	VPOR      Y13, Y2, Y2
-	VDIVPS    Y1, Y12, Y3
-	VCMPPS    $0x1d, Y11, Y2, Y4
-	VBLENDVPS Y4, Y3, Y13, Y4
-	VMOVUPS   Y4, 32(DX)
-	VPAND     Y14, Y0, Y2
-	VPOR      Y13, Y2, Y2
-	VCMPPS    $0x1d, Y11, Y2, Y3
-	VBLENDVPS Y3, Y13, Y10, Y3
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y0, Y3, Y3
-	VMULPS    Y13, Y1, Y1
-	VADDPS    Y1, Y3, Y3
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y4, Y3, Y3
-	VMOVUPS   Y3, 32(BX)
-	VADDPS    Y3, Y8, Y8
-	ADDQ      $+32, DI
-	ADDQ      $+32, SI
-	ADDQ      $+64, DX
-	ADDQ      $+64, BX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R9
-	SUBQ      $+1, R12
-	TESTQ     R12, R12
-	JNE       loop
-	VMOVUPS   Y9, (R11)
-	VMOVUPS   Y8, 32(R11)
+	VMOVUPS   Y7, 32(R11)
 	VZEROUPPER
 	RET
 
@@ -436,12 +264,12 @@ TEXT ·BlockParamsMXFP4AVX2(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+44(SB), Y12
-	VBROADCASTSS constantsAVX2<>+48(SB), Y11
-	VBROADCASTSS constantsAVX2<>+52(SB), Y10
-	VBROADCASTSS constantsAVX2<>+56(SB), Y9
-	VBROADCASTSS constantsAVX2<>+28(SB), Y8
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12
+	VBROADCASTSS constantsAVX2<>+32(SB), Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10
+	VBROADCASTSS constantsAVX2<>+40(SB), Y9
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	VBROADCASTSS constantsAVX2<>+44(SB), Y7
 	VXORPS       Y6, Y6, Y6
 	VXORPS       Y5, Y5, Y5
 
@@ -516,8 +344,8 @@ TEXT ·BlockParamsNVFP4AVX2(SB), NOSPLIT, $0-64
 	MOVQ         sums+48(FP), R10
 	MOVQ         n+56(FP), R11
 	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VBROADCASTSS constantsAVX2<>+64(SB), Y14
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13
+	VBROADCASTSS constantsAVX2<>+48(SB), Y14
+	VBROADCASTSS constantsAVX2<>+52(SB), Y13
 	VXORPS       Y12, Y12, Y12
 	VXORPS       Y11, Y11, Y11
 
@@ -529,45 +357,45 @@ loop:
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y0, Y2
 	VPOR         Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VDIVPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMINPS       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VPADDD       Y1, Y0, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
 	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VCMPPS       $0x1d, Y3, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VADDPS       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y3
 	VMINPS       Y3, Y1, Y1
 	VCVTTPS2DQ   Y1, Y1
 	VCMPPS       $0x1d, Y14, Y0, Y3
 	VBLENDVPS    Y3, Y5, Y1, Y3
 	VMOVUPS      Y3, (DI)
 	VPSLLD       $0x14, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPADDD       Y3, Y5, Y5
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y13, Y1, Y1
 	VCMPPS       $0x1d, Y14, Y0, Y3
 	VBLENDVPS    Y3, Y5, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VDIVPS       Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPADDD       Y1, Y0, Y0
 	VCMPPS       $0x1d, Y13, Y3, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y1
 	VMOVUPS      Y1, (SI)
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
 	VCMPPS       $0x1d, Y2, Y0, Y3
 	VBLENDVPS    Y3, Y15, Y1, Y3
 	VMULPS       Y15, Y2, Y2
@@ -581,45 +409,45 @@ loop:
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y0, Y2
 	VPOR         Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VDIVPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VMINPS       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+64(SB), Y1
 	VPADDD       Y1, Y0, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
 	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y3
+	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VCMPPS       $0x1d, Y3, Y0, Y5
 	VBLENDVPS    Y5, Y4, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
 	VADDPS       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y3
 	VMINPS       Y3, Y1, Y1
 	VCVTTPS2DQ   Y1, Y1
 	VCMPPS       $0x1d, Y14, Y0, Y3
 	VBLENDVPS    Y3, Y5, Y1, Y3
 	VMOVUPS      Y3, 32(DI)
 	VPSLLD       $0x14, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPADDD       Y3, Y5, Y5
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y13, Y1, Y1
 	VCMPPS       $0x1d, Y14, Y0, Y3
 	VBLENDVPS    Y3, Y5, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+112(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VDIVPS       Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPADDD       Y1, Y0, Y0
 	VCMPPS       $0x1d, Y13, Y3, Y1
 	VBLENDVPS    Y1, Y0, Y15, Y1
 	VMOVUPS      Y1, 32(SI)
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
 	VCMPPS       $0x1d, Y2, Y0, Y3
 	VBLENDVPS    Y3, Y15, Y1, Y3
 	VMULPS       Y15, Y2, Y2
@@ -648,9 +476,9 @@ TEXT ·QuantizeBlocksQ8_0AVX2(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         scales+24(FP), BX
 	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+124(SB), Y15
-	VBROADCASTSS constantsAVX2<>+128(SB), Y14
-	VMOVUPS      constantsAVX2<>+132(SB), Y13
+	VBROADCASTSS constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+112(SB), Y14
+	VMOVUPS      constantsAVX2<>+116(SB), Y13
 
 loop:
 	VBROADCASTSS (DX), Y0
@@ -784,9 +612,9 @@ TEXT ·QuantizeBlocksQ4_0AVX2(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         scales+24(FP), BX
 	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+164(SB), Y15
-	VMOVUPS      constantsAVX2<>+168(SB), Y14
-	VMOVUPS      constantsAVX2<>+132(SB), Y13
+	VBROADCASTSS constantsAVX2<>+148(SB), Y15
+	VMOVUPS      constantsAVX2<>+152(SB), Y14
+	VMOVUPS      constantsAVX2<>+116(SB), Y13
 
 loop:
 	VBROADCASTSS (DX), Y0
@@ -894,11 +722,11 @@ TEXT ·QuantizeBlocksQ5_0AVX2(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         scales+24(FP), BX
 	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+200(SB), Y15
-	VMOVUPS      constantsAVX2<>+204(SB), Y14
-	VMOVUPS      constantsAVX2<>+132(SB), Y13
-	VMOVUPS      constantsAVX2<>+236(SB), Y12
-	VMOVUPS      constantsAVX2<>+168(SB), Y11
+	VBROADCASTSS constantsAVX2<>+184(SB), Y15
+	VMOVUPS      constantsAVX2<>+188(SB), Y14
+	VMOVUPS      constantsAVX2<>+116(SB), Y13
+	VMOVUPS      constantsAVX2<>+220(SB), Y12
+	VMOVUPS      constantsAVX2<>+152(SB), Y11
 
 loop:
 	VBROADCASTSS (DX), Y0
@@ -1038,8 +866,8 @@ TEXT ·QuantizeBlocksQ4_1AVX2(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX2<>+100(SB), Y15
-	VMOVUPS      constantsAVX2<>+132(SB), Y14
+	VBROADCASTSS constantsAVX2<>+84(SB), Y15
+	VMOVUPS      constantsAVX2<>+116(SB), Y14
 
 loop:
 	VMOVUPS      (SI), Y0
@@ -1191,8 +1019,8 @@ TEXT ·QuantizeBlocksQ5_1AVX2(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX2<>+100(SB), Y15
-	VMOVUPS      constantsAVX2<>+132(SB), Y14
+	VBROADCASTSS constantsAVX2<>+84(SB), Y15
+	VMOVUPS      constantsAVX2<>+116(SB), Y14
 
 loop:
 	VMOVUPS      (SI), Y0
@@ -1223,7 +1051,7 @@ loop:
 	VPACKSSDW    Y7, Y4, Y4
 	VPACKUSWB    Y4, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VMOVUPS      constantsAVX2<>+236(SB), Y3
+	VMOVUPS      constantsAVX2<>+220(SB), Y3
 	VPAND        Y3, Y0, Y4
 	VPCMPEQB     Y3, Y4, Y4
 	VPMOVMSKB    Y4, AX
@@ -1258,7 +1086,7 @@ loop:
 	VPACKSSDW    Y12, Y9, Y9
 	VPACKUSWB    Y9, Y3, Y3
 	VPERMD       Y3, Y14, Y3
-	VMOVUPS      constantsAVX2<>+236(SB), Y8
+	VMOVUPS      constantsAVX2<>+220(SB), Y8
 	VPAND        Y8, Y3, Y9
 	VPCMPEQB     Y8, Y9, Y9
 	VPMOVMSKB    Y9, AX
@@ -1289,7 +1117,7 @@ loop:
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKUSWB    Y1, Y8, Y8
 	VPERMD       Y8, Y14, Y8
-	VMOVUPS      constantsAVX2<>+236(SB), Y1
+	VMOVUPS      constantsAVX2<>+220(SB), Y1
 	VPAND        Y1, Y8, Y2
 	VPCMPEQB     Y1, Y2, Y2
 	VPMOVMSKB    Y2, AX
@@ -1320,24 +1148,24 @@ loop:
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKUSWB    Y4, Y1, Y1
 	VPERMD       Y1, Y14, Y1
-	VMOVUPS      constantsAVX2<>+236(SB), Y2
+	VMOVUPS      constantsAVX2<>+220(SB), Y2
 	VPAND        Y2, Y1, Y4
 	VPCMPEQB     Y2, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	MOVW         AX, 54(DI)
 	SHRQ         $0x10, AX
 	MOVW         AX, 78(DI)
-	VMOVUPS      constantsAVX2<>+168(SB), Y2
+	VMOVUPS      constantsAVX2<>+152(SB), Y2
 	VPAND        Y2, Y0, Y0
-	VMOVUPS      constantsAVX2<>+168(SB), Y2
+	VMOVUPS      constantsAVX2<>+152(SB), Y2
 	VPAND        Y2, Y8, Y8
 	VPSLLW       $0x04, Y8, Y8
 	VPOR         Y8, Y0, Y0
 	VMOVUPS      X0, 8(DI)
 	VEXTRACTF128 $0x01, Y0, 32(DI)
-	VMOVUPS      constantsAVX2<>+168(SB), Y0
+	VMOVUPS      constantsAVX2<>+152(SB), Y0
 	VPAND        Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+168(SB), Y0
+	VMOVUPS      constantsAVX2<>+152(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPSLLW       $0x04, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1380,14 +1208,14 @@ TEXT ·QuantizeBlocksMXFP4AVX2(SB), NOSPLIT, $0-40
 	MOVQ    factors+16(FP), DX
 	MOVQ    scales+24(FP), BX
 	MOVQ    n+32(FP), R8
-	VMOVUPS constantsAVX2<>+268(SB), Y15
-	VMOVUPS constantsAVX2<>+168(SB), Y14
-	VMOVUPS constantsAVX2<>+300(SB), Y13
-	VMOVUPS constantsAVX2<>+332(SB), Y12
-	VMOVUPS constantsAVX2<>+364(SB), Y11
-	VMOVUPS constantsAVX2<>+396(SB), Y10
-	VMOVUPS constantsAVX2<>+428(SB), Y9
-	VMOVUPS constantsAVX2<>+132(SB), Y8
+	VMOVUPS constantsAVX2<>+252(SB), Y15
+	VMOVUPS constantsAVX2<>+152(SB), Y14
+	VMOVUPS constantsAVX2<>+284(SB), Y13
+	VMOVUPS constantsAVX2<>+316(SB), Y12
+	VMOVUPS constantsAVX2<>+348(SB), Y11
+	VMOVUPS constantsAVX2<>+380(SB), Y10
+	VMOVUPS constantsAVX2<>+412(SB), Y9
+	VMOVUPS constantsAVX2<>+116(SB), Y8
 
 loop:
 	VBROADCASTSS (DX), Y0
@@ -1527,16 +1355,16 @@ TEXT ·QuantizeBlocksNVFP4AVX2(SB), NOSPLIT, $0-40
 	MOVQ    factors+16(FP), DX
 	MOVQ    scales+24(FP), BX
 	MOVQ    n+32(FP), R8
-	VMOVUPS constantsAVX2<>+132(SB), Y15
-	VMOVUPS constantsAVX2<>+204(SB), Y14
-	VMOVUPS constantsAVX2<>+460(SB), Y13
-	VMOVUPS constantsAVX2<>+268(SB), Y12
-	VMOVUPS constantsAVX2<>+168(SB), Y11
-	VMOVUPS constantsAVX2<>+300(SB), Y10
-	VMOVUPS constantsAVX2<>+332(SB), Y9
-	VMOVUPS constantsAVX2<>+364(SB), Y8
-	VMOVUPS constantsAVX2<>+396(SB), Y7
-	VMOVUPS constantsAVX2<>+428(SB), Y6
+	VMOVUPS constantsAVX2<>+116(SB), Y15
+	VMOVUPS constantsAVX2<>+188(SB), Y14
+	VMOVUPS constantsAVX2<>+444(SB), Y13
+	VMOVUPS constantsAVX2<>+252(SB), Y12
+	VMOVUPS constantsAVX2<>+152(SB), Y11
+	VMOVUPS constantsAVX2<>+284(SB), Y10
+	VMOVUPS constantsAVX2<>+316(SB), Y9
+	VMOVUPS constantsAVX2<>+348(SB), Y8
+	VMOVUPS constantsAVX2<>+380(SB), Y7
+	VMOVUPS constantsAVX2<>+412(SB), Y6
 
 loop:
 	VBROADCASTSS (DX), Y0
@@ -1705,8 +1533,8 @@ TEXT ·LevelCodesAVX2(SB), NOSPLIT, $0-48
 	MOVQ         scales+24(FP), BX
 	MOVQ         levels+32(FP), R8
 	MOVQ         n+40(FP), R9
-	VBROADCASTSS constantsAVX2<>+492(SB), Y15
-	VMOVUPS      constantsAVX2<>+132(SB), Y14
+	VBROADCASTSS constantsAVX2<>+476(SB), Y15
+	VMOVUPS      constantsAVX2<>+116(SB), Y14
 
 loop:
 	VBROADCASTSS (DX), Y0
@@ -1786,86 +1614,190 @@ loop:
 	VPACKUSWB    Y6, Y1, Y1
 	VPERMD       Y1, Y14, Y1
 	VMOVUPS      Y1, 32(DI)
-	VBROADCASTSS 16(DX), Y0
-	VADDPS       256(SI), Y0, Y1
-	VBROADCASTSS 16(BX), Y2
-	VDIVPS       Y2, Y1, Y1
-	VMAXPS       Y3, Y1, Y1
-	VMINPS       Y4, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VCVTTPS2DQ   Y1, Y1
-	VADDPS       288(SI), Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y3, Y0, Y0
-	VMINPS       Y4, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VCVTTPS2DQ   Y0, Y0
-	VBROADCASTSS 20(DX), Y2
-	VADDPS       320(SI), Y2, Y6
-	VBROADCASTSS 20(BX), Y7
-	VDIVPS       Y7, Y6, Y6
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y4, Y6, Y6
-	VADDPS       Y15, Y6, Y6
-	VSUBPS       Y5, Y6, Y6
-	VCVTTPS2DQ   Y6, Y6
-	VADDPS       352(SI), Y2, Y2
-	VDIVPS       Y7, Y2, Y2
-	VMAXPS       Y3, Y2, Y2
-	VMINPS       Y4, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VCVTTPS2DQ   Y2, Y2
-	VPACKSSDW    Y0, Y1, Y1
-	VPACKSSDW    Y2, Y6, Y6
-	VPACKUSWB    Y6, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, 64(DI)
-	VBROADCASTSS 24(DX), Y0
-	VADDPS       384(SI), Y0, Y1
-	VBROADCASTSS 24(BX), Y2
-	VDIVPS       Y2, Y1, Y1
-	VMAXPS       Y3, Y1, Y1
-	VMINPS       Y4, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VSUBPS       Y5, Y1, Y1
-	VCVTTPS2DQ   Y1, Y1
-	VADDPS       416(SI), Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VMAXPS       Y3, Y0, Y0
-	VMINPS       Y4, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VCVTTPS2DQ   Y0, Y0
-	VBROADCASTSS 28(DX), Y2
-	VADDPS       448(SI), Y2, Y6
-	VBROADCASTSS 28(BX), Y7
-	VDIVPS       Y7, Y6, Y6
-	VMAXPS       Y3, Y6, Y6
-	VMINPS       Y4, Y6, Y6
-	VADDPS       Y15, Y6, Y6
-	VSUBPS       Y5, Y6, Y6
-	VCVTTPS2DQ   Y6, Y6
-	VADDPS       480(SI), Y2, Y2
-	VDIVPS       Y7, Y2, Y2
-	VMAXPS       Y3, Y2, Y2
-	VMINPS       Y4, Y2, Y2
-	VADDPS       Y15, Y2, Y2
-	VSUBPS       Y5, Y2, Y2
-	VCVTTPS2DQ   Y2, Y2
-	VPACKSSDW    Y0, Y1, Y1
-	VPACKSSDW    Y2, Y6, Y6
-	VPACKUSWB    Y6, Y1, Y1
-	VPERMD       Y1, Y14, Y1
-	VMOVUPS      Y1, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+512, SI
-	ADDQ         $+32, DX
-	ADDQ         $+32, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
 	SUBQ         $+1, R9
 	TESTQ        R9, R9
+	JNE          loop
+	VZEROUPPER
+	RET
+
+// func ValueCodesAVX2(blocks *uint8, x *float32, factors *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·ValueCodesAVX2(SB), NOSPLIT, $0-32
+	// DI blocks, SI x, DX factors, BX n
+	MOVQ    blocks+0(FP), DI
+	MOVQ    x+8(FP), SI
+	MOVQ    factors+16(FP), DX
+	MOVQ    n+24(FP), BX
+	VMOVUPS constantsAVX2<>+116(SB), Y15
+
+loop:
+	VBROADCASTSS (DX), Y0
+	VMULPS       (SI), Y0, Y1
+	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y1, Y2
+	VPERMPS      constantsAVX2<>+512(SB), Y2, Y3
+	VCMPPS       $0x1d, Y3, Y1, Y3
+	VPADDD       Y2, Y2, Y4
+	VPADDD       Y3, Y4, Y4
+	VPERMPS      constantsAVX2<>+544(SB), Y4, Y3
+	VCMPPS       $0x1d, Y3, Y1, Y3
+	VPADDD       Y4, Y4, Y4
+	VPADDD       Y3, Y4, Y4
+	VPERMPS      constantsAVX2<>+576(SB), Y4, Y3
+	VCMPPS       $0x1d, Y3, Y1, Y1
+	VPADDD       Y4, Y4, Y4
+	VPADDD       Y1, Y4, Y4
+	VPERMPS      constantsAVX2<>+608(SB), Y4, Y1
+	VPERMPS      constantsAVX2<>+640(SB), Y4, Y4
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VMULPS       32(SI), Y0, Y0
+	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y0, Y1
+	VPERMPS      constantsAVX2<>+512(SB), Y1, Y3
+	VCMPPS       $0x1d, Y3, Y0, Y3
+	VPADDD       Y1, Y1, Y4
+	VPADDD       Y3, Y4, Y4
+	VPERMPS      constantsAVX2<>+544(SB), Y4, Y3
+	VCMPPS       $0x1d, Y3, Y0, Y3
+	VPADDD       Y4, Y4, Y4
+	VPADDD       Y3, Y4, Y4
+	VPERMPS      constantsAVX2<>+576(SB), Y4, Y3
+	VCMPPS       $0x1d, Y3, Y0, Y0
+	VPADDD       Y4, Y4, Y4
+	VPADDD       Y0, Y4, Y4
+	VPERMPS      constantsAVX2<>+608(SB), Y4, Y0
+	VPERMPS      constantsAVX2<>+640(SB), Y4, Y4
+	VBLENDVPS    Y1, Y4, Y0, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VBROADCASTSS 4(DX), Y0
+	VMULPS       64(SI), Y0, Y3
+	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y3, Y4
+	VPERMPS      constantsAVX2<>+512(SB), Y4, Y5
+	VCMPPS       $0x1d, Y5, Y3, Y5
+	VPADDD       Y4, Y4, Y6
+	VPADDD       Y5, Y6, Y6
+	VPERMPS      constantsAVX2<>+544(SB), Y6, Y5
+	VCMPPS       $0x1d, Y5, Y3, Y5
+	VPADDD       Y6, Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VPERMPS      constantsAVX2<>+576(SB), Y6, Y5
+	VCMPPS       $0x1d, Y5, Y3, Y3
+	VPADDD       Y6, Y6, Y6
+	VPADDD       Y3, Y6, Y6
+	VPERMPS      constantsAVX2<>+608(SB), Y6, Y3
+	VPERMPS      constantsAVX2<>+640(SB), Y6, Y6
+	VBLENDVPS    Y4, Y6, Y3, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VMULPS       96(SI), Y0, Y0
+	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y0, Y3
+	VPERMPS      constantsAVX2<>+512(SB), Y3, Y5
+	VCMPPS       $0x1d, Y5, Y0, Y5
+	VPADDD       Y3, Y3, Y6
+	VPADDD       Y5, Y6, Y6
+	VPERMPS      constantsAVX2<>+544(SB), Y6, Y5
+	VCMPPS       $0x1d, Y5, Y0, Y5
+	VPADDD       Y6, Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VPERMPS      constantsAVX2<>+576(SB), Y6, Y5
+	VCMPPS       $0x1d, Y5, Y0, Y0
+	VPADDD       Y6, Y6, Y6
+	VPADDD       Y0, Y6, Y6
+	VPERMPS      constantsAVX2<>+608(SB), Y6, Y0
+	VPERMPS      constantsAVX2<>+640(SB), Y6, Y6
+	VBLENDVPS    Y3, Y6, Y0, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VPACKSSDW    Y1, Y2, Y2
+	VPACKSSDW    Y3, Y4, Y4
+	VPACKUSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y15, Y2
+	VMOVUPS      Y2, (DI)
+	VBROADCASTSS 8(DX), Y0
+	VMULPS       128(SI), Y0, Y1
+	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y1, Y2
+	VPERMPS      constantsAVX2<>+512(SB), Y2, Y3
+	VCMPPS       $0x1d, Y3, Y1, Y3
+	VPADDD       Y2, Y2, Y4
+	VPADDD       Y3, Y4, Y4
+	VPERMPS      constantsAVX2<>+544(SB), Y4, Y3
+	VCMPPS       $0x1d, Y3, Y1, Y3
+	VPADDD       Y4, Y4, Y4
+	VPADDD       Y3, Y4, Y4
+	VPERMPS      constantsAVX2<>+576(SB), Y4, Y3
+	VCMPPS       $0x1d, Y3, Y1, Y1
+	VPADDD       Y4, Y4, Y4
+	VPADDD       Y1, Y4, Y4
+	VPERMPS      constantsAVX2<>+608(SB), Y4, Y1
+	VPERMPS      constantsAVX2<>+640(SB), Y4, Y4
+	VBLENDVPS    Y2, Y4, Y1, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VMULPS       160(SI), Y0, Y0
+	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y0, Y1
+	VPERMPS      constantsAVX2<>+512(SB), Y1, Y3
+	VCMPPS       $0x1d, Y3, Y0, Y3
+	VPADDD       Y1, Y1, Y4
+	VPADDD       Y3, Y4, Y4
+	VPERMPS      constantsAVX2<>+544(SB), Y4, Y3
+	VCMPPS       $0x1d, Y3, Y0, Y3
+	VPADDD       Y4, Y4, Y4
+	VPADDD       Y3, Y4, Y4
+	VPERMPS      constantsAVX2<>+576(SB), Y4, Y3
+	VCMPPS       $0x1d, Y3, Y0, Y0
+	VPADDD       Y4, Y4, Y4
+	VPADDD       Y0, Y4, Y4
+	VPERMPS      constantsAVX2<>+608(SB), Y4, Y0
+	VPERMPS      constantsAVX2<>+640(SB), Y4, Y4
+	VBLENDVPS    Y1, Y4, Y0, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VBROADCASTSS 12(DX), Y0
+	VMULPS       192(SI), Y0, Y3
+	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y3, Y4
+	VPERMPS      constantsAVX2<>+512(SB), Y4, Y5
+	VCMPPS       $0x1d, Y5, Y3, Y5
+	VPADDD       Y4, Y4, Y6
+	VPADDD       Y5, Y6, Y6
+	VPERMPS      constantsAVX2<>+544(SB), Y6, Y5
+	VCMPPS       $0x1d, Y5, Y3, Y5
+	VPADDD       Y6, Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VPERMPS      constantsAVX2<>+576(SB), Y6, Y5
+	VCMPPS       $0x1d, Y5, Y3, Y3
+	VPADDD       Y6, Y6, Y6
+	VPADDD       Y3, Y6, Y6
+	VPERMPS      constantsAVX2<>+608(SB), Y6, Y3
+	VPERMPS      constantsAVX2<>+640(SB), Y6, Y6
+	VBLENDVPS    Y4, Y6, Y3, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VMULPS       224(SI), Y0, Y0
+	VCMPPS       $0x1d, constantsAVX2<>+480(SB), Y0, Y3
+	VPERMPS      constantsAVX2<>+512(SB), Y3, Y5
+	VCMPPS       $0x1d, Y5, Y0, Y5
+	VPADDD       Y3, Y3, Y6
+	VPADDD       Y5, Y6, Y6
+	VPERMPS      constantsAVX2<>+544(SB), Y6, Y5
+	VCMPPS       $0x1d, Y5, Y0, Y5
+	VPADDD       Y6, Y6, Y6
+	VPADDD       Y5, Y6, Y6
+	VPERMPS      constantsAVX2<>+576(SB), Y6, Y5
+	VCMPPS       $0x1d, Y5, Y0, Y0
+	VPADDD       Y6, Y6, Y6
+	VPADDD       Y0, Y6, Y6
+	VPERMPS      constantsAVX2<>+608(SB), Y6, Y0
+	VPERMPS      constantsAVX2<>+640(SB), Y6, Y6
+	VBLENDVPS    Y3, Y6, Y0, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VPACKSSDW    Y1, Y2, Y2
+	VPACKSSDW    Y3, Y4, Y4
+	VPACKUSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y15, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	ADDQ         $+16, DX
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -1876,122 +1808,166 @@ DATA constantsAVX2<>+8(SB)/4, $0x00000000
 DATA constantsAVX2<>+12(SB)/4, $0x42fe0000
 DATA constantsAVX2<>+16(SB)/4, $0x3f800000
 DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0xbe000000
-DATA constantsAVX2<>+28(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+32(SB)/4, $0xbd800000
-DATA constantsAVX2<>+36(SB)/4, $0x41700000
-DATA constantsAVX2<>+40(SB)/4, $0x41f80000
-DATA constantsAVX2<>+44(SB)/4, $0x7f800000
-DATA constantsAVX2<>+48(SB)/4, $0x417fffff
-DATA constantsAVX2<>+52(SB)/4, $0x3e800000
-DATA constantsAVX2<>+56(SB)/4, $0x02800000
-DATA constantsAVX2<>+60(SB)/4, $0x3fffffd3
-DATA constantsAVX2<>+64(SB)/4, $0x3c800000
-DATA constantsAVX2<>+68(SB)/4, $0x3b000000
-DATA constantsAVX2<>+72(SB)/4, $0x40c00000
-DATA constantsAVX2<>+76(SB)/4, $0x43e00000
-DATA constantsAVX2<>+80(SB)/4, $0x00080000
-DATA constantsAVX2<>+84(SB)/4, $0xfffffc40
-DATA constantsAVX2<>+88(SB)/4, $0x43780000
-DATA constantsAVX2<>+92(SB)/4, $0x0000007e
-DATA constantsAVX2<>+96(SB)/4, $0x44000000
-DATA constantsAVX2<>+100(SB)/4, $0x3f000000
-DATA constantsAVX2<>+104(SB)/4, $0x40f00000
-DATA constantsAVX2<>+108(SB)/4, $0x3c000000
-DATA constantsAVX2<>+112(SB)/4, $0x40800000
-DATA constantsAVX2<>+116(SB)/4, $0xffffffff
-DATA constantsAVX2<>+120(SB)/4, $0x44097fff
-DATA constantsAVX2<>+124(SB)/4, $0x80000000
-DATA constantsAVX2<>+128(SB)/4, $0x3effffff
-DATA constantsAVX2<>+132(SB)/4, $0x00000000
-DATA constantsAVX2<>+136(SB)/4, $0x00000004
-DATA constantsAVX2<>+140(SB)/4, $0x00000001
-DATA constantsAVX2<>+144(SB)/4, $0x00000005
-DATA constantsAVX2<>+148(SB)/4, $0x00000002
-DATA constantsAVX2<>+152(SB)/4, $0x00000006
-DATA constantsAVX2<>+156(SB)/4, $0x00000003
-DATA constantsAVX2<>+160(SB)/4, $0x00000007
-DATA constantsAVX2<>+164(SB)/4, $0x41080000
+DATA constantsAVX2<>+24(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+28(SB)/4, $0x7f800000
+DATA constantsAVX2<>+32(SB)/4, $0x417fffff
+DATA constantsAVX2<>+36(SB)/4, $0x3e800000
+DATA constantsAVX2<>+40(SB)/4, $0x02800000
+DATA constantsAVX2<>+44(SB)/4, $0x3fffffd3
+DATA constantsAVX2<>+48(SB)/4, $0x3c800000
+DATA constantsAVX2<>+52(SB)/4, $0x3b000000
+DATA constantsAVX2<>+56(SB)/4, $0x40c00000
+DATA constantsAVX2<>+60(SB)/4, $0x43e00000
+DATA constantsAVX2<>+64(SB)/4, $0x00080000
+DATA constantsAVX2<>+68(SB)/4, $0xfffffc40
+DATA constantsAVX2<>+72(SB)/4, $0x43780000
+DATA constantsAVX2<>+76(SB)/4, $0x0000007e
+DATA constantsAVX2<>+80(SB)/4, $0x44000000
+DATA constantsAVX2<>+84(SB)/4, $0x3f000000
+DATA constantsAVX2<>+88(SB)/4, $0x40f00000
+DATA constantsAVX2<>+92(SB)/4, $0x3c000000
+DATA constantsAVX2<>+96(SB)/4, $0x40800000
+DATA constantsAVX2<>+100(SB)/4, $0xffffffff
+DATA constantsAVX2<>+104(SB)/4, $0x44097fff
+DATA constantsAVX2<>+108(SB)/4, $0x80000000
+DATA constantsAVX2<>+112(SB)/4, $0x3effffff
+DATA constantsAVX2<>+116(SB)/4, $0x00000000
+DATA constantsAVX2<>+120(SB)/4, $0x00000004
+DATA constantsAVX2<>+124(SB)/4, $0x00000001
+DATA constantsAVX2<>+128(SB)/4, $0x00000005
+DATA constantsAVX2<>+132(SB)/4, $0x00000002
+DATA constantsAVX2<>+136(SB)/4, $0x00000006
+DATA constantsAVX2<>+140(SB)/4, $0x00000003
+DATA constantsAVX2<>+144(SB)/4, $0x00000007
+DATA constantsAVX2<>+148(SB)/4, $0x41080000
+DATA constantsAVX2<>+152(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+156(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+160(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+164(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+168(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+172(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+176(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+180(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+184(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+188(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+192(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+196(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+200(SB)/4, $0x41840000
+DATA constantsAVX2<>+184(SB)/4, $0x41840000
+DATA constantsAVX2<>+188(SB)/4, $0x1f1f1f1f
+DATA constantsAVX2<>+192(SB)/4, $0x1f1f1f1f
+DATA constantsAVX2<>+196(SB)/4, $0x1f1f1f1f
+DATA constantsAVX2<>+200(SB)/4, $0x1f1f1f1f
 DATA constantsAVX2<>+204(SB)/4, $0x1f1f1f1f
 DATA constantsAVX2<>+208(SB)/4, $0x1f1f1f1f
 DATA constantsAVX2<>+212(SB)/4, $0x1f1f1f1f
 DATA constantsAVX2<>+216(SB)/4, $0x1f1f1f1f
-DATA constantsAVX2<>+220(SB)/4, $0x1f1f1f1f
-DATA constantsAVX2<>+224(SB)/4, $0x1f1f1f1f
-DATA constantsAVX2<>+228(SB)/4, $0x1f1f1f1f
-DATA constantsAVX2<>+232(SB)/4, $0x1f1f1f1f
+DATA constantsAVX2<>+220(SB)/4, $0x10101010
+DATA constantsAVX2<>+224(SB)/4, $0x10101010
+DATA constantsAVX2<>+228(SB)/4, $0x10101010
+DATA constantsAVX2<>+232(SB)/4, $0x10101010
 DATA constantsAVX2<>+236(SB)/4, $0x10101010
 DATA constantsAVX2<>+240(SB)/4, $0x10101010
 DATA constantsAVX2<>+244(SB)/4, $0x10101010
 DATA constantsAVX2<>+248(SB)/4, $0x10101010
-DATA constantsAVX2<>+252(SB)/4, $0x10101010
-DATA constantsAVX2<>+256(SB)/4, $0x10101010
-DATA constantsAVX2<>+260(SB)/4, $0x10101010
-DATA constantsAVX2<>+264(SB)/4, $0x10101010
+DATA constantsAVX2<>+252(SB)/4, $0x00000000
+DATA constantsAVX2<>+256(SB)/4, $0x00000000
+DATA constantsAVX2<>+260(SB)/4, $0x00000000
+DATA constantsAVX2<>+264(SB)/4, $0x00000000
 DATA constantsAVX2<>+268(SB)/4, $0x00000000
 DATA constantsAVX2<>+272(SB)/4, $0x00000000
 DATA constantsAVX2<>+276(SB)/4, $0x00000000
 DATA constantsAVX2<>+280(SB)/4, $0x00000000
-DATA constantsAVX2<>+284(SB)/4, $0x00000000
-DATA constantsAVX2<>+288(SB)/4, $0x00000000
-DATA constantsAVX2<>+292(SB)/4, $0x00000000
-DATA constantsAVX2<>+296(SB)/4, $0x00000000
+DATA constantsAVX2<>+284(SB)/4, $0x02010100
+DATA constantsAVX2<>+288(SB)/4, $0x04030302
+DATA constantsAVX2<>+292(SB)/4, $0x05050404
+DATA constantsAVX2<>+296(SB)/4, $0x06060505
 DATA constantsAVX2<>+300(SB)/4, $0x02010100
 DATA constantsAVX2<>+304(SB)/4, $0x04030302
 DATA constantsAVX2<>+308(SB)/4, $0x05050404
 DATA constantsAVX2<>+312(SB)/4, $0x06060505
-DATA constantsAVX2<>+316(SB)/4, $0x02010100
-DATA constantsAVX2<>+320(SB)/4, $0x04030302
-DATA constantsAVX2<>+324(SB)/4, $0x05050404
-DATA constantsAVX2<>+328(SB)/4, $0x06060505
+DATA constantsAVX2<>+316(SB)/4, $0x94949494
+DATA constantsAVX2<>+320(SB)/4, $0x94949494
+DATA constantsAVX2<>+324(SB)/4, $0x94949494
+DATA constantsAVX2<>+328(SB)/4, $0x94949494
 DATA constantsAVX2<>+332(SB)/4, $0x94949494
 DATA constantsAVX2<>+336(SB)/4, $0x94949494
 DATA constantsAVX2<>+340(SB)/4, $0x94949494
 DATA constantsAVX2<>+344(SB)/4, $0x94949494
-DATA constantsAVX2<>+348(SB)/4, $0x94949494
-DATA constantsAVX2<>+352(SB)/4, $0x94949494
-DATA constantsAVX2<>+356(SB)/4, $0x94949494
-DATA constantsAVX2<>+360(SB)/4, $0x94949494
+DATA constantsAVX2<>+348(SB)/4, $0x80808080
+DATA constantsAVX2<>+352(SB)/4, $0x80808080
+DATA constantsAVX2<>+356(SB)/4, $0x80808080
+DATA constantsAVX2<>+360(SB)/4, $0x80808080
 DATA constantsAVX2<>+364(SB)/4, $0x80808080
 DATA constantsAVX2<>+368(SB)/4, $0x80808080
 DATA constantsAVX2<>+372(SB)/4, $0x80808080
 DATA constantsAVX2<>+376(SB)/4, $0x80808080
-DATA constantsAVX2<>+380(SB)/4, $0x80808080
-DATA constantsAVX2<>+384(SB)/4, $0x80808080
-DATA constantsAVX2<>+388(SB)/4, $0x80808080
-DATA constantsAVX2<>+392(SB)/4, $0x80808080
+DATA constantsAVX2<>+380(SB)/4, $0x01010101
+DATA constantsAVX2<>+384(SB)/4, $0x01010101
+DATA constantsAVX2<>+388(SB)/4, $0x01010101
+DATA constantsAVX2<>+392(SB)/4, $0x01010101
 DATA constantsAVX2<>+396(SB)/4, $0x01010101
 DATA constantsAVX2<>+400(SB)/4, $0x01010101
 DATA constantsAVX2<>+404(SB)/4, $0x01010101
 DATA constantsAVX2<>+408(SB)/4, $0x01010101
-DATA constantsAVX2<>+412(SB)/4, $0x01010101
-DATA constantsAVX2<>+416(SB)/4, $0x01010101
-DATA constantsAVX2<>+420(SB)/4, $0x01010101
-DATA constantsAVX2<>+424(SB)/4, $0x01010101
+DATA constantsAVX2<>+412(SB)/4, $0x08080808
+DATA constantsAVX2<>+416(SB)/4, $0x08080808
+DATA constantsAVX2<>+420(SB)/4, $0x08080808
+DATA constantsAVX2<>+424(SB)/4, $0x08080808
 DATA constantsAVX2<>+428(SB)/4, $0x08080808
 DATA constantsAVX2<>+432(SB)/4, $0x08080808
 DATA constantsAVX2<>+436(SB)/4, $0x08080808
 DATA constantsAVX2<>+440(SB)/4, $0x08080808
-DATA constantsAVX2<>+444(SB)/4, $0x08080808
-DATA constantsAVX2<>+448(SB)/4, $0x08080808
-DATA constantsAVX2<>+452(SB)/4, $0x08080808
-DATA constantsAVX2<>+456(SB)/4, $0x08080808
+DATA constantsAVX2<>+444(SB)/4, $0xe1e1e1e1
+DATA constantsAVX2<>+448(SB)/4, $0xe1e1e1e1
+DATA constantsAVX2<>+452(SB)/4, $0xe1e1e1e1
+DATA constantsAVX2<>+456(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+460(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+464(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+468(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+472(SB)/4, $0xe1e1e1e1
-DATA constantsAVX2<>+476(SB)/4, $0xe1e1e1e1
-DATA constantsAVX2<>+480(SB)/4, $0xe1e1e1e1
-DATA constantsAVX2<>+484(SB)/4, $0xe1e1e1e1
-DATA constantsAVX2<>+488(SB)/4, $0xe1e1e1e1
-DATA constantsAVX2<>+492(SB)/4, $0x4b400000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $496
+DATA constantsAVX2<>+476(SB)/4, $0x4b400000
+DATA constantsAVX2<>+480(SB)/4, $0xc0900000
+DATA constantsAVX2<>+484(SB)/4, $0xc0900000
+DATA constantsAVX2<>+488(SB)/4, $0xc0900000
+DATA constantsAVX2<>+492(SB)/4, $0xc0900000
+DATA constantsAVX2<>+496(SB)/4, $0xc0900000
+DATA constantsAVX2<>+500(SB)/4, $0xc0900000
+DATA constantsAVX2<>+504(SB)/4, $0xc0900000
+DATA constantsAVX2<>+508(SB)/4, $0xc0900000
+DATA constantsAVX2<>+512(SB)/4, $0xc2640000
+DATA constantsAVX2<>+516(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+520(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+524(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+528(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+532(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+536(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+540(SB)/4, $0x42360000
+DATA constantsAVX2<>+544(SB)/4, $0xc2bb0000
+DATA constantsAVX2<>+548(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+552(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+556(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+560(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+564(SB)/4, $0x429e0000
+DATA constantsAVX2<>+568(SB)/4, $0x41980000
+DATA constantsAVX2<>+572(SB)/4, $0xc1e40000
+DATA constantsAVX2<>+576(SB)/4, $0xc2e70000
+DATA constantsAVX2<>+580(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+584(SB)/4, $0x42740000
+DATA constantsAVX2<>+588(SB)/4, $0x41fc0000
+DATA constantsAVX2<>+592(SB)/4, $0x40e00000
+DATA constantsAVX2<>+596(SB)/4, $0xc1800000
+DATA constantsAVX2<>+600(SB)/4, $0xc2280000
+DATA constantsAVX2<>+604(SB)/4, $0xc2940000
+DATA constantsAVX2<>+608(SB)/4, $0x00000000
+DATA constantsAVX2<>+612(SB)/4, $0x40e00000
+DATA constantsAVX2<>+616(SB)/4, $0x40c00000
+DATA constantsAVX2<>+620(SB)/4, $0x40a00000
+DATA constantsAVX2<>+624(SB)/4, $0x40800000
+DATA constantsAVX2<>+628(SB)/4, $0x40400000
+DATA constantsAVX2<>+632(SB)/4, $0x40000000
+DATA constantsAVX2<>+636(SB)/4, $0x3f800000
+DATA constantsAVX2<>+640(SB)/4, $0x41000000
+DATA constantsAVX2<>+644(SB)/4, $0x41700000
+DATA constantsAVX2<>+648(SB)/4, $0x41600000
+DATA constantsAVX2<>+652(SB)/4, $0x41500000
+DATA constantsAVX2<>+656(SB)/4, $0x41400000
+DATA constantsAVX2<>+660(SB)/4, $0x41300000
+DATA constantsAVX2<>+664(SB)/4, $0x41200000
+DATA constantsAVX2<>+668(SB)/4, $0x41100000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $672

@@ -5,43 +5,36 @@
 package asm
 
 // BlockParamsQ8_0AVX512 finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsQ8_0AVX512(scales *uint8, factors *float32, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int)
 
 // BlockParamsQ4_0AVX512 finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsQ4_0AVX512(scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
 
-// BlockParamsQ5_0AVX512 finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
-//
-//go:noescape
-func BlockParamsQ5_0AVX512(scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-
 // BlockParamsQ4_1AVX512 finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsQ4_1AVX512(minima *uint8, scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
 
-// BlockParamsQ5_1AVX512 finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
-//
-//go:noescape
-func BlockParamsQ5_1AVX512(minima *uint8, scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-
 // BlockParamsMXFP4AVX512 finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsMXFP4AVX512(factors *float32, scales *uint8, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int)
 
 // BlockParamsNVFP4AVX512 finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsNVFP4AVX512(scales *uint8, factors *float32, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int)
@@ -81,8 +74,14 @@ func QuantizeBlocksMXFP4AVX512(blocks *uint8, x *float32, factors *float32, scal
 //go:noescape
 func QuantizeBlocksNVFP4AVX512(blocks *uint8, x *float32, factors *float32, scales *uint8, n int)
 
-// LevelCodesAVX512 writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
+// LevelCodesAVX512 writes the codes of n >= 1 times 64 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
 // The levels are least and most, and 12582912 + zero, zero being even. Quotients are below 2^31.
 //
 //go:noescape
 func LevelCodesAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, levels *float32, n int)
+
+// ValueCodesAVX512 writes the codes of n >= 1 times 64 elements, a byte each, with a factor for each sixteen: that of the value of IQ4_NL that is nearest to x*factor,
+// of two the upper one. No product is a NaN.
+//
+//go:noescape
+func ValueCodesAVX512(blocks *uint8, x *float32, factors *float32, n int)

@@ -67,69 +67,12 @@ TEXT ·BlockParamsQ4_0AVX512(SB), NOSPLIT, $0-64
 	MOVQ         sums+48(FP), R10
 	MOVQ         n+56(FP), R11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+24(SB), Z14
+	VMOVUPS      (R9), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+16(SB), Z11
 	VBROADCASTSS constantsAVX512<>+20(SB), Z10
-	VBROADCASTSS constantsAVX512<>+28(SB), Z9
-	VPXORD       Z8, Z8, Z8
-
-loop:
-	VMOVUPS    (BX), Z0
-	VMULPS     Z15, Z0, Z1
-	VMOVUPS    (R8), Z2
-	VCMPPS     $0x1d, Z2, Z1, K1
-	VBLENDMPS  Z0, Z2, K1, Z3
-	VMULPS     Z14, Z3, Z4
-	VCVTPS2PH  $0x00, Z4, (DI)
-	VMOVUPS    Z4, Z5
-	VPTERNLOGD $0xea, Z12, Z13, Z5
-	VDIVPS     Z4, Z11, Z6
-	VCMPPS     $0x1d, Z10, Z5, K1
-	VBLENDMPS  Z6, Z12, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VCMPPS     $0x1d, Z1, Z2, K1
-	VBLENDMPS  Z2, Z0, K1, Z2
-	VCMPPS     $0x1d, Z2, Z3, K1
-	VBLENDMPS  Z12, Z9, K1, Z0
-	VMULPS     Z12, Z4, Z4
-	VADDPS     Z4, Z0, Z0
-	VMULPS     Z12, Z6, Z6
-	VADDPS     Z6, Z0, Z0
-	VMOVUPS    Z0, (DX)
-	VADDPS     Z0, Z8, Z8
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	ADDQ       $+64, R8
-	SUBQ       $+1, R11
-	TESTQ      R11, R11
-	JNE        loop
-	VMOVUPS    Z8, (R10)
-	VZEROUPPER
-	RET
-
-// func BlockParamsQ5_0AVX512(scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·BlockParamsQ5_0AVX512(SB), NOSPLIT, $0-64
-	// DI scales, SI factors, DX checks, BX low, R8 high, R9 params, R10 sums, R11 n
-	MOVQ         scales+0(FP), DI
-	MOVQ         factors+8(FP), SI
-	MOVQ         checks+16(FP), DX
-	MOVQ         low+24(FP), BX
-	MOVQ         high+32(FP), R8
-	MOVQ         params+40(FP), R9
-	MOVQ         sums+48(FP), R10
-	MOVQ         n+56(FP), R11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+32(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VBROADCASTSS constantsAVX512<>+16(SB), Z11
-	VBROADCASTSS constantsAVX512<>+20(SB), Z10
-	VBROADCASTSS constantsAVX512<>+28(SB), Z9
+	VBROADCASTSS constantsAVX512<>+24(SB), Z9
 	VPXORD       Z8, Z8, Z8
 
 loop:
@@ -181,71 +124,12 @@ TEXT ·BlockParamsQ4_1AVX512(SB), NOSPLIT, $0-72
 	MOVQ         params+48(FP), R10
 	MOVQ         sums+56(FP), R11
 	MOVQ         n+64(FP), R12
-	VBROADCASTSS constantsAVX512<>+36(SB), Z15
+	VMOVUPS      (R10), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VBROADCASTSS constantsAVX512<>+8(SB), Z13
 	VBROADCASTSS constantsAVX512<>+16(SB), Z12
 	VBROADCASTSS constantsAVX512<>+20(SB), Z11
-	VBROADCASTSS constantsAVX512<>+28(SB), Z10
-	VPXORD       Z9, Z9, Z9
-
-loop:
-	VMOVUPS    (R8), Z0
-	VCVTPS2PH  $0x00, Z0, (DI)
-	VMOVUPS    (R9), Z1
-	VSUBPS     Z0, Z1, Z1
-	VDIVPS     Z15, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, (SI)
-	VMOVUPS    Z1, Z2
-	VPTERNLOGD $0xea, Z13, Z14, Z2
-	VDIVPS     Z1, Z12, Z3
-	VCMPPS     $0x1d, Z11, Z2, K1
-	VBLENDMPS  Z3, Z13, K1, Z3
-	VMOVUPS    Z3, (DX)
-	VMOVUPS    Z0, Z2
-	VPTERNLOGD $0xea, Z13, Z14, Z2
-	VCMPPS     $0x1d, Z11, Z2, K1
-	VBLENDMPS  Z13, Z10, K1, Z2
-	VMULPS     Z13, Z0, Z0
-	VADDPS     Z0, Z2, Z2
-	VMULPS     Z13, Z1, Z1
-	VADDPS     Z1, Z2, Z2
-	VMULPS     Z13, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (BX)
-	VADDPS     Z2, Z9, Z9
-	ADDQ       $+32, DI
-	ADDQ       $+32, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	ADDQ       $+64, R8
-	ADDQ       $+64, R9
-	SUBQ       $+1, R12
-	TESTQ      R12, R12
-	JNE        loop
-	VMOVUPS    Z9, (R11)
-	VZEROUPPER
-	RET
-
-// func BlockParamsQ5_1AVX512(minima *uint8, scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·BlockParamsQ5_1AVX512(SB), NOSPLIT, $0-72
-	// DI minima, SI scales, DX factors, BX checks, R8 low, R9 high, R10 params, R11 sums, R12 n
-	MOVQ         minima+0(FP), DI
-	MOVQ         scales+8(FP), SI
-	MOVQ         factors+16(FP), DX
-	MOVQ         checks+24(FP), BX
-	MOVQ         low+32(FP), R8
-	MOVQ         high+40(FP), R9
-	MOVQ         params+48(FP), R10
-	MOVQ         sums+56(FP), R11
-	MOVQ         n+64(FP), R12
-	VBROADCASTSS constantsAVX512<>+40(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+16(SB), Z12
-	VBROADCASTSS constantsAVX512<>+20(SB), Z11
-	VBROADCASTSS constantsAVX512<>+28(SB), Z10
+	VBROADCASTSS constantsAVX512<>+24(SB), Z10
 	VPXORD       Z9, Z9, Z9
 
 loop:
@@ -301,12 +185,12 @@ TEXT ·BlockParamsMXFP4AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+44(SB), Z12
-	VBROADCASTSS constantsAVX512<>+48(SB), Z11
-	VBROADCASTSS constantsAVX512<>+52(SB), Z10
-	VBROADCASTSS constantsAVX512<>+56(SB), Z9
-	VBROADCASTSS constantsAVX512<>+28(SB), Z8
-	VBROADCASTSS constantsAVX512<>+60(SB), Z7
+	VBROADCASTSS constantsAVX512<>+28(SB), Z12
+	VBROADCASTSS constantsAVX512<>+32(SB), Z11
+	VBROADCASTSS constantsAVX512<>+36(SB), Z10
+	VBROADCASTSS constantsAVX512<>+40(SB), Z9
+	VBROADCASTSS constantsAVX512<>+24(SB), Z8
+	VBROADCASTSS constantsAVX512<>+44(SB), Z7
 	VPXORD       Z6, Z6, Z6
 
 loop:
@@ -358,22 +242,22 @@ TEXT ·BlockParamsNVFP4AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+64(SB), Z12
-	VBROADCASTSS constantsAVX512<>+68(SB), Z11
-	VBROADCASTSS constantsAVX512<>+72(SB), Z10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z9
-	VBROADCASTSS constantsAVX512<>+80(SB), Z8
-	VBROADCASTSS constantsAVX512<>+84(SB), Z7
-	VBROADCASTSS constantsAVX512<>+88(SB), Z6
-	VBROADCASTSS constantsAVX512<>+92(SB), Z5
-	VBROADCASTSS constantsAVX512<>+96(SB), Z4
-	VBROADCASTSS constantsAVX512<>+100(SB), Z3
-	VBROADCASTSS constantsAVX512<>+104(SB), Z2
-	VBROADCASTSS constantsAVX512<>+108(SB), Z16
-	VBROADCASTSS constantsAVX512<>+112(SB), Z17
-	VBROADCASTSS constantsAVX512<>+116(SB), Z18
-	VBROADCASTSS constantsAVX512<>+120(SB), Z19
-	VBROADCASTSS constantsAVX512<>+28(SB), Z20
+	VBROADCASTSS constantsAVX512<>+48(SB), Z12
+	VBROADCASTSS constantsAVX512<>+52(SB), Z11
+	VBROADCASTSS constantsAVX512<>+56(SB), Z10
+	VBROADCASTSS constantsAVX512<>+60(SB), Z9
+	VBROADCASTSS constantsAVX512<>+64(SB), Z8
+	VBROADCASTSS constantsAVX512<>+68(SB), Z7
+	VBROADCASTSS constantsAVX512<>+72(SB), Z6
+	VBROADCASTSS constantsAVX512<>+76(SB), Z5
+	VBROADCASTSS constantsAVX512<>+80(SB), Z4
+	VBROADCASTSS constantsAVX512<>+84(SB), Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z2
+	VBROADCASTSS constantsAVX512<>+92(SB), Z16
+	VBROADCASTSS constantsAVX512<>+96(SB), Z17
+	VBROADCASTSS constantsAVX512<>+100(SB), Z18
+	VBROADCASTSS constantsAVX512<>+104(SB), Z19
+	VBROADCASTSS constantsAVX512<>+24(SB), Z20
 	VPXORD       Z21, Z21, Z21
 
 loop:
@@ -433,9 +317,9 @@ TEXT ·QuantizeBlocksQ8_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         scales+24(FP), BX
 	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+124(SB), Z15
-	VBROADCASTSS constantsAVX512<>+128(SB), Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	VBROADCASTSS constantsAVX512<>+108(SB), Z15
+	VBROADCASTSS constantsAVX512<>+112(SB), Z14
+	VMOVUPS      constantsAVX512<>+116(SB), Z13
 
 loop:
 	VBROADCASTSS  (DX), Z0
@@ -521,9 +405,9 @@ TEXT ·QuantizeBlocksQ4_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         scales+24(FP), BX
 	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+196(SB), Z15
-	VMOVUPS      constantsAVX512<>+200(SB), Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	VBROADCASTSS constantsAVX512<>+180(SB), Z15
+	VMOVUPS      constantsAVX512<>+184(SB), Z14
+	VMOVUPS      constantsAVX512<>+116(SB), Z13
 
 loop:
 	VBROADCASTSS  (DX), Z0
@@ -596,11 +480,11 @@ TEXT ·QuantizeBlocksQ5_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         scales+24(FP), BX
 	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+264(SB), Z15
-	VMOVUPS      constantsAVX512<>+268(SB), Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	VMOVUPS      constantsAVX512<>+332(SB), Z12
-	VMOVUPS      constantsAVX512<>+200(SB), Z11
+	VBROADCASTSS constantsAVX512<>+248(SB), Z15
+	VMOVUPS      constantsAVX512<>+252(SB), Z14
+	VMOVUPS      constantsAVX512<>+116(SB), Z13
+	VMOVUPS      constantsAVX512<>+316(SB), Z12
+	VMOVUPS      constantsAVX512<>+184(SB), Z11
 
 loop:
 	VBROADCASTSS  (DX), Z0
@@ -696,8 +580,8 @@ TEXT ·QuantizeBlocksQ4_1AVX512(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX512<>+92(SB), Z15
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
+	VBROADCASTSS constantsAVX512<>+76(SB), Z15
+	VMOVUPS      constantsAVX512<>+116(SB), Z14
 
 loop:
 	VMOVUPS       (SI), Z0
@@ -800,10 +684,10 @@ TEXT ·QuantizeBlocksQ5_1AVX512(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX512<>+92(SB), Z15
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
-	VMOVUPS      constantsAVX512<>+332(SB), Z13
-	VMOVUPS      constantsAVX512<>+200(SB), Z12
+	VBROADCASTSS constantsAVX512<>+76(SB), Z15
+	VMOVUPS      constantsAVX512<>+116(SB), Z14
+	VMOVUPS      constantsAVX512<>+316(SB), Z13
+	VMOVUPS      constantsAVX512<>+184(SB), Z12
 
 loop:
 	VMOVUPS       (SI), Z0
@@ -925,14 +809,14 @@ TEXT ·QuantizeBlocksMXFP4AVX512(SB), NOSPLIT, $0-40
 	MOVQ    factors+16(FP), DX
 	MOVQ    scales+24(FP), BX
 	MOVQ    n+32(FP), R8
-	VMOVUPS constantsAVX512<>+396(SB), Z15
-	VMOVUPS constantsAVX512<>+200(SB), Z14
-	VMOVUPS constantsAVX512<>+460(SB), Z13
-	VMOVUPS constantsAVX512<>+524(SB), Z12
-	VMOVUPS constantsAVX512<>+588(SB), Z11
-	VMOVUPS constantsAVX512<>+652(SB), Z10
-	VMOVUPS constantsAVX512<>+716(SB), Z9
-	VMOVUPS constantsAVX512<>+132(SB), Z8
+	VMOVUPS constantsAVX512<>+380(SB), Z15
+	VMOVUPS constantsAVX512<>+184(SB), Z14
+	VMOVUPS constantsAVX512<>+444(SB), Z13
+	VMOVUPS constantsAVX512<>+508(SB), Z12
+	VMOVUPS constantsAVX512<>+572(SB), Z11
+	VMOVUPS constantsAVX512<>+636(SB), Z10
+	VMOVUPS constantsAVX512<>+700(SB), Z9
+	VMOVUPS constantsAVX512<>+116(SB), Z8
 
 loop:
 	VBROADCASTSS  (DX), Z0
@@ -1017,17 +901,17 @@ TEXT ·QuantizeBlocksNVFP4AVX512(SB), NOSPLIT, $0-40
 	MOVQ    factors+16(FP), DX
 	MOVQ    scales+24(FP), BX
 	MOVQ    n+32(FP), R8
-	VMOVUPS constantsAVX512<>+132(SB), Z15
-	VMOVUPS constantsAVX512<>+268(SB), Z14
-	VMOVUPS constantsAVX512<>+780(SB), Z13
-	VMOVUPS constantsAVX512<>+396(SB), Z12
-	VMOVUPS constantsAVX512<>+200(SB), Z11
-	VMOVUPS constantsAVX512<>+460(SB), Z10
-	VMOVUPS constantsAVX512<>+524(SB), Z9
-	VMOVUPS constantsAVX512<>+588(SB), Z8
-	VMOVUPS constantsAVX512<>+652(SB), Z7
-	VMOVUPS constantsAVX512<>+716(SB), Z6
-	VMOVUPS constantsAVX512<>+844(SB), Z5
+	VMOVUPS constantsAVX512<>+116(SB), Z15
+	VMOVUPS constantsAVX512<>+252(SB), Z14
+	VMOVUPS constantsAVX512<>+764(SB), Z13
+	VMOVUPS constantsAVX512<>+380(SB), Z12
+	VMOVUPS constantsAVX512<>+184(SB), Z11
+	VMOVUPS constantsAVX512<>+444(SB), Z10
+	VMOVUPS constantsAVX512<>+508(SB), Z9
+	VMOVUPS constantsAVX512<>+572(SB), Z8
+	VMOVUPS constantsAVX512<>+636(SB), Z7
+	VMOVUPS constantsAVX512<>+700(SB), Z6
+	VMOVUPS constantsAVX512<>+828(SB), Z5
 
 loop:
 	VBROADCASTSS  (DX), Z0
@@ -1131,8 +1015,8 @@ TEXT ·LevelCodesAVX512(SB), NOSPLIT, $0-48
 	MOVQ         scales+24(FP), BX
 	MOVQ         levels+32(FP), R8
 	MOVQ         n+40(FP), R9
-	VBROADCASTSS constantsAVX512<>+908(SB), Z15
-	VMOVUPS      constantsAVX512<>+132(SB), Z14
+	VBROADCASTSS constantsAVX512<>+892(SB), Z15
+	VMOVUPS      constantsAVX512<>+116(SB), Z14
 
 loop:
 	VBROADCASTSS  (DX), Z0
@@ -1180,54 +1064,95 @@ loop:
 	VPERMD        Z0, Z14, Z0
 	VMOVUPS       Y0, (DI)
 	VEXTRACTF64X4 $0x01, Z0, 32(DI)
-	VBROADCASTSS  16(DX), Z0
-	VADDPS        256(SI), Z0, Z0
-	VBROADCASTSS  16(BX), Z4
-	VDIVPS        Z4, Z0, Z0
-	VMAXPS        Z1, Z0, Z0
-	VMINPS        Z2, Z0, Z0
-	VADDPS        Z15, Z0, Z0
-	VSUBPS        Z3, Z0, Z0
-	VCVTTPS2DQ    Z0, Z0
-	VBROADCASTSS  20(DX), Z4
-	VADDPS        320(SI), Z4, Z4
-	VBROADCASTSS  20(BX), Z5
-	VDIVPS        Z5, Z4, Z4
-	VMAXPS        Z1, Z4, Z4
-	VMINPS        Z2, Z4, Z4
-	VADDPS        Z15, Z4, Z4
-	VSUBPS        Z3, Z4, Z4
-	VCVTTPS2DQ    Z4, Z4
-	VBROADCASTSS  24(DX), Z5
-	VADDPS        384(SI), Z5, Z5
-	VBROADCASTSS  24(BX), Z6
-	VDIVPS        Z6, Z5, Z5
-	VMAXPS        Z1, Z5, Z5
-	VMINPS        Z2, Z5, Z5
-	VADDPS        Z15, Z5, Z5
-	VSUBPS        Z3, Z5, Z5
-	VCVTTPS2DQ    Z5, Z5
-	VBROADCASTSS  28(DX), Z6
-	VADDPS        448(SI), Z6, Z6
-	VBROADCASTSS  28(BX), Z7
-	VDIVPS        Z7, Z6, Z6
-	VMAXPS        Z1, Z6, Z6
-	VMINPS        Z2, Z6, Z6
-	VADDPS        Z15, Z6, Z6
-	VSUBPS        Z3, Z6, Z6
-	VCVTTPS2DQ    Z6, Z6
-	VPACKSSDW     Z4, Z0, Z0
-	VPACKSSDW     Z6, Z5, Z5
-	VPACKUSWB     Z5, Z0, Z0
-	VPERMD        Z0, Z14, Z0
-	VMOVUPS       Y0, 64(DI)
-	VEXTRACTF64X4 $0x01, Z0, 96(DI)
-	ADDQ          $+128, DI
-	ADDQ          $+512, SI
-	ADDQ          $+32, DX
-	ADDQ          $+32, BX
+	ADDQ          $+64, DI
+	ADDQ          $+256, SI
+	ADDQ          $+16, DX
+	ADDQ          $+16, BX
 	SUBQ          $+1, R9
 	TESTQ         R9, R9
+	JNE           loop
+	VZEROUPPER
+	RET
+
+// func ValueCodesAVX512(blocks *uint8, x *float32, factors *float32, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·ValueCodesAVX512(SB), NOSPLIT, $0-32
+	// DI blocks, SI x, DX factors, BX n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         factors+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS constantsAVX512<>+896(SB), Z15
+	VBROADCASTSS constantsAVX512<>+12(SB), Z14
+	VBROADCASTSS constantsAVX512<>+900(SB), Z13
+	VBROADCASTSS constantsAVX512<>+892(SB), Z12
+	VMOVUPS      constantsAVX512<>+904(SB), Z11
+	VMOVUPS      constantsAVX512<>+968(SB), Z10
+	VMOVUPS      constantsAVX512<>+1032(SB), Z9
+	VMOVUPS      constantsAVX512<>+1096(SB), Z8
+	VBROADCASTSS constantsAVX512<>+16(SB), Z7
+	VMOVUPS      constantsAVX512<>+116(SB), Z6
+
+loop:
+	VBROADCASTSS  (DX), Z0
+	VMULPS        (SI), Z0, Z0
+	VMAXPS        Z15, Z0, Z1
+	VMINPS        Z14, Z1, Z1
+	VFMADD213PS   Z12, Z13, Z1
+	VMOVAPS       Z1, Z2
+	VPERMI2PS     Z10, Z11, Z2
+	VPERMI2PS     Z8, Z9, Z1
+	VADDPS        Z7, Z1, Z3
+	VCMPPS        $0x1d, Z2, Z0, K1
+	VBLENDMPS     Z3, Z1, K1, Z3
+	VCVTTPS2DQ    Z3, Z3
+	VBROADCASTSS  4(DX), Z0
+	VMULPS        64(SI), Z0, Z0
+	VMAXPS        Z15, Z0, Z1
+	VMINPS        Z14, Z1, Z1
+	VFMADD213PS   Z12, Z13, Z1
+	VMOVAPS       Z1, Z2
+	VPERMI2PS     Z10, Z11, Z2
+	VPERMI2PS     Z8, Z9, Z1
+	VADDPS        Z7, Z1, Z4
+	VCMPPS        $0x1d, Z2, Z0, K1
+	VBLENDMPS     Z4, Z1, K1, Z4
+	VCVTTPS2DQ    Z4, Z4
+	VBROADCASTSS  8(DX), Z0
+	VMULPS        128(SI), Z0, Z0
+	VMAXPS        Z15, Z0, Z1
+	VMINPS        Z14, Z1, Z1
+	VFMADD213PS   Z12, Z13, Z1
+	VMOVAPS       Z1, Z2
+	VPERMI2PS     Z10, Z11, Z2
+	VPERMI2PS     Z8, Z9, Z1
+	VADDPS        Z7, Z1, Z5
+	VCMPPS        $0x1d, Z2, Z0, K1
+	VBLENDMPS     Z5, Z1, K1, Z5
+	VCVTTPS2DQ    Z5, Z5
+	VBROADCASTSS  12(DX), Z0
+	VMULPS        192(SI), Z0, Z0
+	VMAXPS        Z15, Z0, Z1
+	VMINPS        Z14, Z1, Z1
+	VFMADD213PS   Z12, Z13, Z1
+	VMOVAPS       Z1, Z2
+	VPERMI2PS     Z10, Z11, Z2
+	VPERMI2PS     Z8, Z9, Z1
+	VADDPS        Z7, Z1, Z16
+	VCMPPS        $0x1d, Z2, Z0, K1
+	VBLENDMPS     Z16, Z1, K1, Z16
+	VCVTTPS2DQ    Z16, Z16
+	VPACKSSDW     Z4, Z3, Z3
+	VPACKSSDW     Z16, Z5, Z5
+	VPACKUSWB     Z5, Z3, Z3
+	VPERMD        Z3, Z6, Z3
+	VMOVUPS       Y3, (DI)
+	VEXTRACTF64X4 $0x01, Z3, 32(DI)
+	ADDQ          $+64, DI
+	ADDQ          $+256, SI
+	ADDQ          $+16, DX
+	SUBQ          $+1, BX
+	TESTQ         BX, BX
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -1238,50 +1163,50 @@ DATA constantsAVX512<>+8(SB)/4, $0x00000000
 DATA constantsAVX512<>+12(SB)/4, $0x42fe0000
 DATA constantsAVX512<>+16(SB)/4, $0x3f800000
 DATA constantsAVX512<>+20(SB)/4, $0x00000001
-DATA constantsAVX512<>+24(SB)/4, $0xbe000000
-DATA constantsAVX512<>+28(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+32(SB)/4, $0xbd800000
-DATA constantsAVX512<>+36(SB)/4, $0x41700000
-DATA constantsAVX512<>+40(SB)/4, $0x41f80000
-DATA constantsAVX512<>+44(SB)/4, $0x7f800000
-DATA constantsAVX512<>+48(SB)/4, $0x417fffff
-DATA constantsAVX512<>+52(SB)/4, $0x3e800000
-DATA constantsAVX512<>+56(SB)/4, $0x02800000
-DATA constantsAVX512<>+60(SB)/4, $0x3fffffd3
-DATA constantsAVX512<>+64(SB)/4, $0x40c00000
-DATA constantsAVX512<>+68(SB)/4, $0x43e00000
-DATA constantsAVX512<>+72(SB)/4, $0x00080000
-DATA constantsAVX512<>+76(SB)/4, $0xfffffc40
-DATA constantsAVX512<>+80(SB)/4, $0x43780000
-DATA constantsAVX512<>+84(SB)/4, $0x0000007e
-DATA constantsAVX512<>+88(SB)/4, $0x44000000
-DATA constantsAVX512<>+92(SB)/4, $0x3f000000
-DATA constantsAVX512<>+96(SB)/4, $0x40f00000
-DATA constantsAVX512<>+100(SB)/4, $0x3c800000
-DATA constantsAVX512<>+104(SB)/4, $0x3c000000
-DATA constantsAVX512<>+108(SB)/4, $0x3b000000
-DATA constantsAVX512<>+112(SB)/4, $0x40800000
-DATA constantsAVX512<>+116(SB)/4, $0xffffffff
-DATA constantsAVX512<>+120(SB)/4, $0x44097fff
-DATA constantsAVX512<>+124(SB)/4, $0x80000000
-DATA constantsAVX512<>+128(SB)/4, $0x3effffff
-DATA constantsAVX512<>+132(SB)/4, $0x00000000
-DATA constantsAVX512<>+136(SB)/4, $0x00000004
-DATA constantsAVX512<>+140(SB)/4, $0x00000008
-DATA constantsAVX512<>+144(SB)/4, $0x0000000c
-DATA constantsAVX512<>+148(SB)/4, $0x00000001
-DATA constantsAVX512<>+152(SB)/4, $0x00000005
-DATA constantsAVX512<>+156(SB)/4, $0x00000009
-DATA constantsAVX512<>+160(SB)/4, $0x0000000d
-DATA constantsAVX512<>+164(SB)/4, $0x00000002
-DATA constantsAVX512<>+168(SB)/4, $0x00000006
-DATA constantsAVX512<>+172(SB)/4, $0x0000000a
-DATA constantsAVX512<>+176(SB)/4, $0x0000000e
-DATA constantsAVX512<>+180(SB)/4, $0x00000003
-DATA constantsAVX512<>+184(SB)/4, $0x00000007
-DATA constantsAVX512<>+188(SB)/4, $0x0000000b
-DATA constantsAVX512<>+192(SB)/4, $0x0000000f
-DATA constantsAVX512<>+196(SB)/4, $0x41080000
+DATA constantsAVX512<>+24(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+28(SB)/4, $0x7f800000
+DATA constantsAVX512<>+32(SB)/4, $0x417fffff
+DATA constantsAVX512<>+36(SB)/4, $0x3e800000
+DATA constantsAVX512<>+40(SB)/4, $0x02800000
+DATA constantsAVX512<>+44(SB)/4, $0x3fffffd3
+DATA constantsAVX512<>+48(SB)/4, $0x40c00000
+DATA constantsAVX512<>+52(SB)/4, $0x43e00000
+DATA constantsAVX512<>+56(SB)/4, $0x00080000
+DATA constantsAVX512<>+60(SB)/4, $0xfffffc40
+DATA constantsAVX512<>+64(SB)/4, $0x43780000
+DATA constantsAVX512<>+68(SB)/4, $0x0000007e
+DATA constantsAVX512<>+72(SB)/4, $0x44000000
+DATA constantsAVX512<>+76(SB)/4, $0x3f000000
+DATA constantsAVX512<>+80(SB)/4, $0x40f00000
+DATA constantsAVX512<>+84(SB)/4, $0x3c800000
+DATA constantsAVX512<>+88(SB)/4, $0x3c000000
+DATA constantsAVX512<>+92(SB)/4, $0x3b000000
+DATA constantsAVX512<>+96(SB)/4, $0x40800000
+DATA constantsAVX512<>+100(SB)/4, $0xffffffff
+DATA constantsAVX512<>+104(SB)/4, $0x44097fff
+DATA constantsAVX512<>+108(SB)/4, $0x80000000
+DATA constantsAVX512<>+112(SB)/4, $0x3effffff
+DATA constantsAVX512<>+116(SB)/4, $0x00000000
+DATA constantsAVX512<>+120(SB)/4, $0x00000004
+DATA constantsAVX512<>+124(SB)/4, $0x00000008
+DATA constantsAVX512<>+128(SB)/4, $0x0000000c
+DATA constantsAVX512<>+132(SB)/4, $0x00000001
+DATA constantsAVX512<>+136(SB)/4, $0x00000005
+DATA constantsAVX512<>+140(SB)/4, $0x00000009
+DATA constantsAVX512<>+144(SB)/4, $0x0000000d
+DATA constantsAVX512<>+148(SB)/4, $0x00000002
+DATA constantsAVX512<>+152(SB)/4, $0x00000006
+DATA constantsAVX512<>+156(SB)/4, $0x0000000a
+DATA constantsAVX512<>+160(SB)/4, $0x0000000e
+DATA constantsAVX512<>+164(SB)/4, $0x00000003
+DATA constantsAVX512<>+168(SB)/4, $0x00000007
+DATA constantsAVX512<>+172(SB)/4, $0x0000000b
+DATA constantsAVX512<>+176(SB)/4, $0x0000000f
+DATA constantsAVX512<>+180(SB)/4, $0x41080000
+DATA constantsAVX512<>+184(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+188(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+192(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+196(SB)/4, $0x0f0f0f0f
 DATA constantsAVX512<>+200(SB)/4, $0x0f0f0f0f
 DATA constantsAVX512<>+204(SB)/4, $0x0f0f0f0f
 DATA constantsAVX512<>+208(SB)/4, $0x0f0f0f0f
@@ -1294,11 +1219,11 @@ DATA constantsAVX512<>+232(SB)/4, $0x0f0f0f0f
 DATA constantsAVX512<>+236(SB)/4, $0x0f0f0f0f
 DATA constantsAVX512<>+240(SB)/4, $0x0f0f0f0f
 DATA constantsAVX512<>+244(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+248(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+252(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+256(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+260(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+264(SB)/4, $0x41840000
+DATA constantsAVX512<>+248(SB)/4, $0x41840000
+DATA constantsAVX512<>+252(SB)/4, $0x1f1f1f1f
+DATA constantsAVX512<>+256(SB)/4, $0x1f1f1f1f
+DATA constantsAVX512<>+260(SB)/4, $0x1f1f1f1f
+DATA constantsAVX512<>+264(SB)/4, $0x1f1f1f1f
 DATA constantsAVX512<>+268(SB)/4, $0x1f1f1f1f
 DATA constantsAVX512<>+272(SB)/4, $0x1f1f1f1f
 DATA constantsAVX512<>+276(SB)/4, $0x1f1f1f1f
@@ -1311,10 +1236,10 @@ DATA constantsAVX512<>+300(SB)/4, $0x1f1f1f1f
 DATA constantsAVX512<>+304(SB)/4, $0x1f1f1f1f
 DATA constantsAVX512<>+308(SB)/4, $0x1f1f1f1f
 DATA constantsAVX512<>+312(SB)/4, $0x1f1f1f1f
-DATA constantsAVX512<>+316(SB)/4, $0x1f1f1f1f
-DATA constantsAVX512<>+320(SB)/4, $0x1f1f1f1f
-DATA constantsAVX512<>+324(SB)/4, $0x1f1f1f1f
-DATA constantsAVX512<>+328(SB)/4, $0x1f1f1f1f
+DATA constantsAVX512<>+316(SB)/4, $0x10101010
+DATA constantsAVX512<>+320(SB)/4, $0x10101010
+DATA constantsAVX512<>+324(SB)/4, $0x10101010
+DATA constantsAVX512<>+328(SB)/4, $0x10101010
 DATA constantsAVX512<>+332(SB)/4, $0x10101010
 DATA constantsAVX512<>+336(SB)/4, $0x10101010
 DATA constantsAVX512<>+340(SB)/4, $0x10101010
@@ -1327,10 +1252,10 @@ DATA constantsAVX512<>+364(SB)/4, $0x10101010
 DATA constantsAVX512<>+368(SB)/4, $0x10101010
 DATA constantsAVX512<>+372(SB)/4, $0x10101010
 DATA constantsAVX512<>+376(SB)/4, $0x10101010
-DATA constantsAVX512<>+380(SB)/4, $0x10101010
-DATA constantsAVX512<>+384(SB)/4, $0x10101010
-DATA constantsAVX512<>+388(SB)/4, $0x10101010
-DATA constantsAVX512<>+392(SB)/4, $0x10101010
+DATA constantsAVX512<>+380(SB)/4, $0x00000000
+DATA constantsAVX512<>+384(SB)/4, $0x00000000
+DATA constantsAVX512<>+388(SB)/4, $0x00000000
+DATA constantsAVX512<>+392(SB)/4, $0x00000000
 DATA constantsAVX512<>+396(SB)/4, $0x00000000
 DATA constantsAVX512<>+400(SB)/4, $0x00000000
 DATA constantsAVX512<>+404(SB)/4, $0x00000000
@@ -1343,10 +1268,10 @@ DATA constantsAVX512<>+428(SB)/4, $0x00000000
 DATA constantsAVX512<>+432(SB)/4, $0x00000000
 DATA constantsAVX512<>+436(SB)/4, $0x00000000
 DATA constantsAVX512<>+440(SB)/4, $0x00000000
-DATA constantsAVX512<>+444(SB)/4, $0x00000000
-DATA constantsAVX512<>+448(SB)/4, $0x00000000
-DATA constantsAVX512<>+452(SB)/4, $0x00000000
-DATA constantsAVX512<>+456(SB)/4, $0x00000000
+DATA constantsAVX512<>+444(SB)/4, $0x02010100
+DATA constantsAVX512<>+448(SB)/4, $0x04030302
+DATA constantsAVX512<>+452(SB)/4, $0x05050404
+DATA constantsAVX512<>+456(SB)/4, $0x06060505
 DATA constantsAVX512<>+460(SB)/4, $0x02010100
 DATA constantsAVX512<>+464(SB)/4, $0x04030302
 DATA constantsAVX512<>+468(SB)/4, $0x05050404
@@ -1359,10 +1284,10 @@ DATA constantsAVX512<>+492(SB)/4, $0x02010100
 DATA constantsAVX512<>+496(SB)/4, $0x04030302
 DATA constantsAVX512<>+500(SB)/4, $0x05050404
 DATA constantsAVX512<>+504(SB)/4, $0x06060505
-DATA constantsAVX512<>+508(SB)/4, $0x02010100
-DATA constantsAVX512<>+512(SB)/4, $0x04030302
-DATA constantsAVX512<>+516(SB)/4, $0x05050404
-DATA constantsAVX512<>+520(SB)/4, $0x06060505
+DATA constantsAVX512<>+508(SB)/4, $0x94949494
+DATA constantsAVX512<>+512(SB)/4, $0x94949494
+DATA constantsAVX512<>+516(SB)/4, $0x94949494
+DATA constantsAVX512<>+520(SB)/4, $0x94949494
 DATA constantsAVX512<>+524(SB)/4, $0x94949494
 DATA constantsAVX512<>+528(SB)/4, $0x94949494
 DATA constantsAVX512<>+532(SB)/4, $0x94949494
@@ -1375,10 +1300,10 @@ DATA constantsAVX512<>+556(SB)/4, $0x94949494
 DATA constantsAVX512<>+560(SB)/4, $0x94949494
 DATA constantsAVX512<>+564(SB)/4, $0x94949494
 DATA constantsAVX512<>+568(SB)/4, $0x94949494
-DATA constantsAVX512<>+572(SB)/4, $0x94949494
-DATA constantsAVX512<>+576(SB)/4, $0x94949494
-DATA constantsAVX512<>+580(SB)/4, $0x94949494
-DATA constantsAVX512<>+584(SB)/4, $0x94949494
+DATA constantsAVX512<>+572(SB)/4, $0x80808080
+DATA constantsAVX512<>+576(SB)/4, $0x80808080
+DATA constantsAVX512<>+580(SB)/4, $0x80808080
+DATA constantsAVX512<>+584(SB)/4, $0x80808080
 DATA constantsAVX512<>+588(SB)/4, $0x80808080
 DATA constantsAVX512<>+592(SB)/4, $0x80808080
 DATA constantsAVX512<>+596(SB)/4, $0x80808080
@@ -1391,10 +1316,10 @@ DATA constantsAVX512<>+620(SB)/4, $0x80808080
 DATA constantsAVX512<>+624(SB)/4, $0x80808080
 DATA constantsAVX512<>+628(SB)/4, $0x80808080
 DATA constantsAVX512<>+632(SB)/4, $0x80808080
-DATA constantsAVX512<>+636(SB)/4, $0x80808080
-DATA constantsAVX512<>+640(SB)/4, $0x80808080
-DATA constantsAVX512<>+644(SB)/4, $0x80808080
-DATA constantsAVX512<>+648(SB)/4, $0x80808080
+DATA constantsAVX512<>+636(SB)/4, $0x01010101
+DATA constantsAVX512<>+640(SB)/4, $0x01010101
+DATA constantsAVX512<>+644(SB)/4, $0x01010101
+DATA constantsAVX512<>+648(SB)/4, $0x01010101
 DATA constantsAVX512<>+652(SB)/4, $0x01010101
 DATA constantsAVX512<>+656(SB)/4, $0x01010101
 DATA constantsAVX512<>+660(SB)/4, $0x01010101
@@ -1407,10 +1332,10 @@ DATA constantsAVX512<>+684(SB)/4, $0x01010101
 DATA constantsAVX512<>+688(SB)/4, $0x01010101
 DATA constantsAVX512<>+692(SB)/4, $0x01010101
 DATA constantsAVX512<>+696(SB)/4, $0x01010101
-DATA constantsAVX512<>+700(SB)/4, $0x01010101
-DATA constantsAVX512<>+704(SB)/4, $0x01010101
-DATA constantsAVX512<>+708(SB)/4, $0x01010101
-DATA constantsAVX512<>+712(SB)/4, $0x01010101
+DATA constantsAVX512<>+700(SB)/4, $0x08080808
+DATA constantsAVX512<>+704(SB)/4, $0x08080808
+DATA constantsAVX512<>+708(SB)/4, $0x08080808
+DATA constantsAVX512<>+712(SB)/4, $0x08080808
 DATA constantsAVX512<>+716(SB)/4, $0x08080808
 DATA constantsAVX512<>+720(SB)/4, $0x08080808
 DATA constantsAVX512<>+724(SB)/4, $0x08080808
@@ -1423,10 +1348,10 @@ DATA constantsAVX512<>+748(SB)/4, $0x08080808
 DATA constantsAVX512<>+752(SB)/4, $0x08080808
 DATA constantsAVX512<>+756(SB)/4, $0x08080808
 DATA constantsAVX512<>+760(SB)/4, $0x08080808
-DATA constantsAVX512<>+764(SB)/4, $0x08080808
-DATA constantsAVX512<>+768(SB)/4, $0x08080808
-DATA constantsAVX512<>+772(SB)/4, $0x08080808
-DATA constantsAVX512<>+776(SB)/4, $0x08080808
+DATA constantsAVX512<>+764(SB)/4, $0xe1e1e1e1
+DATA constantsAVX512<>+768(SB)/4, $0xe1e1e1e1
+DATA constantsAVX512<>+772(SB)/4, $0xe1e1e1e1
+DATA constantsAVX512<>+776(SB)/4, $0xe1e1e1e1
 DATA constantsAVX512<>+780(SB)/4, $0xe1e1e1e1
 DATA constantsAVX512<>+784(SB)/4, $0xe1e1e1e1
 DATA constantsAVX512<>+788(SB)/4, $0xe1e1e1e1
@@ -1439,25 +1364,87 @@ DATA constantsAVX512<>+812(SB)/4, $0xe1e1e1e1
 DATA constantsAVX512<>+816(SB)/4, $0xe1e1e1e1
 DATA constantsAVX512<>+820(SB)/4, $0xe1e1e1e1
 DATA constantsAVX512<>+824(SB)/4, $0xe1e1e1e1
-DATA constantsAVX512<>+828(SB)/4, $0xe1e1e1e1
-DATA constantsAVX512<>+832(SB)/4, $0xe1e1e1e1
-DATA constantsAVX512<>+836(SB)/4, $0xe1e1e1e1
-DATA constantsAVX512<>+840(SB)/4, $0xe1e1e1e1
-DATA constantsAVX512<>+844(SB)/4, $0x00000000
+DATA constantsAVX512<>+828(SB)/4, $0x00000000
+DATA constantsAVX512<>+832(SB)/4, $0x00000000
+DATA constantsAVX512<>+836(SB)/4, $0x00000002
+DATA constantsAVX512<>+840(SB)/4, $0x00000000
+DATA constantsAVX512<>+844(SB)/4, $0x00000004
 DATA constantsAVX512<>+848(SB)/4, $0x00000000
-DATA constantsAVX512<>+852(SB)/4, $0x00000002
+DATA constantsAVX512<>+852(SB)/4, $0x00000006
 DATA constantsAVX512<>+856(SB)/4, $0x00000000
-DATA constantsAVX512<>+860(SB)/4, $0x00000004
+DATA constantsAVX512<>+860(SB)/4, $0x00000001
 DATA constantsAVX512<>+864(SB)/4, $0x00000000
-DATA constantsAVX512<>+868(SB)/4, $0x00000006
+DATA constantsAVX512<>+868(SB)/4, $0x00000003
 DATA constantsAVX512<>+872(SB)/4, $0x00000000
-DATA constantsAVX512<>+876(SB)/4, $0x00000001
+DATA constantsAVX512<>+876(SB)/4, $0x00000005
 DATA constantsAVX512<>+880(SB)/4, $0x00000000
-DATA constantsAVX512<>+884(SB)/4, $0x00000003
+DATA constantsAVX512<>+884(SB)/4, $0x00000007
 DATA constantsAVX512<>+888(SB)/4, $0x00000000
-DATA constantsAVX512<>+892(SB)/4, $0x00000005
-DATA constantsAVX512<>+896(SB)/4, $0x00000000
-DATA constantsAVX512<>+900(SB)/4, $0x00000007
-DATA constantsAVX512<>+904(SB)/4, $0x00000000
-DATA constantsAVX512<>+908(SB)/4, $0x4b400000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $912
+DATA constantsAVX512<>+892(SB)/4, $0x4b400000
+DATA constantsAVX512<>+896(SB)/4, $0xc3000000
+DATA constantsAVX512<>+900(SB)/4, $0x3de38e39
+DATA constantsAVX512<>+904(SB)/4, $0xc0900000
+DATA constantsAVX512<>+908(SB)/4, $0x40e00000
+DATA constantsAVX512<>+912(SB)/4, $0x41980000
+DATA constantsAVX512<>+916(SB)/4, $0x41fc0000
+DATA constantsAVX512<>+920(SB)/4, $0x41fc0000
+DATA constantsAVX512<>+924(SB)/4, $0x42360000
+DATA constantsAVX512<>+928(SB)/4, $0x7f800000
+DATA constantsAVX512<>+932(SB)/4, $0x42740000
+DATA constantsAVX512<>+936(SB)/4, $0x7f800000
+DATA constantsAVX512<>+940(SB)/4, $0x429e0000
+DATA constantsAVX512<>+944(SB)/4, $0x7f800000
+DATA constantsAVX512<>+948(SB)/4, $0x42ca0000
+DATA constantsAVX512<>+952(SB)/4, $0x7f800000
+DATA constantsAVX512<>+956(SB)/4, $0x7f800000
+DATA constantsAVX512<>+960(SB)/4, $0x7f800000
+DATA constantsAVX512<>+964(SB)/4, $0x7f800000
+DATA constantsAVX512<>+968(SB)/4, $0x7f800000
+DATA constantsAVX512<>+972(SB)/4, $0x7f800000
+DATA constantsAVX512<>+976(SB)/4, $0x7f800000
+DATA constantsAVX512<>+980(SB)/4, $0xc2e70000
+DATA constantsAVX512<>+984(SB)/4, $0x7f800000
+DATA constantsAVX512<>+988(SB)/4, $0x7f800000
+DATA constantsAVX512<>+992(SB)/4, $0xc2bb0000
+DATA constantsAVX512<>+996(SB)/4, $0x7f800000
+DATA constantsAVX512<>+1000(SB)/4, $0xc2940000
+DATA constantsAVX512<>+1004(SB)/4, $0x7f800000
+DATA constantsAVX512<>+1008(SB)/4, $0xc2640000
+DATA constantsAVX512<>+1012(SB)/4, $0xc2280000
+DATA constantsAVX512<>+1016(SB)/4, $0x7f800000
+DATA constantsAVX512<>+1020(SB)/4, $0xc1e40000
+DATA constantsAVX512<>+1024(SB)/4, $0xc1800000
+DATA constantsAVX512<>+1028(SB)/4, $0xc0900000
+DATA constantsAVX512<>+1032(SB)/4, $0x40e00000
+DATA constantsAVX512<>+1036(SB)/4, $0x41000000
+DATA constantsAVX512<>+1040(SB)/4, $0x41100000
+DATA constantsAVX512<>+1044(SB)/4, $0x41200000
+DATA constantsAVX512<>+1048(SB)/4, $0x41200000
+DATA constantsAVX512<>+1052(SB)/4, $0x41300000
+DATA constantsAVX512<>+1056(SB)/4, $0x41400000
+DATA constantsAVX512<>+1060(SB)/4, $0x41400000
+DATA constantsAVX512<>+1064(SB)/4, $0x41500000
+DATA constantsAVX512<>+1068(SB)/4, $0x41500000
+DATA constantsAVX512<>+1072(SB)/4, $0x41600000
+DATA constantsAVX512<>+1076(SB)/4, $0x41600000
+DATA constantsAVX512<>+1080(SB)/4, $0x41700000
+DATA constantsAVX512<>+1084(SB)/4, $0x41700000
+DATA constantsAVX512<>+1088(SB)/4, $0x41700000
+DATA constantsAVX512<>+1092(SB)/4, $0x41700000
+DATA constantsAVX512<>+1096(SB)/4, $0x00000000
+DATA constantsAVX512<>+1100(SB)/4, $0x00000000
+DATA constantsAVX512<>+1104(SB)/4, $0x00000000
+DATA constantsAVX512<>+1108(SB)/4, $0x00000000
+DATA constantsAVX512<>+1112(SB)/4, $0x3f800000
+DATA constantsAVX512<>+1116(SB)/4, $0x3f800000
+DATA constantsAVX512<>+1120(SB)/4, $0x3f800000
+DATA constantsAVX512<>+1124(SB)/4, $0x40000000
+DATA constantsAVX512<>+1128(SB)/4, $0x40000000
+DATA constantsAVX512<>+1132(SB)/4, $0x40400000
+DATA constantsAVX512<>+1136(SB)/4, $0x40400000
+DATA constantsAVX512<>+1140(SB)/4, $0x40800000
+DATA constantsAVX512<>+1144(SB)/4, $0x40a00000
+DATA constantsAVX512<>+1148(SB)/4, $0x40a00000
+DATA constantsAVX512<>+1152(SB)/4, $0x40c00000
+DATA constantsAVX512<>+1156(SB)/4, $0x40e00000
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $1160

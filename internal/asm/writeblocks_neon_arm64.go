@@ -5,43 +5,36 @@
 package asm
 
 // BlockParamsQ8_0NEON finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsQ8_0NEON(scales *uint8, factors *float32, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int)
 
 // BlockParamsQ4_0NEON finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsQ4_0NEON(scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
 
-// BlockParamsQ5_0NEON finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
-//
-//go:noescape
-func BlockParamsQ5_0NEON(scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-
 // BlockParamsQ4_1NEON finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsQ4_1NEON(minima *uint8, scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
 
-// BlockParamsQ5_1NEON finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
-//
-//go:noescape
-func BlockParamsQ5_1NEON(minima *uint8, scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-
 // BlockParamsMXFP4NEON finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsMXFP4NEON(factors *float32, scales *uint8, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int)
 
 // BlockParamsNVFP4NEON finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
-// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0. The params are sixteen times
+// what the number of largest magnitude is multiplied by for Q4_0 and Q5_0, and the greatest code of Q4_1 and Q5_1.
 //
 //go:noescape
 func BlockParamsNVFP4NEON(scales *uint8, factors *float32, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int)
@@ -81,7 +74,7 @@ func QuantizeBlocksMXFP4NEON(blocks *uint8, x *float32, factors *float32, scales
 //go:noescape
 func QuantizeBlocksNVFP4NEON(blocks *uint8, x *float32, factors *float32, scales *uint8, n int)
 
-// LevelCodesNEON writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
+// LevelCodesNEON writes the codes of n >= 1 times 64 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
 // The levels are least and most, and 12582912 + zero, zero being even. Quotients are below 2^31.
 //
 //go:noescape

@@ -144,115 +144,117 @@ TEXT ·BlockParamsQ4_0NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V14.S4
 	MOVD $2143289344, R16
 	VDUP R16, V13.S4
-	MOVD $3187671040, R16
-	VDUP R16, V12.S4
+	FMOVQ (R5), F12
+	FMOVQ 16(R5), F11
+	FMOVQ 32(R5), F10
+	FMOVQ 48(R5), F9
 	MOVD $2147483647, R16
-	VDUP R16, V11.S4
+	VDUP R16, V8.S4
 	MOVD $1065353216, R16
-	VDUP R16, V10.S4
+	VDUP R16, V7.S4
 	MOVD $1, R16
-	VDUP R16, V9.S4
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VDUP R16, V6.S4
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 loop:
 	FMOVQ (R3), F0
 	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ 16(R3), F2
-	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
-	FMOVQ 32(R3), F4
-	WORD $0x6e2fdc90 // fmul v16.4s, v4.4s, v15.4s
-	FMOVQ 48(R3), F17
-	WORD $0x6e2fde32 // fmul v18.4s, v17.4s, v15.4s
-	FMOVQ (R4), F19
-	WORD $0x6e33e434 // fcmge v20.4s, v1.4s, v19.4s
-	VBSL V19.B16, V0.B16, V20.B16
-	FMOVQ 16(R4), F21
-	WORD $0x6e35e476 // fcmge v22.4s, v3.4s, v21.4s
-	VBSL V21.B16, V2.B16, V22.B16
-	FMOVQ 32(R4), F23
-	WORD $0x6e37e618 // fcmge v24.4s, v16.4s, v23.4s
-	VBSL V23.B16, V4.B16, V24.B16
-	FMOVQ 48(R4), F25
-	WORD $0x6e39e65a // fcmge v26.4s, v18.4s, v25.4s
-	VBSL V25.B16, V17.B16, V26.B16
-	WORD $0x6e21e661 // fcmge v1.4s, v19.4s, v1.4s
-	VBSL V0.B16, V19.B16, V1.B16
-	WORD $0x6e23e6a3 // fcmge v3.4s, v21.4s, v3.4s
-	VBSL V2.B16, V21.B16, V3.B16
-	WORD $0x6e30e6f0 // fcmge v16.4s, v23.4s, v16.4s
-	VBSL V4.B16, V23.B16, V16.B16
-	WORD $0x6e32e732 // fcmge v18.4s, v25.4s, v18.4s
-	VBSL V17.B16, V25.B16, V18.B16
-	WORD $0x6e21e681 // fcmge v1.4s, v20.4s, v1.4s
+	FMOVQ 16(R3), F16
+	WORD $0x6e2fde11 // fmul v17.4s, v16.4s, v15.4s
+	FMOVQ 32(R3), F18
+	WORD $0x6e2fde53 // fmul v19.4s, v18.4s, v15.4s
+	FMOVQ 48(R3), F20
+	WORD $0x6e2fde95 // fmul v21.4s, v20.4s, v15.4s
+	FMOVQ (R4), F22
+	WORD $0x6e36e437 // fcmge v23.4s, v1.4s, v22.4s
+	VBSL V22.B16, V0.B16, V23.B16
+	FMOVQ 16(R4), F24
+	WORD $0x6e38e639 // fcmge v25.4s, v17.4s, v24.4s
+	VBSL V24.B16, V16.B16, V25.B16
+	FMOVQ 32(R4), F26
+	WORD $0x6e3ae67b // fcmge v27.4s, v19.4s, v26.4s
+	VBSL V26.B16, V18.B16, V27.B16
+	FMOVQ 48(R4), F28
+	WORD $0x6e3ce6bd // fcmge v29.4s, v21.4s, v28.4s
+	VBSL V28.B16, V20.B16, V29.B16
+	WORD $0x6e21e6c1 // fcmge v1.4s, v22.4s, v1.4s
+	VBSL V0.B16, V22.B16, V1.B16
+	WORD $0x6e31e711 // fcmge v17.4s, v24.4s, v17.4s
+	VBSL V16.B16, V24.B16, V17.B16
+	WORD $0x6e33e753 // fcmge v19.4s, v26.4s, v19.4s
+	VBSL V18.B16, V26.B16, V19.B16
+	WORD $0x6e35e795 // fcmge v21.4s, v28.4s, v21.4s
+	VBSL V20.B16, V28.B16, V21.B16
+	WORD $0x6e21e6e1 // fcmge v1.4s, v23.4s, v1.4s
 	VBSL V13.B16, V14.B16, V1.B16
-	WORD $0x6e23e6c3 // fcmge v3.4s, v22.4s, v3.4s
-	VBSL V13.B16, V14.B16, V3.B16
-	WORD $0x6e30e710 // fcmge v16.4s, v24.4s, v16.4s
-	VBSL V13.B16, V14.B16, V16.B16
-	WORD $0x6e32e752 // fcmge v18.4s, v26.4s, v18.4s
-	VBSL V13.B16, V14.B16, V18.B16
-	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
-	WORD $0x6e2cded6 // fmul v22.4s, v22.4s, v12.4s
-	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
-	WORD $0x6e2cdf5a // fmul v26.4s, v26.4s, v12.4s
-	VAND V11.B16, V20.B16, V0.B16
+	WORD $0x6e31e731 // fcmge v17.4s, v25.4s, v17.4s
+	VBSL V13.B16, V14.B16, V17.B16
+	WORD $0x6e33e773 // fcmge v19.4s, v27.4s, v19.4s
+	VBSL V13.B16, V14.B16, V19.B16
+	WORD $0x6e35e7b5 // fcmge v21.4s, v29.4s, v21.4s
+	VBSL V13.B16, V14.B16, V21.B16
+	WORD $0x6e2cdef7 // fmul v23.4s, v23.4s, v12.4s
+	WORD $0x6e2bdf39 // fmul v25.4s, v25.4s, v11.4s
+	WORD $0x6e2adf7b // fmul v27.4s, v27.4s, v10.4s
+	WORD $0x6e29dfbd // fmul v29.4s, v29.4s, v9.4s
+	VAND V8.B16, V23.B16, V0.B16
 	VORR V14.B16, V0.B16, V0.B16
-	VAND V11.B16, V22.B16, V2.B16
-	VORR V14.B16, V2.B16, V2.B16
-	VAND V11.B16, V24.B16, V4.B16
-	VORR V14.B16, V4.B16, V4.B16
-	VAND V11.B16, V26.B16, V17.B16
-	VORR V14.B16, V17.B16, V17.B16
-	WORD $0x6e34fd53 // fdiv v19.4s, v10.4s, v20.4s
-	WORD $0x6e36fd55 // fdiv v21.4s, v10.4s, v22.4s
-	WORD $0x6e38fd57 // fdiv v23.4s, v10.4s, v24.4s
-	WORD $0x6e3afd59 // fdiv v25.4s, v10.4s, v26.4s
-	WORD $0x6e29e400 // fcmge v0.4s, v0.4s, v9.4s
-	VBSL V14.B16, V19.B16, V0.B16
-	WORD $0x6e29e442 // fcmge v2.4s, v2.4s, v9.4s
-	VBSL V14.B16, V21.B16, V2.B16
-	WORD $0x6e29e484 // fcmge v4.4s, v4.4s, v9.4s
-	VBSL V14.B16, V23.B16, V4.B16
-	WORD $0x6e29e631 // fcmge v17.4s, v17.4s, v9.4s
-	VBSL V14.B16, V25.B16, V17.B16
-	WORD $0x0e216a93 // fcvtn v19.4h, v20.4s
-	FMOVD F19, (R0)
-	WORD $0x0e216ad3 // fcvtn v19.4h, v22.4s
-	FMOVD F19, 8(R0)
-	WORD $0x0e216b13 // fcvtn v19.4h, v24.4s
-	FMOVD F19, 16(R0)
-	WORD $0x0e216b53 // fcvtn v19.4h, v26.4s
-	FMOVD F19, 24(R0)
+	VAND V8.B16, V25.B16, V16.B16
+	VORR V14.B16, V16.B16, V16.B16
+	VAND V8.B16, V27.B16, V18.B16
+	VORR V14.B16, V18.B16, V18.B16
+	VAND V8.B16, V29.B16, V20.B16
+	VORR V14.B16, V20.B16, V20.B16
+	WORD $0x6e37fcf6 // fdiv v22.4s, v7.4s, v23.4s
+	WORD $0x6e39fcf8 // fdiv v24.4s, v7.4s, v25.4s
+	WORD $0x6e3bfcfa // fdiv v26.4s, v7.4s, v27.4s
+	WORD $0x6e3dfcfc // fdiv v28.4s, v7.4s, v29.4s
+	WORD $0x6e26e400 // fcmge v0.4s, v0.4s, v6.4s
+	VBSL V14.B16, V22.B16, V0.B16
+	WORD $0x6e26e610 // fcmge v16.4s, v16.4s, v6.4s
+	VBSL V14.B16, V24.B16, V16.B16
+	WORD $0x6e26e652 // fcmge v18.4s, v18.4s, v6.4s
+	VBSL V14.B16, V26.B16, V18.B16
+	WORD $0x6e26e694 // fcmge v20.4s, v20.4s, v6.4s
+	VBSL V14.B16, V28.B16, V20.B16
+	WORD $0x0e216af6 // fcvtn v22.4h, v23.4s
+	FMOVD F22, (R0)
+	WORD $0x0e216b36 // fcvtn v22.4h, v25.4s
+	FMOVD F22, 8(R0)
+	WORD $0x0e216b76 // fcvtn v22.4h, v27.4s
+	FMOVD F22, 16(R0)
+	WORD $0x0e216bb6 // fcvtn v22.4h, v29.4s
+	FMOVD F22, 24(R0)
 	FMOVQ F0, (R1)
-	FMOVQ F2, 16(R1)
-	FMOVQ F4, 32(R1)
-	FMOVQ F17, 48(R1)
-	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
-	WORD $0x6e2eded6 // fmul v22.4s, v22.4s, v14.4s
-	WORD $0x6e2edf18 // fmul v24.4s, v24.4s, v14.4s
-	WORD $0x6e2edf5a // fmul v26.4s, v26.4s, v14.4s
-	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
-	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
+	FMOVQ F16, 16(R1)
+	FMOVQ F18, 32(R1)
+	FMOVQ F20, 48(R1)
+	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
+	WORD $0x6e2edf39 // fmul v25.4s, v25.4s, v14.4s
+	WORD $0x6e2edf7b // fmul v27.4s, v27.4s, v14.4s
+	WORD $0x6e2edfbd // fmul v29.4s, v29.4s, v14.4s
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	WORD $0x4e39d631 // fadd v17.4s, v17.4s, v25.4s
+	WORD $0x4e3bd673 // fadd v19.4s, v19.4s, v27.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
 	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
-	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
+	WORD $0x6e2ede10 // fmul v16.4s, v16.4s, v14.4s
+	WORD $0x6e2ede52 // fmul v18.4s, v18.4s, v14.4s
+	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e31d652 // fadd v18.4s, v18.4s, v17.4s
+	WORD $0x4e30d631 // fadd v17.4s, v17.4s, v16.4s
+	WORD $0x4e32d673 // fadd v19.4s, v19.4s, v18.4s
+	WORD $0x4e34d6b5 // fadd v21.4s, v21.4s, v20.4s
 	FMOVQ F1, (R2)
-	FMOVQ F3, 16(R2)
-	FMOVQ F16, 32(R2)
-	FMOVQ F18, 48(R2)
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
-	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
+	FMOVQ F17, 16(R2)
+	FMOVQ F19, 32(R2)
+	FMOVQ F21, 48(R2)
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
+	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	WORD $0x4e35d442 // fadd v2.4s, v2.4s, v21.4s
 	ADD $32, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -260,150 +262,10 @@ loop:
 	ADD $64, R4, R4
 	SUB $1, R7, R7
 	CBNZ R7, loop
-	FMOVQ F8, (R6)
-	FMOVQ F7, 16(R6)
-	FMOVQ F6, 32(R6)
-	FMOVQ F5, 48(R6)
-	RET
-
-// func BlockParamsQ5_0NEON(scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-
-TEXT ·BlockParamsQ5_0NEON(SB), NOSPLIT, $0-64
-	// R0 scales, R1 factors, R2 checks, R3 low, R4 high, R5 params, R6 sums, R7 n
-	MOVD scales+0(FP), R0
-	MOVD factors+8(FP), R1
-	MOVD checks+16(FP), R2
-	MOVD low+24(FP), R3
-	MOVD high+32(FP), R4
-	MOVD params+40(FP), R5
-	MOVD sums+48(FP), R6
-	MOVD n+56(FP), R7
-	MOVD $3212836864, R16
-	VDUP R16, V15.S4
-	MOVD $0, R16
-	VDUP R16, V14.S4
-	MOVD $2143289344, R16
-	VDUP R16, V13.S4
-	MOVD $3179282432, R16
-	VDUP R16, V12.S4
-	MOVD $2147483647, R16
-	VDUP R16, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V10.S4
-	MOVD $1, R16
-	VDUP R16, V9.S4
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-loop:
-	FMOVQ (R3), F0
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ 16(R3), F2
-	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
-	FMOVQ 32(R3), F4
-	WORD $0x6e2fdc90 // fmul v16.4s, v4.4s, v15.4s
-	FMOVQ 48(R3), F17
-	WORD $0x6e2fde32 // fmul v18.4s, v17.4s, v15.4s
-	FMOVQ (R4), F19
-	WORD $0x6e33e434 // fcmge v20.4s, v1.4s, v19.4s
-	VBSL V19.B16, V0.B16, V20.B16
-	FMOVQ 16(R4), F21
-	WORD $0x6e35e476 // fcmge v22.4s, v3.4s, v21.4s
-	VBSL V21.B16, V2.B16, V22.B16
-	FMOVQ 32(R4), F23
-	WORD $0x6e37e618 // fcmge v24.4s, v16.4s, v23.4s
-	VBSL V23.B16, V4.B16, V24.B16
-	FMOVQ 48(R4), F25
-	WORD $0x6e39e65a // fcmge v26.4s, v18.4s, v25.4s
-	VBSL V25.B16, V17.B16, V26.B16
-	WORD $0x6e21e661 // fcmge v1.4s, v19.4s, v1.4s
-	VBSL V0.B16, V19.B16, V1.B16
-	WORD $0x6e23e6a3 // fcmge v3.4s, v21.4s, v3.4s
-	VBSL V2.B16, V21.B16, V3.B16
-	WORD $0x6e30e6f0 // fcmge v16.4s, v23.4s, v16.4s
-	VBSL V4.B16, V23.B16, V16.B16
-	WORD $0x6e32e732 // fcmge v18.4s, v25.4s, v18.4s
-	VBSL V17.B16, V25.B16, V18.B16
-	WORD $0x6e21e681 // fcmge v1.4s, v20.4s, v1.4s
-	VBSL V13.B16, V14.B16, V1.B16
-	WORD $0x6e23e6c3 // fcmge v3.4s, v22.4s, v3.4s
-	VBSL V13.B16, V14.B16, V3.B16
-	WORD $0x6e30e710 // fcmge v16.4s, v24.4s, v16.4s
-	VBSL V13.B16, V14.B16, V16.B16
-	WORD $0x6e32e752 // fcmge v18.4s, v26.4s, v18.4s
-	VBSL V13.B16, V14.B16, V18.B16
-	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
-	WORD $0x6e2cded6 // fmul v22.4s, v22.4s, v12.4s
-	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
-	WORD $0x6e2cdf5a // fmul v26.4s, v26.4s, v12.4s
-	VAND V11.B16, V20.B16, V0.B16
-	VORR V14.B16, V0.B16, V0.B16
-	VAND V11.B16, V22.B16, V2.B16
-	VORR V14.B16, V2.B16, V2.B16
-	VAND V11.B16, V24.B16, V4.B16
-	VORR V14.B16, V4.B16, V4.B16
-	VAND V11.B16, V26.B16, V17.B16
-	VORR V14.B16, V17.B16, V17.B16
-	WORD $0x6e34fd53 // fdiv v19.4s, v10.4s, v20.4s
-	WORD $0x6e36fd55 // fdiv v21.4s, v10.4s, v22.4s
-	WORD $0x6e38fd57 // fdiv v23.4s, v10.4s, v24.4s
-	WORD $0x6e3afd59 // fdiv v25.4s, v10.4s, v26.4s
-	WORD $0x6e29e400 // fcmge v0.4s, v0.4s, v9.4s
-	VBSL V14.B16, V19.B16, V0.B16
-	WORD $0x6e29e442 // fcmge v2.4s, v2.4s, v9.4s
-	VBSL V14.B16, V21.B16, V2.B16
-	WORD $0x6e29e484 // fcmge v4.4s, v4.4s, v9.4s
-	VBSL V14.B16, V23.B16, V4.B16
-	WORD $0x6e29e631 // fcmge v17.4s, v17.4s, v9.4s
-	VBSL V14.B16, V25.B16, V17.B16
-	WORD $0x0e216a93 // fcvtn v19.4h, v20.4s
-	FMOVD F19, (R0)
-	WORD $0x0e216ad3 // fcvtn v19.4h, v22.4s
-	FMOVD F19, 8(R0)
-	WORD $0x0e216b13 // fcvtn v19.4h, v24.4s
-	FMOVD F19, 16(R0)
-	WORD $0x0e216b53 // fcvtn v19.4h, v26.4s
-	FMOVD F19, 24(R0)
-	FMOVQ F0, (R1)
-	FMOVQ F2, 16(R1)
-	FMOVQ F4, 32(R1)
-	FMOVQ F17, 48(R1)
-	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
-	WORD $0x6e2eded6 // fmul v22.4s, v22.4s, v14.4s
-	WORD $0x6e2edf18 // fmul v24.4s, v24.4s, v14.4s
-	WORD $0x6e2edf5a // fmul v26.4s, v26.4s, v14.4s
-	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
-	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
-	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
-	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x4e31d652 // fadd v18.4s, v18.4s, v17.4s
-	FMOVQ F1, (R2)
-	FMOVQ F3, 16(R2)
-	FMOVQ F16, 32(R2)
-	FMOVQ F18, 48(R2)
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
-	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
-	ADD $32, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $1, R7, R7
-	CBNZ R7, loop
-	FMOVQ F8, (R6)
-	FMOVQ F7, 16(R6)
-	FMOVQ F6, 32(R6)
-	FMOVQ F5, 48(R6)
+	FMOVQ F5, (R6)
+	FMOVQ F4, 16(R6)
+	FMOVQ F3, 32(R6)
+	FMOVQ F2, 48(R6)
 	RET
 
 // func BlockParamsQ4_1NEON(minima *uint8, scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
@@ -427,119 +289,121 @@ TEXT ·BlockParamsQ4_1NEON(SB), NOSPLIT, $0-72
 	VDUP R16, V13.S4
 	MOVD $2143289344, R16
 	VDUP R16, V12.S4
-	MOVD $1097859072, R16
-	VDUP R16, V11.S4
+	FMOVQ (R6), F11
+	FMOVQ 16(R6), F10
+	FMOVQ 32(R6), F9
+	FMOVQ 48(R6), F8
 	MOVD $1065353216, R16
-	VDUP R16, V10.S4
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VDUP R16, V7.S4
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 loop:
 	FMOVQ (R4), F0
 	VAND V15.B16, V0.B16, V1.B16
 	VORR V14.B16, V1.B16, V1.B16
 	FMOVQ 16(R4), F2
-	VAND V15.B16, V2.B16, V3.B16
-	VORR V14.B16, V3.B16, V3.B16
-	FMOVQ 32(R4), F4
-	VAND V15.B16, V4.B16, V5.B16
-	VORR V14.B16, V5.B16, V5.B16
-	FMOVQ 48(R4), F16
-	VAND V15.B16, V16.B16, V17.B16
-	VORR V14.B16, V17.B16, V17.B16
+	VAND V15.B16, V2.B16, V16.B16
+	VORR V14.B16, V16.B16, V16.B16
+	FMOVQ 32(R4), F17
+	VAND V15.B16, V17.B16, V18.B16
+	VORR V14.B16, V18.B16, V18.B16
+	FMOVQ 48(R4), F19
+	VAND V15.B16, V19.B16, V20.B16
+	VORR V14.B16, V20.B16, V20.B16
 	WORD $0x6e2de421 // fcmge v1.4s, v1.4s, v13.4s
 	VBSL V12.B16, V14.B16, V1.B16
-	WORD $0x6e2de463 // fcmge v3.4s, v3.4s, v13.4s
-	VBSL V12.B16, V14.B16, V3.B16
-	WORD $0x6e2de4a5 // fcmge v5.4s, v5.4s, v13.4s
-	VBSL V12.B16, V14.B16, V5.B16
-	WORD $0x6e2de631 // fcmge v17.4s, v17.4s, v13.4s
-	VBSL V12.B16, V14.B16, V17.B16
-	WORD $0x0e216812 // fcvtn v18.4h, v0.4s
-	FMOVD F18, (R0)
-	WORD $0x0e216852 // fcvtn v18.4h, v2.4s
-	FMOVD F18, 8(R0)
-	WORD $0x0e216892 // fcvtn v18.4h, v4.4s
-	FMOVD F18, 16(R0)
-	WORD $0x0e216a12 // fcvtn v18.4h, v16.4s
-	FMOVD F18, 24(R0)
-	WORD $0x6e2edc12 // fmul v18.4s, v0.4s, v14.4s
-	WORD $0x6e2edc53 // fmul v19.4s, v2.4s, v14.4s
-	WORD $0x6e2edc94 // fmul v20.4s, v4.4s, v14.4s
-	WORD $0x6e2ede15 // fmul v21.4s, v16.4s, v14.4s
-	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
-	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
-	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	FMOVQ (R5), F18
-	WORD $0x4ea0d652 // fsub v18.4s, v18.4s, v0.4s
+	WORD $0x6e2de610 // fcmge v16.4s, v16.4s, v13.4s
+	VBSL V12.B16, V14.B16, V16.B16
+	WORD $0x6e2de652 // fcmge v18.4s, v18.4s, v13.4s
+	VBSL V12.B16, V14.B16, V18.B16
+	WORD $0x6e2de694 // fcmge v20.4s, v20.4s, v13.4s
+	VBSL V12.B16, V14.B16, V20.B16
+	WORD $0x0e216815 // fcvtn v21.4h, v0.4s
+	FMOVD F21, (R0)
+	WORD $0x0e216855 // fcvtn v21.4h, v2.4s
+	FMOVD F21, 8(R0)
+	WORD $0x0e216a35 // fcvtn v21.4h, v17.4s
+	FMOVD F21, 16(R0)
+	WORD $0x0e216a75 // fcvtn v21.4h, v19.4s
+	FMOVD F21, 24(R0)
+	WORD $0x6e2edc15 // fmul v21.4s, v0.4s, v14.4s
+	WORD $0x6e2edc56 // fmul v22.4s, v2.4s, v14.4s
+	WORD $0x6e2ede37 // fmul v23.4s, v17.4s, v14.4s
+	WORD $0x6e2ede78 // fmul v24.4s, v19.4s, v14.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
+	WORD $0x4e36d610 // fadd v16.4s, v16.4s, v22.4s
+	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
+	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
+	FMOVQ (R5), F21
+	WORD $0x4ea0d6b5 // fsub v21.4s, v21.4s, v0.4s
 	FMOVQ 16(R5), F0
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	FMOVQ 32(R5), F2
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	FMOVQ 48(R5), F4
-	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
-	WORD $0x6e2bfe52 // fdiv v18.4s, v18.4s, v11.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x6e2bfc84 // fdiv v4.4s, v4.4s, v11.4s
-	VAND V15.B16, V18.B16, V16.B16
-	VORR V14.B16, V16.B16, V16.B16
-	VAND V15.B16, V0.B16, V19.B16
+	WORD $0x4eb1d442 // fsub v2.4s, v2.4s, v17.4s
+	FMOVQ 48(R5), F17
+	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
+	WORD $0x6e2bfeb5 // fdiv v21.4s, v21.4s, v11.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
+	WORD $0x6e28fe31 // fdiv v17.4s, v17.4s, v8.4s
+	VAND V15.B16, V21.B16, V19.B16
 	VORR V14.B16, V19.B16, V19.B16
-	VAND V15.B16, V2.B16, V20.B16
-	VORR V14.B16, V20.B16, V20.B16
-	VAND V15.B16, V4.B16, V21.B16
-	VORR V14.B16, V21.B16, V21.B16
-	WORD $0x6e32fd56 // fdiv v22.4s, v10.4s, v18.4s
-	WORD $0x6e20fd57 // fdiv v23.4s, v10.4s, v0.4s
-	WORD $0x6e22fd58 // fdiv v24.4s, v10.4s, v2.4s
-	WORD $0x6e24fd59 // fdiv v25.4s, v10.4s, v4.4s
-	WORD $0x6e2de610 // fcmge v16.4s, v16.4s, v13.4s
-	VBSL V14.B16, V22.B16, V16.B16
+	VAND V15.B16, V0.B16, V22.B16
+	VORR V14.B16, V22.B16, V22.B16
+	VAND V15.B16, V2.B16, V23.B16
+	VORR V14.B16, V23.B16, V23.B16
+	VAND V15.B16, V17.B16, V24.B16
+	VORR V14.B16, V24.B16, V24.B16
+	WORD $0x6e35fcf9 // fdiv v25.4s, v7.4s, v21.4s
+	WORD $0x6e20fcfa // fdiv v26.4s, v7.4s, v0.4s
+	WORD $0x6e22fcfb // fdiv v27.4s, v7.4s, v2.4s
+	WORD $0x6e31fcfc // fdiv v28.4s, v7.4s, v17.4s
 	WORD $0x6e2de673 // fcmge v19.4s, v19.4s, v13.4s
-	VBSL V14.B16, V23.B16, V19.B16
-	WORD $0x6e2de694 // fcmge v20.4s, v20.4s, v13.4s
-	VBSL V14.B16, V24.B16, V20.B16
-	WORD $0x6e2de6b5 // fcmge v21.4s, v21.4s, v13.4s
-	VBSL V14.B16, V25.B16, V21.B16
-	WORD $0x0e216a56 // fcvtn v22.4h, v18.4s
-	FMOVD F22, (R1)
-	WORD $0x0e216816 // fcvtn v22.4h, v0.4s
-	FMOVD F22, 8(R1)
-	WORD $0x0e216856 // fcvtn v22.4h, v2.4s
-	FMOVD F22, 16(R1)
-	WORD $0x0e216896 // fcvtn v22.4h, v4.4s
-	FMOVD F22, 24(R1)
-	FMOVQ F16, (R2)
-	FMOVQ F19, 16(R2)
-	FMOVQ F20, 32(R2)
-	FMOVQ F21, 48(R2)
-	WORD $0x6e2ede52 // fmul v18.4s, v18.4s, v14.4s
+	VBSL V14.B16, V25.B16, V19.B16
+	WORD $0x6e2de6d6 // fcmge v22.4s, v22.4s, v13.4s
+	VBSL V14.B16, V26.B16, V22.B16
+	WORD $0x6e2de6f7 // fcmge v23.4s, v23.4s, v13.4s
+	VBSL V14.B16, V27.B16, V23.B16
+	WORD $0x6e2de718 // fcmge v24.4s, v24.4s, v13.4s
+	VBSL V14.B16, V28.B16, V24.B16
+	WORD $0x0e216ab9 // fcvtn v25.4h, v21.4s
+	FMOVD F25, (R1)
+	WORD $0x0e216819 // fcvtn v25.4h, v0.4s
+	FMOVD F25, 8(R1)
+	WORD $0x0e216859 // fcvtn v25.4h, v2.4s
+	FMOVD F25, 16(R1)
+	WORD $0x0e216a39 // fcvtn v25.4h, v17.4s
+	FMOVD F25, 24(R1)
+	FMOVQ F19, (R2)
+	FMOVQ F22, 16(R2)
+	FMOVQ F23, 32(R2)
+	FMOVQ F24, 48(R2)
+	WORD $0x6e2edeb5 // fmul v21.4s, v21.4s, v14.4s
 	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
 	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
-	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e24d631 // fadd v17.4s, v17.4s, v4.4s
-	WORD $0x6e2ede10 // fmul v16.4s, v16.4s, v14.4s
+	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x4e22d652 // fadd v18.4s, v18.4s, v2.4s
+	WORD $0x4e31d694 // fadd v20.4s, v20.4s, v17.4s
 	WORD $0x6e2ede73 // fmul v19.4s, v19.4s, v14.4s
-	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
-	WORD $0x6e2edeb5 // fmul v21.4s, v21.4s, v14.4s
-	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
-	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
-	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x6e2eded6 // fmul v22.4s, v22.4s, v14.4s
+	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
+	WORD $0x6e2edf18 // fmul v24.4s, v24.4s, v14.4s
+	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
+	WORD $0x4e36d610 // fadd v16.4s, v16.4s, v22.4s
+	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
+	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
 	FMOVQ F1, (R3)
-	FMOVQ F3, 16(R3)
-	FMOVQ F5, 32(R3)
-	FMOVQ F17, 48(R3)
-	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
-	WORD $0x4e23d508 // fadd v8.4s, v8.4s, v3.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	FMOVQ F16, 16(R3)
+	FMOVQ F18, 32(R3)
+	FMOVQ F20, 48(R3)
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
+	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -548,158 +412,10 @@ loop:
 	ADD $64, R5, R5
 	SUB $1, R8, R8
 	CBNZ R8, loop
-	FMOVQ F9, (R7)
-	FMOVQ F8, 16(R7)
-	FMOVQ F7, 32(R7)
-	FMOVQ F6, 48(R7)
-	RET
-
-// func BlockParamsQ5_1NEON(minima *uint8, scales *uint8, factors *float32, checks *float32, low *float32, high *float32, params *float32, sums *float32, n int)
-
-TEXT ·BlockParamsQ5_1NEON(SB), NOSPLIT, $0-72
-	// R0 minima, R1 scales, R2 factors, R3 checks, R4 low, R5 high, R6 params, R7 sums, R8 n
-	MOVD minima+0(FP), R0
-	MOVD scales+8(FP), R1
-	MOVD factors+16(FP), R2
-	MOVD checks+24(FP), R3
-	MOVD low+32(FP), R4
-	MOVD high+40(FP), R5
-	MOVD params+48(FP), R6
-	MOVD sums+56(FP), R7
-	MOVD n+64(FP), R8
-	MOVD $2147483647, R16
-	VDUP R16, V15.S4
-	MOVD $0, R16
-	VDUP R16, V14.S4
-	MOVD $1, R16
-	VDUP R16, V13.S4
-	MOVD $2143289344, R16
-	VDUP R16, V12.S4
-	MOVD $1106771968, R16
-	VDUP R16, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V10.S4
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-loop:
-	FMOVQ (R4), F0
-	VAND V15.B16, V0.B16, V1.B16
-	VORR V14.B16, V1.B16, V1.B16
-	FMOVQ 16(R4), F2
-	VAND V15.B16, V2.B16, V3.B16
-	VORR V14.B16, V3.B16, V3.B16
-	FMOVQ 32(R4), F4
-	VAND V15.B16, V4.B16, V5.B16
-	VORR V14.B16, V5.B16, V5.B16
-	FMOVQ 48(R4), F16
-	VAND V15.B16, V16.B16, V17.B16
-	VORR V14.B16, V17.B16, V17.B16
-	WORD $0x6e2de421 // fcmge v1.4s, v1.4s, v13.4s
-	VBSL V12.B16, V14.B16, V1.B16
-	WORD $0x6e2de463 // fcmge v3.4s, v3.4s, v13.4s
-	VBSL V12.B16, V14.B16, V3.B16
-	WORD $0x6e2de4a5 // fcmge v5.4s, v5.4s, v13.4s
-	VBSL V12.B16, V14.B16, V5.B16
-	WORD $0x6e2de631 // fcmge v17.4s, v17.4s, v13.4s
-	VBSL V12.B16, V14.B16, V17.B16
-	WORD $0x0e216812 // fcvtn v18.4h, v0.4s
-	FMOVD F18, (R0)
-	WORD $0x0e216852 // fcvtn v18.4h, v2.4s
-	FMOVD F18, 8(R0)
-	WORD $0x0e216892 // fcvtn v18.4h, v4.4s
-	FMOVD F18, 16(R0)
-	WORD $0x0e216a12 // fcvtn v18.4h, v16.4s
-	FMOVD F18, 24(R0)
-	WORD $0x6e2edc12 // fmul v18.4s, v0.4s, v14.4s
-	WORD $0x6e2edc53 // fmul v19.4s, v2.4s, v14.4s
-	WORD $0x6e2edc94 // fmul v20.4s, v4.4s, v14.4s
-	WORD $0x6e2ede15 // fmul v21.4s, v16.4s, v14.4s
-	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
-	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
-	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	FMOVQ (R5), F18
-	WORD $0x4ea0d652 // fsub v18.4s, v18.4s, v0.4s
-	FMOVQ 16(R5), F0
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 32(R5), F2
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	FMOVQ 48(R5), F4
-	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
-	WORD $0x6e2bfe52 // fdiv v18.4s, v18.4s, v11.4s
-	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
-	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
-	WORD $0x6e2bfc84 // fdiv v4.4s, v4.4s, v11.4s
-	VAND V15.B16, V18.B16, V16.B16
-	VORR V14.B16, V16.B16, V16.B16
-	VAND V15.B16, V0.B16, V19.B16
-	VORR V14.B16, V19.B16, V19.B16
-	VAND V15.B16, V2.B16, V20.B16
-	VORR V14.B16, V20.B16, V20.B16
-	VAND V15.B16, V4.B16, V21.B16
-	VORR V14.B16, V21.B16, V21.B16
-	WORD $0x6e32fd56 // fdiv v22.4s, v10.4s, v18.4s
-	WORD $0x6e20fd57 // fdiv v23.4s, v10.4s, v0.4s
-	WORD $0x6e22fd58 // fdiv v24.4s, v10.4s, v2.4s
-	WORD $0x6e24fd59 // fdiv v25.4s, v10.4s, v4.4s
-	WORD $0x6e2de610 // fcmge v16.4s, v16.4s, v13.4s
-	VBSL V14.B16, V22.B16, V16.B16
-	WORD $0x6e2de673 // fcmge v19.4s, v19.4s, v13.4s
-	VBSL V14.B16, V23.B16, V19.B16
-	WORD $0x6e2de694 // fcmge v20.4s, v20.4s, v13.4s
-	VBSL V14.B16, V24.B16, V20.B16
-	WORD $0x6e2de6b5 // fcmge v21.4s, v21.4s, v13.4s
-	VBSL V14.B16, V25.B16, V21.B16
-	WORD $0x0e216a56 // fcvtn v22.4h, v18.4s
-	FMOVD F22, (R1)
-	WORD $0x0e216816 // fcvtn v22.4h, v0.4s
-	FMOVD F22, 8(R1)
-	WORD $0x0e216856 // fcvtn v22.4h, v2.4s
-	FMOVD F22, 16(R1)
-	WORD $0x0e216896 // fcvtn v22.4h, v4.4s
-	FMOVD F22, 24(R1)
-	FMOVQ F16, (R2)
-	FMOVQ F19, 16(R2)
-	FMOVQ F20, 32(R2)
-	FMOVQ F21, 48(R2)
-	WORD $0x6e2ede52 // fmul v18.4s, v18.4s, v14.4s
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
-	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e24d631 // fadd v17.4s, v17.4s, v4.4s
-	WORD $0x6e2ede10 // fmul v16.4s, v16.4s, v14.4s
-	WORD $0x6e2ede73 // fmul v19.4s, v19.4s, v14.4s
-	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
-	WORD $0x6e2edeb5 // fmul v21.4s, v21.4s, v14.4s
-	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
-	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
-	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	FMOVQ F1, (R3)
-	FMOVQ F3, 16(R3)
-	FMOVQ F5, 32(R3)
-	FMOVQ F17, 48(R3)
-	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
-	WORD $0x4e23d508 // fadd v8.4s, v8.4s, v3.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $1, R8, R8
-	CBNZ R8, loop
-	FMOVQ F9, (R7)
-	FMOVQ F8, 16(R7)
-	FMOVQ F7, 32(R7)
-	FMOVQ F6, 48(R7)
+	FMOVQ F6, (R7)
+	FMOVQ F5, 16(R7)
+	FMOVQ F4, 32(R7)
+	FMOVQ F3, 48(R7)
 	RET
 
 // func BlockParamsMXFP4NEON(factors *float32, scales *uint8, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int)
@@ -3111,170 +2827,10 @@ loop:
 	VUZP1 V8.B16, V1.B16, V1.B16
 	FMOVQ F0, 32(R0)
 	FMOVQ F1, 48(R0)
-	FMOVQ 256(R1), F0
-	FMOVS 16(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS 16(R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
-	FMOVQ 272(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	WORD $0x4ea1b8c6 // fcvtzs v6.4s, v6.4s
-	FMOVQ 288(R1), F7
-	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
-	WORD $0x6e22fce7 // fdiv v7.4s, v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
-	FMOVQ 304(R1), F8
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	WORD $0x6e22fd08 // fdiv v8.4s, v8.4s, v2.4s
-	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
-	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
-	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
-	VUZP1 V6.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V0.B16, V0.B16
-	FMOVQ 320(R1), F1
-	FMOVS 20(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVS 20(R3), F6
-	VDUP V6.S[0], V6.S4
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
-	FMOVQ 336(R1), F7
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x6e26fce7 // fdiv v7.4s, v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
-	FMOVQ 352(R1), F8
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
-	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
-	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
-	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
-	FMOVQ 368(R1), F9
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
-	WORD $0x4e23f529 // fmax v9.4s, v9.4s, v3.4s
-	WORD $0x4ea4f529 // fmin v9.4s, v9.4s, v4.4s
-	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
-	WORD $0x4ea5d529 // fsub v9.4s, v9.4s, v5.4s
-	WORD $0x4ea1b929 // fcvtzs v9.4s, v9.4s
-	VUZP1 V7.H8, V1.H8, V1.H8
-	VUZP1 V9.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V1.B16, V1.B16
-	FMOVQ F0, 64(R0)
-	FMOVQ F1, 80(R0)
-	FMOVQ 384(R1), F0
-	FMOVS 24(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS 24(R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
-	FMOVQ 400(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	WORD $0x4ea1b8c6 // fcvtzs v6.4s, v6.4s
-	FMOVQ 416(R1), F7
-	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
-	WORD $0x6e22fce7 // fdiv v7.4s, v7.4s, v2.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
-	FMOVQ 432(R1), F8
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	WORD $0x6e22fd08 // fdiv v8.4s, v8.4s, v2.4s
-	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
-	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
-	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
-	VUZP1 V6.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V0.B16, V0.B16
-	FMOVQ 448(R1), F1
-	FMOVS 28(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVS 28(R3), F6
-	VDUP V6.S[0], V6.S4
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
-	FMOVQ 464(R1), F7
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x6e26fce7 // fdiv v7.4s, v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
-	FMOVQ 480(R1), F8
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
-	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
-	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
-	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
-	FMOVQ 496(R1), F9
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
-	WORD $0x4e23f529 // fmax v9.4s, v9.4s, v3.4s
-	WORD $0x4ea4f529 // fmin v9.4s, v9.4s, v4.4s
-	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
-	WORD $0x4ea5d529 // fsub v9.4s, v9.4s, v5.4s
-	WORD $0x4ea1b929 // fcvtzs v9.4s, v9.4s
-	VUZP1 V7.H8, V1.H8, V1.H8
-	VUZP1 V9.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V1.B16, V1.B16
-	FMOVQ F0, 96(R0)
-	FMOVQ F1, 112(R0)
-	ADD $128, R0, R0
-	ADD $512, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
+	ADD $64, R0, R0
+	ADD $256, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
 	SUB $1, R5, R5
 	CBNZ R5, loop
 	RET
