@@ -48,7 +48,7 @@ var budgets = map[string]budget{
 	"quotient":           {4150, 92},
 	"search":             {4510, 118},
 	"shorts":             {3900, 90},
-	"stochastic":         {2900, 80},
+	"stochastic":         {2600, 71},
 	"sixes":              {470, 16},
 	"stage":              {1920, 36},
 	"writeblocks":        {6270, 200},

@@ -31,6 +31,16 @@ func TestAllocations(t *testing.T) {
 			Pack(crumbs[:], codes[:], Uint2)
 			Unpack(codes[:], crumbs[:], Int2)
 		})
+		zero("Least", func() {
+			const candidates = 3
+			var x [RowsAtOnce * Columns]float32
+			var scale [candidates * Columns]float32
+			for _, norm := range []Norm{Norm2, Norm2Half} {
+				var best Best
+				LeastInt(&best, x[:], nil, &IntParams{Min: -8, Max: 7, Scale: scale[:]}, norm)
+				LeastFloat(&best, x[:], x[:], &FloatParams{Format: E4M3FN, Scale: scale[:]}, norm)
+			}
+		})
 		zero("Float16", func() {
 			var x [n]float32
 			var q [n]float16.Float16

@@ -98,57 +98,51 @@ func portableLeast(b *Best, src, weights []float32, candidates int, f fakeQuanti
 // column takes the candidates of one group.
 func (b *Best) column(g int, src, weights []float32, candidates int, f fakeQuantizer, n Norm) {
 	var bufX, bufW [sumChunk]float32
-	x, w := column(&bufX, src, g), column(&bufW, weights, g)
+	x, w := column(bufX[:], src, g), column(bufW[:], weights, g)
 	for i := g; i < candidates; i += Columns {
 		b.take(g, f.error(x, w, i, n))
 	}
 }
 
-// column returns the elements of one.
-func column(buf *[sumChunk]float32, x []float32, g int) []float32 {
-	n := len(x) / Columns
+// column returns a column of x, as far as there is room.
+func column[E any](buf, x []E, g int) []E {
+	n := min(len(buf), len(x)/Columns)
 	for i := range n {
 		buf[i] = x[i*Columns+g]
 	}
 	return buf[:n]
 }
 
-// byRows takes candidates by the kernels of errors, for which groups lie one after the other.
+// byRows takes candidates by the kernels of errors, for which a group's elements lie one after the other, and so many of its candidates at a time.
 func (b *Best) byRows(impl isa, src, weights []float32, candidates int, f fakeQuantizer, n Norm) {
-	src, weights = fromColumns(src), fromColumns(weights)
-	errs := make([]float32, candidates)
-	if f.ints != nil {
-		p := *f.ints
-		p.Scale, p.ZeroPoint = fromColumns(p.Scale), fromColumns(p.ZeroPoint)
-		errorInt(impl, errs, src, weights, Columns, &p, n)
-	} else {
-		p := *f.floats
-		p.Scale, p.Factor = fromColumns(p.Scale), fromColumns(p.Factor)
-		errorFloat(impl, errs, src, weights, Columns, &p, n)
+	const some = 32
+	var bufX, bufW [sumChunk]float32
+	var scale, factor, errs [some]float32
+	var zeroPoint [some]int32
+	for g := range Columns {
+		x, w := column(bufX[:], src, g), column(bufW[:], weights, g)
+		for at := 0; at < candidates; at += some * Columns {
+			e := errs[:min(some, (candidates-at)/Columns)]
+			if f.ints != nil {
+				p := *f.ints
+				p.Scale = column(scale[:], p.Scale[at:], g)
+				if p.ZeroPoint != nil {
+					p.ZeroPoint = column(zeroPoint[:], p.ZeroPoint[at:], g)
+				}
+				errorInt(impl, e, x, w, 1, &p, n)
+			} else {
+				p := *f.floats
+				p.Scale = column(scale[:], p.Scale[at:], g)
+				if p.Factor != nil {
+					p.Factor = column(factor[:], p.Factor[at:], g)
+				}
+				errorFloat(impl, e, x, w, 1, &p, n)
+			}
+			for _, e := range e {
+				b.take(g, e)
+			}
+		}
 	}
-	b.takeRows(errs)
-}
-
-// takeRows takes the errors of candidates, those of a group one after the other.
-func (b *Best) takeRows(errs []float32) {
-	n := len(errs) / Columns
-	for i, e := range errs {
-		b.take(i/n, e)
-	}
-}
-
-// fromColumns returns the columns of x one after the other. It is called six times in a row.
-//
-//go:noinline
-func fromColumns[E any](x []E) []E {
-	if x == nil {
-		return nil
-	}
-	out, n := make([]E, len(x)), len(x)/Columns
-	for i, v := range x {
-		out[i%Columns*n+i/Columns] = v
-	}
-	return out
 }
 
 // ToColumns puts adjacent groups of the same length side by side, as LeastInt takes

@@ -46,15 +46,16 @@ func (r Random) pieces(n int, f func(at, end int, words []uint32)) {
 //	c = clamp(v, min, max)
 //	dst = trunc(c), or 1 farther from zero if word>>8 < frac(|c|)*2^24
 //
-// word is the element's of r. min and max are integers below 2^23, min <= 0 <=
-// max. NaN stays NaN, a zero keeps the sign of v, but is +0 if min is 0. dst may be v.
+// word is the element's of r. min and max are integers, -2^22 <= min <= 0 <= max <= 2^22.
+// NaN stays that NaN, made quiet. NaN and a zero keep the sign of v, but have none if
+// min is 0. dst may be v.
 //
 // The codes of integers x with scale s and zero point z are z plus StochasticInt
 // of x/s from Min-z to Max-z. Their mask is where x/s is within that range: it
 // does not depend on chance.
 func StochasticInt(dst, v []float32, min, max float32, r Random) {
 	checkLen("StochasticInt", "dst", len(dst), len(v))
-	if !(-1<<23 < min && min <= 0 && 0 <= max && max < 1<<23) || min != roundToEven(min) || max != roundToEven(max) {
+	if !(-1<<22 <= min && min <= 0 && 0 <= max && max <= 1<<22) || min != roundToEven(min) || max != roundToEven(max) {
 		fail("StochasticInt", "%v..%v is no range of integers around zero", min, max)
 	}
 	stochasticInt(current(), dst, v, min+0, max+0, r) // +0 for -0
@@ -72,7 +73,10 @@ func stochasticInts(y, v []float32, words []uint32, lo, hi float32) {
 	for i, v := range v {
 		c := clamp(v, lo, hi)
 		if c != c {
-			y[i] = nan32
+			y[i] = quietNaN(v)
+			if lo == 0 {
+				y[i] = quietNaN(math.Float32frombits(math.Float32bits(v) &^ (1 << 31)))
+			}
 			continue
 		}
 		m := math.Float32frombits(math.Float32bits(c) &^ (1 << 31))
@@ -86,8 +90,8 @@ func stochasticInts(y, v []float32, words []uint32, lo, hi float32) {
 
 // StochasticFloat rounds numbers to one of the two values of a small float format
 // next to them, as StochasticInt does: v is clamped to the format's range, and the
-// step of its grid at |v| takes the place of 1. NaN stays NaN and a zero keeps
-// its sign. dst may be v.
+// step of its grid at |v| takes the place of 1. NaN stays that NaN, made quiet, and a
+// zero keeps its sign. dst may be v.
 func StochasticFloat(dst, v []float32, f Format, r Random) {
 	checkLen("StochasticFloat", "dst", len(dst), len(v))
 	f.checkFloat("StochasticFloat")
@@ -108,7 +112,7 @@ func stochasticFloats(y, v []float32, words []uint32, f Format) {
 	for i, v := range v {
 		c := clamp(v, -largest, largest)
 		if c != c {
-			y[i] = nan32
+			y[i] = quietNaN(v)
 			continue
 		}
 		m := math.Float32bits(c) &^ (1 << 31)
@@ -121,6 +125,9 @@ func stochasticFloats(y, v []float32, words []uint32, f Format) {
 		y[i] = float32(math.Copysign(float64(t*power(e)), float64(c)))
 	}
 }
+
+// quietNaN returns a NaN with the highest bit of its mantissa.
+func quietNaN(v float32) float32 { return math.Float32frombits(math.Float32bits(v) | 1<<22) }
 
 // power returns 2^e, a normal number.
 func power(e int) float32 { return math.Float32frombits(uint32(e+127) << 23) }

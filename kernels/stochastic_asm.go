@@ -10,7 +10,7 @@ import (
 
 // Words are made by an implementation for some elements at a time, which stay in the L1 cache, and in whole runs of blocks.
 const (
-	wordsAtOnce = 512
+	wordsAtOnce = 1024
 	blocksRun   = 32
 )
 

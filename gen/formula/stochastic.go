@@ -2,7 +2,7 @@ package formula
 
 import "github.com/lowbit-go/lowbit/gen/ir"
 
-// stochastic are random words, and rounding by them: see kernels.StochasticInt.
+// stochastic are random words, and rounding by them: see kernels.StochasticInt. A NaN goes through all operations, each of which keeps it.
 func stochastic() []*ir.Kernel {
 	random := ir.New("stochastic", "RandomWords", `sets words to those of n blocks of Philox4x32-10, four each, from number block of a stream on. keys are
 those of the ten rounds, two each. n >= 32 is a multiple of 32, and no two blocks have numbers with different upper halves.`)
@@ -10,27 +10,30 @@ those of the ten rounds, two each. n >= 32 is a multiple of 32, and no two block
 
 	const rule = `, or the next farther from zero
 if word>>8 < frac*2^24, frac being what is beyond it in steps`
-	k := ir.New("stochastic", "StochasticInt", `sets y = trunc(c) with c = min(max(v, least), most)`+rule+`. In place (y == v) is allowed.`)
+	var ks = []*ir.Kernel{random}
+	begin := func(family, doc string, variants ...ir.Variant) *ir.Kernel {
+		k := ir.New("stochastic", family, doc, variants...)
+		k.Upward = true
+		ks = append(ks, k)
+		return k
+	}
+	k := begin("StochasticInt", `sets y = trunc(c) with c = min(max(v, least), most)`+rule+`. In place (y == v) is allowed.`)
 	v, least, most := k.Load("v", ir.MemF32), k.Word("least", ir.MemF32), k.Word("most", ir.MemF32)
-	c := v.Max(least).Min(most)
 	sign := least.As(ir.I32).And(k.Int(-1 << 31)) // what is clipped to 0 is +0
-	k.Store("y", ir.MemF32, oneNaN(k, up(k, c.Magnitude()).As(ir.I32).OrAnd(v.As(ir.I32), sign).As(ir.F32)))
-	ks := []*ir.Kernel{random, k}
+	m := k.Const(3 << 22)
+	steps := less(k, v.Max(least).Min(most).Magnitude(), k.Const(0x1p-24)).Add(m).Sub(m)
+	k.Store("y", ir.MemF32, steps.As(ir.I32).OrAnd(v.As(ir.I32), sign).As(ir.F32))
 
-	k = ir.New("stochastic", "StochasticFp", `sets y = grid(c) with c = min(max(v, -most), most), toward zero`+rule+`.
+	k = begin("StochasticFp", `sets y = grid(c) with c = min(max(v, -most), most), toward zero`+rule+`.
 The grid is that of mantissa bits, in the place of a float32's exponent, whose least normal number has the exponent field least, in place.
 In place (y == v) is allowed.`)
 	v, most = k.Load("v", ir.MemF32), k.Word("most", ir.MemF32)
-	c = v.Max(k.Const(0).Sub(most)).Min(most)
-	field := exponent(k, c).UMax(k.Word("least", ir.MemI32))
-	k.Store("y", ir.MemF32, oneNaN(k, withSign(k, upSteps(k, c, field, k.Word("mantissa", ir.MemI32)), v)))
-	ks = append(ks, k)
+	steps = upSteps(k, v.Magnitude().Min(most), k.Word("least", ir.MemI32), k.Word("mantissa", ir.MemI32))
+	k.Store("y", ir.MemF32, withSign(k, steps, v))
 
-	k = ir.New("stochastic", "StochasticHalf", `sets y = x as float16, toward zero`+rule+`. Infinity and NaN are converted as by Encode.`, Elems.Of("F16"))
+	k = begin("StochasticHalf", `sets y = x as float16, toward zero`+rule+`. Infinity and NaN are converted as by Encode.`, Elems.Of("F16"))
 	x := k.Load("x", ir.MemF32)
-	field = exponent(k, x).UMax(k.Int(113 << 23)).UMin(k.Int(142 << 23))
-	k.Store("y", ir.MemF16, x.Ordered().Select(withSign(k, upSteps(k, x, field, k.Int(10<<23)), x), x))
-	ks = append(ks, k)
+	k.Store("y", ir.MemF16, withSign(k, upSteps(k, x.Magnitude().Min(k.Const(1<<16)), k.Int(113<<23), k.Int(10<<23)), x))
 
 	k = ir.New("stochastic", "StochasticHalf", `sets y = x as bfloat16, toward zero, or the next farther from zero if word>>16 is below what is
 beyond it. Infinity and NaN are converted as by Encode.`, Elems.Of("BF16"))
@@ -42,17 +45,16 @@ beyond it. Infinity and NaN are converted as by Encode.`, Elems.Of("BF16"))
 	return append(ks, k)
 }
 
-// up rounds a number of steps that is not negative, by the element's word.
-func up(k *ir.Kernel, steps *ir.Node) *ir.Node {
-	t := steps.Trunc()
-	frac := steps.Sub(t)
-	word := k.Load("words", ir.MemI32).Shr(8).ToFloat()
-	less := frac.MulSubFrom(k.Const(1<<24), word) // exact: its sign is the comparison
-	return t.Add(less.As(ir.I32).Shr(31).ToFloat())
+// less is a magnitude less the element's word in 2^-24 steps, rounded upward: it is above what is on the grid just where the magnitude is so by more
+// than the word.
+func less(k *ir.Kernel, magnitude, step24 *ir.Node) *ir.Node {
+	return k.Load("words", ir.MemI32).Shr(8).ToFloat().MulSubFrom(step24, magnitude)
 }
 
-// upSteps rounds |v| so, to steps that follow from the exponent field.
-func upSteps(k *ir.Kernel, v, field, mantissa *ir.Node) *ir.Node {
-	inverse := k.Int(254 << 23).IAdd(mantissa).ISub(field).As(ir.F32)
-	return up(k, v.Magnitude().Mul(inverse)).Mul(field.ISub(mantissa).As(ir.F32))
+// upSteps rounds a magnitude so, to the steps of a format with mantissa bits, or of its subnormals. As onGrid does it adds one and a half times the power of
+// two whose last place is the step, and takes that away.
+func upSteps(k *ir.Kernel, v, least, mantissa *ir.Node) *ir.Node {
+	field := exponent(k, v).UMax(least)
+	m := field.IAdd(k.Int(23<<23 | 1<<22).ISub(mantissa)).As(ir.F32)
+	return less(k, v, field.ISub(mantissa.IAdd(k.Int(24<<23))).As(ir.F32)).Add(m).Sub(m)
 }

@@ -153,7 +153,6 @@ const (
 	OpMulSub     // a*b - c, rounded once
 	OpMulSubFrom // c - a*b, rounded once
 	OpRound      // to an integer
-	OpTrunc      // to an integer, toward zero
 	OpRoundF16   // to a float16
 	OpSqrt       // square root, rounded once
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
@@ -218,7 +217,7 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "Trunc", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
 	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Sum", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -290,6 +289,7 @@ type Kernel struct {
 	Columns  bool    // it is such a kernel with groups as lanes
 
 	Random bool // it makes random words, without nodes
+	Upward bool // what is rounded once is rounded toward positive infinity
 
 	memo map[string]*Node
 	rare bool
@@ -559,7 +559,6 @@ func (n *Node) Maximum(b *Node) *Node { return n.bin(OpMaximum, F32, b, F32) }
 func (n *Node) Minimum(b *Node) *Node { return n.bin(OpMinimum, F32, b, F32) }
 func (n *Node) Clip(b *Node) *Node    { return n.bin(OpClip, F32, b, F32) }
 func (n *Node) Round() *Node          { return n.un(OpRound, F32, F32) }
-func (n *Node) Trunc() *Node          { return n.un(OpTrunc, F32, F32) }
 func (n *Node) RoundF16() *Node       { return n.un(OpRoundF16, F32, F32) }
 func (n *Node) Sqrt() *Node           { return n.un(OpSqrt, F32, F32) }
 func (n *Node) ToInt() *Node          { return n.un(OpToInt, F32, I32) }

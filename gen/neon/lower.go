@@ -176,8 +176,6 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.fused(s, m.FMLS, args)
 	case ir.OpRound:
 		return m.unary(s, m.FRINTN, args[0][0])
-	case ir.OpTrunc:
-		return m.unary(s, m.FRINTZ, args[0][0])
 	case ir.OpSqrt:
 		return m.unary(s, m.FSQRT, args[0][0])
 	case ir.OpRoundF16:

@@ -22,6 +22,7 @@ type Machine struct {
 	stubs     bytes.Buffer
 	offsets   map[string]int // of the function's arguments
 	labels    int
+	upward    bool // the function rounds so
 }
 
 // New begins a file.
@@ -109,6 +110,16 @@ func (m *Machine) Begin(f *plan.Func) {
 	m.Blank()
 	m.Printer.Comment(false, decl)
 	m.Text(f.Name, f.Frame, (size+7)&^7)
+	if m.upward = f.Kernel.Upward; m.upward {
+		m.turn(m.XADDI)
+	}
+}
+
+// turn changes between rounding to nearest, in which all functions are called, and upward.
+func (m *Machine) turn(by func(d, n asm.R, imm int)) {
+	m.XMOVFPCR(r0)
+	by(r0, r0, 1<<22)
+	m.FPCRMOVX(r0)
 }
 
 // Comment writes comment lines.
@@ -217,7 +228,12 @@ func (m *Machine) scaled(d, p, n asm.R, bits int) {
 }
 
 // Ret leaves the function.
-func (m *Machine) Ret() { m.RET() }
+func (m *Machine) Ret() {
+	if m.upward {
+		m.turn(m.XSUBI)
+	}
+	m.RET()
+}
 
 func (m *Machine) newLabel(kind string) string {
 	m.labels++

@@ -123,9 +123,18 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 	case ir.MemF16: // two of them together
 		off := at.Disp % 16
 		at.Disp -= off
-		h := s.Once(n, at.Disp, func() plan.V { return m.unary(s, m.FCVTN, v[0]) })
+		upward, x := ir.Of(n).Upward, v[0]
+		if upward { // what is too low would be the least finite number: magnitudes are converted
+			x = m.unary(s, m.FABS, v[0])
+		}
+		first := s.Once(n, at.Disp+1, func() plan.V { return v[0] })
+		h := s.Once(n, at.Disp, func() plan.V { return m.unary(s, m.FCVTN, x) })
 		if off > 0 {
-			s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, v[0]}, Emit: func(d, u []int) { m.FCVTN2(asm.V(d[0]), asm.V(u[1])) }})
+			s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, x}, Emit: func(d, u []int) { m.FCVTN2(asm.V(d[0]), asm.V(u[1])) }})
+			if upward {
+				signs := m.unary(s, func(d, a asm.V) { m.USHR(asm.H, d, a, 15) }, m.binary(s, sized(asm.H, m.UZP2), first, v[0]))
+				s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, signs}, Emit: func(d, u []int) { m.SLI(asm.H, asm.V(d[0]), asm.V(u[1]), 15) }})
+			}
 			put(asm.Q, h)
 		}
 	case ir.MemU16:

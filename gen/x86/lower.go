@@ -24,7 +24,7 @@ var simple = map[ir.Op][2]string{
 // simple16 are those of 16-bit lanes where these have their own.
 var simple16 = map[ir.Op]string{ir.OpIMax: "VPMAXSW", ir.OpIMin: "VPMINSW", ir.OpUMin: "VPMINUW", ir.OpUMax: "VPMAXUW"}
 
-const roundEven, truncate = 8, 11 // to nearest even and toward zero, no exceptions
+const roundEven = 8 // to nearest even, no exceptions
 
 // Extras are the constants behind an instruction sequence.
 func (m *Machine) Extras(n *ir.Node) []*ir.Node {
@@ -137,8 +137,6 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.fma(s, "VFNMADD", args[0][0], args[1][0], args[2][0])
 	case ir.OpRound:
 		return m.round(s, args[0][0], roundEven)
-	case ir.OpTrunc:
-		return m.round(s, args[0][0], truncate)
 	case ir.OpSqrt:
 		return one("VSQRTPS", 0)
 	case ir.OpRoundF16:

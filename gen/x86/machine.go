@@ -30,6 +30,7 @@ type Machine struct {
 	pool     map[string]int // offsets of constants in the file's data
 	data     []byte
 	frame    operand.Mem
+	control  *operand.Mem // MXCSR, in functions that round upward
 	labels   int
 	streams  bool
 	tailN    plan.GPR
@@ -273,6 +274,19 @@ func (m *Machine) Begin(f *plan.Func) {
 		m.frame = m.ctx.AllocLocal(f.Frame)
 	}
 	m.labels = 0
+	m.control = nil
+	if f.Kernel.Upward {
+		c := m.ctx.AllocLocal(8)
+		m.control = &c
+		m.i("STMXCSR", c)
+		m.turn()
+	}
+}
+
+// turn changes between rounding to nearest, in which all functions are called, and upward.
+func (m *Machine) turn() {
+	m.i("XORL", operand.U32(1<<14), *m.control)
+	m.i("LDMXCSR", *m.control)
 }
 
 // Comment writes comment lines.
@@ -365,6 +379,9 @@ func log2(n int) int {
 
 // Ret leaves the function with the upper halves of the vector registers clean.
 func (m *Machine) Ret() {
+	if m.control != nil {
+		m.turn()
+	}
 	m.i("VZEROUPPER")
 	m.i("RET")
 }

@@ -230,11 +230,15 @@ blocks:
 	RET
 
 // func StochasticIntAVX2(y *float32, v *float32, words *int32, least float32, most float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·StochasticIntAVX2(SB), $432-40
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·StochasticIntAVX2(SB), $440-40
+	STMXCSR 432(SP)
+	XORL    $0x00004000, 432(SP)
+	LDMXCSR 432(SP)
+
 	// pointers: SI y, DX v, BX words, DI elements left
-	// per call: Y15 least, Y14 most, Y0 0x80000000, Y13 And, Y12 0x7fffffff, Y11 0x4b800000, Y10 0x7fc00000
-	// vector registers in use at once: 10
+	// per call: Y15 least, Y14 most, Y0 0x80000000, Y13 And, Y12 0x4b400000, Y11 0x7fffffff, Y10 0x33800000
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         v+8(FP), DX
 	MOVQ         words+16(FP), BX
@@ -253,75 +257,55 @@ laneloop:
 	VMOVUPS      (DX), Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y1
-	VROUNDPS     $0x0b, Y1, Y2
-	VSUBPS       Y2, Y1, Y1
-	VMOVUPS      (BX), Y3
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFNMADD231PS Y11, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VMOVUPS      (BX), Y2
+	VPSRLD       $0x08, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VADDPS       Y12, Y1, Y1
+	VSUBPS       Y12, Y1, Y1
 	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y10, Y0
-	VMOVUPS      Y0, (SI)
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(DX), Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y1
-	VROUNDPS     $0x0b, Y1, Y2
-	VSUBPS       Y2, Y1, Y1
-	VMOVUPS      32(BX), Y3
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFNMADD231PS Y11, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VMOVUPS      32(BX), Y2
+	VPSRLD       $0x08, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VADDPS       Y12, Y1, Y1
+	VSUBPS       Y12, Y1, Y1
 	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y10, Y0
-	VMOVUPS      Y0, 32(SI)
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 	VMOVUPS      64(DX), Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y1
-	VROUNDPS     $0x0b, Y1, Y2
-	VSUBPS       Y2, Y1, Y1
-	VMOVUPS      64(BX), Y3
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFNMADD231PS Y11, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VMOVUPS      64(BX), Y2
+	VPSRLD       $0x08, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VADDPS       Y12, Y1, Y1
+	VSUBPS       Y12, Y1, Y1
 	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y10, Y0
-	VMOVUPS      Y0, 64(SI)
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
 	VMOVUPS      96(DX), Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VPAND        Y12, Y1, Y1
-	VROUNDPS     $0x0b, Y1, Y2
-	VSUBPS       Y2, Y1, Y1
-	VMOVUPS      96(BX), Y3
-	VPSRLD       $0x08, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VFNMADD231PS Y11, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VMOVUPS      96(BX), Y2
+	VPSRLD       $0x08, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFNMADD231PS Y10, Y2, Y1
+	VADDPS       Y12, Y1, Y1
+	VSUBPS       Y12, Y1, Y1
 	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y10, Y0
-	VMOVUPS      Y0, 96(SI)
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
@@ -341,6 +325,8 @@ laneloop:
 	MOVQ         400(SP), BX
 
 laneend:
+	XORL    $0x00004000, 432(SP)
+	LDMXCSR 432(SP)
 	VZEROUPPER
 	RET
 
@@ -360,127 +346,97 @@ lanestage:
 	JMP  laneloop
 
 // func StochasticFpAVX2(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·StochasticFpAVX2(SB), $432-48
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·StochasticFpAVX2(SB), $440-48
+	STMXCSR 432(SP)
+	XORL    $0x00004000, 432(SP)
+	LDMXCSR 432(SP)
+
 	// pointers: SI y, DX v, BX words, DI elements left
-	// per call: Y15 most, Y0 0x0, Y14 Sub, Y13 0x7f800000, Y12 least, Y11 mantissa, Y0 0x7f000000, Y10 IAdd, Y9 0x7fffffff, Y8 0x4b800000, Y7 0x80000000, Y6 0x7fc00000
-	// vector registers in use at once: 15
+	// per call: Y15 most, Y14 0x7fffffff, Y13 least, Y1 mantissa, Y12 0x7f800000, Y0 0xbc00000, Y11 ISub, Y0 0xc000000, Y10 IAdd, Y9 0x80000000
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         v+8(FP), DX
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS most+24(FP), Y15
-	VXORPS       Y0, Y0, Y0
-	VSUBPS       Y15, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+96(SB), Y13
-	VBROADCASTSS least+28(FP), Y12
-	VBROADCASTSS mantissa+32(FP), Y11
+	VBROADCASTSS constantsAVX2<>+88(SB), Y14
+	VBROADCASTSS least+28(FP), Y13
+	VBROADCASTSS constantsAVX2<>+96(SB), Y12
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPADDD       Y11, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+84(SB), Y9
-	VBROADCASTSS constantsAVX2<>+88(SB), Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VBROADCASTSS mantissa+32(FP), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPADDD       Y0, Y1, Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
 
 laneloop:
 	VMOVUPS      (DX), Y0
-	VMAXPS       Y0, Y14, Y1
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPSUBD       Y2, Y10, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VROUNDPS     $0x0b, Y1, Y3
-	VSUBPS       Y3, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VPSUBD       Y10, Y2, Y2
 	VMOVUPS      (BX), Y4
 	VPSRLD       $0x08, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y8, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VPSUBD       Y11, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y6, Y0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      32(DX), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPSUBD       Y2, Y10, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VROUNDPS     $0x0b, Y1, Y3
+	VFNMADD231PS Y2, Y4, Y1
+	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      32(DX), Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VPSUBD       Y10, Y2, Y2
 	VMOVUPS      32(BX), Y4
 	VPSRLD       $0x08, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y8, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VPSUBD       Y11, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y6, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMOVUPS      64(DX), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPSUBD       Y2, Y10, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VROUNDPS     $0x0b, Y1, Y3
+	VFNMADD231PS Y2, Y4, Y1
+	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      64(DX), Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VPSUBD       Y10, Y2, Y2
 	VMOVUPS      64(BX), Y4
 	VPSRLD       $0x08, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y8, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VPSUBD       Y11, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y6, Y0
-	VMOVUPS      Y0, 64(SI)
-	VMOVUPS      96(DX), Y0
-	VMAXPS       Y0, Y14, Y1
-	VMINPS       Y1, Y15, Y1
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y12, Y2, Y2
-	VPSUBD       Y2, Y10, Y3
-	VPAND        Y9, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VROUNDPS     $0x0b, Y1, Y3
+	VFNMADD231PS Y2, Y4, Y1
+	VADDPS       Y3, Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      96(DX), Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VPSUBD       Y10, Y2, Y2
 	VMOVUPS      96(BX), Y4
 	VPSRLD       $0x08, Y4, Y4
 	VCVTDQ2PS    Y4, Y4
-	VFNMADD231PS Y8, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VCVTDQ2PS    Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VPSUBD       Y11, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y6, Y0
-	VMOVUPS      Y0, 96(SI)
+	VFNMADD231PS Y2, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
@@ -500,6 +456,8 @@ laneloop:
 	MOVQ         400(SP), BX
 
 laneend:
+	XORL    $0x00004000, 432(SP)
+	LDMXCSR 432(SP)
 	VZEROUPPER
 	RET
 
@@ -519,23 +477,28 @@ lanestage:
 	JMP  laneloop
 
 // func StochasticHalfF16AVX2(y *uint16, x *float32, words *int32, n int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·StochasticHalfF16AVX2(SB), $368-32
+// Requires: AVX, AVX2, F16C, FMA3, SSE
+TEXT ·StochasticHalfF16AVX2(SB), $376-32
+	STMXCSR 368(SP)
+	XORL    $0x00004000, 368(SP)
+	LDMXCSR 368(SP)
+
 	// pointers: SI y, DX x, BX words, DI elements left
-	// per call: Y15 0x7f800000, Y14 0x38800000, Y13 0x47000000, Y12 0x5000000, Y0 0x7f000000, Y11 IAdd, Y10 0x7fffffff, Y9 0x4b800000, Y8 0x80000000
-	// vector registers in use at once: 14
+	// per call: Y15 0x7fffffff, Y14 0x47800000, Y13 0x38800000, Y1 0x5000000, Y12 0x7f800000, Y0 0xbc00000, Y11 ISub, Y0 0xc000000, Y10 IAdd, Y9 0x80000000
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+96(SB), Y15
-	VBROADCASTSS constantsAVX2<>+104(SB), Y14
-	VBROADCASTSS constantsAVX2<>+108(SB), Y13
-	VBROADCASTSS constantsAVX2<>+112(SB), Y12
+	VBROADCASTSS constantsAVX2<>+88(SB), Y15
+	VBROADCASTSS constantsAVX2<>+108(SB), Y14
+	VBROADCASTSS constantsAVX2<>+112(SB), Y13
+	VBROADCASTSS constantsAVX2<>+96(SB), Y12
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPADDD       Y12, Y0, Y11
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
+	VPADDD       Y0, Y1, Y10
+	VBROADCASTSS constantsAVX2<>+80(SB), Y9
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -543,100 +506,72 @@ TEXT ·StochasticHalfF16AVX2(SB), $368-32
 laneloop:
 	VMOVUPS      (DX), Y0
 	VPAND        Y15, Y0, Y1
-	VPMAXUD      Y14, Y1, Y1
-	VPMINUD      Y13, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPSUBD       Y1, Y11, Y3
-	VPAND        Y10, Y0, Y4
-	VMULPS       Y3, Y4, Y4
-	VROUNDPS     $0x0b, Y4, Y3
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      (BX), Y5
-	VPSRLD       $0x08, Y5, Y5
-	VCVTDQ2PS    Y5, Y5
-	VFNMADD231PS Y9, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VCVTDQ2PS    Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y12, Y1, Y1
-	VMULPS       Y1, Y3, Y3
-	VPAND        Y8, Y0, Y1
-	VPOR         Y1, Y3, Y3
-	VBLENDVPS    Y2, Y3, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SI)
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VPSUBD       Y10, Y2, Y2
+	VMOVUPS      (BX), Y4
+	VPSRLD       $0x08, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VFNMADD231PS Y2, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SI)
 	VMOVUPS      32(DX), Y0
 	VPAND        Y15, Y0, Y1
-	VPMAXUD      Y14, Y1, Y1
-	VPMINUD      Y13, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPSUBD       Y1, Y11, Y3
-	VPAND        Y10, Y0, Y4
-	VMULPS       Y3, Y4, Y4
-	VROUNDPS     $0x0b, Y4, Y3
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      32(BX), Y5
-	VPSRLD       $0x08, Y5, Y5
-	VCVTDQ2PS    Y5, Y5
-	VFNMADD231PS Y9, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VCVTDQ2PS    Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y12, Y1, Y1
-	VMULPS       Y1, Y3, Y3
-	VPAND        Y8, Y0, Y1
-	VPOR         Y1, Y3, Y3
-	VBLENDVPS    Y2, Y3, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(SI)
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VPSUBD       Y10, Y2, Y2
+	VMOVUPS      32(BX), Y4
+	VPSRLD       $0x08, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VFNMADD231PS Y2, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SI)
 	VMOVUPS      64(DX), Y0
 	VPAND        Y15, Y0, Y1
-	VPMAXUD      Y14, Y1, Y1
-	VPMINUD      Y13, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPSUBD       Y1, Y11, Y3
-	VPAND        Y10, Y0, Y4
-	VMULPS       Y3, Y4, Y4
-	VROUNDPS     $0x0b, Y4, Y3
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      64(BX), Y5
-	VPSRLD       $0x08, Y5, Y5
-	VCVTDQ2PS    Y5, Y5
-	VFNMADD231PS Y9, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VCVTDQ2PS    Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y12, Y1, Y1
-	VMULPS       Y1, Y3, Y3
-	VPAND        Y8, Y0, Y1
-	VPOR         Y1, Y3, Y3
-	VBLENDVPS    Y2, Y3, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(SI)
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VPSUBD       Y10, Y2, Y2
+	VMOVUPS      64(BX), Y4
+	VPSRLD       $0x08, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VFNMADD231PS Y2, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
 	VMOVUPS      96(DX), Y0
 	VPAND        Y15, Y0, Y1
-	VPMAXUD      Y14, Y1, Y1
-	VPMINUD      Y13, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPSUBD       Y1, Y11, Y3
-	VPAND        Y10, Y0, Y4
-	VMULPS       Y3, Y4, Y4
-	VROUNDPS     $0x0b, Y4, Y3
-	VSUBPS       Y3, Y4, Y4
-	VMOVUPS      96(BX), Y5
-	VPSRLD       $0x08, Y5, Y5
-	VCVTDQ2PS    Y5, Y5
-	VFNMADD231PS Y9, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VCVTDQ2PS    Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y12, Y1, Y1
-	VMULPS       Y1, Y3, Y3
-	VPAND        Y8, Y0, Y1
-	VPOR         Y1, Y3, Y3
-	VBLENDVPS    Y2, Y3, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 48(SI)
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VPSUBD       Y10, Y2, Y2
+	VMOVUPS      96(BX), Y4
+	VPSRLD       $0x08, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VFNMADD231PS Y2, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y9, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
@@ -656,6 +591,8 @@ laneloop:
 	MOVQ         336(SP), BX
 
 laneend:
+	XORL    $0x00004000, 368(SP)
+	LDMXCSR 368(SP)
 	VZEROUPPER
 	RET
 
@@ -683,10 +620,10 @@ TEXT ·StochasticHalfBF16AVX2(SB), $368-32
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+116(SB), Y15
-	VBROADCASTSS constantsAVX2<>+120(SB), Y14
-	VBROADCASTSS constantsAVX2<>+124(SB), Y13
-	VBROADCASTSS constantsAVX2<>+128(SB), Y12
+	VBROADCASTSS constantsAVX2<>+120(SB), Y15
+	VBROADCASTSS constantsAVX2<>+124(SB), Y14
+	VBROADCASTSS constantsAVX2<>+128(SB), Y13
+	VBROADCASTSS constantsAVX2<>+132(SB), Y12
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -812,16 +749,17 @@ DATA constantsAVX2<>+68(SB)/4, $0x00000000
 DATA constantsAVX2<>+72(SB)/4, $0x00000004
 DATA constantsAVX2<>+76(SB)/4, $0x00000000
 DATA constantsAVX2<>+80(SB)/4, $0x80000000
-DATA constantsAVX2<>+84(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+88(SB)/4, $0x4b800000
-DATA constantsAVX2<>+92(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+84(SB)/4, $0x4b400000
+DATA constantsAVX2<>+88(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+92(SB)/4, $0x33800000
 DATA constantsAVX2<>+96(SB)/4, $0x7f800000
-DATA constantsAVX2<>+100(SB)/4, $0x7f000000
-DATA constantsAVX2<>+104(SB)/4, $0x38800000
-DATA constantsAVX2<>+108(SB)/4, $0x47000000
-DATA constantsAVX2<>+112(SB)/4, $0x05000000
-DATA constantsAVX2<>+116(SB)/4, $0x0000ffff
-DATA constantsAVX2<>+120(SB)/4, $0x00400000
-DATA constantsAVX2<>+124(SB)/4, $0xffff0000
-DATA constantsAVX2<>+128(SB)/4, $0x00007fff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $132
+DATA constantsAVX2<>+100(SB)/4, $0x0bc00000
+DATA constantsAVX2<>+104(SB)/4, $0x0c000000
+DATA constantsAVX2<>+108(SB)/4, $0x47800000
+DATA constantsAVX2<>+112(SB)/4, $0x38800000
+DATA constantsAVX2<>+116(SB)/4, $0x05000000
+DATA constantsAVX2<>+120(SB)/4, $0x0000ffff
+DATA constantsAVX2<>+124(SB)/4, $0x00400000
+DATA constantsAVX2<>+128(SB)/4, $0xffff0000
+DATA constantsAVX2<>+132(SB)/4, $0x00007fff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136

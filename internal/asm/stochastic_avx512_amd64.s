@@ -330,11 +330,15 @@ blocks:
 	RET
 
 // func StochasticIntAVX512(y *float32, v *float32, words *int32, least float32, most float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·StochasticIntAVX512(SB), NOSPLIT, $0-40
+// Requires: AVX, AVX512BW, AVX512F, BMI2, SSE
+TEXT ·StochasticIntAVX512(SB), NOSPLIT, $8-40
+	STMXCSR (SP)
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
+
 	// pointers: SI y, DX v, BX words, DI elements left
-	// per call: Z15 least, Z14 most, Z0 0x80000000, Z13 And, Z12 0x7fffffff, Z11 0x4b800000, Z10 0x7fc00000
-	// vector registers in use at once: 10
+	// per call: Z15 least, Z14 most, Z0 0x80000000, Z13 And, Z12 0x4b400000, Z11 0x7fffffff, Z10 0x33800000
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         v+8(FP), DX
 	MOVQ         words+16(FP), BX
@@ -353,71 +357,51 @@ laneloop:
 	VMOVUPS      (DX), Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVUPS      (BX), Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z11, Z1, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z13, Z0, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, (SI)
+	VPANDD       Z11, Z1, Z1
+	VMOVUPS      (BX), Z2
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VADDPS       Z12, Z1, Z1
+	VSUBPS       Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z13, Z0, Z1
+	VMOVUPS      Z1, (SI)
 	VMOVUPS      64(DX), Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVUPS      64(BX), Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z11, Z1, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z13, Z0, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, 64(SI)
+	VPANDD       Z11, Z1, Z1
+	VMOVUPS      64(BX), Z2
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VADDPS       Z12, Z1, Z1
+	VSUBPS       Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z13, Z0, Z1
+	VMOVUPS      Z1, 64(SI)
 	VMOVUPS      128(DX), Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVUPS      128(BX), Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z11, Z1, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z13, Z0, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, 128(SI)
+	VPANDD       Z11, Z1, Z1
+	VMOVUPS      128(BX), Z2
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VADDPS       Z12, Z1, Z1
+	VSUBPS       Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z13, Z0, Z1
+	VMOVUPS      Z1, 128(SI)
 	VMOVUPS      192(DX), Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVUPS      192(BX), Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z11, Z1, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z13, Z0, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, 192(SI)
+	VPANDD       Z11, Z1, Z1
+	VMOVUPS      192(BX), Z2
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VADDPS       Z12, Z1, Z1
+	VSUBPS       Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z13, Z0, Z1
+	VMOVUPS      Z1, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
@@ -435,204 +419,156 @@ lanerest:
 	VMOVUPS.Z    (DX), K7, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVUPS.Z    (BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z11, Z1, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z13, Z0, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, (SI)
+	VPANDD       Z11, Z1, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VADDPS       Z12, Z1, Z1
+	VSUBPS       Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z13, Z0, Z1
+	VMOVUPS      Z1, K7, (SI)
 	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(DX), K7, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVUPS.Z    64(BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z11, Z1, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z13, Z0, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, 64(SI)
+	VPANDD       Z11, Z1, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VADDPS       Z12, Z1, Z1
+	VSUBPS       Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z13, Z0, Z1
+	VMOVUPS      Z1, K7, 64(SI)
 	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(DX), K7, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVUPS.Z    128(BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z11, Z1, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z13, Z0, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, 128(SI)
+	VPANDD       Z11, Z1, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VADDPS       Z12, Z1, Z1
+	VSUBPS       Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z13, Z0, Z1
+	VMOVUPS      Z1, K7, 128(SI)
 	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(DX), K7, Z0
 	VMAXPS       Z0, Z15, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z12, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVUPS.Z    192(BX), K7, Z3
-	VPSRLD       $0x08, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFNMADD231PS Z11, Z1, Z3
-	VPSRLD       $0x1f, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z13, Z0, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z10, K1, Z2
-	VMOVUPS      Z2, K7, 192(SI)
+	VPANDD       Z11, Z1, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VPSRLD       $0x08, Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VFNMADD231PS Z10, Z2, Z1
+	VADDPS       Z12, Z1, Z1
+	VSUBPS       Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z13, Z0, Z1
+	VMOVUPS      Z1, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func StochasticFpAVX512(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·StochasticFpAVX512(SB), NOSPLIT, $0-48
+// Requires: AVX, AVX512BW, AVX512F, BMI2, SSE
+TEXT ·StochasticFpAVX512(SB), NOSPLIT, $8-48
+	STMXCSR (SP)
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
+
 	// pointers: SI y, DX v, BX words, DI elements left
-	// per call: Z15 most, Z0 0x0, Z14 Sub, Z13 0x7f800000, Z12 least, Z11 mantissa, Z0 0x7f000000, Z10 IAdd, Z9 0x7fffffff, Z8 0x4b800000, Z7 0x80000000, Z6 0x7fc00000
-	// vector registers in use at once: 15
+	// per call: Z15 most, Z14 0x7fffffff, Z13 least, Z1 mantissa, Z12 0x7f800000, Z0 0xbc00000, Z11 ISub, Z0 0xc000000, Z10 IAdd, Z9 0x80000000
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         v+8(FP), DX
 	MOVQ         words+16(FP), BX
 	VBROADCASTSS most+24(FP), Z15
-	VPXORD       Z0, Z0, Z0
-	VSUBPS       Z15, Z0, Z14
-	VBROADCASTSS constantsAVX512<>+160(SB), Z13
-	VBROADCASTSS least+28(FP), Z12
-	VBROADCASTSS mantissa+32(FP), Z11
+	VBROADCASTSS constantsAVX512<>+152(SB), Z14
+	VBROADCASTSS least+28(FP), Z13
+	VBROADCASTSS constantsAVX512<>+160(SB), Z12
 	VBROADCASTSS constantsAVX512<>+164(SB), Z0
-	VPADDD       Z11, Z0, Z10
-	VBROADCASTSS constantsAVX512<>+148(SB), Z9
-	VBROADCASTSS constantsAVX512<>+152(SB), Z8
-	VBROADCASTSS constantsAVX512<>+144(SB), Z7
-	VBROADCASTSS constantsAVX512<>+156(SB), Z6
+	VBROADCASTSS mantissa+32(FP), Z1
+	VPSUBD       Z1, Z0, Z11
+	VBROADCASTSS constantsAVX512<>+168(SB), Z0
+	VPADDD       Z0, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+144(SB), Z9
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 
 laneloop:
 	VMOVUPS      (DX), Z0
-	VMAXPS       Z0, Z14, Z1
+	VPANDD       Z14, Z0, Z1
 	VMINPS       Z1, Z15, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z12, Z2, Z2
-	VPSUBD       Z2, Z10, Z3
-	VPANDD       Z9, Z1, Z1
-	VMULPS       Z3, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z3
-	VSUBPS       Z3, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS      (BX), Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z8, Z1, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z11, Z2, Z2
-	VMULPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z7, Z0, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z6, K1, Z3
-	VMOVUPS      Z3, (SI)
-	VMOVUPS      64(DX), Z0
-	VMAXPS       Z0, Z14, Z1
-	VMINPS       Z1, Z15, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z12, Z2, Z2
-	VPSUBD       Z2, Z10, Z3
-	VPANDD       Z9, Z1, Z1
-	VMULPS       Z3, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z3
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
 	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VMOVUPS      Z1, (SI)
+	VMOVUPS      64(DX), Z0
+	VPANDD       Z14, Z0, Z1
+	VMINPS       Z1, Z15, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS      64(BX), Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z8, Z1, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z11, Z2, Z2
-	VMULPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z7, Z0, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z6, K1, Z3
-	VMOVUPS      Z3, 64(SI)
-	VMOVUPS      128(DX), Z0
-	VMAXPS       Z0, Z14, Z1
-	VMINPS       Z1, Z15, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z12, Z2, Z2
-	VPSUBD       Z2, Z10, Z3
-	VPANDD       Z9, Z1, Z1
-	VMULPS       Z3, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z3
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
 	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMOVUPS      128(DX), Z0
+	VPANDD       Z14, Z0, Z1
+	VMINPS       Z1, Z15, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS      128(BX), Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z8, Z1, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z11, Z2, Z2
-	VMULPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z7, Z0, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z6, K1, Z3
-	VMOVUPS      Z3, 128(SI)
-	VMOVUPS      192(DX), Z0
-	VMAXPS       Z0, Z14, Z1
-	VMINPS       Z1, Z15, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z12, Z2, Z2
-	VPSUBD       Z2, Z10, Z3
-	VPANDD       Z9, Z1, Z1
-	VMULPS       Z3, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z3
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
 	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VMOVUPS      Z1, 128(SI)
+	VMOVUPS      192(DX), Z0
+	VPANDD       Z14, Z0, Z1
+	VMINPS       Z1, Z15, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS      192(BX), Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z8, Z1, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z11, Z2, Z2
-	VMULPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z7, Z0, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z6, K1, Z3
-	VMOVUPS      Z3, 192(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VMOVUPS      Z1, 192(SI)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
@@ -648,130 +584,105 @@ lanerest:
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
-	VMAXPS       Z0, Z14, Z1
+	VPANDD       Z14, Z0, Z1
 	VMINPS       Z1, Z15, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z12, Z2, Z2
-	VPSUBD       Z2, Z10, Z3
-	VPANDD       Z9, Z1, Z1
-	VMULPS       Z3, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z3
-	VSUBPS       Z3, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS.Z    (BX), K7, Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z8, Z1, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z11, Z2, Z2
-	VMULPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z7, Z0, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z6, K1, Z3
-	VMOVUPS      Z3, K7, (SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VMOVUPS      Z1, K7, (SI)
 	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(DX), K7, Z0
-	VMAXPS       Z0, Z14, Z1
+	VPANDD       Z14, Z0, Z1
 	VMINPS       Z1, Z15, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z12, Z2, Z2
-	VPSUBD       Z2, Z10, Z3
-	VPANDD       Z9, Z1, Z1
-	VMULPS       Z3, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z3
-	VSUBPS       Z3, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS.Z    64(BX), K7, Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z8, Z1, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z11, Z2, Z2
-	VMULPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z7, Z0, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z6, K1, Z3
-	VMOVUPS      Z3, K7, 64(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VMOVUPS      Z1, K7, 64(SI)
 	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(DX), K7, Z0
-	VMAXPS       Z0, Z14, Z1
+	VPANDD       Z14, Z0, Z1
 	VMINPS       Z1, Z15, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z12, Z2, Z2
-	VPSUBD       Z2, Z10, Z3
-	VPANDD       Z9, Z1, Z1
-	VMULPS       Z3, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z3
-	VSUBPS       Z3, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS.Z    128(BX), K7, Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z8, Z1, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z11, Z2, Z2
-	VMULPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z7, Z0, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z6, K1, Z3
-	VMOVUPS      Z3, K7, 128(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VMOVUPS      Z1, K7, 128(SI)
 	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(DX), K7, Z0
-	VMAXPS       Z0, Z14, Z1
+	VPANDD       Z14, Z0, Z1
 	VMINPS       Z1, Z15, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z12, Z2, Z2
-	VPSUBD       Z2, Z10, Z3
-	VPANDD       Z9, Z1, Z1
-	VMULPS       Z3, Z1, Z1
-	VRNDSCALEPS  $0x0b, Z1, Z3
-	VSUBPS       Z3, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS.Z    192(BX), K7, Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z8, Z1, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VPSUBD       Z11, Z2, Z2
-	VMULPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z7, Z0, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z6, K1, Z3
-	VMOVUPS      Z3, K7, 192(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VMOVUPS      Z1, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
 // func StochasticHalfF16AVX512(y *uint16, x *float32, words *int32, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·StochasticHalfF16AVX512(SB), NOSPLIT, $0-32
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, SSE
+TEXT ·StochasticHalfF16AVX512(SB), NOSPLIT, $8-32
+	STMXCSR (SP)
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
+
 	// pointers: SI y, DX x, BX words, DI elements left
-	// per call: Z15 0x7f800000, Z14 0x38800000, Z13 0x47000000, Z12 0x5000000, Z0 0x7f000000, Z11 IAdd, Z10 0x7fffffff, Z9 0x4b800000, Z8 0x80000000
-	// vector registers in use at once: 13
+	// per call: Z15 0x7fffffff, Z14 0x47800000, Z13 0x38800000, Z1 0x5000000, Z12 0x7f800000, Z0 0xbc00000, Z11 ISub, Z0 0xc000000, Z10 IAdd, Z9 0x80000000
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+160(SB), Z15
-	VBROADCASTSS constantsAVX512<>+168(SB), Z14
-	VBROADCASTSS constantsAVX512<>+172(SB), Z13
-	VBROADCASTSS constantsAVX512<>+176(SB), Z12
+	VBROADCASTSS constantsAVX512<>+152(SB), Z15
+	VBROADCASTSS constantsAVX512<>+172(SB), Z14
+	VBROADCASTSS constantsAVX512<>+176(SB), Z13
+	VBROADCASTSS constantsAVX512<>+160(SB), Z12
 	VBROADCASTSS constantsAVX512<>+164(SB), Z0
-	VPADDD       Z12, Z0, Z11
-	VBROADCASTSS constantsAVX512<>+148(SB), Z10
-	VBROADCASTSS constantsAVX512<>+152(SB), Z9
-	VBROADCASTSS constantsAVX512<>+144(SB), Z8
+	VBROADCASTSS constantsAVX512<>+180(SB), Z1
+	VPSUBD       Z1, Z0, Z11
+	VBROADCASTSS constantsAVX512<>+168(SB), Z0
+	VPADDD       Z0, Z1, Z10
+	VBROADCASTSS constantsAVX512<>+144(SB), Z9
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -779,96 +690,68 @@ TEXT ·StochasticHalfF16AVX512(SB), NOSPLIT, $0-32
 laneloop:
 	VMOVUPS      (DX), Z0
 	VPANDD       Z15, Z0, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPMINUD      Z13, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSUBD       Z1, Z11, Z2
-	VPANDD       Z10, Z0, Z3
-	VMULPS       Z2, Z3, Z3
-	VRNDSCALEPS  $0x0b, Z3, Z2
-	VSUBPS       Z2, Z3, Z3
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS      (BX), Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z9, Z3, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z12, Z1, Z1
-	VMULPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, (SI)
 	VMOVUPS      64(DX), Z0
 	VPANDD       Z15, Z0, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPMINUD      Z13, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSUBD       Z1, Z11, Z2
-	VPANDD       Z10, Z0, Z3
-	VMULPS       Z2, Z3, Z3
-	VRNDSCALEPS  $0x0b, Z3, Z2
-	VSUBPS       Z2, Z3, Z3
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS      64(BX), Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z9, Z3, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z12, Z1, Z1
-	VMULPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 32(SI)
 	VMOVUPS      128(DX), Z0
 	VPANDD       Z15, Z0, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPMINUD      Z13, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSUBD       Z1, Z11, Z2
-	VPANDD       Z10, Z0, Z3
-	VMULPS       Z2, Z3, Z3
-	VRNDSCALEPS  $0x0b, Z3, Z2
-	VSUBPS       Z2, Z3, Z3
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS      128(BX), Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z9, Z3, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z12, Z1, Z1
-	VMULPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 64(SI)
 	VMOVUPS      192(DX), Z0
 	VPANDD       Z15, Z0, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPMINUD      Z13, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSUBD       Z1, Z11, Z2
-	VPANDD       Z10, Z0, Z3
-	VMULPS       Z2, Z3, Z3
-	VRNDSCALEPS  $0x0b, Z3, Z2
-	VSUBPS       Z2, Z3, Z3
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS      192(BX), Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z9, Z3, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z12, Z1, Z1
-	VMULPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
@@ -885,108 +768,82 @@ lanerest:
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VPANDD       Z15, Z0, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPMINUD      Z13, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSUBD       Z1, Z11, Z2
-	VPANDD       Z10, Z0, Z3
-	VMULPS       Z2, Z3, Z3
-	VRNDSCALEPS  $0x0b, Z3, Z2
-	VSUBPS       Z2, Z3, Z3
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS.Z    (BX), K7, Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z9, Z3, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z12, Z1, Z1
-	VMULPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, (SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVDQU16    Y1, K7, (SI)
 	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(DX), K7, Z0
 	VPANDD       Z15, Z0, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPMINUD      Z13, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSUBD       Z1, Z11, Z2
-	VPANDD       Z10, Z0, Z3
-	VMULPS       Z2, Z3, Z3
-	VRNDSCALEPS  $0x0b, Z3, Z2
-	VSUBPS       Z2, Z3, Z3
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS.Z    64(BX), K7, Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z9, Z3, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z12, Z1, Z1
-	VMULPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, 32(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVDQU16    Y1, K7, 32(SI)
 	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(DX), K7, Z0
 	VPANDD       Z15, Z0, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPMINUD      Z13, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSUBD       Z1, Z11, Z2
-	VPANDD       Z10, Z0, Z3
-	VMULPS       Z2, Z3, Z3
-	VRNDSCALEPS  $0x0b, Z3, Z2
-	VSUBPS       Z2, Z3, Z3
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS.Z    128(BX), K7, Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z9, Z3, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z12, Z1, Z1
-	VMULPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, 64(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVDQU16    Y1, K7, 64(SI)
 	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(DX), K7, Z0
 	VPANDD       Z15, Z0, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPMINUD      Z13, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSUBD       Z1, Z11, Z2
-	VPANDD       Z10, Z0, Z3
-	VMULPS       Z2, Z3, Z3
-	VRNDSCALEPS  $0x0b, Z3, Z2
-	VSUBPS       Z2, Z3, Z3
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VPSUBD       Z10, Z2, Z2
 	VMOVUPS.Z    192(BX), K7, Z4
 	VPSRLD       $0x08, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
-	VFNMADD231PS Z9, Z3, Z4
-	VPSRLD       $0x1f, Z4, Z4
-	VCVTDQ2PS    Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VPSUBD       Z12, Z1, Z1
-	VMULPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, 96(SI)
+	VFNMADD231PS Z2, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVDQU16    Y1, K7, 96(SI)
 
 lanetailnarrow:
 laneend:
+	XORL    $0x00004000, (SP)
+	LDMXCSR (SP)
 	VZEROUPPER
 	RET
 
@@ -999,13 +856,13 @@ TEXT ·StochasticHalfBF16AVX512(SB), NOSPLIT, $0-32
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         words+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+180(SB), Z15
-	VBROADCASTSS constantsAVX512<>+184(SB), Z14
-	VBROADCASTSS constantsAVX512<>+188(SB), Z13
-	VBROADCASTSS constantsAVX512<>+192(SB), Z12
-	VBROADCASTSS constantsAVX512<>+196(SB), Z11
-	VMOVUPS      constantsAVX512<>+200(SB), Z10
-	VMOVUPS      constantsAVX512<>+264(SB), Z9
+	VBROADCASTSS constantsAVX512<>+184(SB), Z15
+	VBROADCASTSS constantsAVX512<>+188(SB), Z14
+	VBROADCASTSS constantsAVX512<>+192(SB), Z13
+	VBROADCASTSS constantsAVX512<>+196(SB), Z12
+	VBROADCASTSS constantsAVX512<>+200(SB), Z11
+	VMOVUPS      constantsAVX512<>+204(SB), Z10
+	VMOVUPS      constantsAVX512<>+268(SB), Z9
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -1180,49 +1037,50 @@ DATA constantsAVX512<>+132(SB)/4, $0x00000000
 DATA constantsAVX512<>+136(SB)/4, $0x00000008
 DATA constantsAVX512<>+140(SB)/4, $0x00000000
 DATA constantsAVX512<>+144(SB)/4, $0x80000000
-DATA constantsAVX512<>+148(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+152(SB)/4, $0x4b800000
-DATA constantsAVX512<>+156(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+148(SB)/4, $0x4b400000
+DATA constantsAVX512<>+152(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+156(SB)/4, $0x33800000
 DATA constantsAVX512<>+160(SB)/4, $0x7f800000
-DATA constantsAVX512<>+164(SB)/4, $0x7f000000
-DATA constantsAVX512<>+168(SB)/4, $0x38800000
-DATA constantsAVX512<>+172(SB)/4, $0x47000000
-DATA constantsAVX512<>+176(SB)/4, $0x05000000
-DATA constantsAVX512<>+180(SB)/4, $0x0000ffff
-DATA constantsAVX512<>+184(SB)/4, $0x00400000
-DATA constantsAVX512<>+188(SB)/4, $0xffff0000
-DATA constantsAVX512<>+192(SB)/4, $0x00010001
-DATA constantsAVX512<>+196(SB)/4, $0x80008000
-DATA constantsAVX512<>+200(SB)/4, $0x00020000
-DATA constantsAVX512<>+204(SB)/4, $0x00060004
-DATA constantsAVX512<>+208(SB)/4, $0x000a0008
-DATA constantsAVX512<>+212(SB)/4, $0x000e000c
-DATA constantsAVX512<>+216(SB)/4, $0x00120010
-DATA constantsAVX512<>+220(SB)/4, $0x00160014
-DATA constantsAVX512<>+224(SB)/4, $0x001a0018
-DATA constantsAVX512<>+228(SB)/4, $0x001e001c
-DATA constantsAVX512<>+232(SB)/4, $0x00220020
-DATA constantsAVX512<>+236(SB)/4, $0x00260024
-DATA constantsAVX512<>+240(SB)/4, $0x002a0028
-DATA constantsAVX512<>+244(SB)/4, $0x002e002c
-DATA constantsAVX512<>+248(SB)/4, $0x00320030
-DATA constantsAVX512<>+252(SB)/4, $0x00360034
-DATA constantsAVX512<>+256(SB)/4, $0x003a0038
-DATA constantsAVX512<>+260(SB)/4, $0x003e003c
-DATA constantsAVX512<>+264(SB)/4, $0x00030001
-DATA constantsAVX512<>+268(SB)/4, $0x00070005
-DATA constantsAVX512<>+272(SB)/4, $0x000b0009
-DATA constantsAVX512<>+276(SB)/4, $0x000f000d
-DATA constantsAVX512<>+280(SB)/4, $0x00130011
-DATA constantsAVX512<>+284(SB)/4, $0x00170015
-DATA constantsAVX512<>+288(SB)/4, $0x001b0019
-DATA constantsAVX512<>+292(SB)/4, $0x001f001d
-DATA constantsAVX512<>+296(SB)/4, $0x00230021
-DATA constantsAVX512<>+300(SB)/4, $0x00270025
-DATA constantsAVX512<>+304(SB)/4, $0x002b0029
-DATA constantsAVX512<>+308(SB)/4, $0x002f002d
-DATA constantsAVX512<>+312(SB)/4, $0x00330031
-DATA constantsAVX512<>+316(SB)/4, $0x00370035
-DATA constantsAVX512<>+320(SB)/4, $0x003b0039
-DATA constantsAVX512<>+324(SB)/4, $0x003f003d
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $328
+DATA constantsAVX512<>+164(SB)/4, $0x0bc00000
+DATA constantsAVX512<>+168(SB)/4, $0x0c000000
+DATA constantsAVX512<>+172(SB)/4, $0x47800000
+DATA constantsAVX512<>+176(SB)/4, $0x38800000
+DATA constantsAVX512<>+180(SB)/4, $0x05000000
+DATA constantsAVX512<>+184(SB)/4, $0x0000ffff
+DATA constantsAVX512<>+188(SB)/4, $0x00400000
+DATA constantsAVX512<>+192(SB)/4, $0xffff0000
+DATA constantsAVX512<>+196(SB)/4, $0x00010001
+DATA constantsAVX512<>+200(SB)/4, $0x80008000
+DATA constantsAVX512<>+204(SB)/4, $0x00020000
+DATA constantsAVX512<>+208(SB)/4, $0x00060004
+DATA constantsAVX512<>+212(SB)/4, $0x000a0008
+DATA constantsAVX512<>+216(SB)/4, $0x000e000c
+DATA constantsAVX512<>+220(SB)/4, $0x00120010
+DATA constantsAVX512<>+224(SB)/4, $0x00160014
+DATA constantsAVX512<>+228(SB)/4, $0x001a0018
+DATA constantsAVX512<>+232(SB)/4, $0x001e001c
+DATA constantsAVX512<>+236(SB)/4, $0x00220020
+DATA constantsAVX512<>+240(SB)/4, $0x00260024
+DATA constantsAVX512<>+244(SB)/4, $0x002a0028
+DATA constantsAVX512<>+248(SB)/4, $0x002e002c
+DATA constantsAVX512<>+252(SB)/4, $0x00320030
+DATA constantsAVX512<>+256(SB)/4, $0x00360034
+DATA constantsAVX512<>+260(SB)/4, $0x003a0038
+DATA constantsAVX512<>+264(SB)/4, $0x003e003c
+DATA constantsAVX512<>+268(SB)/4, $0x00030001
+DATA constantsAVX512<>+272(SB)/4, $0x00070005
+DATA constantsAVX512<>+276(SB)/4, $0x000b0009
+DATA constantsAVX512<>+280(SB)/4, $0x000f000d
+DATA constantsAVX512<>+284(SB)/4, $0x00130011
+DATA constantsAVX512<>+288(SB)/4, $0x00170015
+DATA constantsAVX512<>+292(SB)/4, $0x001b0019
+DATA constantsAVX512<>+296(SB)/4, $0x001f001d
+DATA constantsAVX512<>+300(SB)/4, $0x00230021
+DATA constantsAVX512<>+304(SB)/4, $0x00270025
+DATA constantsAVX512<>+308(SB)/4, $0x002b0029
+DATA constantsAVX512<>+312(SB)/4, $0x002f002d
+DATA constantsAVX512<>+316(SB)/4, $0x00330031
+DATA constantsAVX512<>+320(SB)/4, $0x00370035
+DATA constantsAVX512<>+324(SB)/4, $0x003b0039
+DATA constantsAVX512<>+328(SB)/4, $0x003f003d
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $332

@@ -191,9 +191,12 @@ blocks:
 // func StochasticIntNEON(y *float32, v *float32, words *int32, least float32, most float32, n int)
 
 TEXT ·StochasticIntNEON(SB), NOSPLIT, $248-40
+	MOVD FPCR, R16
+	ADD $4194304, R16, R16
+	MOVD R16, FPCR
 	// pointers: R1 y, R2 v, R3 words, R0 elements left
-	// per call: V15 least, V14 most, V0 0x80000000, V13 And, V12 0x7fffffff, V11 0x4b800000, V10 0x7fc00000
-	// vector registers in use at once: 10
+	// per call: V15 least, V14 most, V0 0x80000000, V13 And, V12 0x4b400000, V11 0x7fffffff, V10 0x33800000
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R1
 	MOVD v+8(FP), R2
 	MOVD words+16(FP), R3
@@ -204,11 +207,11 @@ TEXT ·StochasticIntNEON(SB), NOSPLIT, $248-40
 	MOVD $2147483648, R16
 	VDUP R16, V0.S4
 	VAND V0.B16, V15.B16, V13.B16
-	MOVD $2147483647, R16
+	MOVD $1262485504, R16
 	VDUP R16, V12.S4
-	MOVD $1266679808, R16
+	MOVD $2147483647, R16
 	VDUP R16, V11.S4
-	MOVD $2143289344, R16
+	MOVD $864026624, R16
 	VDUP R16, V10.S4
 	MOVD n+32(FP), R0
 	CMP $16, R0
@@ -217,75 +220,55 @@ laneloop:
 	FMOVQ (R2), F0
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x4ea19822 // frintz v2.4s, v1.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R3), F3
-	VUSHR $8, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLS V11.S4, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	VAND V11.B16, V1.B16, V1.B16
+	FMOVQ (R3), F2
+	VUSHR $8, V2.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	VAND V13.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x4ea19822 // frintz v2.4s, v1.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R3), F3
-	VUSHR $8, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLS V11.S4, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	VAND V11.B16, V1.B16, V1.B16
+	FMOVQ 16(R3), F2
+	VUSHR $8, V2.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	VAND V13.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R1)
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(R1)
 	FMOVQ 32(R2), F0
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x4ea19822 // frintz v2.4s, v1.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 32(R3), F3
-	VUSHR $8, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLS V11.S4, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	VAND V11.B16, V1.B16, V1.B16
+	FMOVQ 32(R3), F2
+	VUSHR $8, V2.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	VAND V13.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R1)
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVQ F1, 32(R1)
 	FMOVQ 48(R2), F0
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x4ea19822 // frintz v2.4s, v1.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ 48(R3), F3
-	VUSHR $8, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	VFMLS V11.S4, V1.S4, V3.S4
-	VUSHR $31, V3.S4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	VAND V11.B16, V1.B16, V1.B16
+	FMOVQ 48(R3), F2
+	VUSHR $8, V2.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	VAND V13.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R1)
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -304,6 +287,9 @@ lanetail:
 	MOVD 216(RSP), R2
 	MOVD 224(RSP), R3
 laneend:
+	MOVD FPCR, R16
+	SUB $4194304, R16, R16
+	MOVD R16, FPCR
 	RET
 lanestage:
 	MOVD R1, 208(RSP)
@@ -323,133 +309,101 @@ lanestage:
 // func StochasticFpNEON(y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int)
 
 TEXT ·StochasticFpNEON(SB), NOSPLIT, $248-48
+	MOVD FPCR, R16
+	ADD $4194304, R16, R16
+	MOVD R16, FPCR
 	// pointers: R1 y, R2 v, R3 words, R0 elements left
-	// per call: V15 most, V0 0x0, V14 Sub, V13 0x7f800000, V12 least, V11 mantissa, V0 0x7f000000, V10 IAdd, V9 0x7fffffff, V8 0x4b800000, V7 0x80000000, V6 0x7fc00000
-	// vector registers in use at once: 15
+	// per call: V15 most, V14 0x7fffffff, V13 least, V1 mantissa, V12 0x7f800000, V0 0xbc00000, V11 ISub, V0 0xc000000, V10 IAdd, V9 0x80000000
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD v+8(FP), R2
 	MOVD words+16(FP), R3
 	FMOVS most+24(FP), F15
 	VDUP V15.S[0], V15.S4
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	WORD $0x4eafd40e // fsub v14.4s, v0.4s, v15.4s
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	FMOVS least+28(FP), F12
-	VDUP V12.S[0], V12.S4
-	FMOVS mantissa+32(FP), F11
-	VDUP V11.S[0], V11.S4
-	MOVD $2130706432, R16
-	VDUP R16, V0.S4
-	VADD V11.S4, V0.S4, V10.S4
 	MOVD $2147483647, R16
-	VDUP R16, V9.S4
-	MOVD $1266679808, R16
-	VDUP R16, V8.S4
+	VDUP R16, V14.S4
+	FMOVS least+28(FP), F13
+	VDUP V13.S[0], V13.S4
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	MOVD $197132288, R16
+	VDUP R16, V0.S4
+	FMOVS mantissa+32(FP), F1
+	VDUP V1.S[0], V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $201326592, R16
+	VDUP R16, V0.S4
+	VADD V0.S4, V1.S4, V10.S4
 	MOVD $2147483648, R16
-	VDUP R16, V7.S4
-	MOVD $2143289344, R16
-	VDUP R16, V6.S4
+	VDUP R16, V9.S4
 	MOVD n+40(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
-	WORD $0x4e2ef401 // fmax v1.4s, v0.4s, v14.4s
+	VAND V14.B16, V0.B16, V1.B16
 	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V12.S4, V2.S4, V2.S4
-	VSUB V2.S4, V10.S4, V3.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4ea19823 // frintz v3.4s, v1.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V11.S4, V2.S4, V3.S4
+	VSUB V10.S4, V2.S4, V2.S4
 	FMOVQ (R3), F4
 	VUSHR $8, V4.S4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLS V8.S4, V1.S4, V4.S4
-	VUSHR $31, V4.S4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VSUB V11.S4, V2.S4, V2.S4
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	VAND V7.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V6.B16, V3.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x4e2ef401 // fmax v1.4s, v0.4s, v14.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V12.S4, V2.S4, V2.S4
-	VSUB V2.S4, V10.S4, V3.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4ea19823 // frintz v3.4s, v1.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	FMOVQ 16(R2), F0
+	VAND V14.B16, V0.B16, V1.B16
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V11.S4, V2.S4, V3.S4
+	VSUB V10.S4, V2.S4, V2.S4
 	FMOVQ 16(R3), F4
 	VUSHR $8, V4.S4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLS V8.S4, V1.S4, V4.S4
-	VUSHR $31, V4.S4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VSUB V11.S4, V2.S4, V2.S4
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	VAND V7.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V6.B16, V3.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	FMOVQ 32(R2), F0
-	WORD $0x4e2ef401 // fmax v1.4s, v0.4s, v14.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V12.S4, V2.S4, V2.S4
-	VSUB V2.S4, V10.S4, V3.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4ea19823 // frintz v3.4s, v1.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(R1)
+	FMOVQ 32(R2), F0
+	VAND V14.B16, V0.B16, V1.B16
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V11.S4, V2.S4, V3.S4
+	VSUB V10.S4, V2.S4, V2.S4
 	FMOVQ 32(R3), F4
 	VUSHR $8, V4.S4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLS V8.S4, V1.S4, V4.S4
-	VUSHR $31, V4.S4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VSUB V11.S4, V2.S4, V2.S4
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	VAND V7.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V6.B16, V3.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	FMOVQ 48(R2), F0
-	WORD $0x4e2ef401 // fmax v1.4s, v0.4s, v14.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V12.S4, V2.S4, V2.S4
-	VSUB V2.S4, V10.S4, V3.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4ea19823 // frintz v3.4s, v1.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVQ F1, 32(R1)
+	FMOVQ 48(R2), F0
+	VAND V14.B16, V0.B16, V1.B16
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V11.S4, V2.S4, V3.S4
+	VSUB V10.S4, V2.S4, V2.S4
 	FMOVQ 48(R3), F4
 	VUSHR $8, V4.S4, V4.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	VFMLS V8.S4, V1.S4, V4.S4
-	VUSHR $31, V4.S4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	VSUB V11.S4, V2.S4, V2.S4
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	VAND V7.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V6.B16, V3.B16, V0.B16
-	FMOVQ F0, 48(R1)
+	VFMLS V2.S4, V4.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -468,6 +422,9 @@ lanetail:
 	MOVD 216(RSP), R2
 	MOVD 224(RSP), R3
 laneend:
+	MOVD FPCR, R16
+	SUB $4194304, R16, R16
+	MOVD R16, FPCR
 	RET
 lanestage:
 	MOVD R1, 208(RSP)
@@ -487,127 +444,113 @@ lanestage:
 // func StochasticHalfF16NEON(y *uint16, x *float32, words *int32, n int)
 
 TEXT ·StochasticHalfF16NEON(SB), NOSPLIT, $216-32
+	MOVD FPCR, R16
+	ADD $4194304, R16, R16
+	MOVD R16, FPCR
 	// pointers: R1 y, R2 x, R3 words, R0 elements left
-	// per call: V15 0x7f800000, V14 0x38800000, V13 0x47000000, V12 0x5000000, V0 0x7f000000, V11 IAdd, V10 0x7fffffff, V9 0x4b800000, V8 0x80000000
-	// vector registers in use at once: 15
+	// per call: V15 0x7fffffff, V14 0x47800000, V13 0x38800000, V1 0x5000000, V12 0x7f800000, V0 0xbc00000, V11 ISub, V0 0xc000000, V10 IAdd, V9 0x80000000
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD words+16(FP), R3
-	MOVD $2139095040, R16
-	VDUP R16, V15.S4
-	MOVD $947912704, R16
-	VDUP R16, V14.S4
-	MOVD $1191182336, R16
-	VDUP R16, V13.S4
-	MOVD $83886080, R16
-	VDUP R16, V12.S4
-	MOVD $2130706432, R16
-	VDUP R16, V0.S4
-	VADD V12.S4, V0.S4, V11.S4
 	MOVD $2147483647, R16
-	VDUP R16, V10.S4
-	MOVD $1266679808, R16
-	VDUP R16, V9.S4
+	VDUP R16, V15.S4
+	MOVD $1199570944, R16
+	VDUP R16, V14.S4
+	MOVD $947912704, R16
+	VDUP R16, V13.S4
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	MOVD $197132288, R16
+	VDUP R16, V0.S4
+	MOVD $83886080, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $201326592, R16
+	VDUP R16, V0.S4
+	VADD V0.S4, V1.S4, V10.S4
 	MOVD $2147483648, R16
-	VDUP R16, V8.S4
+	VDUP R16, V9.S4
 	MOVD n+24(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R2), F0
 	VAND V15.B16, V0.B16, V1.B16
-	VUMAX V14.S4, V1.S4, V1.S4
-	VUMIN V13.S4, V1.S4, V1.S4
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VSUB V1.S4, V11.S4, V3.S4
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4ea19883 // frintz v3.4s, v4.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	FMOVQ (R3), F5
-	VUSHR $8, V5.S4, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLS V9.S4, V4.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VSUB V12.S4, V1.S4, V1.S4
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	VBSL V0.B16, V3.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVQ 16(R2), F0
-	VAND V15.B16, V0.B16, V1.B16
-	VUMAX V14.S4, V1.S4, V1.S4
-	VUMIN V13.S4, V1.S4, V1.S4
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VSUB V1.S4, V11.S4, V4.S4
-	VAND V10.B16, V0.B16, V5.B16
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	WORD $0x4ea198a4 // frintz v4.4s, v5.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V11.S4, V2.S4, V3.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	FMOVQ (R3), F4
+	VUSHR $8, V4.S4, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x4ea0f820 // fabs v0.4s, v1.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVQ 16(R2), F2
+	VAND V15.B16, V2.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V11.S4, V4.S4, V5.S4
+	VSUB V10.S4, V4.S4, V4.S4
 	FMOVQ 16(R3), F6
 	VUSHR $8, V6.S4, V6.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLS V9.S4, V5.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V12.S4, V1.S4, V1.S4
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VBSL V0.B16, V4.B16, V3.B16
-	WORD $0x4e216862 // fcvtn2 v2.8h, v3.4s
-	FMOVQ F2, (R1)
+	VFMLS V4.S4, V6.S4, V3.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x4ea0f862 // fabs v2.4s, v3.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	VUZP2 V3.H8, V1.H8, V1.H8
+	VUSHR $15, V1.H8, V1.H8
+	VSLI $15, V1.H8, V0.H8
+	FMOVQ F0, (R1)
 	FMOVQ 32(R2), F0
 	VAND V15.B16, V0.B16, V1.B16
-	VUMAX V14.S4, V1.S4, V1.S4
-	VUMIN V13.S4, V1.S4, V1.S4
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VSUB V1.S4, V11.S4, V3.S4
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x4ea19883 // frintz v3.4s, v4.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	FMOVQ 32(R3), F5
-	VUSHR $8, V5.S4, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	VFMLS V9.S4, V4.S4, V5.S4
-	VUSHR $31, V5.S4, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	VSUB V12.S4, V1.S4, V1.S4
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	VBSL V0.B16, V3.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVQ 48(R2), F0
-	VAND V15.B16, V0.B16, V1.B16
-	VUMAX V14.S4, V1.S4, V1.S4
-	VUMIN V13.S4, V1.S4, V1.S4
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VSUB V1.S4, V11.S4, V4.S4
-	VAND V10.B16, V0.B16, V5.B16
-	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
-	WORD $0x4ea198a4 // frintz v4.4s, v5.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V11.S4, V2.S4, V3.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	FMOVQ 32(R3), F4
+	VUSHR $8, V4.S4, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V9.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x4ea0f820 // fabs v0.4s, v1.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVQ 48(R2), F2
+	VAND V15.B16, V2.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V11.S4, V4.S4, V5.S4
+	VSUB V10.S4, V4.S4, V4.S4
 	FMOVQ 48(R3), F6
 	VUSHR $8, V6.S4, V6.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	VFMLS V9.S4, V5.S4, V6.S4
-	VUSHR $31, V6.S4, V6.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	VSUB V12.S4, V1.S4, V1.S4
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	VAND V8.B16, V0.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	VBSL V0.B16, V4.B16, V3.B16
-	WORD $0x4e216862 // fcvtn2 v2.8h, v3.4s
-	FMOVQ F2, 16(R1)
+	VFMLS V4.S4, V6.S4, V3.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VAND V9.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x4ea0f862 // fabs v2.4s, v3.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	VUZP2 V3.H8, V1.H8, V1.H8
+	VUSHR $15, V1.H8, V1.H8
+	VSLI $15, V1.H8, V0.H8
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -626,6 +569,9 @@ lanetail:
 	MOVD 184(RSP), R2
 	MOVD 192(RSP), R3
 laneend:
+	MOVD FPCR, R16
+	SUB $4194304, R16, R16
+	MOVD R16, FPCR
 	RET
 lanestage:
 	MOVD R1, 176(RSP)

@@ -99,6 +99,7 @@ func tests() []instruction {
 	v3("FMLS", "fmls v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMLS)
 	v2("FNEG", "fneg v{d}.4s, v{n}.4s", (*Printer).FNEG)
 	v2("FSQRT", "fsqrt v{d}.4s, v{n}.4s", (*Printer).FSQRT)
+	v2("FABS", "fabs v{d}.4s, v{n}.4s", (*Printer).FABS)
 	v2("FRINTN", "frintn v{d}.4s, v{n}.4s", (*Printer).FRINTN)
 	for s := H; s <= D; s++ {
 		for _, u := range []struct {
@@ -108,7 +109,6 @@ func tests() []instruction {
 			v3(u.name, strings.ToLower(u.name)+" v{d}."+s.arm()+", v{n}."+u.from+", v{m}."+u.from, func(p *Printer, d, n, m V) { u.f(p, s, d, n, m) })
 		}
 	}
-	v2("FRINTZ", "frintz v{d}.4s, v{n}.4s", (*Printer).FRINTZ)
 	v3("FMAX", "fmax v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAX)
 	v3("FMIN", "fmin v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMIN)
 	v3("FMAXP", "fmaxp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAXP)
@@ -241,6 +241,10 @@ func tests() []instruction {
 	}
 	add("XFRAME", "add x9, sp, #16", func(p *Printer) { p.XFRAME(9, 0) })
 	add("XFRAME", "add x9, sp, #48", func(p *Printer) { p.XFRAME(9, 32) })
+	for _, r := range []R{0, 17, 26} {
+		add("XMOVFPCR", fmt.Sprintf("mrs x%d, FPCR", r), func(p *Printer) { p.XMOVFPCR(r) })
+		add("FPCRMOVX", fmt.Sprintf("msr FPCR, x%d", r), func(p *Printer) { p.FPCRMOVX(r) })
+	}
 	x3("XADD", "add x{d}, x{n}, x{m}", (*Printer).XADD)
 	x3("XSUB", "sub x{d}, x{n}, x{m}", (*Printer).XSUB)
 	x3("XMUL", "mul x{d}, x{n}, x{m}", (*Printer).XMUL)

@@ -26,8 +26,8 @@ func (p *Printer) FMLS(d, n, m V) { p.full("VFMLS", S, d, n, m) }
 // FSQRT is the square root of n.
 func (p *Printer) FSQRT(d, n V) { p.same(0x6ea1f800, "fsqrt", d, n) }
 
-// FRINTZ is d = n rounded to an integer, toward zero.
-func (p *Printer) FRINTZ(d, n V) { p.same(0x4ea19800, "frintz", d, n) }
+// FABS is d = |n|.
+func (p *Printer) FABS(d, n V) { p.same(0x4ea0f800, "fabs", d, n) }
 
 // FRINTN is d = n rounded to an integer, half to even.
 func (p *Printer) FRINTN(d, n V) { p.same(0x4e218800, "frintn", d, n) }

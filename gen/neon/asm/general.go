@@ -35,6 +35,10 @@ func immediate(name string, imm int) string {
 	return fmt.Sprintf("$%d", imm)
 }
 
+// XMOVFPCR is d = the control register of floats, and FPCRMOVX the other way.
+func (p *Printer) XMOVFPCR(d R) { p.op("MOVD", "FPCR", d.name()) }
+func (p *Printer) FPCRMOVX(n R) { p.op("MOVD", n.name(), "FPCR") }
+
 // XADD is d = n + m.
 func (p *Printer) XADD(d, n, m R) { p.op("ADD", m.name(), n.name(), d.name()) }
 
