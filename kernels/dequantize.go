@@ -114,10 +114,10 @@ func dequantizeFloat[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatPar
 	level, over := m.twoLevels()
 	times := level * m.format.times
 	switch {
-	case !(math.Abs(float64(times*largest(impl, p.Scale))) <= math.MaxFloat32):
-		portableDequantizeFloat(dst, src, g, p)
 	case over != 1, level != 1 && m.format.times != 1: // a subnormal product of the levels is rounded before it is made larger
 		dequantizeFloatLevels(impl, dst, src, g, p, &m)
+	case !(math.Abs(float64(times*largest(impl, p.Scale))) <= math.MaxFloat32):
+		portableDequantizeFloat(dst, src, g, p)
 	case p.Format.isSix():
 		dequantizeFloatSixes(impl, dst, src, g, p, times)
 	case g.inBytes(p.Format.Bits()):

@@ -192,12 +192,22 @@ func quantizeFours[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParam
 
 // dequantizeFloatLevels is for scales that are divided by a number, or multiplied by one and rounded.
 func dequantizeFloatLevels[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, m *method) {
+	if g.Groups <= someGroups {
+		var scale [someGroups]float32
+		dequantizeFloatPieces(impl, dst, src, g, p, m, scale[:])
+	} else {
+		var scale [manyGroups]float32
+		dequantizeFloatPieces(impl, dst, src, g, p, m, scale[:])
+	}
+}
+
+// dequantizeFloatPieces computes the scales of as many groups at a time as it has room for.
+func dequantizeFloatPieces[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, m *method, scale []float32) {
 	row := g.Groups * g.Len
 	if g.Rows > 1 && row%perByte(p.Format.Bits()) != 0 {
 		portableDequantizeFloat(dst, src, g, p)
 		return
 	}
-	var scale [someGroups]float32
 	for base := 0; base < g.Groups; base += len(scale) {
 		s := scale[:min(len(scale), g.Groups-base)]
 		m.values(impl, s, p.Scale[base:][:len(s)])
