@@ -85,11 +85,9 @@ func decodeFp(listed bool) []*ir.Kernel {
 	}
 	decode("E4M3", func(k *ir.Kernel) {
 		k.AlarmCode("x", ir.MemE4M3, k.Int(signs))
-		k.Store("y", ir.MemF32, k.Load("x", ir.MemE4M3).Mul(k.Const(256)))
-		k.Rarely(func() {
-			v, signed := withNaN(k, "x")
-			k.Store("y", ir.MemF32, withSign(k, v, signed))
-		})
+		y := k.Load("x", ir.MemE4M3).Mul(k.Const(256))
+		k.Store("y", ir.MemF32, y)
+		k.Rarely(func() { k.Store("y", ir.MemF32, withSign(k, orNaN(k, "x", y), y)) })
 	})
 	return ks
 }

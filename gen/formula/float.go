@@ -286,8 +286,7 @@ func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node, listed 
 			k.AlarmCode(codes, f.code, k.Int(signs))
 		}
 		k.Rarely(func() {
-			v, _ := withNaN(k, codes)
-			k.Store("y", t.mem, v.Mul(k.Const(1./256)).Mul(s))
+			k.Store("y", t.mem, orNaN(k, codes, y))
 		})
 	case f.code == ir.MemE5M2:
 		k.AlarmCode(codes, f.code, k.Int(signs|0x03030303))
@@ -298,13 +297,10 @@ func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node, listed 
 // signs in four codes leave 0xff of a NaN.
 const signs = -0x7f7f7f80
 
-// withNaN is the values of E4M3 codes, NaN too, that without a sign, and what has
-// the codes' signs.
-func withNaN(k *ir.Kernel, codes string) (v, signed *ir.Node) {
-	c := k.Load(codes, ir.MemU8)
-	isNaN := c.And(k.Int(0x7f)).IEq(k.Int(0x7f))
-	signed = c.Shl(24)
-	return isNaN.Select(k.Const(float32(math.NaN())), e4m3.value(k, c, signed, 7)), signed.As(ir.F32)
+// orNaN is y, or NaN where a code of E4M3 is one.
+func orNaN(k *ir.Kernel, codes string, y *ir.Node) *ir.Node {
+	isNaN := k.Load(codes, ir.MemU8).And(k.Int(0x7f)).IEq(k.Int(0x7f))
+	return isNaN.Select(k.Const(float32(math.NaN())), y)
 }
 
 func dequantizeFp(t tensor, formats []format, listed bool) []*ir.Kernel {

@@ -178,7 +178,7 @@ func (m *Machine) Streams() bool { return false }
 func (m *Machine) Stream(bool)                     { panic("neon: no streams") }
 func (m *Machine) BranchAbove(string, int, string) { panic("neon: no streams") }
 func (m *Machine) Prefetch(plan.GPR, int)          { panic("neon: no streams") }
-func (m *Machine) Own(plan.GPR, int)               { panic("neon: no streams") }
+func (m *Machine) Own(plan.GPR, int, int)          { panic("neon: no streams") }
 func (m *Machine) BranchOdd(string, string)        { panic("neon: no streams") }
 
 // Jump goes to a label.

@@ -281,6 +281,7 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 
 // own fetches the lines that a tile writes, before it does anything else. Stores ask for their lines one after the
 // other; where a kernel writes more than it reads and the lines are in no cache of the core's, that is what it waits for.
+// Where a branch goes by what is read, it fetches that too, some tiles ahead: what waits for it is started in vain, and once more.
 func (p *printer) own() {
 	written, read := 0, 0
 	for _, s := range p.streams {
@@ -293,9 +294,14 @@ func (p *printer) own() {
 	if written <= read {
 		return
 	}
+	branches := slices.ContainsFunc(p.k.Nodes, func(n *ir.Node) bool { return n.Op == ir.OpAlarmCode })
 	for _, s := range p.streams {
-		if s.Out {
-			p.m.Own(p.ptr[s.Name], 4*p.m.Width()*s.Mem.Bits()/8)
+		bytes := 4 * p.m.Width() * s.Mem.Bits() / 8
+		switch {
+		case s.Out:
+			p.m.Own(p.ptr[s.Name], 0, bytes)
+		case branches:
+			p.m.Own(p.ptr[s.Name], 512, bytes)
 		}
 	}
 }

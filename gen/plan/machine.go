@@ -117,13 +117,13 @@ type Streaming interface {
 	// Streams reports whether the machine has such stores. From Stream(true)
 	// to Stream(false) it prints whole registers' stores so. BranchAbove jumps if an argument is
 	// greater than a number, Prefetch fetches so many bytes from that far behind p on. Own fetches those
-	// from p on, which will be written.
+	// from a fixed distance on, into the first cache.
 	// BranchOdd jumps if an argument is odd, and Fence keeps such stores before what comes later.
 	Streams() bool
 	Stream(on bool)
 	BranchAbove(arg string, imm int, l string)
 	Prefetch(p GPR, bytes int)
-	Own(p GPR, bytes int)
+	Own(p GPR, from, bytes int)
 	BranchOdd(arg, l string)
 	Fence()
 }

@@ -406,10 +406,10 @@ func (m *Machine) Prefetch(p plan.GPR, bytes int) {
 	m.callRoutine("fetch", max(64, bytes))
 }
 
-// Own fetches lines from p on, which will be written. A line that no other core has is this core's own then.
-func (m *Machine) Own(p plan.GPR, bytes int) {
+// Own fetches lines from a distance behind p on. A line that no other core has is this core's own then.
+func (m *Machine) Own(p plan.GPR, from, bytes int) {
 	for off := 0; off < bytes; off += 64 {
-		m.i("PREFETCHT0", operand.Mem{Base: gprs[p], Disp: off})
+		m.i("PREFETCHT0", operand.Mem{Base: gprs[p], Disp: from + off})
 	}
 }
 

@@ -1327,11 +1327,11 @@ lanestage:
 	JMP  laneloop
 
 // func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Y15 0x80808080, Y14 0x43800000, Y13 0xffffffff, Y12 0xbfffbfff, Y11 table
-	// vector registers in use at once: 15
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+124(SB), Y15
@@ -1349,6 +1349,7 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 laneloop:
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
+	PREFETCHT0 512(DX)
 	VPOR       (DX), Y15, Y0
 	VPCMPEQB   Y13, Y0, Y0
 	VPMOVMSKB  Y0, AX
@@ -1470,71 +1471,61 @@ lanestage:
 	JMP  laneloop
 
 rare:
+	VMOVQ        (DX), X0
+	VPSHUFB      X11, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X12, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y14, Y1, Y1
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPAND        Y1, Y0, Y2
-	VPCMPEQD     Y1, Y2, Y3
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+140(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
-	VBROADCASTSS constantsAVX2<>+144(SB), Y6
-	VMOVAPS      Y6, Y7
-	VFMADD231PS  Y5, Y2, Y7
-	VMINPS       Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y8
-	VPOR         Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
-	VBLENDVPS    Y3, Y8, Y7, Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
 	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VPCMPEQD     Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VPAND        Y4, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVQ        8(DX), X0
+	VPSHUFB      X11, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X12, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y14, Y1, Y1
 	VPMOVZXBD    8(DX), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y7
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VPADDD       Y4, Y3, Y3
-	VMOVAPS      Y6, Y9
-	VFMADD231PS  Y5, Y3, Y9
-	VMINPS       Y9, Y3, Y9
-	VPAND        Y2, Y0, Y3
-	VPOR         Y3, Y9, Y9
-	VBLENDVPS    Y7, Y8, Y9, Y7
 	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
+	VPCMPEQD     Y2, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VPAND        Y4, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVQ        16(DX), X0
+	VPSHUFB      X11, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X12, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y14, Y1, Y1
 	VPMOVZXBD    16(DX), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y7
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VPADDD       Y4, Y3, Y3
-	VMOVAPS      Y6, Y9
-	VFMADD231PS  Y5, Y3, Y9
-	VMINPS       Y9, Y3, Y9
-	VPAND        Y2, Y0, Y3
-	VPOR         Y3, Y9, Y9
-	VBLENDVPS    Y7, Y8, Y9, Y7
 	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
+	VPCMPEQD     Y2, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VPAND        Y4, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VMOVQ        24(DX), X0
+	VPSHUFB      X11, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X12, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y14, Y1, Y1
 	VPMOVZXBD    24(DX), Y0
-	VPAND        Y1, Y0, Y3
-	VPCMPEQD     Y1, Y3, Y1
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y3, Y3
-	VPADDD       Y4, Y3, Y3
-	VFMADD231PS  Y5, Y3, Y6
-	VMINPS       Y6, Y3, Y6
-	VPAND        Y2, Y0, Y3
-	VPOR         Y3, Y6, Y6
-	VBLENDVPS    Y1, Y8, Y6, Y1
 	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VPCMPEQD     Y2, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VPAND        Y4, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
 	JMP          laneback
 
 // func EncodeFpFloat8FNUZAVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
@@ -1549,11 +1540,11 @@ TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $192-56
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+148(SB), Y11
+	VBROADCASTSS constantsAVX2<>+140(SB), Y11
 	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VBROADCASTSS constantsAVX2<>+152(SB), Y9
+	VBROADCASTSS constantsAVX2<>+144(SB), Y9
 	VBROADCASTSS constantsAVX2<>+124(SB), Y8
-	VMOVUPS      constantsAVX2<>+156(SB), Y7
+	VMOVUPS      constantsAVX2<>+148(SB), Y7
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1708,7 +1699,7 @@ lanestage:
 
 rare:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS constantsAVX2<>+148(SB), Y1
+	VBROADCASTSS constantsAVX2<>+140(SB), Y1
 	VPAND        Y1, Y0, Y1
 	VBROADCASTSS least+16(FP), Y2
 	VPMAXUD      Y2, Y1, Y1
@@ -1719,7 +1710,7 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(DX), Y3
-	VBROADCASTSS constantsAVX2<>+148(SB), Y4
+	VBROADCASTSS constantsAVX2<>+140(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+16(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
@@ -1736,7 +1727,7 @@ rare:
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(DX), Y3
-	VBROADCASTSS constantsAVX2<>+148(SB), Y5
+	VBROADCASTSS constantsAVX2<>+140(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+16(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -1747,7 +1738,7 @@ rare:
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(DX), Y7
-	VBROADCASTSS constantsAVX2<>+148(SB), Y8
+	VBROADCASTSS constantsAVX2<>+140(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+16(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
@@ -1767,21 +1758,21 @@ rare:
 	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS top+28(FP), Y3
 	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+152(SB), Y3
+	VBROADCASTSS constantsAVX2<>+144(SB), Y3
 	VPSUBB       Y3, Y2, Y3
 	VPAND        Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+156(SB), Y0
+	VMOVUPS      constantsAVX2<>+148(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+156(SB), Y0
+	VMOVUPS      constantsAVX2<>+148(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+188(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -1791,11 +1782,11 @@ rare:
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+148(SB), Y11
+	VBROADCASTSS constantsAVX2<>+140(SB), Y11
 	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VBROADCASTSS constantsAVX2<>+152(SB), Y9
+	VBROADCASTSS constantsAVX2<>+144(SB), Y9
 	VBROADCASTSS constantsAVX2<>+124(SB), Y8
-	VMOVUPS      constantsAVX2<>+156(SB), Y7
+	VMOVUPS      constantsAVX2<>+148(SB), Y7
 	JMP          laneback
 
 // func EncodeFpFloat8AVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
@@ -1810,10 +1801,10 @@ TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $192-56
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+148(SB), Y11
+	VBROADCASTSS constantsAVX2<>+140(SB), Y11
 	VBROADCASTSS constantsAVX2<>+76(SB), Y10
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
-	VMOVUPS      constantsAVX2<>+156(SB), Y8
+	VMOVUPS      constantsAVX2<>+148(SB), Y8
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1964,7 +1955,7 @@ lanestage:
 
 rare:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS constantsAVX2<>+148(SB), Y1
+	VBROADCASTSS constantsAVX2<>+140(SB), Y1
 	VPAND        Y1, Y0, Y1
 	VBROADCASTSS least+16(FP), Y2
 	VPMAXUD      Y2, Y1, Y1
@@ -1975,7 +1966,7 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(DX), Y3
-	VBROADCASTSS constantsAVX2<>+148(SB), Y4
+	VBROADCASTSS constantsAVX2<>+140(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+16(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
@@ -1992,7 +1983,7 @@ rare:
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(DX), Y3
-	VBROADCASTSS constantsAVX2<>+148(SB), Y5
+	VBROADCASTSS constantsAVX2<>+140(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+16(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -2003,7 +1994,7 @@ rare:
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(DX), Y7
-	VBROADCASTSS constantsAVX2<>+148(SB), Y8
+	VBROADCASTSS constantsAVX2<>+140(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+16(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
@@ -2026,15 +2017,15 @@ rare:
 	VBROADCASTSS constantsAVX2<>+124(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+156(SB), Y0
+	VMOVUPS      constantsAVX2<>+148(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+156(SB), Y0
+	VMOVUPS      constantsAVX2<>+148(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+188(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -2044,10 +2035,10 @@ rare:
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+148(SB), Y11
+	VBROADCASTSS constantsAVX2<>+140(SB), Y11
 	VBROADCASTSS constantsAVX2<>+76(SB), Y10
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
-	VMOVUPS      constantsAVX2<>+156(SB), Y8
+	VMOVUPS      constantsAVX2<>+148(SB), Y8
 	JMP          laneback
 
 // func EncodeFpE2M1AVX2(y *uint8, x *float32, n int, ahead int)
@@ -2058,13 +2049,13 @@ TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $192-32
 	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+192(SB), Y15
-	VBROADCASTSS constantsAVX2<>+196(SB), Y14
-	VBROADCASTSS constantsAVX2<>+148(SB), Y13
+	VBROADCASTSS constantsAVX2<>+184(SB), Y15
+	VBROADCASTSS constantsAVX2<>+188(SB), Y14
+	VBROADCASTSS constantsAVX2<>+140(SB), Y13
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+200(SB), Y11
-	VBROADCASTSS constantsAVX2<>+204(SB), Y10
-	VMOVUPS      constantsAVX2<>+156(SB), Y9
+	VBROADCASTSS constantsAVX2<>+192(SB), Y11
+	VBROADCASTSS constantsAVX2<>+196(SB), Y10
+	VMOVUPS      constantsAVX2<>+148(SB), Y9
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2273,14 +2264,14 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
 	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+192(SB), Y15
-	VBROADCASTSS constantsAVX2<>+196(SB), Y14
-	VBROADCASTSS constantsAVX2<>+148(SB), Y13
+	VBROADCASTSS constantsAVX2<>+184(SB), Y15
+	VBROADCASTSS constantsAVX2<>+188(SB), Y14
+	VBROADCASTSS constantsAVX2<>+140(SB), Y13
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+200(SB), Y11
-	VBROADCASTSS constantsAVX2<>+204(SB), Y10
-	VMOVUPS      constantsAVX2<>+156(SB), Y9
-	VBROADCASTSS constantsAVX2<>+208(SB), Y8
+	VBROADCASTSS constantsAVX2<>+192(SB), Y11
+	VBROADCASTSS constantsAVX2<>+196(SB), Y10
+	VMOVUPS      constantsAVX2<>+148(SB), Y9
+	VBROADCASTSS constantsAVX2<>+200(SB), Y8
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2499,9 +2490,9 @@ TEXT ·EncodeE8M0AVX2(SB), NOSPLIT, $192-40
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+212(SB), Y14
+	VBROADCASTSS constantsAVX2<>+204(SB), Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+156(SB), Y12
+	VMOVUPS      constantsAVX2<>+148(SB), Y12
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2636,23 +2627,21 @@ DATA constantsAVX2<>+124(SB)/4, $0x80808080
 DATA constantsAVX2<>+128(SB)/4, $0x43800000
 DATA constantsAVX2<>+132(SB)/4, $0xffffffff
 DATA constantsAVX2<>+136(SB)/4, $0xbfffbfff
-DATA constantsAVX2<>+140(SB)/4, $0x3c000000
-DATA constantsAVX2<>+144(SB)/4, $0xbc800000
-DATA constantsAVX2<>+148(SB)/4, $0x7f800000
-DATA constantsAVX2<>+152(SB)/4, $0x81818181
-DATA constantsAVX2<>+156(SB)/4, $0x00000000
-DATA constantsAVX2<>+160(SB)/4, $0x00000004
-DATA constantsAVX2<>+164(SB)/4, $0x00000001
-DATA constantsAVX2<>+168(SB)/4, $0x00000005
-DATA constantsAVX2<>+172(SB)/4, $0x00000002
-DATA constantsAVX2<>+176(SB)/4, $0x00000006
-DATA constantsAVX2<>+180(SB)/4, $0x00000003
-DATA constantsAVX2<>+184(SB)/4, $0x00000007
-DATA constantsAVX2<>+188(SB)/4, $0x01010101
-DATA constantsAVX2<>+192(SB)/4, $0x3f800000
-DATA constantsAVX2<>+196(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+200(SB)/4, $0x08080808
-DATA constantsAVX2<>+204(SB)/4, $0x00401000
-DATA constantsAVX2<>+208(SB)/4, $0x10011001
-DATA constantsAVX2<>+212(SB)/4, $0x3faaaaab
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $216
+DATA constantsAVX2<>+140(SB)/4, $0x7f800000
+DATA constantsAVX2<>+144(SB)/4, $0x81818181
+DATA constantsAVX2<>+148(SB)/4, $0x00000000
+DATA constantsAVX2<>+152(SB)/4, $0x00000004
+DATA constantsAVX2<>+156(SB)/4, $0x00000001
+DATA constantsAVX2<>+160(SB)/4, $0x00000005
+DATA constantsAVX2<>+164(SB)/4, $0x00000002
+DATA constantsAVX2<>+168(SB)/4, $0x00000006
+DATA constantsAVX2<>+172(SB)/4, $0x00000003
+DATA constantsAVX2<>+176(SB)/4, $0x00000007
+DATA constantsAVX2<>+180(SB)/4, $0x01010101
+DATA constantsAVX2<>+184(SB)/4, $0x3f800000
+DATA constantsAVX2<>+188(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+192(SB)/4, $0x08080808
+DATA constantsAVX2<>+196(SB)/4, $0x00401000
+DATA constantsAVX2<>+200(SB)/4, $0x10011001
+DATA constantsAVX2<>+204(SB)/4, $0x3faaaaab
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $208

@@ -1540,7 +1540,7 @@ lanestream:
 TEXT ·DecodeFpE4M3AVX512(SB), $352-32
 	// pointers: SI y, DX x, DI elements left
 	// per call: Z15 0x80808080, Z14 0x43800000, Z13 0xffffffff, Z12 0xbfffbfff
-	// vector registers in use at once: 13
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+452(SB), Z15
@@ -1559,6 +1559,7 @@ laneloop:
 	PREFETCHT0    64(SI)
 	PREFETCHT0    128(SI)
 	PREFETCHT0    192(SI)
+	PREFETCHT0    512(DX)
 	VPORD         (DX), Z15, Z0
 	VPCMPEQB      Z13, Z0, K1
 	KORTESTQ      K1, K1
@@ -1706,64 +1707,50 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VPMOVZXBD    (DX), Z0
-	VBROADCASTSS constantsAVX512<>+336(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+468(SB), Z3
-	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+344(SB), Z4
-	VBROADCASTSS constantsAVX512<>+472(SB), Z5
-	VMOVAPS      Z5, Z6
-	VFMADD231PS  Z4, Z2, Z6
-	VMINPS       Z6, Z2, Z6
-	VBROADCASTSS constantsAVX512<>+352(SB), Z2
-	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VBROADCASTSS constantsAVX512<>+356(SB), Z7
-	VBLENDMPS    Z7, Z6, K1, Z6
-	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VMOVUPS      Z6, (SI)
-	VPMOVZXBD    16(DX), Z0
-	VPANDD       Z1, Z0, Z6
-	VPCMPEQD     Z1, Z6, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z6, Z6
-	VPADDD       Z3, Z6, Z6
-	VMOVAPS      Z5, Z8
-	VFMADD231PS  Z4, Z6, Z8
-	VMINPS       Z8, Z6, Z8
-	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VBLENDMPS    Z7, Z8, K1, Z8
-	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VMOVUPS      Z8, 64(SI)
-	VPMOVZXBD    32(DX), Z0
-	VPANDD       Z1, Z0, Z6
-	VPCMPEQD     Z1, Z6, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z6, Z6
-	VPADDD       Z3, Z6, Z6
-	VMOVAPS      Z5, Z8
-	VFMADD231PS  Z4, Z6, Z8
-	VMINPS       Z8, Z6, Z8
-	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VBLENDMPS    Z7, Z8, K1, Z8
-	VPTERNLOGD   $0xf8, Z2, Z0, Z8
-	VMOVUPS      Z8, 128(SI)
-	VPMOVZXBD    48(DX), Z0
-	VPANDD       Z1, Z0, Z6
-	VPCMPEQD     Z1, Z6, K1
-	VPSLLD       $0x18, Z0, Z0
-	VPSLLD       $0x14, Z6, Z6
-	VPADDD       Z3, Z6, Z6
-	VFMADD231PS  Z4, Z6, Z5
-	VMINPS       Z5, Z6, Z5
-	VPTERNLOGD   $0xf8, Z2, Z0, Z5
-	VBLENDMPS    Z7, Z5, K1, Z7
-	VPTERNLOGD   $0xf8, Z2, Z0, Z7
-	VMOVUPS      Z7, 192(SI)
-	JMP          laneback
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z12, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z14, Z1, Z1
+	VPMOVZXBD     (DX), Z2
+	VBROADCASTSS  constantsAVX512<>+336(SB), Z3
+	VPANDD        Z3, Z2, Z2
+	VPCMPEQD      Z3, Z2, K1
+	VBROADCASTSS  constantsAVX512<>+356(SB), Z2
+	VBLENDMPS     Z2, Z1, K1, Z4
+	VBROADCASTSS  constantsAVX512<>+352(SB), Z5
+	VPTERNLOGD    $0xf8, Z5, Z1, Z4
+	VMOVUPS       Z4, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z14, Z0, Z0
+	VPMOVZXBD     16(DX), Z1
+	VPANDD        Z3, Z1, Z1
+	VPCMPEQD      Z3, Z1, K1
+	VBLENDMPS     Z2, Z0, K1, Z1
+	VPTERNLOGD    $0xf8, Z5, Z0, Z1
+	VMOVUPS       Z1, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z12, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z14, Z1, Z1
+	VPMOVZXBD     32(DX), Z4
+	VPANDD        Z3, Z4, Z4
+	VPCMPEQD      Z3, Z4, K1
+	VBLENDMPS     Z2, Z1, K1, Z4
+	VPTERNLOGD    $0xf8, Z5, Z1, Z4
+	VMOVUPS       Z4, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z14, Z0, Z0
+	VPMOVZXBD     48(DX), Z1
+	VPANDD        Z3, Z1, Z1
+	VPCMPEQD      Z3, Z1, K1
+	VBLENDMPS     Z2, Z0, K1, Z2
+	VPTERNLOGD    $0xf8, Z5, Z0, Z2
+	VMOVUPS       Z2, 192(SI)
+	JMP           laneback
 
 // func EncodeFpFloat8FNUZAVX512(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1777,11 +1764,11 @@ TEXT ·EncodeFpFloat8FNUZAVX512(SB), $352-56
 	VBROADCASTSS ruler+20(FP), Z14
 	VBROADCASTSS weights+24(FP), Z13
 	VBROADCASTSS top+28(FP), Z12
-	VBROADCASTSS constantsAVX512<>+476(SB), Z11
+	VBROADCASTSS constantsAVX512<>+468(SB), Z11
 	VBROADCASTSS constantsAVX512<>+368(SB), Z10
-	VBROADCASTSS constantsAVX512<>+480(SB), Z9
+	VBROADCASTSS constantsAVX512<>+472(SB), Z9
 	VBROADCASTSS constantsAVX512<>+452(SB), Z8
-	VMOVUPS      constantsAVX512<>+484(SB), Z7
+	VMOVUPS      constantsAVX512<>+476(SB), Z7
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -2096,12 +2083,12 @@ rare:
 	VPANDD       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z2
 	VPERMD       Z2, Z7, Z2
-	VBROADCASTSS constantsAVX512<>+548(SB), Z0
+	VBROADCASTSS constantsAVX512<>+540(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+548(SB), Z1
+	VBROADCASTSS constantsAVX512<>+540(SB), Z1
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+32(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
@@ -2120,10 +2107,10 @@ TEXT ·EncodeFpFloat8AVX512(SB), $352-56
 	VBROADCASTSS ruler+20(FP), Z14
 	VBROADCASTSS weights+24(FP), Z13
 	VBROADCASTSS top+28(FP), Z12
-	VBROADCASTSS constantsAVX512<>+476(SB), Z11
+	VBROADCASTSS constantsAVX512<>+468(SB), Z11
 	VBROADCASTSS constantsAVX512<>+368(SB), Z10
 	VBROADCASTSS constantsAVX512<>+452(SB), Z9
-	VMOVUPS      constantsAVX512<>+484(SB), Z8
+	VMOVUPS      constantsAVX512<>+476(SB), Z8
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -2428,12 +2415,12 @@ rare:
 	VPMINUB      Z12, Z2, Z2
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+548(SB), Z0
+	VBROADCASTSS constantsAVX512<>+540(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+548(SB), Z1
+	VBROADCASTSS constantsAVX512<>+540(SB), Z1
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+32(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
@@ -2448,13 +2435,13 @@ TEXT ·EncodeFpE2M1AVX512(SB), $352-32
 	// vector registers in use at once: 23
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX512<>+552(SB), Z15
-	VBROADCASTSS constantsAVX512<>+556(SB), Z14
-	VBROADCASTSS constantsAVX512<>+476(SB), Z13
+	VBROADCASTSS constantsAVX512<>+544(SB), Z15
+	VBROADCASTSS constantsAVX512<>+548(SB), Z14
+	VBROADCASTSS constantsAVX512<>+468(SB), Z13
 	VBROADCASTSS constantsAVX512<>+368(SB), Z12
-	VBROADCASTSS constantsAVX512<>+560(SB), Z11
-	VBROADCASTSS constantsAVX512<>+564(SB), Z10
-	VMOVUPS      constantsAVX512<>+484(SB), Z9
+	VBROADCASTSS constantsAVX512<>+552(SB), Z11
+	VBROADCASTSS constantsAVX512<>+556(SB), Z10
+	VMOVUPS      constantsAVX512<>+476(SB), Z9
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -2774,14 +2761,14 @@ TEXT ·EncodeFpE2M1PackedAVX512(SB), $320-32
 	// vector registers in use at once: 24
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX512<>+552(SB), Z15
-	VBROADCASTSS constantsAVX512<>+556(SB), Z14
-	VBROADCASTSS constantsAVX512<>+476(SB), Z13
+	VBROADCASTSS constantsAVX512<>+544(SB), Z15
+	VBROADCASTSS constantsAVX512<>+548(SB), Z14
+	VBROADCASTSS constantsAVX512<>+468(SB), Z13
 	VBROADCASTSS constantsAVX512<>+368(SB), Z12
-	VBROADCASTSS constantsAVX512<>+560(SB), Z11
-	VBROADCASTSS constantsAVX512<>+564(SB), Z10
-	VMOVUPS      constantsAVX512<>+484(SB), Z9
-	VBROADCASTSS constantsAVX512<>+568(SB), Z8
+	VBROADCASTSS constantsAVX512<>+552(SB), Z11
+	VBROADCASTSS constantsAVX512<>+556(SB), Z10
+	VMOVUPS      constantsAVX512<>+476(SB), Z9
+	VBROADCASTSS constantsAVX512<>+560(SB), Z8
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -3118,9 +3105,9 @@ TEXT ·EncodeE8M0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+572(SB), Z14
+	VBROADCASTSS constantsAVX512<>+564(SB), Z14
 	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+484(SB), Z12
+	VMOVUPS      constantsAVX512<>+476(SB), Z12
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -3358,31 +3345,29 @@ DATA constantsAVX512<>+452(SB)/4, $0x80808080
 DATA constantsAVX512<>+456(SB)/4, $0x43800000
 DATA constantsAVX512<>+460(SB)/4, $0xffffffff
 DATA constantsAVX512<>+464(SB)/4, $0xbfffbfff
-DATA constantsAVX512<>+468(SB)/4, $0x3c000000
-DATA constantsAVX512<>+472(SB)/4, $0xbc800000
-DATA constantsAVX512<>+476(SB)/4, $0x7f800000
-DATA constantsAVX512<>+480(SB)/4, $0x81818181
-DATA constantsAVX512<>+484(SB)/4, $0x00000000
-DATA constantsAVX512<>+488(SB)/4, $0x00000004
-DATA constantsAVX512<>+492(SB)/4, $0x00000008
-DATA constantsAVX512<>+496(SB)/4, $0x0000000c
-DATA constantsAVX512<>+500(SB)/4, $0x00000001
-DATA constantsAVX512<>+504(SB)/4, $0x00000005
-DATA constantsAVX512<>+508(SB)/4, $0x00000009
-DATA constantsAVX512<>+512(SB)/4, $0x0000000d
-DATA constantsAVX512<>+516(SB)/4, $0x00000002
-DATA constantsAVX512<>+520(SB)/4, $0x00000006
-DATA constantsAVX512<>+524(SB)/4, $0x0000000a
-DATA constantsAVX512<>+528(SB)/4, $0x0000000e
-DATA constantsAVX512<>+532(SB)/4, $0x00000003
-DATA constantsAVX512<>+536(SB)/4, $0x00000007
-DATA constantsAVX512<>+540(SB)/4, $0x0000000b
-DATA constantsAVX512<>+544(SB)/4, $0x0000000f
-DATA constantsAVX512<>+548(SB)/4, $0x01010101
-DATA constantsAVX512<>+552(SB)/4, $0x3f800000
-DATA constantsAVX512<>+556(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+560(SB)/4, $0x08080808
-DATA constantsAVX512<>+564(SB)/4, $0x00401000
-DATA constantsAVX512<>+568(SB)/4, $0x10011001
-DATA constantsAVX512<>+572(SB)/4, $0x3faaaaab
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $576
+DATA constantsAVX512<>+468(SB)/4, $0x7f800000
+DATA constantsAVX512<>+472(SB)/4, $0x81818181
+DATA constantsAVX512<>+476(SB)/4, $0x00000000
+DATA constantsAVX512<>+480(SB)/4, $0x00000004
+DATA constantsAVX512<>+484(SB)/4, $0x00000008
+DATA constantsAVX512<>+488(SB)/4, $0x0000000c
+DATA constantsAVX512<>+492(SB)/4, $0x00000001
+DATA constantsAVX512<>+496(SB)/4, $0x00000005
+DATA constantsAVX512<>+500(SB)/4, $0x00000009
+DATA constantsAVX512<>+504(SB)/4, $0x0000000d
+DATA constantsAVX512<>+508(SB)/4, $0x00000002
+DATA constantsAVX512<>+512(SB)/4, $0x00000006
+DATA constantsAVX512<>+516(SB)/4, $0x0000000a
+DATA constantsAVX512<>+520(SB)/4, $0x0000000e
+DATA constantsAVX512<>+524(SB)/4, $0x00000003
+DATA constantsAVX512<>+528(SB)/4, $0x00000007
+DATA constantsAVX512<>+532(SB)/4, $0x0000000b
+DATA constantsAVX512<>+536(SB)/4, $0x0000000f
+DATA constantsAVX512<>+540(SB)/4, $0x01010101
+DATA constantsAVX512<>+544(SB)/4, $0x3f800000
+DATA constantsAVX512<>+548(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+552(SB)/4, $0x08080808
+DATA constantsAVX512<>+556(SB)/4, $0x00401000
+DATA constantsAVX512<>+560(SB)/4, $0x10011001
+DATA constantsAVX512<>+564(SB)/4, $0x3faaaaab
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $568

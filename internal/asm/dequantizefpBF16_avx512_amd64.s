@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3BF16AVX512(SB), $1984-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x80808080, Z13 0xbfffbfff, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
 	// per group: Z0 scale, Z7 Mul
-	// vector registers in use at once: 20
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -60,6 +60,7 @@ groupbegin:
 grouploop:
 	PREFETCHT0    (SI)
 	PREFETCHT0    64(SI)
+	PREFETCHT0    512(DX)
 	VPORD         (DX), Z14, Z0
 	VPCMPEQB      Z8, Z0, K1
 	KORTESTQ      K1, K1
@@ -269,6 +270,7 @@ short2loop:
 	VMULPS.BCST   4(BX), Z15, Z6
 	PREFETCHT0    (SI)
 	PREFETCHT0    64(SI)
+	PREFETCHT0    512(DX)
 	VPORD         (DX), Z14, Z0
 	VPCMPEQB      Z8, Z0, K1
 	KORTESTQ      K1, K1
@@ -327,6 +329,7 @@ short4loop:
 	VMULPS.BCST   12(BX), Z15, Z4
 	PREFETCHT0    (SI)
 	PREFETCHT0    64(SI)
+	PREFETCHT0    512(DX)
 	VPORD         (DX), Z14, Z0
 	VPCMPEQB      Z8, Z0, K1
 	KORTESTQ      K1, K1
@@ -707,96 +710,72 @@ spread:
 	LEAQ 192(SP), BX
 
 rare:
-	VMOVUPS      (BX), Z0
-	VMULPS       Z0, Z15, Z0
-	VPMOVZXBD    (DX), Z1
-	VBROADCASTSS constantsAVX512<>+148(SB), Z2
-	VPANDD       Z2, Z1, Z3
-	VPCMPEQD     Z2, Z3, K1
-	VPSLLD       $0x18, Z1, Z1
-	VPSLLD       $0x14, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+152(SB), Z4
-	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+156(SB), Z5
-	VBROADCASTSS constantsAVX512<>+160(SB), Z6
-	VMOVAPS      Z6, Z7
-	VFMADD231PS  Z5, Z3, Z7
-	VMINPS       Z7, Z3, Z7
-	VBROADCASTSS constantsAVX512<>+164(SB), Z3
-	VPTERNLOGD   $0xf8, Z3, Z1, Z7
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VBLENDMPS    Z1, Z7, K1, Z7
-	VBROADCASTSS constantsAVX512<>+172(SB), Z16
-	VMULPS       Z16, Z7, Z7
-	VMULPS       Z0, Z7, Z7
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z0, Z15, Z0
-	VPMOVZXBD    16(DX), Z17
-	VPANDD       Z2, Z17, Z18
-	VPCMPEQD     Z2, Z18, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z18, Z18
-	VPADDD       Z4, Z18, Z18
-	VMOVAPS      Z6, Z19
-	VFMADD231PS  Z5, Z18, Z19
-	VMINPS       Z19, Z18, Z19
-	VPTERNLOGD   $0xf8, Z3, Z17, Z19
-	VBLENDMPS    Z1, Z19, K1, Z19
-	VMULPS       Z16, Z19, Z19
-	VMULPS       Z0, Z19, Z19
-	VMOVDQA64    Z7, Z0
-	VPERMT2W     Z19, Z9, Z0
-	VPERMT2W     Z19, Z10, Z7
-	VPTERNLOGD   $0xf8, Z12, Z0, Z7
-	VPCMPUW      $0x06, Z11, Z7, K1
-	VPADDW       Z12, Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z0, Z15, Z0
-	VPMOVZXBD    32(DX), Z7
-	VPANDD       Z2, Z7, Z17
-	VPCMPEQD     Z2, Z17, K1
-	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z17, Z17
-	VPADDD       Z4, Z17, Z17
-	VMOVAPS      Z6, Z18
-	VFMADD231PS  Z5, Z17, Z18
-	VMINPS       Z18, Z17, Z18
-	VPTERNLOGD   $0xf8, Z3, Z7, Z18
-	VBLENDMPS    Z1, Z18, K1, Z18
-	VMULPS       Z16, Z18, Z18
-	VMULPS       Z0, Z18, Z18
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z0, Z15, Z0
-	VPMOVZXBD    48(DX), Z7
-	VPANDD       Z2, Z7, Z17
-	VPCMPEQD     Z2, Z17, K1
-	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z17, Z17
-	VPADDD       Z4, Z17, Z17
-	VFMADD231PS  Z5, Z17, Z6
-	VMINPS       Z6, Z17, Z6
-	VPTERNLOGD   $0xf8, Z3, Z7, Z6
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMULPS       Z16, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z1, Z9, Z0
-	VPERMT2W     Z1, Z10, Z18
-	VPTERNLOGD   $0xf8, Z12, Z0, Z18
-	VPCMPUW      $0x06, Z11, Z18, K1
-	VPADDW       Z12, Z0, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	CMPQ         480(SP), $+4
-	JEQ          laneback
-	MOVQ         464(SP), BX
-	CMPQ         480(SP), $+2
-	JEQ          short2back
-	CMPQ         480(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z7
-	JMP          groupback
+	VMOVUPS       (BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     (DX), Z1
+	VPSLLW        $0x07, Z1, Z1
+	VPANDD        Z13, Z1, Z1
+	VCVTPH2PS     Y1, Z2
+	VMULPS        Z0, Z2, Z2
+	VPMOVZXBD     (DX), Z0
+	VBROADCASTSS  constantsAVX512<>+148(SB), Z3
+	VPANDD        Z3, Z0, Z0
+	VPCMPEQD      Z3, Z0, K1
+	VBROADCASTSS  constantsAVX512<>+152(SB), Z0
+	VBLENDMPS     Z0, Z2, K1, Z2
+	VMOVUPS       64(BX), Z4
+	VMULPS        Z4, Z15, Z4
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z4, Z1, Z1
+	VPMOVZXBD     16(DX), Z4
+	VPANDD        Z3, Z4, Z4
+	VPCMPEQD      Z3, Z4, K1
+	VBLENDMPS     Z0, Z1, K1, Z1
+	VMOVDQA64     Z2, Z4
+	VPERMT2W      Z1, Z9, Z4
+	VPERMT2W      Z1, Z10, Z2
+	VPTERNLOGD    $0xf8, Z12, Z4, Z2
+	VPCMPUW       $0x06, Z11, Z2, K1
+	VPADDW        Z12, Z4, K1, Z4
+	VMOVUPS       Z4, (SI)
+	VMOVUPS       128(BX), Z1
+	VMULPS        Z1, Z15, Z1
+	VPMOVSXBW     32(DX), Z2
+	VPSLLW        $0x07, Z2, Z2
+	VPANDD        Z13, Z2, Z2
+	VCVTPH2PS     Y2, Z4
+	VMULPS        Z1, Z4, Z4
+	VPMOVZXBD     32(DX), Z1
+	VPANDD        Z3, Z1, Z1
+	VPCMPEQD      Z3, Z1, K1
+	VBLENDMPS     Z0, Z4, K1, Z4
+	VMOVUPS       192(BX), Z1
+	VMULPS        Z1, Z15, Z1
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z1, Z2, Z2
+	VPMOVZXBD     48(DX), Z1
+	VPANDD        Z3, Z1, Z1
+	VPCMPEQD      Z3, Z1, K1
+	VBLENDMPS     Z0, Z2, K1, Z0
+	VMOVDQA64     Z4, Z1
+	VPERMT2W      Z0, Z9, Z1
+	VPERMT2W      Z0, Z10, Z4
+	VPTERNLOGD    $0xf8, Z12, Z1, Z4
+	VPCMPUW       $0x06, Z11, Z4, K1
+	VPADDW        Z12, Z1, K1, Z1
+	VMOVUPS       Z1, 64(SI)
+	CMPQ          480(SP), $+4
+	JEQ           laneback
+	MOVQ          464(SP), BX
+	CMPQ          480(SP), $+2
+	JEQ           short2back
+	CMPQ          480(SP), $+3
+	JEQ           short4back
+	VBROADCASTSS  (BX), Z0
+	VMULPS        Z0, Z15, Z7
+	JMP           groupback
 
 // func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
@@ -809,8 +788,8 @@ TEXT ·DequantizeFpE5M2BF16AVX512(SB), $1984-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+176(SB), Z14
-	VMOVUPS      constantsAVX512<>+180(SB), Z13
+	VBROADCASTSS constantsAVX512<>+156(SB), Z14
+	VMOVUPS      constantsAVX512<>+160(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+16(SB), Z10
@@ -854,6 +833,7 @@ groupbegin:
 grouploop:
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
+	PREFETCHT0     512(DX)
 	VPORD          (DX), Z14, Z0
 	VPCMPEQB       Z8, Z0, K1
 	KORTESTQ       K1, K1
@@ -1065,6 +1045,7 @@ short2loop:
 	VMULPS.BCST    4(BX), Z15, Z6
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
+	PREFETCHT0     512(DX)
 	VPORD          (DX), Z14, Z0
 	VPCMPEQB       Z8, Z0, K1
 	KORTESTQ       K1, K1
@@ -1123,6 +1104,7 @@ short4loop:
 	VMULPS.BCST    12(BX), Z15, Z4
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
+	PREFETCHT0     512(DX)
 	VPORD          (DX), Z14, Z0
 	VPCMPEQB       Z8, Z0, K1
 	KORTESTQ       K1, K1
@@ -1510,7 +1492,7 @@ rare:
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
-	VBROADCASTSS   constantsAVX512<>+168(SB), Z0
+	VBROADCASTSS   constantsAVX512<>+152(SB), Z0
 	VBLENDMPS      Z1, Z0, K1, Z1
 	VMOVUPS        64(BX), Z2
 	VMULPS         Z2, Z15, Z2
@@ -1572,8 +1554,8 @@ TEXT ·DequantizeFpE2M1BF16AVX512(SB), $1952-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VMOVUPS      constantsAVX512<>+244(SB), Z14
-	VBROADCASTSS constantsAVX512<>+308(SB), Z13
+	VMOVUPS      constantsAVX512<>+224(SB), Z14
+	VBROADCASTSS constantsAVX512<>+288(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VMOVUPS      constantsAVX512<>+16(SB), Z10
@@ -2224,44 +2206,39 @@ DATA constantsAVX512<>+136(SB)/4, $0x003b0039
 DATA constantsAVX512<>+140(SB)/4, $0x003f003d
 DATA constantsAVX512<>+144(SB)/4, $0xffffffff
 DATA constantsAVX512<>+148(SB)/4, $0x0000007f
-DATA constantsAVX512<>+152(SB)/4, $0x3c000000
-DATA constantsAVX512<>+156(SB)/4, $0x40000000
-DATA constantsAVX512<>+160(SB)/4, $0xbc800000
-DATA constantsAVX512<>+164(SB)/4, $0x80000000
-DATA constantsAVX512<>+168(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+172(SB)/4, $0x3b800000
-DATA constantsAVX512<>+176(SB)/4, $0x83838383
-DATA constantsAVX512<>+180(SB)/4, $0x01800080
-DATA constantsAVX512<>+184(SB)/4, $0x03800280
-DATA constantsAVX512<>+188(SB)/4, $0x05800480
-DATA constantsAVX512<>+192(SB)/4, $0x07800680
-DATA constantsAVX512<>+196(SB)/4, $0x09800880
-DATA constantsAVX512<>+200(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+204(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+208(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+212(SB)/4, $0x01800080
-DATA constantsAVX512<>+216(SB)/4, $0x03800280
-DATA constantsAVX512<>+220(SB)/4, $0x05800480
-DATA constantsAVX512<>+224(SB)/4, $0x07800680
-DATA constantsAVX512<>+228(SB)/4, $0x09800880
-DATA constantsAVX512<>+232(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+236(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+240(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+244(SB)/4, $0x00000000
-DATA constantsAVX512<>+248(SB)/4, $0x3f000000
-DATA constantsAVX512<>+252(SB)/4, $0x3f800000
-DATA constantsAVX512<>+256(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+260(SB)/4, $0x40000000
-DATA constantsAVX512<>+264(SB)/4, $0x40400000
-DATA constantsAVX512<>+268(SB)/4, $0x40800000
-DATA constantsAVX512<>+272(SB)/4, $0x40c00000
-DATA constantsAVX512<>+276(SB)/4, $0x80000000
-DATA constantsAVX512<>+280(SB)/4, $0xbf000000
-DATA constantsAVX512<>+284(SB)/4, $0xbf800000
-DATA constantsAVX512<>+288(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+292(SB)/4, $0xc0000000
-DATA constantsAVX512<>+296(SB)/4, $0xc0400000
-DATA constantsAVX512<>+300(SB)/4, $0xc0800000
-DATA constantsAVX512<>+304(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+308(SB)/4, $0x10000001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $312
+DATA constantsAVX512<>+152(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+156(SB)/4, $0x83838383
+DATA constantsAVX512<>+160(SB)/4, $0x01800080
+DATA constantsAVX512<>+164(SB)/4, $0x03800280
+DATA constantsAVX512<>+168(SB)/4, $0x05800480
+DATA constantsAVX512<>+172(SB)/4, $0x07800680
+DATA constantsAVX512<>+176(SB)/4, $0x09800880
+DATA constantsAVX512<>+180(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+184(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+188(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+192(SB)/4, $0x01800080
+DATA constantsAVX512<>+196(SB)/4, $0x03800280
+DATA constantsAVX512<>+200(SB)/4, $0x05800480
+DATA constantsAVX512<>+204(SB)/4, $0x07800680
+DATA constantsAVX512<>+208(SB)/4, $0x09800880
+DATA constantsAVX512<>+212(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+216(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+220(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+224(SB)/4, $0x00000000
+DATA constantsAVX512<>+228(SB)/4, $0x3f000000
+DATA constantsAVX512<>+232(SB)/4, $0x3f800000
+DATA constantsAVX512<>+236(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+240(SB)/4, $0x40000000
+DATA constantsAVX512<>+244(SB)/4, $0x40400000
+DATA constantsAVX512<>+248(SB)/4, $0x40800000
+DATA constantsAVX512<>+252(SB)/4, $0x40c00000
+DATA constantsAVX512<>+256(SB)/4, $0x80000000
+DATA constantsAVX512<>+260(SB)/4, $0xbf000000
+DATA constantsAVX512<>+264(SB)/4, $0xbf800000
+DATA constantsAVX512<>+268(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+272(SB)/4, $0xc0000000
+DATA constantsAVX512<>+276(SB)/4, $0xc0400000
+DATA constantsAVX512<>+280(SB)/4, $0xc0800000
+DATA constantsAVX512<>+284(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+288(SB)/4, $0x10000001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $292

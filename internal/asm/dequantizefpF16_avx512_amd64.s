@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3F16AVX512(SB), $1984-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z15 times, Z14 0x80808080, Z13 0xbfffbfff, Z12 0xffffffff
 	// per group: Z0 scale, Z11 Mul
-	// vector registers in use at once: 15
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -56,6 +56,7 @@ groupbegin:
 grouploop:
 	PREFETCHT0    (SI)
 	PREFETCHT0    64(SI)
+	PREFETCHT0    512(DX)
 	VPORD         (DX), Z14, Z0
 	VPCMPEQB      Z12, Z0, K1
 	KORTESTQ      K1, K1
@@ -247,6 +248,7 @@ short2loop:
 	VMULPS.BCST   4(BX), Z15, Z10
 	PREFETCHT0    (SI)
 	PREFETCHT0    64(SI)
+	PREFETCHT0    512(DX)
 	VPORD         (DX), Z14, Z0
 	VPCMPEQB      Z12, Z0, K1
 	KORTESTQ      K1, K1
@@ -299,6 +301,7 @@ short4loop:
 	VMULPS.BCST   12(BX), Z15, Z8
 	PREFETCHT0    (SI)
 	PREFETCHT0    64(SI)
+	PREFETCHT0    512(DX)
 	VPORD         (DX), Z14, Z0
 	VPCMPEQB      Z12, Z0, K1
 	KORTESTQ      K1, K1
@@ -649,90 +652,66 @@ spread:
 	LEAQ 192(SP), BX
 
 rare:
-	VMOVUPS      (BX), Z0
-	VMULPS       Z0, Z15, Z0
-	VPMOVZXBD    (DX), Z1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z2
-	VPANDD       Z2, Z1, Z3
-	VPCMPEQD     Z2, Z3, K1
-	VPSLLD       $0x18, Z1, Z1
-	VPSLLD       $0x14, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+16(SB), Z4
-	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+20(SB), Z5
-	VBROADCASTSS constantsAVX512<>+24(SB), Z6
-	VMOVAPS      Z6, Z7
-	VFMADD231PS  Z5, Z3, Z7
-	VMINPS       Z7, Z3, Z7
-	VBROADCASTSS constantsAVX512<>+28(SB), Z3
-	VPTERNLOGD   $0xf8, Z3, Z1, Z7
-	VBROADCASTSS constantsAVX512<>+32(SB), Z1
-	VBLENDMPS    Z1, Z7, K1, Z7
-	VBROADCASTSS constantsAVX512<>+36(SB), Z8
-	VMULPS       Z8, Z7, Z7
-	VMULPS       Z0, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (SI)
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z0, Z15, Z0
-	VPMOVZXBD    16(DX), Z7
-	VPANDD       Z2, Z7, Z9
-	VPCMPEQD     Z2, Z9, K1
-	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z9, Z9
-	VPADDD       Z4, Z9, Z9
-	VMOVAPS      Z6, Z10
-	VFMADD231PS  Z5, Z9, Z10
-	VMINPS       Z10, Z9, Z10
-	VPTERNLOGD   $0xf8, Z3, Z7, Z10
-	VBLENDMPS    Z1, Z10, K1, Z10
-	VMULPS       Z8, Z10, Z10
-	VMULPS       Z0, Z10, Z10
-	VCVTPS2PH    $0x00, Z10, Y10
-	VMOVUPS      Y10, 32(SI)
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z0, Z15, Z0
-	VPMOVZXBD    32(DX), Z7
-	VPANDD       Z2, Z7, Z9
-	VPCMPEQD     Z2, Z9, K1
-	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z9, Z9
-	VPADDD       Z4, Z9, Z9
-	VMOVAPS      Z6, Z10
-	VFMADD231PS  Z5, Z9, Z10
-	VMINPS       Z10, Z9, Z10
-	VPTERNLOGD   $0xf8, Z3, Z7, Z10
-	VBLENDMPS    Z1, Z10, K1, Z10
-	VMULPS       Z8, Z10, Z10
-	VMULPS       Z0, Z10, Z10
-	VCVTPS2PH    $0x00, Z10, Y10
-	VMOVUPS      Y10, 64(SI)
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z0, Z15, Z0
-	VPMOVZXBD    48(DX), Z7
-	VPANDD       Z2, Z7, Z9
-	VPCMPEQD     Z2, Z9, K1
-	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z9, Z9
-	VPADDD       Z4, Z9, Z9
-	VFMADD231PS  Z5, Z9, Z6
-	VMINPS       Z6, Z9, Z6
-	VPTERNLOGD   $0xf8, Z3, Z7, Z6
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMULPS       Z8, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(SI)
-	CMPQ         480(SP), $+4
-	JEQ          laneback
-	MOVQ         464(SP), BX
-	CMPQ         480(SP), $+2
-	JEQ          short2back
-	CMPQ         480(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z0, Z15, Z11
-	JMP          groupback
+	VMOVUPS       (BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     (DX), Z1
+	VPSLLW        $0x07, Z1, Z1
+	VPANDD        Z13, Z1, Z1
+	VCVTPH2PS     Y1, Z2
+	VMULPS        Z0, Z2, Z2
+	VPMOVZXBD     (DX), Z0
+	VBROADCASTSS  constantsAVX512<>+12(SB), Z3
+	VPANDD        Z3, Z0, Z0
+	VPCMPEQD      Z3, Z0, K1
+	VBROADCASTSS  constantsAVX512<>+16(SB), Z0
+	VBLENDMPS     Z0, Z2, K1, Z2
+	VCVTPS2PH     $0x00, Z2, Y2
+	VMOVUPS       Y2, (SI)
+	VMOVUPS       64(BX), Z2
+	VMULPS        Z2, Z15, Z2
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z2, Z1, Z1
+	VPMOVZXBD     16(DX), Z2
+	VPANDD        Z3, Z2, Z2
+	VPCMPEQD      Z3, Z2, K1
+	VBLENDMPS     Z0, Z1, K1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, 32(SI)
+	VMOVUPS       128(BX), Z1
+	VMULPS        Z1, Z15, Z1
+	VPMOVSXBW     32(DX), Z2
+	VPSLLW        $0x07, Z2, Z2
+	VPANDD        Z13, Z2, Z2
+	VCVTPH2PS     Y2, Z4
+	VMULPS        Z1, Z4, Z4
+	VPMOVZXBD     32(DX), Z1
+	VPANDD        Z3, Z1, Z1
+	VPCMPEQD      Z3, Z1, K1
+	VBLENDMPS     Z0, Z4, K1, Z4
+	VCVTPS2PH     $0x00, Z4, Y4
+	VMOVUPS       Y4, 64(SI)
+	VMOVUPS       192(BX), Z1
+	VMULPS        Z1, Z15, Z1
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z1, Z2, Z2
+	VPMOVZXBD     48(DX), Z1
+	VPANDD        Z3, Z1, Z1
+	VPCMPEQD      Z3, Z1, K1
+	VBLENDMPS     Z0, Z2, K1, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVUPS       Y0, 96(SI)
+	CMPQ          480(SP), $+4
+	JEQ           laneback
+	MOVQ          464(SP), BX
+	CMPQ          480(SP), $+2
+	JEQ           short2back
+	CMPQ          480(SP), $+3
+	JEQ           short4back
+	VBROADCASTSS  (BX), Z0
+	VMULPS        Z0, Z15, Z11
+	JMP           groupback
 
 // func DequantizeFpE5M2F16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
@@ -745,8 +724,8 @@ TEXT ·DequantizeFpE5M2F16AVX512(SB), $1984-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+40(SB), Z14
-	VMOVUPS      constantsAVX512<>+44(SB), Z13
+	VBROADCASTSS constantsAVX512<>+20(SB), Z14
+	VMOVUPS      constantsAVX512<>+24(SB), Z13
 	VBROADCASTSS constantsAVX512<>+8(SB), Z12
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
@@ -786,6 +765,7 @@ groupbegin:
 grouploop:
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
+	PREFETCHT0     512(DX)
 	VPORD          (DX), Z14, Z0
 	VPCMPEQB       Z12, Z0, K1
 	KORTESTQ       K1, K1
@@ -977,6 +957,7 @@ short2loop:
 	VMULPS.BCST    4(BX), Z15, Z10
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
+	PREFETCHT0     512(DX)
 	VPORD          (DX), Z14, Z0
 	VPCMPEQB       Z12, Z0, K1
 	KORTESTQ       K1, K1
@@ -1029,6 +1010,7 @@ short4loop:
 	VMULPS.BCST    12(BX), Z15, Z8
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
+	PREFETCHT0     512(DX)
 	VPORD          (DX), Z14, Z0
 	VPCMPEQB       Z12, Z0, K1
 	KORTESTQ       K1, K1
@@ -1386,7 +1368,7 @@ rare:
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
-	VBROADCASTSS   constantsAVX512<>+32(SB), Z0
+	VBROADCASTSS   constantsAVX512<>+16(SB), Z0
 	VBLENDMPS      Z1, Z0, K1, Z1
 	VCVTPS2PH      $0x00, Z1, Y1
 	VMOVUPS        Y1, (SI)
@@ -1442,8 +1424,8 @@ TEXT ·DequantizeFpE2M1F16AVX512(SB), $1952-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Z15
-	VMOVUPS      constantsAVX512<>+108(SB), Z14
-	VBROADCASTSS constantsAVX512<>+172(SB), Z13
+	VMOVUPS      constantsAVX512<>+88(SB), Z14
+	VBROADCASTSS constantsAVX512<>+152(SB), Z13
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -2004,44 +1986,39 @@ DATA constantsAVX512<>+0(SB)/4, $0x80808080
 DATA constantsAVX512<>+4(SB)/4, $0xbfffbfff
 DATA constantsAVX512<>+8(SB)/4, $0xffffffff
 DATA constantsAVX512<>+12(SB)/4, $0x0000007f
-DATA constantsAVX512<>+16(SB)/4, $0x3c000000
-DATA constantsAVX512<>+20(SB)/4, $0x40000000
-DATA constantsAVX512<>+24(SB)/4, $0xbc800000
-DATA constantsAVX512<>+28(SB)/4, $0x80000000
-DATA constantsAVX512<>+32(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+36(SB)/4, $0x3b800000
-DATA constantsAVX512<>+40(SB)/4, $0x83838383
-DATA constantsAVX512<>+44(SB)/4, $0x01800080
-DATA constantsAVX512<>+48(SB)/4, $0x03800280
-DATA constantsAVX512<>+52(SB)/4, $0x05800480
-DATA constantsAVX512<>+56(SB)/4, $0x07800680
-DATA constantsAVX512<>+60(SB)/4, $0x09800880
-DATA constantsAVX512<>+64(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+68(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+72(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+76(SB)/4, $0x01800080
-DATA constantsAVX512<>+80(SB)/4, $0x03800280
-DATA constantsAVX512<>+84(SB)/4, $0x05800480
-DATA constantsAVX512<>+88(SB)/4, $0x07800680
-DATA constantsAVX512<>+92(SB)/4, $0x09800880
-DATA constantsAVX512<>+96(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+100(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+104(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+108(SB)/4, $0x00000000
-DATA constantsAVX512<>+112(SB)/4, $0x3f000000
-DATA constantsAVX512<>+116(SB)/4, $0x3f800000
-DATA constantsAVX512<>+120(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+124(SB)/4, $0x40000000
-DATA constantsAVX512<>+128(SB)/4, $0x40400000
-DATA constantsAVX512<>+132(SB)/4, $0x40800000
-DATA constantsAVX512<>+136(SB)/4, $0x40c00000
-DATA constantsAVX512<>+140(SB)/4, $0x80000000
-DATA constantsAVX512<>+144(SB)/4, $0xbf000000
-DATA constantsAVX512<>+148(SB)/4, $0xbf800000
-DATA constantsAVX512<>+152(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+156(SB)/4, $0xc0000000
-DATA constantsAVX512<>+160(SB)/4, $0xc0400000
-DATA constantsAVX512<>+164(SB)/4, $0xc0800000
-DATA constantsAVX512<>+168(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+172(SB)/4, $0x10000001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $176
+DATA constantsAVX512<>+16(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+20(SB)/4, $0x83838383
+DATA constantsAVX512<>+24(SB)/4, $0x01800080
+DATA constantsAVX512<>+28(SB)/4, $0x03800280
+DATA constantsAVX512<>+32(SB)/4, $0x05800480
+DATA constantsAVX512<>+36(SB)/4, $0x07800680
+DATA constantsAVX512<>+40(SB)/4, $0x09800880
+DATA constantsAVX512<>+44(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+48(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+52(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+56(SB)/4, $0x01800080
+DATA constantsAVX512<>+60(SB)/4, $0x03800280
+DATA constantsAVX512<>+64(SB)/4, $0x05800480
+DATA constantsAVX512<>+68(SB)/4, $0x07800680
+DATA constantsAVX512<>+72(SB)/4, $0x09800880
+DATA constantsAVX512<>+76(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+80(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+84(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+88(SB)/4, $0x00000000
+DATA constantsAVX512<>+92(SB)/4, $0x3f000000
+DATA constantsAVX512<>+96(SB)/4, $0x3f800000
+DATA constantsAVX512<>+100(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+104(SB)/4, $0x40000000
+DATA constantsAVX512<>+108(SB)/4, $0x40400000
+DATA constantsAVX512<>+112(SB)/4, $0x40800000
+DATA constantsAVX512<>+116(SB)/4, $0x40c00000
+DATA constantsAVX512<>+120(SB)/4, $0x80000000
+DATA constantsAVX512<>+124(SB)/4, $0xbf000000
+DATA constantsAVX512<>+128(SB)/4, $0xbf800000
+DATA constantsAVX512<>+132(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+136(SB)/4, $0xc0000000
+DATA constantsAVX512<>+140(SB)/4, $0xc0400000
+DATA constantsAVX512<>+144(SB)/4, $0xc0800000
+DATA constantsAVX512<>+148(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+152(SB)/4, $0x10000001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $156

@@ -5,12 +5,12 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE4M3AVX2(SB), $1120-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 table, Y11 0xffffffff
 	// per group: Y0 scale, Y10 Mul
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -55,6 +55,7 @@ groupbegin:
 grouploop:
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
+	PREFETCHT0 512(DX)
 	VPOR       (DX), Y14, Y0
 	VPCMPEQB   Y11, Y0, Y0
 	VPMOVMSKB  Y0, AX
@@ -230,6 +231,7 @@ short2loop:
 	VMULPS       Y0, Y15, Y9
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
+	PREFETCHT0   512(DX)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y11, Y0, Y0
 	VPMOVMSKB    Y0, AX
@@ -534,110 +536,59 @@ spread:
 
 rare:
 	VMOVUPS      (BX), Y0
-	VBROADCASTSS times+24(FP), Y1
-	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y15, Y0
+	VMOVQ        (DX), X1
+	VPSHUFB      X12, X1, X1
+	VPSRAW       $0x01, X1, X2
+	VPAND        X13, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y0, Y2, Y2
 	VPMOVZXBD    (DX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3
-	VPCMPEQD     Y3, Y2, Y3
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VFMADD231PS  Y4, Y2, Y5
-	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VMULPS       Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPCMPEQD     Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(BX), Y0
-	VBROADCASTSS times+24(FP), Y1
-	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y15, Y0
+	VMOVQ        8(DX), X2
+	VPSHUFB      X12, X2, X2
+	VPSRAW       $0x01, X2, X4
+	VPAND        X13, X4, X4
+	VCVTPH2PS    X4, Y4
+	VMULPS       Y0, Y4, Y4
 	VPMOVZXBD    8(DX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3
-	VPCMPEQD     Y3, Y2, Y3
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VFMADD231PS  Y4, Y2, Y5
-	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VMULPS       Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	VPAND        Y1, Y0, Y0
+	VPCMPEQD     Y1, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y4, Y0
+	VMOVUPS      Y0, 32(SI)
 	VMOVUPS      64(BX), Y0
-	VBROADCASTSS times+24(FP), Y1
-	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y15, Y0
+	VMOVQ        16(DX), X2
+	VPSHUFB      X12, X2, X2
+	VPSRAW       $0x01, X2, X4
+	VPAND        X13, X4, X4
+	VCVTPH2PS    X4, Y4
+	VMULPS       Y0, Y4, Y4
 	VPMOVZXBD    16(DX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3
-	VPCMPEQD     Y3, Y2, Y3
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VFMADD231PS  Y4, Y2, Y5
-	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VMULPS       Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
+	VPAND        Y1, Y0, Y0
+	VPCMPEQD     Y1, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y4, Y0
+	VMOVUPS      Y0, 64(SI)
 	VMOVUPS      96(BX), Y0
-	VBROADCASTSS times+24(FP), Y1
-	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y15, Y0
+	VMOVQ        24(DX), X2
+	VPSHUFB      X12, X2, X2
+	VPSRAW       $0x01, X2, X4
+	VPAND        X13, X4, X4
+	VCVTPH2PS    X4, Y4
+	VMULPS       Y0, Y4, Y4
 	VPMOVZXBD    24(DX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3
-	VPCMPEQD     Y3, Y2, Y3
-	VPSLLD       $0x18, Y0, Y0
-	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5
-	VFMADD231PS  Y4, Y2, Y5
-	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VBLENDVPS    Y3, Y0, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VMULPS       Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VMOVUPS      constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y11
+	VPAND        Y1, Y0, Y0
+	VPCMPEQD     Y1, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y4, Y0
+	VMOVUPS      Y0, 96(SI)
 	CMPQ         320(SP), $+3
 	JEQ          laneback
 	MOVQ         304(SP), BX
@@ -658,7 +609,7 @@ TEXT ·DequantizeFpE5M2AVX2(SB), $1120-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+72(SB), Y14
+	VBROADCASTSS constantsAVX2<>+52(SB), Y14
 	VMOVUPS      constantsAVX2<>+8(SB), Y13
 	VBROADCASTSS constantsAVX2<>+40(SB), Y12
 	MOVQ         groups+32(FP), R11
@@ -697,6 +648,7 @@ groupbegin:
 grouploop:
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
+	PREFETCHT0 512(DX)
 	VPOR       (DX), Y14, Y0
 	VPCMPEQB   Y12, Y0, Y0
 	VPMOVMSKB  Y0, AX
@@ -856,6 +808,7 @@ short2loop:
 	VMULPS       Y0, Y15, Y10
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
+	PREFETCHT0   512(DX)
 	VPOR         (DX), Y14, Y0
 	VPCMPEQB     Y12, Y0, Y0
 	VPMOVMSKB    Y0, AX
@@ -1134,7 +1087,7 @@ rare:
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(BX), Y0
@@ -1184,8 +1137,8 @@ TEXT ·DequantizeFpE2M1AVX2(SB), $1104-56
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
-	VMOVUPS      constantsAVX2<>+76(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VMOVUPS      constantsAVX2<>+56(SB), Y14
+	VBROADCASTSS constantsAVX2<>+88(SB), Y13
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1699,19 +1652,15 @@ DATA constantsAVX2<>+32(SB)/4, $0x0d800c80
 DATA constantsAVX2<>+36(SB)/4, $0x0f800e80
 DATA constantsAVX2<>+40(SB)/4, $0xffffffff
 DATA constantsAVX2<>+44(SB)/4, $0x0000007f
-DATA constantsAVX2<>+48(SB)/4, $0x3c000000
-DATA constantsAVX2<>+52(SB)/4, $0x40000000
-DATA constantsAVX2<>+56(SB)/4, $0xbc800000
-DATA constantsAVX2<>+60(SB)/4, $0x80000000
-DATA constantsAVX2<>+64(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+68(SB)/4, $0x3b800000
-DATA constantsAVX2<>+72(SB)/4, $0x83838383
-DATA constantsAVX2<>+76(SB)/4, $0x00000000
-DATA constantsAVX2<>+80(SB)/4, $0x3f000000
-DATA constantsAVX2<>+84(SB)/4, $0x3f800000
-DATA constantsAVX2<>+88(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+92(SB)/4, $0x40000000
-DATA constantsAVX2<>+96(SB)/4, $0x40400000
-DATA constantsAVX2<>+100(SB)/4, $0x40800000
-DATA constantsAVX2<>+104(SB)/4, $0x40c00000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $108
+DATA constantsAVX2<>+48(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+52(SB)/4, $0x83838383
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x3f000000
+DATA constantsAVX2<>+64(SB)/4, $0x3f800000
+DATA constantsAVX2<>+68(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+72(SB)/4, $0x40000000
+DATA constantsAVX2<>+76(SB)/4, $0x40400000
+DATA constantsAVX2<>+80(SB)/4, $0x40800000
+DATA constantsAVX2<>+84(SB)/4, $0x40c00000
+DATA constantsAVX2<>+88(SB)/4, $0x80000000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $92

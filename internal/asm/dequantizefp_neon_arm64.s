@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3NEON(SB), 0, $632-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
 	// per call: V15 times, V14 0x80808080, V13 0xbfffbfff, V12 0xffffffff
 	// per group: V0 scale, V11 Mul
-	// vector registers in use at once: 17
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -325,87 +325,53 @@ rare:
 	FMOVQ (R3), F0
 	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVQ (R2), F1
-	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V3.S4
+	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
+	VSHL $7, V2.H8, V2.H8
+	VAND V13.B16, V2.B16, V2.B16
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ (R2), F0
+	VUXTL V0.B8, V4.H8
+	VUXTL V4.H4, V5.S4
 	MOVD $127, R16
-	VDUP R16, V4.S4
-	VAND V4.B16, V3.B16, V5.B16
-	VCMEQ V4.S4, V5.S4, V6.S4
-	VSHL $24, V3.S4, V3.S4
-	VSHL $20, V5.S4, V5.S4
-	MOVD $1006632960, R16
-	VDUP R16, V7.S4
-	VADD V7.S4, V5.S4, V5.S4
-	MOVD $1073741824, R16
-	VDUP R16, V8.S4
-	MOVD $3162505216, R16
-	VDUP R16, V9.S4
-	VMOV V9.B16, V10.B16
-	VFMLA V8.S4, V5.S4, V10.S4
-	WORD $0x4ea5f54a // fmin v10.4s, v10.4s, v5.4s
-	MOVD $2147483648, R16
-	VDUP R16, V5.S4
-	VAND V5.B16, V3.B16, V3.B16
-	VORR V3.B16, V10.B16, V10.B16
+	VDUP R16, V6.S4
+	VAND V6.B16, V5.B16, V5.B16
+	VCMEQ V6.S4, V5.S4, V5.S4
 	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V10.B16, V3.B16, V6.B16
-	MOVD $998244352, R16
-	VDUP R16, V10.S4
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
-	FMOVQ F6, (R1)
-	FMOVQ 16(R3), F0
-	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
-	VUXTL2 V2.H8, V2.S4
-	VAND V4.B16, V2.B16, V6.B16
-	VCMEQ V4.S4, V6.S4, V11.S4
-	VSHL $24, V2.S4, V2.S4
-	VSHL $20, V6.S4, V6.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VMOV V9.B16, V16.B16
-	VFMLA V8.S4, V6.S4, V16.S4
-	WORD $0x4ea6f610 // fmin v16.4s, v16.4s, v6.4s
-	VAND V5.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	VBSL V16.B16, V3.B16, V11.B16
-	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
-	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
-	FMOVQ F11, 16(R1)
-	FMOVQ 32(R3), F0
-	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
-	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	VAND V4.B16, V2.B16, V6.B16
-	VCMEQ V4.S4, V6.S4, V11.S4
-	VSHL $24, V2.S4, V2.S4
-	VSHL $20, V6.S4, V6.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VMOV V9.B16, V16.B16
-	VFMLA V8.S4, V6.S4, V16.S4
-	WORD $0x4ea6f610 // fmin v16.4s, v16.4s, v6.4s
-	VAND V5.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	VBSL V16.B16, V3.B16, V11.B16
-	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
-	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
-	FMOVQ F11, 32(R1)
-	FMOVQ 48(R3), F0
-	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
-	VUXTL2 V1.H8, V1.S4
-	VAND V4.B16, V1.B16, V2.B16
-	VCMEQ V4.S4, V2.S4, V4.S4
-	VSHL $24, V1.S4, V1.S4
-	VSHL $20, V2.S4, V2.S4
-	VADD V7.S4, V2.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V9.S4
-	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
-	VAND V5.B16, V1.B16, V1.B16
-	VORR V1.B16, V9.B16, V9.B16
-	VBSL V9.B16, V3.B16, V4.B16
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	FMOVQ F4, 48(R1)
+	VDUP R16, V7.S4
+	VBSL V3.B16, V7.B16, V5.B16
+	FMOVQ F5, (R1)
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	VUXTL2 V4.H8, V4.S4
+	VAND V6.B16, V4.B16, V4.B16
+	VCMEQ V6.S4, V4.S4, V4.S4
+	VBSL V2.B16, V7.B16, V4.B16
+	FMOVQ F4, 16(R1)
+	FMOVQ 32(R3), F2
+	WORD $0x6e22dde2 // fmul v2.4s, v15.4s, v2.4s
+	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V13.B16, V1.B16, V1.B16
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V2.S4
+	VAND V6.B16, V2.B16, V2.B16
+	VCMEQ V6.S4, V2.S4, V2.S4
+	VBSL V3.B16, V7.B16, V2.B16
+	FMOVQ F2, 32(R1)
+	FMOVQ 48(R3), F2
+	WORD $0x6e22dde2 // fmul v2.4s, v15.4s, v2.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VUXTL2 V0.H8, V0.S4
+	VAND V6.B16, V0.B16, V0.B16
+	VCMEQ V6.S4, V0.S4, V0.S4
+	VBSL V1.B16, V7.B16, V0.B16
+	FMOVQ F0, 48(R1)
 	MOVD 192(RSP), R16
 	CMP $2, R16
 	BEQ laneback
