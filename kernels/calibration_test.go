@@ -176,41 +176,71 @@ func TestLearnInt(t *testing.T) {
 	})
 }
 
-// TestLearnRows holds groups that lie in several rows against the same ones of one row each.
-func TestLearnRows(t *testing.T) {
-	r := newSource(91)
-	special := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Copysign(0, -1)), 1e-40, 1e30}
-	for _, g := range []Grid{{Rows: 4099, Groups: 3, Len: 1}, {Rows: 8192, Groups: 1, Len: 1}, {Rows: 3, Groups: 300, Len: 1}, {Rows: 2100, Groups: 2, Len: 2},
-		{Rows: 5, Groups: 70, Len: 8}, {Rows: 300, Groups: 2, Len: 16}, {Rows: 1400, Groups: 2, Len: 3}, {Rows: 7, Groups: 3, Len: 20}} {
-		x, dy := make([]float32, g.Rows*g.Groups*g.Len), make([]float32, g.Rows*g.Groups*g.Len)
-		for i := range x {
-			x[i], dy[i] = float32(r.Float64()*20-10), float32(r.Float64()-.5)
-			if r.IntN(5000) == 0 {
-				x[i] = special[r.IntN(len(special))]
-			}
+// learned is what LearnInt is defined to give for one group with the zero point z, or LearnFloat if there is a format.
+func learned(x, dy []float32, s, lo, hi, z float32, f Format) (scale, zero float32) {
+	scales, zeros := make([]float32, len(x)), make([]float32, len(x))
+	for i, x := range x {
+		v := x / s
+		r := v
+		if f == 0 {
+			r = roundToEven(v) + z
 		}
-		ints := IntParams{Min: -8, Max: 7, Scale: make([]float32, g.Groups), ZeroPoint: make([]int32, g.Groups)}
-		for i := range ints.Scale {
-			ints.Scale[i], ints.ZeroPoint[i] = float32(r.Float64())+.3, int32(r.IntN(16)-8)
-		}
-		floats := FloatParams{Format: E2M1, Scale: ints.Scale}
-		scale, zero, floatScale := make([]float32, g.Groups), make([]float32, g.Groups), make([]float32, g.Groups)
-		LearnInt(scale, zero, dy, x, g, &ints, .25)
-		LearnFloat(floatScale, dy, x, g, &floats, .25)
-		for group := range g.Groups {
-			var gx, gy []float32
-			for row := range g.Rows {
-				at := (row*g.Groups + group) * g.Len
-				gx, gy = append(gx, x[at:][:g.Len]...), append(gy, dy[at:][:g.Len]...)
-			}
-			one := Grid{Rows: 1, Groups: 1, Len: len(gx)}
-			var s, z, fs [1]float32
-			p, fp := ints.part(group, 1), floats.part(group, 1)
-			LearnInt(s[:], z[:], gy, gx, one, &p, .25)
-			LearnFloat(fs[:], gy, gx, one, &fp, .25)
-			require.Equal(t, view4([]float32{s[0], z[0], fs[0]}), view4([]float32{scale[group], zero[group], floatScale[group]}), "%v, group %d", g, group)
+		switch {
+		case r < lo:
+			scales[i], zeros[i] = dy[i]*(lo-z), dy[i]
+		case r > hi:
+			scales[i], zeros[i] = dy[i]*(hi-z), dy[i]
+		case r != r:
+		case f != 0:
+			scales[i] = dy[i] * (formats[f].value(formats[f].cast(v)) - v)
+		default:
+			scales[i] = dy[i] * ((r - z) - v)
 		}
 	}
+	var a, b orderedSum
+	a.add(scales)
+	b.add(zeros)
+	return oneNaN(float32(a.sum()) * .25), oneNaN(float32(float32(b.sum())*-s) * .25)
+}
+
+// TestLearnGroups holds the gradients of groups of one row or several, by every implementation, against their definition.
+func TestLearnGroups(t *testing.T) {
+	r := newSource(91)
+	special := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Copysign(0, -1)), 1e-40, 1e30, .5, 2.5, -8.5}
+	forEachImplementation(t, func(t *testing.T) {
+		for _, g := range []Grid{{Rows: 4099, Groups: 3, Len: 1}, {Rows: 8192, Groups: 1, Len: 1}, {Rows: 3, Groups: 300, Len: 1}, {Rows: 2100, Groups: 2, Len: 2},
+			{Rows: 5, Groups: 70, Len: 8}, {Rows: 300, Groups: 2, Len: 16}, {Rows: 1400, Groups: 2, Len: 3}, {Rows: 7, Groups: 3, Len: 20},
+			{Rows: 1, Groups: 300, Len: 1}, {Rows: 1, Groups: 50, Len: 20}, {Rows: 1, Groups: 3, Len: 128}, {Rows: 1, Groups: 2, Len: 300}, {Rows: 1, Groups: 1, Len: 9000}} {
+			x, dy := make([]float32, g.Rows*g.Groups*g.Len), make([]float32, g.Rows*g.Groups*g.Len)
+			for i := range x {
+				x[i], dy[i] = float32(r.Float64()*20-10), float32(r.Float64()-.5)
+				if r.IntN(500) == 0 {
+					x[i] = special[r.IntN(len(special))]
+				}
+			}
+			ints := IntParams{Min: -8, Max: 7, Scale: make([]float32, g.Groups), ZeroPoint: make([]int32, g.Groups)}
+			for i := range ints.Scale {
+				ints.Scale[i], ints.ZeroPoint[i] = float32(r.Float64())+.3, int32(r.IntN(16)-8)
+				if r.IntN(3) == 0 {
+					ints.Scale[i] = 1
+				}
+			}
+			floats := FloatParams{Format: E2M1, Scale: ints.Scale}
+			scale, zero, floatScale := make([]float32, g.Groups), make([]float32, g.Groups), make([]float32, g.Groups)
+			LearnInt(scale, zero, dy, x, g, &ints, .25)
+			LearnFloat(floatScale, dy, x, g, &floats, .25)
+			for group := range g.Groups {
+				var gx, gy []float32
+				for row := range g.Rows {
+					at := (row*g.Groups + group) * g.Len
+					gx, gy = append(gx, x[at:][:g.Len]...), append(gy, dy[at:][:g.Len]...)
+				}
+				s, z := learned(gx, gy, ints.Scale[group], -8, 7, float32(ints.ZeroPoint[group]), 0)
+				fs, _ := learned(gx, gy, ints.Scale[group], -6, 6, 0, E2M1)
+				require.Equal(t, view4([]float32{s, z, fs}), view4([]float32{scale[group], zero[group], floatScale[group]}), "%v, group %d", g, group)
+			}
+		}
+	})
 }
 
 // BenchmarkLearn takes the gradients of scales of groups in a row, and in columns.

@@ -55,44 +55,6 @@ func checkLearn[T Float](kernel string, dscale, dzero []float32, dy, x []T, g Gr
 	}
 }
 
-// slopes sets slopes to those of a group's results in its scale, and clipped to 1
-// where an element was clipped, 0 where it was not, and unordered where x/s is NaN.
-func (f fakeQuantizer) slopes(slopes []float32, clipped []byte, x []float32, group int) {
-	if f.floats != nil {
-		s, d := f.floats.Scale[group], &formats[f.floats.Format]
-		for i, x := range x {
-			switch v := x / s; {
-			case v < -d.largest:
-				slopes[i], clipped[i] = -d.largest, 1
-			case v > d.largest:
-				slopes[i], clipped[i] = d.largest, 1
-			case v == v:
-				slopes[i], clipped[i] = d.value(d.cast(v))-v, 0
-			default:
-				clipped[i] = unordered
-			}
-		}
-		return
-	}
-	s, z, _ := f.ints.group(group)
-	lo, hi := float32(f.ints.Min), float32(f.ints.Max)
-	for i, x := range x {
-		v := x / s
-		switch r := roundToEven(v) + z; {
-		case r < lo:
-			slopes[i], clipped[i] = lo-z, 1
-		case r > hi:
-			slopes[i], clipped[i] = hi-z, 1
-		case r == r:
-			slopes[i], clipped[i] = (r-z)-v, 0
-		default:
-			clipped[i] = unordered
-		}
-	}
-}
-
-const unordered = 2
-
 // learn adds what each element moves its group's parameters by.
 func learn[T Float](dscale, dzero []float32, dy, x []T, g Grid, f fakeQuantizer, factor float32) {
 	if g.Rows > 1 && 0 < g.Len && g.Len <= fewInRow && sumChunk%g.Len == 0 {
@@ -100,6 +62,20 @@ func learn[T Float](dscale, dzero []float32, dy, x []T, g Grid, f fakeQuantizer,
 		return
 	}
 	var b learnBuffer
+	if g.Rows == 1 && 0 < g.Len && g.Len <= pieceLen { // a piece has several groups
+		for first := 0; first < g.Groups; first += pieceLen / g.Len {
+			groups := min(pieceLen/g.Len, g.Groups-first)
+			at, n := first*g.Len, groups*g.Len
+			learnPiece(&b, dy[at:][:n], x[at:][:n], f, first, g.Len)
+			for i := range groups {
+				var scale, zero orderedSum
+				scale.add(b.scales[i*g.Len:][:g.Len])
+				zero.add(b.zeros[i*g.Len:][:g.Len])
+				f.learned(dscale, dzero, first+i, scale.sum(), zero.sum(), factor)
+			}
+		}
+		return
+	}
 	for group := range g.Groups {
 		var scale, zero orderedSum
 		for row := range g.Rows {
@@ -117,25 +93,58 @@ func learn[T Float](dscale, dzero []float32, dy, x []T, g Grid, f fakeQuantizer,
 
 // learnBuffer has room for a piece.
 type learnBuffer struct {
-	x, dy, scales, zeros [pieceLen]float32
-	clipped              [pieceLen]byte
+	x, dy         [pieceLen]float32
+	v, q          [pieceLen]float32 // quotients, and what they are rounded to less the zero point
+	inside        [pieceLen]byte    // 1 where they are not clipped
+	scales, zeros [pieceLen]float32 // what elements add to the sums
 }
 
-// learnPiece sets scales and zeros to what elements of adjacent groups add to their sums.
+// learnPiece sets scales and zeros for elements of adjacent groups.
 func learnPiece[T Float](b *learnBuffer, dy, x []T, f fakeQuantizer, group, length int) {
 	n := len(x)
-	scales, zeros, clipped, wide := b.scales[:n], b.zeros[:n], b.clipped[:n], widen(&b.x, x)
-	for at := 0; at < n; at, group = at+length, group+1 {
-		f.slopes(scales[at:][:length], clipped[at:][:length], wide[at:][:length], group)
-	}
+	b.round(widen(&b.x, x), f, group, length)
+	v, q, inside, scales, zeros := b.v[:n], b.q[:n], b.inside[:n], b.scales[:n], b.zeros[:n]
 	for i, dy := range widen(&b.dy, dy) {
-		switch clipped[i] {
-		case 0:
-			scales[i], zeros[i] = dy*scales[i], 0
-		case 1:
-			scales[i], zeros[i] = dy*scales[i], dy
-		default:
+		mask := -uint32(inside[i])
+		slope := q[i] - math.Float32frombits(math.Float32bits(v[i])&mask)
+		scales[i], zeros[i] = dy*slope, math.Float32frombits(math.Float32bits(dy)&^mask)
+		if slope != slope {
 			scales[i], zeros[i] = 0, 0
+		}
+	}
+}
+
+// round sets v, q and inside. To fake-quantize quotients with scale 1 is to round and clip them.
+func (b *learnBuffer) round(x []float32, f fakeQuantizer, group, length int) {
+	n := len(x)
+	groups := n / length
+	v, q, mask, g := b.v[:n], b.q[:n], ByteMask(b.inside[:n]), Grid{Rows: 1, Groups: groups, Len: length}
+	if f.ints != nil {
+		divide(v, x, f.ints.Scale[group:][:groups])
+		p := f.ints.part(group, groups)
+		p.Scale = ones()[:groups]
+		fakeQuantizeInt(current(), q, mask, v, g, &p)
+		return
+	}
+	divide(v, x, f.floats.Scale[group:][:groups])
+	p := f.floats.part(group, groups)
+	p.Scale = ones()[:groups]
+	fakeQuantizeFloat(current(), q, mask, v, g, &p)
+}
+
+// divide sets v to elements over their group's scale.
+func divide(v, x, scale []float32) {
+	length := len(x) / len(scale)
+	if length == 1 {
+		for i, s := range scale {
+			v[i] = x[i] / s
+		}
+		return
+	}
+	for i, s := range scale {
+		to := v[i*length:][:length]
+		for j, x := range x[i*length:][:length] {
+			to[j] = x / s
 		}
 	}
 }
