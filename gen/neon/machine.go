@@ -134,6 +134,9 @@ func (m *Machine) ArgWord(r plan.GPR, name string) { m.XARG(asm.S, asm.R(r), nam
 // LoopHead places the label of an inner loop.
 func (m *Machine) LoopHead(l string) { m.Label(l) }
 
+// GroupHead places the label where groups begin one after the other.
+func (m *Machine) GroupHead(l string) { m.Label(l) }
+
 // Branch compares a general register with a constant and jumps.
 func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
 	n := asm.R(r)
@@ -169,6 +172,12 @@ func (m *Machine) BranchReach(a, b plan.GPR, l string) {
 func (m *Machine) BranchBelow(a, b plan.GPR, l string) {
 	m.XCMP(asm.R(a), asm.R(b))
 	m.BLT(l)
+}
+
+// SubBranch is Sub, and jumps unless d is below zero.
+func (m *Machine) SubBranch(d, s plan.GPR, l string) {
+	m.Sub(d, s)
+	m.TBZ(asm.R(d), 63, l)
 }
 
 // Streams: STNP is but a hint.

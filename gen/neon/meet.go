@@ -89,10 +89,8 @@ func (m *Machine) numberGroups() {
 
 // PointNumbers sets index.
 func (m *Machine) PointNumbers(table plan.Addr) {
-	m.XMOVI(r1, 0)
-	m.XADDLSL(r1, r1, rowLeft, 2)
-	m.XFRAME(r0, table.Disp+4*(4*m.Width()+1))
-	m.XSUB(rowIndex, r0, r1)
+	m.XFRAME(rowIndex, table.Disp+4*(4*m.Width()+1))
+	m.XSUBLSL(rowIndex, rowIndex, rowLeft, 2)
 }
 
 // GroupLeft is the same the other way round.

@@ -126,6 +126,7 @@ const (
 // Marks of a row, and of the lanes' loop for it.
 const (
 	atBegin    mark = "begin"    // a tile begins, of one group or of several
+	atGroup    mark = "next"     // a group of whole tiles begins
 	atWhole    mark = "whole"    // behind a group's whole tiles
 	atToMeet   mark = "tomeet"   // tiles in which groups meet follow
 	atEnding   mark = "ending"   // few groups are left

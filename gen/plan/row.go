@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
 
@@ -112,19 +114,26 @@ func (l rowLoop) print(p *printer) {
 	m.Label(sh.at(atBegin))
 	m.Branch(n, Less, tile, sh.at(atTail))
 	m.Branch(behind, Less, tile, sh.at(atToMeet))
-	p.run(sh.group)
 	m.Sub(n, behind)
+	head := m.Label
+	if slices.ContainsFunc(p.streams, func(s *ir.Stream) bool { return s.Mem == ir.MemCodes }) {
+		head = m.GroupHead
+	}
+	head(sh.at(atGroup))
+	p.run(sh.group)
 	p.loop(sh, p.large(), behind, tile, sh.at(atWhole))
-	m.Label(sh.at(atWhole))
+	if p.large() || sh.ahead != nil {
+		m.Label(sh.at(atWhole))
+	}
 	if !sh.masked || p.hasRare() {
 		m.Branch(behind, Less, 0, sh.at(atStaged))
 	}
 	m.Add(n, behind)
 	m.Branch(behind, NotEqual, 0, sh.at(atBegin))
-	m.Branch(n, Equal, 0, done)
-	m.Add(behind, length)
 	p.advanceParams(1)
-	m.Jump(sh.at(atBegin))
+	m.Move(behind, length)
+	m.SubBranch(n, length, sh.at(atGroup))
+	m.Jump(done)
 
 	m.Label(sh.at(atToMeet))
 	m.Branch(length, Less, leastChosen, sh.at(atOdd))

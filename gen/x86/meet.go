@@ -86,12 +86,12 @@ func (m *Machine) numberGroups() {
 	m.i("RET")
 }
 
-// PointNumbers sets index.
+// PointNumbers sets index; what the group has left is GroupLeft's to tell from then on.
 func (m *Machine) PointNumbers(table plan.Addr) {
-	m.i("LEAQ", m.mem(table, 4*(4*m.Width()+1)), rowIndex)
-	m.i("LEAQ", operand.Mem{Base: rowLeft, Index: rowLeft, Scale: 1}, scratch)
-	m.i("SUBQ", scratch, rowIndex)
-	m.i("SUBQ", scratch, rowIndex)
+	at := m.mem(table, 4*(4*m.Width()+1))
+	at.Index, at.Scale = rowLeft, 4
+	m.i("NEGQ", rowLeft)
+	m.i("LEAQ", at, rowIndex)
 }
 
 // GroupLeft is the same the other way round.

@@ -49,8 +49,8 @@ laneloop:
 	VMOVUPS   Y3, 96(SI)
 
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	ADDQ $+32, BX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
@@ -111,8 +111,8 @@ lanestream:
 	VMOVNTPS  Y1, 32(SI)
 	VMOVNTPS  Y2, 64(SI)
 	VMOVNTPS  Y3, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	ADDQ      $+32, BX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
@@ -227,8 +227,8 @@ laneloop:
 	VMOVUPS      Y3, 96(SI)
 
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	ADDQ $+4, BX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
@@ -297,8 +297,8 @@ lanestream:
 	VMOVNTPS     Y1, 32(SI)
 	VMOVNTPS     Y2, 64(SI)
 	VMOVNTPS     Y3, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
 	ADDQ         $+4, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32

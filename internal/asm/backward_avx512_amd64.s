@@ -599,8 +599,8 @@ laneahead:
 	VMOVAPS   Z1, Z14
 	VMOVAPS   Z2, Z13
 	VMOVAPS   Z3, Z12
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	ADDQ      $+64, BX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+128
@@ -637,8 +637,8 @@ laneloop:
 	VMOVUPS   Y3, 96(SI)
 
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	ADDQ $+64, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -746,8 +746,8 @@ lanestream:
 	VMOVNTPS  Y2, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y3
 	VMOVNTPS  Y3, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	ADDQ      $+64, BX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
@@ -886,8 +886,8 @@ laneahead:
 	VMOVAPS   Z1, Z13
 	VMOVAPS   Z2, Z12
 	VMOVAPS   Z3, Z11
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	ADDQ      $+8, BX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+128
@@ -924,8 +924,8 @@ laneloop:
 	VMOVUPS   Y3, 96(SI)
 
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	ADDQ $+8, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -1036,8 +1036,8 @@ lanestream:
 	VMOVNTPS  Y2, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y3
 	VMOVNTPS  Y3, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	ADDQ      $+8, BX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
@@ -1191,8 +1191,8 @@ laneahead:
 	VMOVAPS    Z1, Z8
 	VMOVAPS    Z2, Z7
 	VMOVAPS    Z3, Z6
-	ADDQ       $+128, SI
-	ADDQ       $+128, DX
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
 	ADDQ       $+64, BX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+128
@@ -1235,8 +1235,8 @@ laneloop:
 	VMOVUPS    Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	ADDQ $+64, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -1351,8 +1351,8 @@ lanestream:
 	VPCMPUW    $0x06, Z12, Z2, K1
 	VPADDW     Z13, Z0, K1, Z0
 	VMOVNTPS   Z0, 64(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+128, DX
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
 	ADDQ       $+64, BX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
@@ -1513,8 +1513,8 @@ laneahead:
 	VMOVAPS    Z1, Z7
 	VMOVAPS    Z2, Z6
 	VMOVAPS    Z3, Z5
-	ADDQ       $+128, SI
-	ADDQ       $+128, DX
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
 	ADDQ       $+8, BX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+128
@@ -1557,8 +1557,8 @@ laneloop:
 	VMOVUPS    Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	ADDQ $+8, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -1676,8 +1676,8 @@ lanestream:
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z0, K1, Z0
 	VMOVNTPS   Z0, 64(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+128, DX
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
 	ADDQ       $+8, BX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64

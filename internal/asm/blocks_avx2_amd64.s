@@ -35,7 +35,7 @@ loop:
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 96(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+34, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -85,7 +85,7 @@ loop:
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 96(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+18, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -135,7 +135,7 @@ loop:
 	VCVTDQ2PS    Y2, Y2
 	VFMADD213PS  Y1, Y0, Y2
 	VMOVUPS      Y2, 96(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+20, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -199,7 +199,7 @@ loop:
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 96(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+22, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -264,7 +264,7 @@ loop:
 	VCVTDQ2PS    Y2, Y2
 	VFMADD213PS  Y1, Y0, Y2
 	VMOVUPS      Y2, 96(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+24, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -314,7 +314,7 @@ loop:
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 96(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+18, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -364,7 +364,7 @@ loop:
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+17, SI
 	SUBQ         $+1, R8
 	TESTQ        R8, R8

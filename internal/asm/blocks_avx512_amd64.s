@@ -27,7 +27,7 @@ loop:
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, 64(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+34, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -67,7 +67,7 @@ loop:
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, 64(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+18, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -107,7 +107,7 @@ loop:
 	VCVTDQ2PS    Z2, Z2
 	VFMADD213PS  Z1, Z0, Z2
 	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+20, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -159,7 +159,7 @@ loop:
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, 64(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+22, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -212,7 +212,7 @@ loop:
 	VCVTDQ2PS    Z2, Z2
 	VFMADD213PS  Z1, Z0, Z2
 	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+24, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -252,7 +252,7 @@ loop:
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, 64(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+18, SI
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
@@ -292,7 +292,7 @@ loop:
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z2, Z0, Z0
 	VMOVUPS      Z0, 64(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	ADDQ         $+17, SI
 	SUBQ         $+1, R8
 	TESTQ        R8, R8

@@ -33,7 +33,7 @@ laneloop:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SI)
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop
@@ -77,7 +77,7 @@ lanestream:
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, 48(SI)
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       lanestream
@@ -119,7 +119,7 @@ laneloop:
 	VMOVUPS    Y0, 64(SI)
 	VCVTPH2PS  48(DX), Y0
 	VMOVUPS    Y0, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+64, DX
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
@@ -159,7 +159,7 @@ lanestream:
 	VMOVNTPS  Y0, 64(SI)
 	VCVTPH2PS 48(DX), Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+64, DX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
@@ -232,7 +232,7 @@ laneloop:
 
 laneback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JGE  laneloop
@@ -300,7 +300,7 @@ lanestream:
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVNTPS  Y0, 32(SI)
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       lanestream
@@ -400,7 +400,7 @@ laneloop:
 	VPMOVZXWD  48(DX), Y0
 	VPSLLD     $0x10, Y0, Y0
 	VMOVUPS    Y0, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+64, DX
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
@@ -444,7 +444,7 @@ lanestream:
 	VPMOVZXWD 48(DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+64, DX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
@@ -496,7 +496,7 @@ laneloop:
 	VPSHUFB    X15, X0, X0
 	VCVTPH2PS  X0, Y0
 	VMOVUPS    Y0, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+32, DX
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
@@ -544,7 +544,7 @@ lanestream:
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
@@ -637,7 +637,7 @@ laneloop:
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
 	VMOVUPS     Y3, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
@@ -721,7 +721,7 @@ lanestream:
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
 	VMOVNTPS    Y3, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
@@ -814,7 +814,7 @@ laneloop:
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
 	VMOVUPS     Y3, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
@@ -898,7 +898,7 @@ lanestream:
 	VPAND       Y10, Y1, Y1
 	VPOR        Y1, Y3, Y3
 	VMOVNTPS    Y3, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
@@ -960,7 +960,7 @@ laneloop:
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
@@ -1016,7 +1016,7 @@ lanestream:
 	VPAND       Y14, Y0, Y0
 	VPMAXUD     Y13, Y0, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
@@ -1100,7 +1100,7 @@ laneloop:
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
 	VMOVUPS     Y2, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
@@ -1176,7 +1176,7 @@ lanestream:
 	VPAND       Y11, Y1, Y1
 	VPOR        Y1, Y2, Y2
 	VMOVNTPS    Y2, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
@@ -1245,7 +1245,7 @@ laneloop:
 	VPAND      Y14, Y1, Y1
 	VPOR       Y1, Y0, Y0
 	VMOVUPS    Y0, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+16, DX
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
@@ -1309,7 +1309,7 @@ lanestream:
 	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+16, DX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
@@ -1385,7 +1385,7 @@ laneloop:
 	VMOVUPS    Y1, 96(SI)
 
 laneback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+32, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
@@ -1450,7 +1450,7 @@ lanestream:
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
 	VMOVNTPS  Y1, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
@@ -1601,7 +1601,7 @@ laneloop:
 
 laneback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JGE  laneloop
@@ -1678,7 +1678,7 @@ lanestream:
 	VPERMD      Y5, Y7, Y5
 	VMOVNTPS    Y5, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         lanestream
@@ -1859,7 +1859,7 @@ laneloop:
 
 laneback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JGE  laneloop
@@ -1934,7 +1934,7 @@ lanestream:
 	VPERMD      Y5, Y8, Y5
 	VMOVNTPS    Y5, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         lanestream
@@ -2110,7 +2110,7 @@ laneloop:
 
 laneback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JGE  laneloop
@@ -2185,7 +2185,7 @@ lanestream:
 	VPERMD      Y5, Y9, Y5
 	VMOVNTPS    Y5, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         lanestream
@@ -2329,7 +2329,7 @@ laneloop:
 
 laneback:
 	ADDQ $+16, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
 	JGE  laneloop
@@ -2407,7 +2407,7 @@ lanestream:
 	VPERMQ      $0x08, Y0, Y0
 	VMOVNTPS    X0, (SI)
 	ADDQ        $+16, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         lanestream
@@ -2523,7 +2523,7 @@ laneloop:
 	VPERMD      Y0, Y12, Y0
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -2576,7 +2576,7 @@ lanestream:
 	VPERMD      Y0, Y12, Y0
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         lanestream

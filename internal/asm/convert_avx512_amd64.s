@@ -32,7 +32,7 @@ laneloop:
 	VMOVUPS   192(DX), Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+256, DX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
@@ -96,7 +96,7 @@ lanestream:
 	VMOVUPS   192(DX), Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+256, DX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
@@ -132,7 +132,7 @@ laneloop:
 	VCVTPH2PS  96(DX), Z0
 	VMOVUPS    Z0, 192(SI)
 	ADDQ       $+256, SI
-	ADDQ       $+128, DX
+	SUBQ       $-128, DX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
 	JGE        laneloop
@@ -192,7 +192,7 @@ lanestream:
 	VCVTPH2PS 96(DX), Z0
 	VMOVNTPS  Z0, 192(SI)
 	ADDQ      $+256, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
 	JGE       lanestream
@@ -252,7 +252,7 @@ laneahead:
 	VMOVAPS    Z1, Z10
 	VMOVAPS    Z2, Z9
 	VMOVAPS    Z3, Z8
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+256, DX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+128
@@ -283,7 +283,7 @@ laneloop:
 	VMOVUPS    Z0, 64(SI)
 
 laneback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+256, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -364,7 +364,7 @@ lanestream:
 	VPCMPUW    $0x06, Z14, Z2, K1
 	VPADDW     Z15, Z0, K1, Z0
 	VMOVNTPS   Z0, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+256, DX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
@@ -465,7 +465,7 @@ laneloop:
 	VPERMW.Z   64(DX), Z14, K6, Z0
 	VMOVUPS    Z0, 192(SI)
 	ADDQ       $+256, SI
-	ADDQ       $+128, DX
+	SUBQ       $-128, DX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
 	JGE        laneloop
@@ -529,7 +529,7 @@ lanestream:
 	VPERMW.Z 64(DX), Z14, K6, Z0
 	VMOVNTPS Z0, 192(SI)
 	ADDQ     $+256, SI
-	ADDQ     $+128, DX
+	SUBQ     $-128, DX
 	SUBQ     $+64, DI
 	CMPQ     DI, $+64
 	JGE      lanestream

@@ -101,7 +101,7 @@ loop:
 	VMOVUPS 192(SI), Y6
 	VMOVUPS 224(SI), Y7
 	ADDQ    $+256, SI
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	SUBQ    $+1, DX
 	TESTQ   DX, DX
 	JNE     loop
@@ -129,7 +129,7 @@ loop:
 	VMOVUPS  192(SI), Y6
 	VMOVUPS  224(SI), Y7
 	ADDQ     $+256, SI
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	SUBQ     $+1, DX
 	TESTQ    DX, DX
 	JNE      loop
@@ -291,7 +291,7 @@ loop:
 	VMOVUPS Y3, 160(DI)
 	VMOVUPS Y2, 192(DI)
 	VMOVUPS Y3, 224(DI)
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	ADDQ    $+256, DI
 	SUBQ    $+1, DX
 	TESTQ   DX, DX
@@ -319,7 +319,7 @@ loop:
 	VMOVNTPS Y3, 160(DI)
 	VMOVNTPS Y2, 192(DI)
 	VMOVNTPS Y3, 224(DI)
-	ADDQ     $+128, SI
+	SUBQ     $-128, SI
 	ADDQ     $+256, DI
 	SUBQ     $+1, DX
 	TESTQ    DX, DX

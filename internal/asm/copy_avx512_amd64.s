@@ -81,7 +81,7 @@ loop:
 	VMOVUPS Z2, 64(DI)
 	VMOVUPS 192(SI), Z3
 	ADDQ    $+256, SI
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	SUBQ    $+1, DX
 	TESTQ   DX, DX
 	JNE     loop
@@ -103,7 +103,7 @@ loop:
 	VMOVNTPS Z2, 64(DI)
 	VMOVUPS  192(SI), Z3
 	ADDQ     $+256, SI
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	SUBQ     $+1, DX
 	TESTQ    DX, DX
 	JNE      loop
@@ -225,7 +225,7 @@ loop:
 	VMOVUPS 64(SI), Z1
 	VMOVUPS Z1, 128(DI)
 	VMOVUPS Z1, 192(DI)
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	ADDQ    $+256, DI
 	SUBQ    $+1, DX
 	TESTQ   DX, DX
@@ -247,7 +247,7 @@ loop:
 	VMOVUPS  64(SI), Z1
 	VMOVNTPS Z1, 128(DI)
 	VMOVNTPS Z1, 192(DI)
-	ADDQ     $+128, SI
+	SUBQ     $-128, SI
 	ADDQ     $+256, DI
 	SUBQ     $+1, DX
 	TESTQ    DX, DX

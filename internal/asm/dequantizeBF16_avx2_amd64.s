@@ -38,12 +38,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y13
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -100,11 +102,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -113,10 +115,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 396(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVSXBD   (DX), Y0
@@ -324,7 +324,7 @@ laneloop:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	ADDQ        $+128, BX
+	SUBQ        $-128, BX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -546,14 +546,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -614,12 +616,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -628,10 +630,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 532(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVSXBD   (DX), Y0
@@ -876,8 +876,8 @@ laneloop:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	ADDQ        $+128, BX
-	ADDQ        $+128, R8
+	SUBQ        $-128, BX
+	SUBQ        $-128, R8
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -1127,12 +1127,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y13
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1189,11 +1191,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1202,10 +1204,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 396(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBD   (DX), Y0
@@ -1413,7 +1413,7 @@ laneloop:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	ADDQ        $+128, BX
+	SUBQ        $-128, BX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -1635,14 +1635,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1703,12 +1705,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1717,10 +1719,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 532(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBD   (DX), Y0
@@ -1965,8 +1965,8 @@ laneloop:
 	VMOVUPS     Y2, 32(SI)
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
-	ADDQ        $+128, BX
-	ADDQ        $+128, R8
+	SUBQ        $-128, BX
+	SUBQ        $-128, R8
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -2222,12 +2222,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y11
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2296,11 +2298,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2309,10 +2311,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 380(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 380(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -2558,7 +2558,7 @@ laneloop:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -2810,14 +2810,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2890,12 +2892,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2904,10 +2906,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 516(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 516(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -3190,8 +3190,8 @@ laneloop:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+16, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -3472,12 +3472,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3538,11 +3540,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3551,10 +3553,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 380(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 380(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -3776,7 +3776,7 @@ laneloop:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -4013,14 +4013,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4085,12 +4087,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4099,10 +4101,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 516(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 516(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -4361,8 +4361,8 @@ laneloop:
 	VMOVUPS      Y2, 32(SI)
 	ADDQ         $+64, SI
 	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop

@@ -43,12 +43,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z10
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -82,7 +84,7 @@ grouploop:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -92,11 +94,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -105,10 +107,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVSXBD   (DX), Z0
@@ -146,7 +146,7 @@ groupmeet:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        1080(SP), R15
 	MOVQ        R15, R13
@@ -258,7 +258,7 @@ short2loop:
 	VPADDW           Z14, Z2, K1, Z2
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -302,7 +302,7 @@ short4loop:
 	VPADDW           Z14, Z2, K1, Z2
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -348,7 +348,7 @@ laneloop:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        $+256, BX
 	SUBQ        $+64, DI
@@ -415,7 +415,7 @@ groupstream:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -489,7 +489,7 @@ short2stream:
 	VPADDW           Z14, Z2, K1, Z2
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -526,7 +526,7 @@ short4stream:
 	VPADDW           Z14, Z2, K1, Z2
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -588,14 +588,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z10
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -633,7 +635,7 @@ grouploop:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -643,12 +645,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -657,10 +659,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVSXBD   (DX), Z0
@@ -711,7 +711,7 @@ groupmeet:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        1344(SP), R15
 	MOVQ        R15, R13
@@ -839,7 +839,7 @@ short2loop:
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -896,7 +896,7 @@ short4loop:
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -954,7 +954,7 @@ laneloop:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        $+256, BX
 	ADDQ        $+256, R8
@@ -1027,7 +1027,7 @@ groupstream:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -1120,7 +1120,7 @@ short2stream:
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -1170,7 +1170,7 @@ short4stream:
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -1236,12 +1236,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z10
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1275,7 +1277,7 @@ grouploop:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -1285,11 +1287,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1298,10 +1300,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBD   (DX), Z0
@@ -1339,7 +1339,7 @@ groupmeet:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        1080(SP), R15
 	MOVQ        R15, R13
@@ -1451,7 +1451,7 @@ short2loop:
 	VPADDW           Z14, Z2, K1, Z2
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -1495,7 +1495,7 @@ short4loop:
 	VPADDW           Z14, Z2, K1, Z2
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -1541,7 +1541,7 @@ laneloop:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        $+256, BX
 	SUBQ        $+64, DI
@@ -1608,7 +1608,7 @@ groupstream:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -1682,7 +1682,7 @@ short2stream:
 	VPADDW           Z14, Z2, K1, Z2
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -1719,7 +1719,7 @@ short4stream:
 	VPADDW           Z14, Z2, K1, Z2
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -1781,14 +1781,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z10
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z9
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1826,7 +1828,7 @@ grouploop:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -1836,12 +1838,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1850,10 +1852,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBD   (DX), Z0
@@ -1904,7 +1904,7 @@ groupmeet:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        1344(SP), R15
 	MOVQ        R15, R13
@@ -2032,7 +2032,7 @@ short2loop:
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -2089,7 +2089,7 @@ short4loop:
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -2147,7 +2147,7 @@ laneloop:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        $+256, BX
 	ADDQ        $+256, R8
@@ -2220,7 +2220,7 @@ groupstream:
 	VPCMPUW     $0x06, Z13, Z0, K1
 	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -2313,7 +2313,7 @@ short2stream:
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -2363,7 +2363,7 @@ short4stream:
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -2435,12 +2435,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z8
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2478,7 +2480,7 @@ grouploop:
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -2488,11 +2490,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2501,10 +2503,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 716(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBQ   (DX), Z0
@@ -2546,7 +2546,7 @@ groupmeet:
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        1048(SP), R15
 	MOVQ        R15, R13
@@ -2687,7 +2687,7 @@ short2loop:
 	VPADDW           Z12, Z2, K1, Z2
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -2735,7 +2735,7 @@ short4loop:
 	VPADDW           Z12, Z2, K1, Z2
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -2785,7 +2785,7 @@ laneloop:
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        $+256, BX
 	SUBQ        $+64, DI
@@ -2856,7 +2856,7 @@ groupstream:
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -2934,7 +2934,7 @@ short2stream:
 	VPADDW           Z12, Z2, K1, Z2
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -2975,7 +2975,7 @@ short4stream:
 	VPADDW           Z12, Z2, K1, Z2
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -3043,14 +3043,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3092,7 +3094,7 @@ grouploop:
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -3102,12 +3104,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3116,10 +3118,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 980(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 980(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBQ   (DX), Z0
@@ -3174,7 +3174,7 @@ groupmeet:
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        1312(SP), R15
 	MOVQ        R15, R13
@@ -3331,7 +3331,7 @@ short2loop:
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -3392,7 +3392,7 @@ short4loop:
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -3454,7 +3454,7 @@ laneloop:
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        $+256, BX
 	ADDQ        $+256, R8
@@ -3531,7 +3531,7 @@ groupstream:
 	VPCMPUW     $0x06, Z11, Z0, K1
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -3628,7 +3628,7 @@ short2stream:
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -3682,7 +3682,7 @@ short4stream:
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -3754,12 +3754,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z8
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3797,7 +3799,7 @@ grouploop:
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
@@ -3807,11 +3809,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3820,10 +3822,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 700(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 700(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Z0
@@ -3865,7 +3865,7 @@ groupmeet:
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         1032(SP), R15
 	MOVQ         R15, R13
@@ -4010,7 +4010,7 @@ short2loop:
 	VPADDW           Z12, Z2, K1, Z2
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -4058,7 +4058,7 @@ short4loop:
 	VPADDW           Z12, Z2, K1, Z2
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -4108,7 +4108,7 @@ laneloop:
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         $+256, BX
 	SUBQ         $+64, DI
@@ -4179,7 +4179,7 @@ groupstream:
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
@@ -4257,7 +4257,7 @@ short2stream:
 	VPADDW           Z12, Z2, K1, Z2
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -4298,7 +4298,7 @@ short4stream:
 	VPADDW           Z12, Z2, K1, Z2
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -4366,14 +4366,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z7
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4415,7 +4417,7 @@ grouploop:
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
@@ -4425,12 +4427,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4439,10 +4441,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 964(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 964(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Z0
@@ -4497,7 +4497,7 @@ groupmeet:
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         1296(SP), R15
 	MOVQ         R15, R13
@@ -4658,7 +4658,7 @@ short2loop:
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -4719,7 +4719,7 @@ short4loop:
 	VMOVUPS          Z2, 64(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -4781,7 +4781,7 @@ laneloop:
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         $+256, BX
 	ADDQ         $+256, R8
@@ -4858,7 +4858,7 @@ groupstream:
 	VPCMPUW      $0x06, Z11, Z0, K1
 	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
@@ -4955,7 +4955,7 @@ short2stream:
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -5009,7 +5009,7 @@ short4stream:
 	VMOVNTPS         Z2, 64(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4

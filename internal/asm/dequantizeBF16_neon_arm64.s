@@ -47,8 +47,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V10.S4]
 grouploop:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -89,15 +90,15 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -105,10 +106,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $236, RSP, R16
-	SUB R17, R16, R15
+	ADD $236, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -362,10 +361,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -410,16 +410,16 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -427,10 +427,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
+	ADD $308, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -726,8 +724,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V11.S4]
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -767,15 +766,15 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -783,10 +782,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $236, RSP, R16
-	SUB R17, R16, R15
+	ADD $236, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -1036,10 +1033,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -1083,16 +1081,16 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -1100,10 +1098,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
+	ADD $308, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -1407,8 +1403,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V9.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V9.S4]
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1452,15 +1449,15 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -1468,10 +1465,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $236, RSP, R16
-	SUB R17, R16, R15
+	ADD $236, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1739,10 +1734,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1790,16 +1786,16 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -1807,10 +1803,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
+	ADD $308, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2122,8 +2116,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V9.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V9.S4]
 grouploop:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2169,15 +2164,15 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -2185,10 +2180,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $236, RSP, R16
-	SUB R17, R16, R15
+	ADD $236, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2460,10 +2453,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2513,16 +2507,16 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -2530,10 +2524,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
+	ADD $308, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16

@@ -39,12 +39,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z14
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -72,7 +74,7 @@ grouploop:
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -82,11 +84,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -95,10 +97,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVSXBD   (DX), Z0
@@ -130,7 +130,7 @@ groupmeet:
 	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        1080(SP), R15
 	MOVQ        R15, R13
@@ -228,7 +228,7 @@ short2loop:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -266,7 +266,7 @@ short4loop:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -306,7 +306,7 @@ laneloop:
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        $+256, BX
 	SUBQ        $+64, DI
@@ -367,7 +367,7 @@ groupstream:
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -435,7 +435,7 @@ short2stream:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -466,7 +466,7 @@ short4stream:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -524,14 +524,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -563,7 +565,7 @@ grouploop:
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -573,12 +575,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -587,10 +589,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVSXBD   (DX), Z0
@@ -635,7 +635,7 @@ groupmeet:
 	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        1344(SP), R15
 	MOVQ        R15, R13
@@ -749,7 +749,7 @@ short2loop:
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -800,7 +800,7 @@ short4loop:
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -852,7 +852,7 @@ laneloop:
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        $+256, BX
 	ADDQ        $+256, R8
@@ -919,7 +919,7 @@ groupstream:
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -1006,7 +1006,7 @@ short2stream:
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -1050,7 +1050,7 @@ short4stream:
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -1112,12 +1112,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z14
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1145,7 +1147,7 @@ grouploop:
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -1155,11 +1157,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1168,10 +1170,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBD   (DX), Z0
@@ -1203,7 +1203,7 @@ groupmeet:
 	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        1080(SP), R15
 	MOVQ        R15, R13
@@ -1301,7 +1301,7 @@ short2loop:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -1339,7 +1339,7 @@ short4loop:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -1379,7 +1379,7 @@ laneloop:
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        $+256, BX
 	SUBQ        $+64, DI
@@ -1440,7 +1440,7 @@ groupstream:
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -1508,7 +1508,7 @@ short2stream:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -1539,7 +1539,7 @@ short4stream:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -1597,14 +1597,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z13
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1636,7 +1638,7 @@ grouploop:
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -1646,12 +1648,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1660,10 +1662,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBD   (DX), Z0
@@ -1708,7 +1708,7 @@ groupmeet:
 	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        1344(SP), R15
 	MOVQ        R15, R13
@@ -1822,7 +1822,7 @@ short2loop:
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -1873,7 +1873,7 @@ short4loop:
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -1925,7 +1925,7 @@ laneloop:
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	ADDQ        $+256, BX
 	ADDQ        $+256, R8
@@ -1992,7 +1992,7 @@ groupstream:
 	VFMADD213PS Z15, Z14, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -2079,7 +2079,7 @@ short2stream:
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -2123,7 +2123,7 @@ short4stream:
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+64, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -2191,12 +2191,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z12
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2228,7 +2230,7 @@ grouploop:
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -2238,11 +2240,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2251,10 +2253,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 716(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBQ   (DX), Z0
@@ -2290,7 +2290,7 @@ groupmeet:
 	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        1048(SP), R15
 	MOVQ        R15, R13
@@ -2421,7 +2421,7 @@ short2loop:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -2463,7 +2463,7 @@ short4loop:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -2507,7 +2507,7 @@ laneloop:
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        $+256, BX
 	SUBQ        $+64, DI
@@ -2572,7 +2572,7 @@ groupstream:
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -2644,7 +2644,7 @@ short2stream:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -2679,7 +2679,7 @@ short4stream:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -2743,14 +2743,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2786,7 +2788,7 @@ grouploop:
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -2796,12 +2798,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2810,10 +2812,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 980(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 980(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBQ   (DX), Z0
@@ -2862,7 +2862,7 @@ groupmeet:
 	VFMADD213PS Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        1312(SP), R15
 	MOVQ        R15, R13
@@ -3009,7 +3009,7 @@ short2loop:
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -3064,7 +3064,7 @@ short4loop:
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -3120,7 +3120,7 @@ laneloop:
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        $+256, BX
 	ADDQ        $+256, R8
@@ -3191,7 +3191,7 @@ groupstream:
 	VFMADD213PS Z15, Z12, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
@@ -3282,7 +3282,7 @@ short2stream:
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -3330,7 +3330,7 @@ short4stream:
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -3398,12 +3398,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z12
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3435,7 +3437,7 @@ grouploop:
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
@@ -3445,11 +3447,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3458,10 +3460,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 700(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 700(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Z0
@@ -3497,7 +3497,7 @@ groupmeet:
 	VFMADD213PS  Z15, Z2, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         1032(SP), R15
 	MOVQ         R15, R13
@@ -3632,7 +3632,7 @@ short2loop:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -3674,7 +3674,7 @@ short4loop:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -3718,7 +3718,7 @@ laneloop:
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         $+256, BX
 	SUBQ         $+64, DI
@@ -3783,7 +3783,7 @@ groupstream:
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
@@ -3855,7 +3855,7 @@ short2stream:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -3890,7 +3890,7 @@ short4stream:
 	VCVTPS2PH        $0x00, Z0, Y0
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -3954,14 +3954,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3997,7 +3999,7 @@ grouploop:
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
@@ -4007,12 +4009,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4021,10 +4023,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 964(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 964(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Z0
@@ -4073,7 +4073,7 @@ groupmeet:
 	VFMADD213PS  Z15, Z2, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         1296(SP), R15
 	MOVQ         R15, R13
@@ -4224,7 +4224,7 @@ short2loop:
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -4279,7 +4279,7 @@ short4loop:
 	VMOVUPS          Y0, 96(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
@@ -4335,7 +4335,7 @@ laneloop:
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         $+256, BX
 	ADDQ         $+256, R8
@@ -4406,7 +4406,7 @@ groupstream:
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
@@ -4497,7 +4497,7 @@ short2stream:
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
@@ -4545,7 +4545,7 @@ short4stream:
 	VMOVNTPS         Y0, 96(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
-	ADDQ             $+128, SI
+	SUBQ             $-128, SI
 	ADDQ             $+16, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4

@@ -43,8 +43,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V12.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V12.S4]
 grouploop:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -77,15 +78,15 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -93,10 +94,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $236, RSP, R16
-	SUB R17, R16, R15
+	ADD $236, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -330,10 +329,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V12.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -370,16 +370,16 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -387,10 +387,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
+	ADD $308, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VEOR V13.B16, V0.B16, V0.B16
@@ -666,8 +664,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V13.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V13.S4]
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -699,15 +698,15 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -715,10 +714,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $236, RSP, R16
-	SUB R17, R16, R15
+	ADD $236, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -948,10 +945,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -987,16 +985,16 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -1004,10 +1002,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
+	ADD $308, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VUXTL V0.B8, V1.H8
@@ -1291,8 +1287,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V11.S4]
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1328,15 +1325,15 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -1344,10 +1341,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $236, RSP, R16
-	SUB R17, R16, R15
+	ADD $236, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1595,10 +1590,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1638,16 +1634,16 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -1655,10 +1651,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
+	ADD $308, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1950,8 +1944,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V11.S4]
 grouploop:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -1989,15 +1984,15 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -2005,10 +2000,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $236, RSP, R16
-	SUB R17, R16, R15
+	ADD $236, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2260,10 +2253,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -2305,16 +2299,16 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -2322,10 +2316,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $308, RSP, R16
-	SUB R17, R16, R15
+	ADD $308, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVS (R2), F0
 	VUSHR $4, V0.B16, V1.B16

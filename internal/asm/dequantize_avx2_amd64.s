@@ -37,12 +37,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y14
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -66,7 +68,7 @@ grouploop:
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
@@ -78,11 +80,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -91,10 +93,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 460(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 460(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVSXBD   (DX), Y0
@@ -122,7 +122,7 @@ groupmeet:
 	VPERMPS     Y2, Y1, Y2
 	VFMADD213PS Y15, Y2, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        632(SP), R15
 	MOVQ        R15, R13
@@ -199,7 +199,7 @@ short2loop:
 	VFMADD213PS  Y15, Y13, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -235,9 +235,9 @@ laneloop:
 	VMOVUPS     96(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
-	ADDQ        $+128, BX
+	SUBQ        $-128, BX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -292,7 +292,7 @@ groupstream:
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
@@ -358,7 +358,7 @@ short2stream:
 	VFMADD213PS  Y15, Y13, Y0
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -414,14 +414,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -449,7 +451,7 @@ grouploop:
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
@@ -461,12 +463,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -475,10 +477,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVSXBD   (DX), Y0
@@ -519,7 +519,7 @@ groupmeet:
 	VSUBPS      Y4, Y0, Y0
 	VFMADD213PS Y15, Y2, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        768(SP), R15
 	MOVQ        R15, R13
@@ -608,7 +608,7 @@ short2loop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -656,10 +656,10 @@ laneloop:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
-	ADDQ        $+128, BX
-	ADDQ        $+128, R8
+	SUBQ        $-128, BX
+	SUBQ        $-128, R8
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -719,7 +719,7 @@ groupstream:
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
@@ -804,7 +804,7 @@ short2stream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -866,13 +866,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -904,7 +906,7 @@ grouploop:
 	VMULPS     Y14, Y0, Y0
 	VADDPS     Y13, Y0, Y0
 	VMOVUPS    Y0, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+32, DX
 	SUBQ       $+32, R11
 	CMPQ       R11, $+32
@@ -916,12 +918,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -930,10 +932,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVSXBD (DX), Y0
@@ -974,7 +974,7 @@ groupmeet:
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y4, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	ADDQ      768(SP), R15
 	MOVQ      R15, R13
@@ -1064,7 +1064,7 @@ short2loop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -1112,10 +1112,10 @@ laneloop:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
+	SUBQ      $-128, BX
+	SUBQ      $-128, R8
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop
@@ -1179,7 +1179,7 @@ groupstream:
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, R11
 	CMPQ      R11, $+32
@@ -1266,7 +1266,7 @@ short2stream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -1326,12 +1326,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y14
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1355,7 +1357,7 @@ grouploop:
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
@@ -1367,11 +1369,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1380,10 +1382,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 460(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 460(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBD   (DX), Y0
@@ -1411,7 +1411,7 @@ groupmeet:
 	VPERMPS     Y2, Y1, Y2
 	VFMADD213PS Y15, Y2, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        632(SP), R15
 	MOVQ        R15, R13
@@ -1488,7 +1488,7 @@ short2loop:
 	VFMADD213PS  Y15, Y13, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -1524,9 +1524,9 @@ laneloop:
 	VMOVUPS     96(BX), Y1
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
-	ADDQ        $+128, BX
+	SUBQ        $-128, BX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -1581,7 +1581,7 @@ groupstream:
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
@@ -1647,7 +1647,7 @@ short2stream:
 	VFMADD213PS  Y15, Y13, Y0
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -1703,14 +1703,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y13
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1738,7 +1740,7 @@ grouploop:
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
@@ -1750,12 +1752,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1764,10 +1766,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBD   (DX), Y0
@@ -1808,7 +1808,7 @@ groupmeet:
 	VSUBPS      Y4, Y0, Y0
 	VFMADD213PS Y15, Y2, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        768(SP), R15
 	MOVQ        R15, R13
@@ -1897,7 +1897,7 @@ short2loop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -1945,10 +1945,10 @@ laneloop:
 	VSUBPS      Y2, Y0, Y0
 	VFMADD213PS Y15, Y1, Y0
 	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
-	ADDQ        $+128, BX
-	ADDQ        $+128, R8
+	SUBQ        $-128, BX
+	SUBQ        $-128, R8
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -2008,7 +2008,7 @@ groupstream:
 	VSUBPS      Y13, Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
 	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
@@ -2093,7 +2093,7 @@ short2stream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -2155,13 +2155,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2193,7 +2195,7 @@ grouploop:
 	VMULPS     Y14, Y0, Y0
 	VADDPS     Y13, Y0, Y0
 	VMOVUPS    Y0, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+32, DX
 	SUBQ       $+32, R11
 	CMPQ       R11, $+32
@@ -2205,12 +2207,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2219,10 +2221,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXBD (DX), Y0
@@ -2263,7 +2263,7 @@ groupmeet:
 	VMULPS    Y2, Y0, Y0
 	VADDPS    Y4, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	ADDQ      768(SP), R15
 	MOVQ      R15, R13
@@ -2353,7 +2353,7 @@ short2loop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -2401,10 +2401,10 @@ laneloop:
 	VMULPS    Y1, Y0, Y0
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
+	SUBQ      $-128, BX
+	SUBQ      $-128, R8
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop
@@ -2468,7 +2468,7 @@ groupstream:
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y13, Y0, Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, R11
 	CMPQ      R11, $+32
@@ -2555,7 +2555,7 @@ short2stream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -2621,12 +2621,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2662,7 +2664,7 @@ grouploop:
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -2674,11 +2676,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2687,10 +2689,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 444(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 444(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -2730,7 +2730,7 @@ groupmeet:
 	VPERMPS      Y2, Y1, Y2
 	VFMADD213PS  Y15, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         616(SP), R15
 	MOVQ         R15, R13
@@ -2821,7 +2821,7 @@ short2loop:
 	VFMADD213PS  Y15, Y11, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -2869,9 +2869,9 @@ laneloop:
 	VMOVUPS      96(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -2938,7 +2938,7 @@ groupstream:
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -3016,7 +3016,7 @@ short2stream:
 	VFMADD213PS  Y15, Y11, Y0
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -3078,14 +3078,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y11
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3125,7 +3127,7 @@ grouploop:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -3137,12 +3139,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3151,10 +3153,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 580(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 580(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -3207,7 +3207,7 @@ groupmeet:
 	VSUBPS       Y4, Y0, Y0
 	VFMADD213PS  Y15, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         752(SP), R15
 	MOVQ         R15, R13
@@ -3310,7 +3310,7 @@ short2loop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -3370,10 +3370,10 @@ laneloop:
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -3445,7 +3445,7 @@ groupstream:
 	VSUBPS       Y11, Y0, Y0
 	VFMADD213PS  Y15, Y12, Y0
 	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -3542,7 +3542,7 @@ short2stream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -3610,13 +3610,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3660,7 +3662,7 @@ grouploop:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -3672,12 +3674,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3686,10 +3688,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 580(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 580(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -3742,7 +3742,7 @@ groupmeet:
 	VMULPS       Y2, Y0, Y0
 	VADDPS       Y4, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         752(SP), R15
 	MOVQ         R15, R13
@@ -3846,7 +3846,7 @@ short2loop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -3906,10 +3906,10 @@ laneloop:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -3985,7 +3985,7 @@ groupstream:
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y11, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -4084,7 +4084,7 @@ short2stream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -4151,12 +4151,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y11
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4184,7 +4186,7 @@ grouploop:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -4196,11 +4198,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4209,10 +4211,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 444(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 444(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -4244,7 +4244,7 @@ groupmeet:
 	VPERMPS      Y2, Y1, Y2
 	VFMADD213PS  Y15, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	ADDQ         616(SP), R15
 	MOVQ         R15, R13
@@ -4327,7 +4327,7 @@ short2loop:
 	VFMADD213PS  Y15, Y10, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -4367,9 +4367,9 @@ laneloop:
 	VMOVUPS      96(BX), Y1
 	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -4428,7 +4428,7 @@ groupstream:
 	VPERMPS      Y14, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -4498,7 +4498,7 @@ short2stream:
 	VFMADD213PS  Y15, Y10, Y0
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -4561,14 +4561,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y0
 	VCVTDQ2PS    Y0, Y10
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4600,7 +4602,7 @@ grouploop:
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -4612,12 +4614,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4626,10 +4628,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 580(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 580(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -4674,7 +4674,7 @@ groupmeet:
 	VSUBPS       Y4, Y0, Y0
 	VFMADD213PS  Y15, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	ADDQ         752(SP), R15
 	MOVQ         R15, R13
@@ -4769,7 +4769,7 @@ short2loop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -4821,10 +4821,10 @@ laneloop:
 	VSUBPS       Y2, Y0, Y0
 	VFMADD213PS  Y15, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -4888,7 +4888,7 @@ groupstream:
 	VSUBPS       Y10, Y0, Y0
 	VFMADD213PS  Y15, Y11, Y0
 	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -4977,7 +4977,7 @@ short2stream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -5046,13 +5046,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS (R8), Y10
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -5088,7 +5090,7 @@ grouploop:
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -5100,12 +5102,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -5114,10 +5116,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 580(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 580(SP)(R11*4), R15
 
 groupmeet:
 	VPBROADCASTD (DX), Y0
@@ -5162,7 +5162,7 @@ groupmeet:
 	VMULPS       Y2, Y0, Y0
 	VADDPS       Y4, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	ADDQ         752(SP), R15
 	MOVQ         R15, R13
@@ -5258,7 +5258,7 @@ short2loop:
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -5310,10 +5310,10 @@ laneloop:
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -5381,7 +5381,7 @@ groupstream:
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y10, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
@@ -5472,7 +5472,7 @@ short2stream:
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+8, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2

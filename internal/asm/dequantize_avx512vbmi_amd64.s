@@ -54,12 +54,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z9
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -98,11 +100,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -111,10 +113,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 844(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 844(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS        (DX), Y0
@@ -558,14 +558,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z8
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -608,12 +610,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -622,10 +624,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1108(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1108(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS        (DX), Y0
@@ -1167,13 +1167,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1220,12 +1222,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1234,10 +1236,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1108(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1108(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS        (DX), Y0

@@ -42,13 +42,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -125,11 +127,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -138,10 +140,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 396(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
 	VPOR      (DX), Y14, Y0
@@ -416,7 +416,7 @@ laneloop:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+32, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -788,13 +788,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y10
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -863,11 +865,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -876,10 +878,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 396(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
 	VPOR      (DX), Y14, Y0
@@ -1130,7 +1130,7 @@ laneloop:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+32, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1468,13 +1468,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1551,11 +1553,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1564,10 +1566,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 380(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 380(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS   (R15), Y0
@@ -1848,7 +1848,7 @@ laneloop:
 	VMOVUPS   Y0, 32(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+16, DX
-	ADDQ      $+128, BX
+	SUBQ      $-128, BX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop

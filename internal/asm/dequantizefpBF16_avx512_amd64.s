@@ -46,13 +46,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z7
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -97,7 +99,7 @@ grouploop:
 	VMOVUPS       Z2, 64(SI)
 
 groupback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -109,11 +111,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -122,10 +124,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPORD         (DX), Z14, Z0
@@ -175,7 +175,7 @@ groupmeet:
 	VPCMPUW       $0x06, Z11, Z3, K1
 	VPADDW        Z12, Z0, K1, Z0
 	VMOVUPS       Z0, 64(SI)
-	ADDQ          $+128, SI
+	SUBQ          $-128, SI
 	ADDQ          $+64, DX
 	ADDQ          1080(SP), R15
 	MOVQ          R15, R13
@@ -308,7 +308,7 @@ short2loop:
 
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -367,7 +367,7 @@ short4loop:
 
 short4back:
 	ADDQ $+16, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -427,7 +427,7 @@ laneloop:
 	VMOVUPS       Z0, 64(SI)
 
 laneback:
-	ADDQ  $+128, SI
+	SUBQ  $-128, SI
 	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
@@ -502,7 +502,7 @@ groupstream:
 	VPCMPUW       $0x06, Z11, Z1, K1
 	VPADDW        Z12, Z2, K1, Z2
 	VMOVNTPS      Z2, 64(SI)
-	ADDQ          $+128, SI
+	SUBQ          $-128, SI
 	ADDQ          $+64, DX
 	SUBQ          $+64, R11
 	CMPQ          R11, $+64
@@ -617,7 +617,7 @@ short2stream:
 	VPADDW        Z12, Z2, K1, Z2
 	VMOVNTPS      Z2, 64(SI)
 	ADDQ          $+8, BX
-	ADDQ          $+128, SI
+	SUBQ          $-128, SI
 	ADDQ          $+64, DX
 	SUBQ          $+2, R11
 	CMPQ          R11, $+2
@@ -671,7 +671,7 @@ short4stream:
 	VPADDW        Z12, Z2, K1, Z2
 	VMOVNTPS      Z2, 64(SI)
 	ADDQ          $+16, BX
-	ADDQ          $+128, SI
+	SUBQ          $-128, SI
 	ADDQ          $+64, DX
 	SUBQ          $+4, R11
 	CMPQ          R11, $+4
@@ -819,13 +819,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z7
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -870,7 +872,7 @@ grouploop:
 	VMOVUPS        Z2, 64(SI)
 
 groupback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -882,11 +884,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -895,10 +897,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPORD          (DX), Z14, Z0
@@ -948,7 +948,7 @@ groupmeet:
 	VPCMPUW        $0x06, Z11, Z2, K1
 	VPADDW         Z12, Z1, K1, Z1
 	VMOVUPS        Z1, 64(SI)
-	ADDQ           $+128, SI
+	SUBQ           $-128, SI
 	ADDQ           $+64, DX
 	ADDQ           1080(SP), R15
 	MOVQ           R15, R13
@@ -1083,7 +1083,7 @@ short2loop:
 
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -1142,7 +1142,7 @@ short4loop:
 
 short4back:
 	ADDQ $+16, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -1202,7 +1202,7 @@ laneloop:
 	VMOVUPS        Z0, 64(SI)
 
 laneback:
-	ADDQ  $+128, SI
+	SUBQ  $-128, SI
 	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
@@ -1277,7 +1277,7 @@ groupstream:
 	VPCMPUW        $0x06, Z11, Z0, K1
 	VPADDW         Z12, Z2, K1, Z2
 	VMOVNTPS       Z2, 64(SI)
-	ADDQ           $+128, SI
+	SUBQ           $-128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+64, R11
 	CMPQ           R11, $+64
@@ -1392,7 +1392,7 @@ short2stream:
 	VPADDW         Z12, Z2, K1, Z2
 	VMOVNTPS       Z2, 64(SI)
 	ADDQ           $+8, BX
-	ADDQ           $+128, SI
+	SUBQ           $-128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+2, R11
 	CMPQ           R11, $+2
@@ -1446,7 +1446,7 @@ short4stream:
 	VPADDW         Z12, Z2, K1, Z2
 	VMOVNTPS       Z2, 64(SI)
 	ADDQ           $+16, BX
-	ADDQ           $+128, SI
+	SUBQ           $-128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+4, R11
 	CMPQ           R11, $+4
@@ -1584,13 +1584,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z8
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1628,7 +1630,7 @@ grouploop:
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+32, DX
 	SUBQ       $+64, R11
 	CMPQ       R11, $+64
@@ -1638,11 +1640,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1651,10 +1653,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 716(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS    (R15), Z0
@@ -1700,7 +1700,7 @@ groupmeet:
 	VPCMPUW    $0x06, Z11, Z2, K1
 	VPADDW     Z12, Z1, K1, Z1
 	VMOVUPS    Z1, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+32, DX
 	ADDQ       1048(SP), R15
 	MOVQ       R15, R13
@@ -1844,7 +1844,7 @@ short2loop:
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
@@ -1896,7 +1896,7 @@ short4loop:
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4
@@ -1950,7 +1950,7 @@ laneloop:
 	VPCMPUW    $0x06, Z11, Z1, K1
 	VPADDW     Z12, Z0, K1, Z0
 	VMOVUPS    Z0, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+32, DX
 	ADDQ       $+256, BX
 	SUBQ       $+64, DI
@@ -2021,7 +2021,7 @@ groupstream:
 	VPCMPUW    $0x06, Z11, Z0, K1
 	VPADDW     Z12, Z2, K1, Z2
 	VMOVNTPS   Z2, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+32, DX
 	SUBQ       $+64, R11
 	CMPQ       R11, $+64
@@ -2101,7 +2101,7 @@ short2stream:
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
@@ -2146,7 +2146,7 @@ short4stream:
 	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4

@@ -52,13 +52,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z16
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -103,7 +105,7 @@ grouploop:
 	VMOVUPS    Z17, 64(SI)
 
 groupback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -115,11 +117,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -128,10 +130,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPORD      (DX), Z14, Z0
@@ -181,7 +181,7 @@ groupmeet:
 	VPCMPUW    $0x06, Z5, Z16, K1
 	VPADDW     Z6, Z0, K1, Z0
 	VMOVUPS    Z0, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+64, DX
 	ADDQ       1080(SP), R15
 	MOVQ       R15, R13
@@ -314,7 +314,7 @@ short2loop:
 
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -373,7 +373,7 @@ short4loop:
 
 short4back:
 	ADDQ $+16, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -433,7 +433,7 @@ laneloop:
 	VMOVUPS    Z0, 64(SI)
 
 laneback:
-	ADDQ  $+128, SI
+	SUBQ  $-128, SI
 	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
@@ -508,7 +508,7 @@ groupstream:
 	VPCMPUW    $0x06, Z5, Z0, K1
 	VPADDW     Z6, Z17, K1, Z17
 	VMOVNTPS   Z17, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+64, DX
 	SUBQ       $+64, R11
 	CMPQ       R11, $+64
@@ -623,7 +623,7 @@ short2stream:
 	VPADDW      Z6, Z18, K1, Z18
 	VMOVNTPS    Z18, 64(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
@@ -677,7 +677,7 @@ short4stream:
 	VPADDW      Z6, Z20, K1, Z20
 	VMOVNTPS    Z20, 64(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4

@@ -41,13 +41,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y10
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -106,11 +108,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -119,10 +121,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 396(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
 	VPOR      (DX), Y14, Y0
@@ -343,7 +343,7 @@ laneloop:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+32, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -660,13 +660,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -717,11 +719,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -730,10 +732,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 396(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
 	VPOR      (DX), Y14, Y0
@@ -930,7 +930,7 @@ laneloop:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+32, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1213,13 +1213,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1278,11 +1280,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1291,10 +1293,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 380(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 380(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS   (R15), Y0
@@ -1521,7 +1521,7 @@ laneloop:
 	VMOVUPS   X1, 48(SI)
 	ADDQ      $+64, SI
 	ADDQ      $+16, DX
-	ADDQ      $+128, BX
+	SUBQ      $-128, BX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop

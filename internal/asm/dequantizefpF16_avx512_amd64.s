@@ -42,13 +42,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z11
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -87,7 +89,7 @@ grouploop:
 	VMOVUPS       Y0, 96(SI)
 
 groupback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -99,11 +101,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -112,10 +114,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPORD         (DX), Z14, Z0
@@ -159,7 +159,7 @@ groupmeet:
 	VMULPS        Z1, Z2, Z2
 	VCVTPS2PH     $0x00, Z2, Y2
 	VMOVUPS       Y2, 96(SI)
-	ADDQ          $+128, SI
+	SUBQ          $-128, SI
 	ADDQ          $+64, DX
 	ADDQ          1080(SP), R15
 	MOVQ          R15, R13
@@ -280,7 +280,7 @@ short2loop:
 
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -333,7 +333,7 @@ short4loop:
 
 short4back:
 	ADDQ $+16, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -387,7 +387,7 @@ laneloop:
 	VMOVUPS       Y1, 96(SI)
 
 laneback:
-	ADDQ  $+128, SI
+	SUBQ  $-128, SI
 	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
@@ -456,7 +456,7 @@ groupstream:
 	VMULPS        Z11, Z0, Z0
 	VCVTPS2PH     $0x00, Z0, Y0
 	VMOVNTPS      Y0, 96(SI)
-	ADDQ          $+128, SI
+	SUBQ          $-128, SI
 	ADDQ          $+64, DX
 	SUBQ          $+64, R11
 	CMPQ          R11, $+64
@@ -565,7 +565,7 @@ short2stream:
 	VCVTPS2PH     $0x00, Z0, Y0
 	VMOVNTPS      Y0, 96(SI)
 	ADDQ          $+8, BX
-	ADDQ          $+128, SI
+	SUBQ          $-128, SI
 	ADDQ          $+64, DX
 	SUBQ          $+2, R11
 	CMPQ          R11, $+2
@@ -613,7 +613,7 @@ short4stream:
 	VCVTPS2PH     $0x00, Z0, Y0
 	VMOVNTPS      Y0, 96(SI)
 	ADDQ          $+16, BX
-	ADDQ          $+128, SI
+	SUBQ          $-128, SI
 	ADDQ          $+64, DX
 	SUBQ          $+4, R11
 	CMPQ          R11, $+4
@@ -751,13 +751,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z11
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -796,7 +798,7 @@ grouploop:
 	VMOVUPS        Y0, 96(SI)
 
 groupback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -808,11 +810,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -821,10 +823,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPORD          (DX), Z14, Z0
@@ -868,7 +868,7 @@ groupmeet:
 	VMULPS         Z1, Z0, Z0
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVUPS        Y0, 96(SI)
-	ADDQ           $+128, SI
+	SUBQ           $-128, SI
 	ADDQ           $+64, DX
 	ADDQ           1080(SP), R15
 	MOVQ           R15, R13
@@ -989,7 +989,7 @@ short2loop:
 
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -1042,7 +1042,7 @@ short4loop:
 
 short4back:
 	ADDQ $+16, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -1096,7 +1096,7 @@ laneloop:
 	VMOVUPS        Y1, 96(SI)
 
 laneback:
-	ADDQ  $+128, SI
+	SUBQ  $-128, SI
 	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
@@ -1165,7 +1165,7 @@ groupstream:
 	VMULPS         Z11, Z0, Z0
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVNTPS       Y0, 96(SI)
-	ADDQ           $+128, SI
+	SUBQ           $-128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+64, R11
 	CMPQ           R11, $+64
@@ -1274,7 +1274,7 @@ short2stream:
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVNTPS       Y0, 96(SI)
 	ADDQ           $+8, BX
-	ADDQ           $+128, SI
+	SUBQ           $-128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+2, R11
 	CMPQ           R11, $+2
@@ -1322,7 +1322,7 @@ short4stream:
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVNTPS       Y0, 96(SI)
 	ADDQ           $+16, BX
-	ADDQ           $+128, SI
+	SUBQ           $-128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+4, R11
 	CMPQ           R11, $+4
@@ -1450,13 +1450,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z12
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1488,7 +1490,7 @@ grouploop:
 	VMULPS     Z12, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+32, DX
 	SUBQ       $+64, R11
 	CMPQ       R11, $+64
@@ -1498,11 +1500,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1511,10 +1513,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 716(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS   (R15), Z0
@@ -1554,7 +1554,7 @@ groupmeet:
 	VMULPS    Z1, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	ADDQ      1048(SP), R15
 	MOVQ      R15, R13
@@ -1688,7 +1688,7 @@ short2loop:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
@@ -1734,7 +1734,7 @@ short4loop:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4
@@ -1782,7 +1782,7 @@ laneloop:
 	VMULPS    Z0, Z1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
 	VMOVUPS   Y1, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	ADDQ      $+256, BX
 	SUBQ      $+64, DI
@@ -1847,7 +1847,7 @@ groupstream:
 	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	SUBQ      $+64, R11
 	CMPQ      R11, $+64
@@ -1921,7 +1921,7 @@ short2stream:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
@@ -1960,7 +1960,7 @@ short4stream:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4

@@ -48,13 +48,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z0, Z15, Z5
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -93,7 +95,7 @@ grouploop:
 	VMOVUPS    Y1, 96(SI)
 
 groupback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -105,11 +107,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -118,10 +120,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPORD      (DX), Z14, Z0
@@ -165,7 +165,7 @@ groupmeet:
 	VMULPS     Z1, Z3, Z3
 	VCVTPS2PH  $0x00, Z3, Y3
 	VMOVUPS    Y3, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+64, DX
 	ADDQ       1080(SP), R15
 	MOVQ       R15, R13
@@ -287,7 +287,7 @@ short2loop:
 
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -340,7 +340,7 @@ short4loop:
 
 short4back:
 	ADDQ $+16, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -394,7 +394,7 @@ laneloop:
 	VMOVUPS    Y2, 96(SI)
 
 laneback:
-	ADDQ  $+128, SI
+	SUBQ  $-128, SI
 	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
@@ -463,7 +463,7 @@ groupstream:
 	VMULPS     Z5, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVNTPS   Y1, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+64, DX
 	SUBQ       $+64, R11
 	CMPQ       R11, $+64
@@ -572,7 +572,7 @@ short2stream:
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVNTPS    Y1, 96(SI)
 	ADDQ        $+8, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
@@ -620,7 +620,7 @@ short4stream:
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVNTPS    Y1, 96(SI)
 	ADDQ        $+16, BX
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4

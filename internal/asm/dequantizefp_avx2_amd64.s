@@ -41,13 +41,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y10
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -91,7 +93,7 @@ grouploop:
 	VMOVUPS    Y1, 96(SI)
 
 groupback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+32, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -103,11 +105,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -116,10 +118,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 460(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 460(SP)(R11*4), R15
 
 groupmeet:
 	VPOR      (DX), Y14, Y0
@@ -168,7 +168,7 @@ groupmeet:
 	VCVTPH2PS X2, Y2
 	VMULPS    Y1, Y2, Y2
 	VMOVUPS   Y2, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	ADDQ      632(SP), R15
 	MOVQ      R15, R13
@@ -268,7 +268,7 @@ short2loop:
 
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+32, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -327,9 +327,9 @@ laneloop:
 	VMOVUPS   Y2, 96(SI)
 
 laneback:
-	ADDQ  $+128, SI
+	SUBQ  $-128, SI
 	ADDQ  $+32, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -401,7 +401,7 @@ groupstream:
 	VCVTPH2PS X1, Y1
 	VMULPS    Y10, Y1, Y1
 	VMOVNTPS  Y1, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, R11
 	CMPQ      R11, $+32
@@ -496,7 +496,7 @@ short2stream:
 	VMULPS       Y9, Y1, Y1
 	VMOVNTPS     Y1, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -634,13 +634,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y11
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -676,7 +678,7 @@ grouploop:
 	VMOVUPS    Y0, 96(SI)
 
 groupback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+32, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -688,11 +690,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -701,10 +703,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 460(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 460(SP)(R11*4), R15
 
 groupmeet:
 	VPOR      (DX), Y14, Y0
@@ -745,7 +745,7 @@ groupmeet:
 	VCVTPH2PS X0, Y0
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	ADDQ      632(SP), R15
 	MOVQ      R15, R13
@@ -837,7 +837,7 @@ short2loop:
 
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+32, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -888,9 +888,9 @@ laneloop:
 	VMOVUPS   Y1, 96(SI)
 
 laneback:
-	ADDQ  $+128, SI
+	SUBQ  $-128, SI
 	ADDQ  $+32, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -954,7 +954,7 @@ groupstream:
 	VCVTPH2PS X0, Y0
 	VMULPS    Y11, Y0, Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+32, DX
 	SUBQ      $+32, R11
 	CMPQ      R11, $+32
@@ -1041,7 +1041,7 @@ short2stream:
 	VMULPS       Y10, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -1161,13 +1161,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y0, Y15, Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1211,7 +1213,7 @@ grouploop:
 	VPOR       Y1, Y0, Y0
 	VMULPS     Y12, Y0, Y0
 	VMOVUPS    Y0, 96(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+16, DX
 	SUBQ       $+32, R11
 	CMPQ       R11, $+32
@@ -1223,11 +1225,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1236,10 +1238,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 444(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 444(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS   (R15), Y0
@@ -1291,7 +1291,7 @@ groupmeet:
 	VPOR      Y2, Y0, Y0
 	VMULPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+16, DX
 	ADDQ      616(SP), R15
 	MOVQ      R15, R13
@@ -1393,7 +1393,7 @@ short2loop:
 	VMULPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -1453,9 +1453,9 @@ laneloop:
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VMOVUPS   Y1, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+16, DX
-	ADDQ      $+128, BX
+	SUBQ      $-128, BX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop
@@ -1530,7 +1530,7 @@ groupstream:
 	VPOR      Y1, Y0, Y0
 	VMULPS    Y12, Y0, Y0
 	VMOVNTPS  Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+16, DX
 	SUBQ      $+32, R11
 	CMPQ      R11, $+32
@@ -1618,7 +1618,7 @@ short2stream:
 	VMULPS       Y11, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2

@@ -44,9 +44,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VORR V14.B16, V0.B16, V0.B16
@@ -80,15 +81,15 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -96,10 +97,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $268, RSP, R16
-	SUB R17, R16, R15
+	ADD $268, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VORR V14.B16, V0.B16, V0.B16
@@ -419,9 +418,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VORR V14.B16, V0.B16, V0.B16
@@ -451,15 +451,15 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -467,10 +467,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $268, RSP, R16
-	SUB R17, R16, R15
+	ADD $268, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VORR V14.B16, V0.B16, V0.B16
@@ -764,9 +762,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
@@ -792,15 +791,15 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -808,10 +807,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $268, RSP, R16
-	SUB R17, R16, R15
+	ADD $268, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R15), F0
 	FMOVQ (R3), F1

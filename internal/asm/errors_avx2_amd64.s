@@ -394,7 +394,7 @@ elements:
 shut:
 	VMOVUPS      Y11, (DI)
 	VMOVUPS      Y10, 32(DI)
-	ADDQ         $+128, R11
+	SUBQ         $-128, R11
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	TESTQ        SI, SI
@@ -529,7 +529,7 @@ elements:
 shut:
 	VMOVUPS      Y8, (DI)
 	VMOVUPS      Y7, 32(DI)
-	ADDQ         $+128, R10
+	SUBQ         $-128, R10
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	TESTQ        SI, SI
@@ -650,7 +650,7 @@ elements:
 shut:
 	VMOVUPS      Y8, (DI)
 	VMOVUPS      Y7, 32(DI)
-	ADDQ         $+128, R11
+	SUBQ         $-128, R11
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	TESTQ        SI, SI
@@ -1122,8 +1122,8 @@ elements:
 shut:
 	VMOVUPS      Y11, (DI)
 	VMOVUPS      Y10, 32(DI)
-	ADDQ         $+128, R11
-	ADDQ         $+128, R13
+	SUBQ         $-128, R11
+	SUBQ         $-128, R13
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	TESTQ        SI, SI
@@ -1266,8 +1266,8 @@ elements:
 shut:
 	VMOVUPS      Y8, (DI)
 	VMOVUPS      Y7, 32(DI)
-	ADDQ         $+128, R10
-	ADDQ         $+128, R12
+	SUBQ         $-128, R10
+	SUBQ         $-128, R12
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	TESTQ        SI, SI
@@ -1396,8 +1396,8 @@ elements:
 shut:
 	VMOVUPS      Y8, (DI)
 	VMOVUPS      Y7, 32(DI)
-	ADDQ         $+128, R11
-	ADDQ         $+128, R13
+	SUBQ         $-128, R11
+	SUBQ         $-128, R13
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	TESTQ        SI, SI
@@ -1884,8 +1884,8 @@ elements:
 shut:
 	VMOVUPS      Y7, (DI)
 	VMOVUPS      Y6, 32(DI)
-	ADDQ         $+128, R11
-	ADDQ         $+128, R13
+	SUBQ         $-128, R11
+	SUBQ         $-128, R13
 	ADDQ         $+64, DI
 	SUBQ         $+2, SI
 	TESTQ        SI, SI

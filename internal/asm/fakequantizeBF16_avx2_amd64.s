@@ -54,6 +54,8 @@ groupbegin:
 	CMPQ R11, $+32
 	JLT  grouptomeet
 	SUBQ R11, DI
+
+groupnext:
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  groupstream
@@ -195,12 +197,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -209,10 +211,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 604(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 604(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (BX), Y0
@@ -846,8 +846,8 @@ maskdone14:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+64, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1591,10 +1591,13 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
@@ -1603,7 +1606,6 @@ groupbegin:
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y14
-	SUBQ         R11, DI
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1745,13 +1747,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 	ADDQ  $+4, R10
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1760,10 +1762,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 740(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 740(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (BX), Y0
@@ -2489,9 +2489,9 @@ maskdone14:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+64, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	ADDQ  $+128, R10
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
+	SUBQ  $-128, R10
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop

@@ -61,13 +61,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -189,8 +191,8 @@ maskdone2:
 	VMOVAPS Z18, Z2
 	VMOVAPS Z19, Z16
 	VMOVAPS Z20, Z17
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, R11
 	CMPQ    R11, $+128
 	JGE     groupahead
@@ -289,8 +291,8 @@ maskdone4:
 	VMOVAPS Z20, Z17
 	ADDQ    $+4, R8
 	ADDQ    $+4, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	MOVQ    R12, R11
 	SUBQ    R11, DI
 	CMPQ    R11, $+64
@@ -387,8 +389,8 @@ maskbytes5:
 
 maskdone6:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -399,12 +401,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -413,10 +415,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1148(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1148(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z     (BX), Z12, K6, Z0
@@ -510,8 +510,8 @@ maskbytes7:
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    1480(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1488(SP), R13
@@ -783,8 +783,8 @@ maskdone14:
 	VMOVAPS Z19, Z16
 	VMOVAPS Z20, Z17
 	VMOVAPS Z21, Z18
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     longahead
@@ -868,8 +868,8 @@ maskbytes15:
 
 maskdone16:
 longback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -1127,8 +1127,8 @@ maskdone22:
 	VMOVAPS Z18, Z2
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+2, R11
 	CMPQ    R11, $+4
 	JGE     short2ahead
@@ -1218,8 +1218,8 @@ maskdone24:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -1342,8 +1342,8 @@ maskdone26:
 	VMOVAPS Z18, Z2
 	ADDQ    $+16, R8
 	ADDQ    $+16, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+4, R11
 	CMPQ    R11, $+8
 	JGE     short4ahead
@@ -1433,8 +1433,8 @@ maskdone28:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -1535,8 +1535,8 @@ maskbytes29:
 
 maskdone30:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
 	SUBQ  $+64, DI
@@ -1678,8 +1678,8 @@ maskbytes33:
 	ADDQ       $+64, DX
 
 maskdone34:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -1751,8 +1751,8 @@ maskbytes35:
 	ADDQ       $+64, DX
 
 maskdone36:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	JMP  groupwhole
 
@@ -1935,8 +1935,8 @@ maskbytes39:
 	ADDQ       $+64, DX
 
 maskdone40:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -2063,8 +2063,8 @@ maskbytes43:
 maskdone44:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -2161,8 +2161,8 @@ maskbytes45:
 maskdone46:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
@@ -2392,10 +2392,13 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
 	VBROADCASTSS (R10), Z0
@@ -2403,7 +2406,6 @@ groupbegin:
 	VCVTDQ2PS    Z1, Z3
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z2
-	SUBQ         R11, DI
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2491,8 +2493,8 @@ maskbytes1:
 
 maskdone2:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -2503,13 +2505,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 	ADDQ  $+4, R10
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2518,10 +2520,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1412(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1412(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z     (BX), Z12, K6, Z0
@@ -2636,8 +2636,8 @@ maskbytes3:
 	ADDQ       $+64, DX
 
 maskdone4:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    1744(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1752(SP), R13
@@ -2899,8 +2899,8 @@ maskbytes9:
 
 maskdone10:
 longback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -3145,8 +3145,8 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -3265,8 +3265,8 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -3387,8 +3387,8 @@ maskbytes19:
 
 maskdone20:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
 	ADDQ  $+256, R10
@@ -3532,8 +3532,8 @@ maskbytes23:
 	ADDQ       $+64, DX
 
 maskdone24:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -3728,8 +3728,8 @@ maskbytes27:
 	ADDQ       $+64, DX
 
 maskdone28:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -3867,8 +3867,8 @@ maskdone32:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -3986,8 +3986,8 @@ maskdone34:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream

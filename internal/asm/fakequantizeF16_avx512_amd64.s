@@ -53,13 +53,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -175,8 +177,8 @@ maskdone2:
 	VMOVAPS Z2, Z8
 	VMOVAPS Z3, Z7
 	VMOVAPS Z4, Z6
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, R11
 	CMPQ    R11, $+128
 	JGE     groupahead
@@ -269,8 +271,8 @@ maskdone4:
 	VMOVAPS Z4, Z6
 	ADDQ    $+4, R8
 	ADDQ    $+4, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	MOVQ    R12, R11
 	SUBQ    R11, DI
 	CMPQ    R11, $+64
@@ -361,8 +363,8 @@ maskbytes5:
 
 maskdone6:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -373,12 +375,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -387,10 +389,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1148(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1148(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (BX), Z0
@@ -478,8 +478,8 @@ maskbytes7:
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    1480(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1488(SP), R13
@@ -737,8 +737,8 @@ maskdone14:
 	VMOVAPS Z2, Z7
 	VMOVAPS Z3, Z6
 	VMOVAPS Z4, Z5
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     longahead
@@ -816,8 +816,8 @@ maskbytes15:
 
 maskdone16:
 longback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -1067,8 +1067,8 @@ maskdone22:
 	VMOVAPS Z5, Z8
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+2, R11
 	CMPQ    R11, $+4
 	JGE     short2ahead
@@ -1152,8 +1152,8 @@ maskdone24:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -1282,8 +1282,8 @@ maskdone26:
 	VMOVAPS Z20, Z5
 	ADDQ    $+16, R8
 	ADDQ    $+16, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+4, R11
 	CMPQ    R11, $+8
 	JGE     short4ahead
@@ -1367,8 +1367,8 @@ maskdone28:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -1463,8 +1463,8 @@ maskbytes29:
 
 maskdone30:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
 	SUBQ  $+64, DI
@@ -1600,8 +1600,8 @@ maskbytes33:
 	ADDQ       $+64, DX
 
 maskdone34:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -1667,8 +1667,8 @@ maskbytes35:
 	ADDQ       $+64, DX
 
 maskdone36:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	JMP  groupwhole
 
@@ -1845,8 +1845,8 @@ maskbytes39:
 	ADDQ       $+64, DX
 
 maskdone40:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -1967,8 +1967,8 @@ maskbytes43:
 maskdone44:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -2059,8 +2059,8 @@ maskbytes45:
 maskdone46:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
@@ -2276,10 +2276,13 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z0
@@ -2287,7 +2290,6 @@ groupbegin:
 	VCVTDQ2PS    Z1, Z9
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z8
-	SUBQ         R11, DI
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2403,8 +2405,8 @@ maskdone2:
 	VMOVAPS Z2, Z6
 	VMOVAPS Z3, Z5
 	VMOVAPS Z16, Z4
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, R11
 	CMPQ    R11, $+128
 	JGE     groupahead
@@ -2503,8 +2505,8 @@ maskdone4:
 	ADDQ    $+4, R8
 	ADDQ    $+4, R9
 	ADDQ    $+4, R10
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	MOVQ    R12, R11
 	SUBQ    R11, DI
 	CMPQ    R11, $+64
@@ -2600,8 +2602,8 @@ maskbytes5:
 
 maskdone6:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -2612,13 +2614,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 	ADDQ  $+4, R10
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2627,10 +2629,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1412(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1412(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (BX), Z0
@@ -2739,8 +2739,8 @@ maskbytes7:
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    1744(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1752(SP), R13
@@ -3009,8 +3009,8 @@ maskdone14:
 	VMOVAPS Z2, Z5
 	VMOVAPS Z16, Z4
 	VMOVAPS Z17, Z3
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     longahead
@@ -3088,8 +3088,8 @@ maskbytes15:
 
 maskdone16:
 longback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -3345,8 +3345,8 @@ maskdone22:
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
 	ADDQ    $+8, R10
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+2, R11
 	CMPQ    R11, $+4
 	JGE     short2ahead
@@ -3441,8 +3441,8 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -3580,8 +3580,8 @@ maskdone26:
 	ADDQ    $+16, R8
 	ADDQ    $+16, R9
 	ADDQ    $+16, R10
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+4, R11
 	CMPQ    R11, $+8
 	JGE     short4ahead
@@ -3686,8 +3686,8 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -3802,8 +3802,8 @@ maskbytes29:
 
 maskdone30:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
 	ADDQ  $+256, R10
@@ -3941,8 +3941,8 @@ maskbytes33:
 	ADDQ       $+64, DX
 
 maskdone34:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -4008,8 +4008,8 @@ maskbytes35:
 	ADDQ       $+64, DX
 
 maskdone36:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	JMP  groupwhole
 
@@ -4196,8 +4196,8 @@ maskbytes39:
 	ADDQ       $+64, DX
 
 maskdone40:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -4329,8 +4329,8 @@ maskdone44:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -4442,8 +4442,8 @@ maskdone46:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream

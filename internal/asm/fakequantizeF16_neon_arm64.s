@@ -53,9 +53,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -143,16 +144,16 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -160,10 +161,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $348, RSP, R16
-	SUB R17, R16, R15
+	ADD $348, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -866,6 +865,8 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V0.S4]
@@ -873,7 +874,6 @@ groupbegin:
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -961,17 +961,17 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -979,10 +979,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $420, RSP, R16
-	SUB R17, R16, R15
+	ADD $420, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h

@@ -43,13 +43,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -135,8 +137,8 @@ maskbytes1:
 
 maskdone2:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -147,12 +149,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -161,10 +163,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 732(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 732(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (BX), Y0
@@ -256,8 +256,8 @@ maskbytes3:
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    904(SP), R15
 	MOVQ    R15, R13
 	SUBQ    912(SP), R13
@@ -421,8 +421,8 @@ maskdone8:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -521,10 +521,10 @@ maskbytes9:
 
 maskdone10:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -662,8 +662,8 @@ maskbytes13:
 	ADDQ      $+32, DX
 
 maskdone14:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  groupstream
@@ -814,8 +814,8 @@ maskbytes15:
 maskdone16:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -994,10 +994,13 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
@@ -1006,7 +1009,6 @@ groupbegin:
 	VBROADCASTSS most+52(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1100,8 +1102,8 @@ maskbytes1:
 
 maskdone2:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -1112,13 +1114,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 	ADDQ  $+4, R10
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1127,10 +1129,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 868(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 868(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (BX), Y0
@@ -1251,8 +1251,8 @@ maskbytes3:
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    1040(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1048(SP), R13
@@ -1444,8 +1444,8 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -1572,11 +1572,11 @@ maskbytes9:
 
 maskdone10:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	ADDQ  $+128, R10
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
+	SUBQ  $-128, R10
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1723,8 +1723,8 @@ maskbytes13:
 	ADDQ      $+32, DX
 
 maskdone14:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  groupstream
@@ -1906,8 +1906,8 @@ maskdone16:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -2137,13 +2137,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R10), Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2241,8 +2243,8 @@ maskbytes1:
 
 maskdone2:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -2253,13 +2255,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 	ADDQ  $+4, R10
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2268,10 +2270,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 868(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 868(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (BX), Y0
@@ -2381,8 +2381,8 @@ maskbytes3:
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    1040(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1048(SP), R13
@@ -2560,8 +2560,8 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -2672,11 +2672,11 @@ maskbytes9:
 
 maskdone10:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	ADDQ  $+128, R10
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
+	SUBQ  $-128, R10
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -2827,8 +2827,8 @@ maskbytes13:
 	ADDQ      $+32, DX
 
 maskdone14:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  groupstream
@@ -3002,8 +3002,8 @@ maskdone16:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream

@@ -46,13 +46,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -354,12 +356,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -368,10 +370,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1404(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1404(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (BX), Z0
@@ -1732,10 +1732,13 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z0
@@ -1743,7 +1746,6 @@ groupbegin:
 	VCVTDQ2PS    Z1, Z9
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z8
-	SUBQ         R11, DI
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2056,13 +2058,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 	ADDQ  $+4, R10
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2071,10 +2073,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1668(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1668(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (BX), Z0
@@ -3610,14 +3610,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z9
-	SUBQ         R11, DI
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3949,13 +3951,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 	ADDQ  $+4, R10
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3964,10 +3966,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1668(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1668(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (BX), Z0

@@ -46,9 +46,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -132,16 +133,16 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -149,10 +150,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
+	ADD $412, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R3), F0
 	FMOVQ (R15), F1
@@ -668,6 +667,8 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V0.S4]
@@ -675,7 +676,6 @@ groupbegin:
 	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
@@ -759,17 +759,17 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -777,10 +777,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $484, RSP, R16
-	SUB R17, R16, R15
+	ADD $484, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R3), F0
 	FMOVQ (R15), F1
@@ -1393,10 +1391,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V9.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -1488,17 +1487,17 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -1506,10 +1505,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $484, RSP, R16
-	SUB R17, R16, R15
+	ADD $484, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R3), F0
 	FMOVQ (R15), F1

@@ -51,13 +51,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -219,12 +221,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -233,10 +235,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 604(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 604(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (BX), Y0
@@ -1000,8 +1000,8 @@ maskdone14:
 laneback:
 	ADDQ  $+64, SI
 	ADDQ  $+64, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop

@@ -63,13 +63,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Z3
 	VBROADCASTSS (R9), Z2
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -203,8 +205,8 @@ maskdone2:
 	VMOVAPS Z20, Z17
 	VMOVAPS Z21, Z18
 	VMOVAPS Z22, Z19
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, R11
 	CMPQ    R11, $+128
 	JGE     groupahead
@@ -315,8 +317,8 @@ maskdone4:
 	VMOVAPS Z22, Z19
 	ADDQ    $+4, R8
 	ADDQ    $+4, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	MOVQ    R12, R11
 	SUBQ    R11, DI
 	CMPQ    R11, $+64
@@ -425,8 +427,8 @@ maskbytes5:
 
 maskdone6:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -437,12 +439,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -451,10 +453,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1148(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1148(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z     (BX), Z10, K6, Z0
@@ -564,8 +564,8 @@ maskbytes7:
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    1480(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1488(SP), R13
@@ -861,8 +861,8 @@ maskdone14:
 	VMOVAPS Z21, Z18
 	VMOVAPS Z22, Z19
 	VMOVAPS Z23, Z20
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     longahead
@@ -958,8 +958,8 @@ maskbytes15:
 
 maskdone16:
 longback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -1241,8 +1241,8 @@ maskdone22:
 	VMOVAPS Z20, Z17
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+2, R11
 	CMPQ    R11, $+4
 	JGE     short2ahead
@@ -1344,8 +1344,8 @@ maskdone24:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -1480,8 +1480,8 @@ maskdone26:
 	VMOVAPS Z20, Z17
 	ADDQ    $+16, R8
 	ADDQ    $+16, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+4, R11
 	CMPQ    R11, $+8
 	JGE     short4ahead
@@ -1583,8 +1583,8 @@ maskdone28:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -1701,8 +1701,8 @@ maskbytes29:
 
 maskdone30:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
 	SUBQ  $+64, DI
@@ -1856,8 +1856,8 @@ maskbytes33:
 	ADDQ       $+64, DX
 
 maskdone34:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -1941,8 +1941,8 @@ maskbytes35:
 	ADDQ       $+64, DX
 
 maskdone36:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	JMP  groupwhole
 
@@ -2137,8 +2137,8 @@ maskbytes39:
 	ADDQ       $+64, DX
 
 maskdone40:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -2277,8 +2277,8 @@ maskbytes43:
 maskdone44:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -2387,8 +2387,8 @@ maskbytes45:
 maskdone46:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream

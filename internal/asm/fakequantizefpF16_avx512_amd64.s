@@ -55,13 +55,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z8
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -189,8 +191,8 @@ maskdone2:
 	VMOVAPS Z2, Z6
 	VMOVAPS Z3, Z5
 	VMOVAPS Z16, Z4
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, R11
 	CMPQ    R11, $+128
 	JGE     groupahead
@@ -295,8 +297,8 @@ maskdone4:
 	VMOVAPS Z16, Z4
 	ADDQ    $+4, R8
 	ADDQ    $+4, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	MOVQ    R12, R11
 	SUBQ    R11, DI
 	CMPQ    R11, $+64
@@ -399,8 +401,8 @@ maskbytes5:
 
 maskdone6:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -411,12 +413,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -425,10 +427,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1148(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1148(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (BX), Z0
@@ -532,8 +532,8 @@ maskbytes7:
 	ADDQ       $+64, DX
 
 maskdone8:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    1480(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1488(SP), R13
@@ -815,8 +815,8 @@ maskdone14:
 	VMOVAPS Z2, Z5
 	VMOVAPS Z16, Z4
 	VMOVAPS Z17, Z3
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     longahead
@@ -906,8 +906,8 @@ maskbytes15:
 
 maskdone16:
 longback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -1181,8 +1181,8 @@ maskdone22:
 	VMOVAPS Z17, Z6
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+2, R11
 	CMPQ    R11, $+4
 	JGE     short2ahead
@@ -1278,8 +1278,8 @@ maskdone24:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -1420,8 +1420,8 @@ maskdone26:
 	VMOVAPS Z22, Z3
 	ADDQ    $+16, R8
 	ADDQ    $+16, R9
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+4, R11
 	CMPQ    R11, $+8
 	JGE     short4ahead
@@ -1517,8 +1517,8 @@ maskdone28:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -1629,8 +1629,8 @@ maskbytes29:
 
 maskdone30:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
 	SUBQ  $+64, DI
@@ -1778,8 +1778,8 @@ maskbytes33:
 	ADDQ       $+64, DX
 
 maskdone34:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -1857,8 +1857,8 @@ maskbytes35:
 	ADDQ       $+64, DX
 
 maskdone36:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, R11
 	JMP  groupwhole
 
@@ -2047,8 +2047,8 @@ maskbytes39:
 	ADDQ       $+64, DX
 
 maskdone40:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -2181,8 +2181,8 @@ maskbytes43:
 maskdone44:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -2285,8 +2285,8 @@ maskbytes45:
 maskdone46:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream

@@ -46,13 +46,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -166,8 +168,8 @@ maskbytes1:
 
 maskdone2:
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -178,12 +180,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -192,10 +194,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 732(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 732(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (BX), Y0
@@ -321,8 +321,8 @@ maskbytes3:
 	ADDQ      $+32, DX
 
 maskdone4:
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	ADDQ    904(SP), R15
 	MOVQ    R15, R13
 	SUBQ    912(SP), R13
@@ -514,8 +514,8 @@ maskdone8:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -646,10 +646,10 @@ maskbytes9:
 
 maskdone10:
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
+	SUBQ  $-128, SI
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -815,8 +815,8 @@ maskbytes13:
 	ADDQ      $+32, DX
 
 maskdone14:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  groupstream
@@ -995,8 +995,8 @@ maskbytes15:
 maskdone16:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream

@@ -54,9 +54,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R3), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
@@ -164,16 +165,16 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -181,10 +182,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $412, RSP, R16
-	SUB R17, R16, R15
+	ADD $412, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R3), F0
 	FMOVQ (R15), F1

@@ -65,7 +65,7 @@ laneloop:
 	VMOVUPS    Z1, (SI)
 	VPUNPCKHBW Z0, Z2, Z2
 	VMOVUPS    Z2, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+64, DX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
@@ -128,7 +128,7 @@ lanestream:
 	VMOVNTPS   Z1, (SI)
 	VPUNPCKHBW Z0, Z2, Z2
 	VMOVNTPS   Z2, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+64, DX
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64

@@ -65,7 +65,7 @@ grouploop:
 	VCMPPS  $0x03, Y1, Y0, Y0
 	VORPS   Y8, Y0, Y8
 	VMAXPS  Y1, Y4, Y4
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
 	JGE     grouploop
@@ -348,7 +348,7 @@ treehalfloop:
 	VADDPS      Y0, Y1, Y1
 	VBLENDVPS   Y2, Y1, Y15, Y2
 	VMOVUPS     Y2, (BX)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        $+32, BX
 	SUBQ        $+8, R8
@@ -402,12 +402,12 @@ tree4turn0:
 	VORPS   Y0, Y1, Y0
 	VMINPS  Y5, Y3, Y3
 	VMAXPS  Y6, Y4, Y4
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -444,12 +444,12 @@ tree4turn1:
 	VORPS   Y0, Y1, Y0
 	VMINPS  Y7, Y5, Y5
 	VMAXPS  Y8, Y6, Y6
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y5, Y3, Y1
 	VSHUFPS  $0x4e, Y5, Y3, Y3
@@ -492,12 +492,12 @@ tree4turn2:
 	VORPS   Y0, Y3, Y0
 	VMINPS  Y7, Y5, Y5
 	VMAXPS  Y8, Y6, Y6
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y3
@@ -534,12 +534,12 @@ tree4turn3:
 	VORPS   Y0, Y3, Y0
 	VMINPS  Y9, Y7, Y7
 	VMAXPS  Y10, Y8, Y8
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y7, Y5, Y3
 	VSHUFPS  $0x4e, Y7, Y5, Y5
@@ -588,12 +588,12 @@ tree4turn4:
 	VORPS   Y0, Y1, Y0
 	VMINPS  Y7, Y5, Y5
 	VMAXPS  Y8, Y6, Y6
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -630,12 +630,12 @@ tree4turn5:
 	VORPS   Y0, Y1, Y0
 	VMINPS  Y9, Y7, Y7
 	VMAXPS  Y10, Y8, Y8
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y7, Y5, Y1
 	VSHUFPS  $0x4e, Y7, Y5, Y5
@@ -678,12 +678,12 @@ tree4turn6:
 	VORPS   Y0, Y5, Y0
 	VMINPS  Y9, Y7, Y7
 	VMAXPS  Y10, Y8, Y8
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y5
@@ -720,12 +720,12 @@ tree4turn7:
 	VORPS   Y0, Y5, Y0
 	VMINPS  Y11, Y9, Y9
 	VMAXPS  Y12, Y10, Y10
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	ADDQ       $+128, DI
+	SUBQ       $-128, DI
 	MOVQ       DI, R10
 	VBLENDPS   $0xcc, Y9, Y7, Y5
 	VSHUFPS    $0x4e, Y9, Y7, Y7
@@ -1178,7 +1178,7 @@ grouploop:
 	VMOVUPS 96(SI), Y0
 	VPAND   Y15, Y0, Y0
 	VPMAXUD Y0, Y10, Y10
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
 	JGE     grouploop
@@ -1359,7 +1359,7 @@ treehalfloop:
 	VSHUFPS     $0xdd, Y3, Y2, Y2
 	VPMAXUD     Y2, Y0, Y0
 	VMOVUPS     Y0, (DX)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
@@ -1404,12 +1404,12 @@ tree4turn0:
 	VPAND   Y15, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn0
 
 tree4done0:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
@@ -1439,12 +1439,12 @@ tree4turn1:
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn1
 
 tree4done1:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -1477,12 +1477,12 @@ tree4turn2:
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y1, Y1
 	VPMAXUD Y1, Y0, Y0
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn2
 
 tree4done2:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
@@ -1512,12 +1512,12 @@ tree4turn3:
 	VPAND   Y15, Y4, Y4
 	VPMAXUD Y4, Y3, Y3
 	VPMAXUD Y3, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn3
 
 tree4done3:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -1553,12 +1553,12 @@ tree4turn4:
 	VPAND   Y15, Y3, Y3
 	VPMAXUD Y3, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn4
 
 tree4done4:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
@@ -1588,12 +1588,12 @@ tree4turn5:
 	VPAND   Y15, Y4, Y4
 	VPMAXUD Y4, Y3, Y3
 	VPMAXUD Y3, Y2, Y2
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn5
 
 tree4done5:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
@@ -1626,12 +1626,12 @@ tree4turn6:
 	VPAND   Y15, Y4, Y4
 	VPMAXUD Y4, Y2, Y2
 	VPMAXUD Y2, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn6
 
 tree4done6:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
@@ -1661,12 +1661,12 @@ tree4turn7:
 	VPAND   Y15, Y5, Y5
 	VPMAXUD Y5, Y4, Y4
 	VPMAXUD Y4, Y2, Y2
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn7
 
 tree4done7:
-	ADDQ       $+128, DI
+	SUBQ       $-128, DI
 	MOVQ       DI, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -2015,7 +2015,7 @@ grouploop:
 	VMOVUPS 96(SI), Y0
 	VPMAXUD Y0, Y9, Y9
 	VPMAXSD Y0, Y5, Y5
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
 	JGE     grouploop
@@ -2259,7 +2259,7 @@ treehalfloop:
 	VBLENDVPS   Y1, Y5, Y0, Y1
 	VMOVUPS     Y1, (DX)
 	VMOVUPS     Y0, (BX)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        $+32, BX
 	SUBQ        $+8, R8
@@ -2304,12 +2304,12 @@ tree4turn0:
 	VPMAXSD Y3, Y1, Y1
 	VPMAXUD Y4, Y2, Y2
 	VPMAXSD Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -2338,12 +2338,12 @@ tree4turn1:
 	VPMAXSD Y5, Y3, Y3
 	VPMAXUD Y6, Y4, Y4
 	VPMAXSD Y3, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y4, Y2, Y3
 	VSHUFPS  $0x4e, Y4, Y2, Y2
@@ -2378,12 +2378,12 @@ tree4turn2:
 	VPMAXSD Y5, Y1, Y1
 	VPMAXUD Y6, Y4, Y4
 	VPMAXSD Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -2412,12 +2412,12 @@ tree4turn3:
 	VPMAXSD Y7, Y5, Y5
 	VPMAXUD Y8, Y6, Y6
 	VPMAXSD Y5, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y6, Y4, Y5
 	VSHUFPS  $0x4e, Y6, Y4, Y4
@@ -2458,12 +2458,12 @@ tree4turn4:
 	VPMAXSD Y5, Y2, Y2
 	VPMAXUD Y6, Y3, Y3
 	VPMAXSD Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -2492,12 +2492,12 @@ tree4turn5:
 	VPMAXSD Y7, Y5, Y5
 	VPMAXUD Y8, Y6, Y6
 	VPMAXSD Y5, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y6, Y3, Y5
 	VSHUFPS  $0x4e, Y6, Y3, Y3
@@ -2532,12 +2532,12 @@ tree4turn6:
 	VPMAXSD Y7, Y2, Y2
 	VPMAXUD Y8, Y6, Y6
 	VPMAXSD Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -2566,12 +2566,12 @@ tree4turn7:
 	VPMAXSD Y9, Y7, Y7
 	VPMAXUD Y10, Y8, Y8
 	VPMAXSD Y7, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	ADDQ       $+128, DI
+	SUBQ       $-128, DI
 	MOVQ       DI, R10
 	VBLENDPS   $0xcc, Y8, Y6, Y7
 	VSHUFPS    $0x4e, Y8, Y6, Y6
@@ -3108,14 +3108,14 @@ laneloop:
 	VBLENDVPS Y2, Y1, Y14, Y2
 	VADDPS    Y13, Y2, Y2
 	VMOVUPS   Y2, 96(DX)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
-	ADDQ      $+128, R9
-	ADDQ      $+128, R10
-	ADDQ      $+128, R11
-	ADDQ      $+128, R12
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
+	SUBQ      $-128, R8
+	SUBQ      $-128, R9
+	SUBQ      $-128, R10
+	SUBQ      $-128, R11
+	SUBQ      $-128, R12
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop
@@ -3299,10 +3299,10 @@ laneloop:
 	VCMPPS    $0x07, Y1, Y1, Y0
 	VBLENDVPS Y0, Y1, Y14, Y0
 	VMOVUPS   Y0, 96(DX)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
+	SUBQ      $-128, R8
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop
@@ -3803,7 +3803,7 @@ treehalfloop:
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (BX)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	SUBQ         $+8, R8
@@ -3855,12 +3855,12 @@ tree4turn0:
 	VPMAXSW Y5, Y2, Y2
 	VPMAXUW Y6, Y3, Y3
 	VPMINUW Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -3896,12 +3896,12 @@ tree4turn1:
 	VPMAXSW Y8, Y5, Y5
 	VPMAXUW Y9, Y6, Y6
 	VPMINUW Y4, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y5, Y2, Y4
 	VSHUFPS  $0x4e, Y5, Y2, Y2
@@ -3946,12 +3946,12 @@ tree4turn2:
 	VPMAXSW Y8, Y5, Y5
 	VPMAXUW Y9, Y6, Y6
 	VPMINUW Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -3987,12 +3987,12 @@ tree4turn3:
 	VPMAXSW Y11, Y8, Y8
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y7, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y8, Y5, Y7
 	VSHUFPS  $0x4e, Y8, Y5, Y5
@@ -4046,12 +4046,12 @@ tree4turn4:
 	VPMAXSW Y8, Y3, Y3
 	VPMAXUW Y9, Y4, Y4
 	VPMINUW Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -4087,12 +4087,12 @@ tree4turn5:
 	VPMAXSW Y11, Y8, Y8
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y7, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y8, Y3, Y7
 	VSHUFPS  $0x4e, Y8, Y3, Y3
@@ -4137,12 +4137,12 @@ tree4turn6:
 	VPMAXSW Y11, Y8, Y8
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -4178,12 +4178,12 @@ tree4turn7:
 	VPMAXSW Y14, Y11, Y11
 	VPMAXUW Y15, Y12, Y12
 	VPMINUW Y10, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	MOVQ         DI, R10
 	VBLENDPS     $0xcc, Y11, Y8, Y10
 	VSHUFPS      $0x4e, Y11, Y8, Y8
@@ -4924,7 +4924,7 @@ treehalfloop:
 	VPERMQ      $0x08, Y0, Y0
 	VCVTPH2PS   X0, Y0
 	VMOVUPS     Y0, (DX)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
@@ -4969,12 +4969,12 @@ tree4turn0:
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn0
 
 tree4done0:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
@@ -5004,12 +5004,12 @@ tree4turn1:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn1
 
 tree4done1:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -5042,12 +5042,12 @@ tree4turn2:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn2
 
 tree4done2:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
@@ -5077,12 +5077,12 @@ tree4turn3:
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn3
 
 tree4done3:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -5118,12 +5118,12 @@ tree4turn4:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn4
 
 tree4done4:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
@@ -5153,12 +5153,12 @@ tree4turn5:
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn5
 
 tree4done5:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
@@ -5191,12 +5191,12 @@ tree4turn6:
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn6
 
 tree4done6:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
@@ -5226,12 +5226,12 @@ tree4turn7:
 	VPAND   Y15, Y5, Y5
 	VPMAXUW Y5, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn7
 
 tree4done7:
-	ADDQ       $+128, DI
+	SUBQ       $-128, DI
 	MOVQ       DI, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -5887,7 +5887,7 @@ treehalfloop:
 	VBLENDVPS   Y1, Y5, Y0, Y1
 	VMOVUPS     Y1, (DX)
 	VMOVUPS     Y0, (BX)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        $+32, BX
 	SUBQ        $+8, R8
@@ -5932,12 +5932,12 @@ tree4turn0:
 	VPMAXSW Y3, Y1, Y1
 	VPMAXUW Y4, Y2, Y2
 	VPMAXSW Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -5966,12 +5966,12 @@ tree4turn1:
 	VPMAXSW Y5, Y3, Y3
 	VPMAXUW Y6, Y4, Y4
 	VPMAXSW Y3, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y4, Y2, Y3
 	VSHUFPS  $0x4e, Y4, Y2, Y2
@@ -6006,12 +6006,12 @@ tree4turn2:
 	VPMAXSW Y5, Y1, Y1
 	VPMAXUW Y6, Y4, Y4
 	VPMAXSW Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -6040,12 +6040,12 @@ tree4turn3:
 	VPMAXSW Y7, Y5, Y5
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y5, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y6, Y4, Y5
 	VSHUFPS  $0x4e, Y6, Y4, Y4
@@ -6086,12 +6086,12 @@ tree4turn4:
 	VPMAXSW Y5, Y2, Y2
 	VPMAXUW Y6, Y3, Y3
 	VPMAXSW Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -6120,12 +6120,12 @@ tree4turn5:
 	VPMAXSW Y7, Y5, Y5
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y5, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y6, Y3, Y5
 	VSHUFPS  $0x4e, Y6, Y3, Y3
@@ -6160,12 +6160,12 @@ tree4turn6:
 	VPMAXSW Y7, Y2, Y2
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -6194,12 +6194,12 @@ tree4turn7:
 	VPMAXSW Y9, Y7, Y7
 	VPMAXUW Y10, Y8, Y8
 	VPMAXSW Y7, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	ADDQ       $+128, DI
+	SUBQ       $-128, DI
 	MOVQ       DI, R10
 	VBLENDPS   $0xcc, Y8, Y6, Y7
 	VSHUFPS    $0x4e, Y8, Y6, Y6
@@ -7389,7 +7389,7 @@ treehalfloop:
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (BX)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	SUBQ         $+8, R8
@@ -7441,12 +7441,12 @@ tree4turn0:
 	VPMAXSW Y5, Y2, Y2
 	VPMAXUW Y6, Y3, Y3
 	VPMINUW Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -7482,12 +7482,12 @@ tree4turn1:
 	VPMAXSW Y8, Y5, Y5
 	VPMAXUW Y9, Y6, Y6
 	VPMINUW Y4, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y5, Y2, Y4
 	VSHUFPS  $0x4e, Y5, Y2, Y2
@@ -7532,12 +7532,12 @@ tree4turn2:
 	VPMAXSW Y8, Y5, Y5
 	VPMAXUW Y9, Y6, Y6
 	VPMINUW Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -7573,12 +7573,12 @@ tree4turn3:
 	VPMAXSW Y11, Y8, Y8
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y7, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y8, Y5, Y7
 	VSHUFPS  $0x4e, Y8, Y5, Y5
@@ -7632,12 +7632,12 @@ tree4turn4:
 	VPMAXSW Y8, Y3, Y3
 	VPMAXUW Y9, Y4, Y4
 	VPMINUW Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -7673,12 +7673,12 @@ tree4turn5:
 	VPMAXSW Y11, Y8, Y8
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y7, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y8, Y3, Y7
 	VSHUFPS  $0x4e, Y8, Y3, Y3
@@ -7723,12 +7723,12 @@ tree4turn6:
 	VPMAXSW Y11, Y8, Y8
 	VPMAXUW Y12, Y9, Y9
 	VPMINUW Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -7764,12 +7764,12 @@ tree4turn7:
 	VPMAXSW Y14, Y11, Y11
 	VPMAXUW Y15, Y12, Y12
 	VPMINUW Y10, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	MOVQ         DI, R10
 	VBLENDPS     $0xcc, Y11, Y8, Y10
 	VSHUFPS      $0x4e, Y11, Y8, Y8
@@ -8494,7 +8494,7 @@ treehalfloop:
 	VPMAXUW     Y1, Y0, Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMOVUPS     Y0, (DX)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
@@ -8539,12 +8539,12 @@ tree4turn0:
 	VPAND   Y15, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn0
 
 tree4done0:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
@@ -8574,12 +8574,12 @@ tree4turn1:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn1
 
 tree4done1:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -8612,12 +8612,12 @@ tree4turn2:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
 	VPMAXUW Y1, Y0, Y0
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn2
 
 tree4done2:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
@@ -8647,12 +8647,12 @@ tree4turn3:
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y3, Y3
 	VPMAXUW Y3, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn3
 
 tree4done3:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
@@ -8688,12 +8688,12 @@ tree4turn4:
 	VPAND   Y15, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn4
 
 tree4done4:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
@@ -8723,12 +8723,12 @@ tree4turn5:
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y3, Y3
 	VPMAXUW Y3, Y2, Y2
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn5
 
 tree4done5:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
@@ -8761,12 +8761,12 @@ tree4turn6:
 	VPAND   Y15, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
 	VPMAXUW Y2, Y1, Y1
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn6
 
 tree4done6:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R9
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
@@ -8796,12 +8796,12 @@ tree4turn7:
 	VPAND   Y15, Y5, Y5
 	VPMAXUW Y5, Y4, Y4
 	VPMAXUW Y4, Y2, Y2
-	ADDQ    $+128, R9
+	SUBQ    $-128, R9
 	CMPQ    R9, DI
 	JLT     tree4turn7
 
 tree4done7:
-	ADDQ       $+128, DI
+	SUBQ       $-128, DI
 	MOVQ       DI, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
@@ -9413,7 +9413,7 @@ treehalfloop:
 	VBLENDVPS   Y1, Y5, Y0, Y1
 	VMOVUPS     Y1, (DX)
 	VMOVUPS     Y0, (BX)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+32, DX
 	ADDQ        $+32, BX
 	SUBQ        $+8, R8
@@ -9458,12 +9458,12 @@ tree4turn0:
 	VPMAXSW Y3, Y1, Y1
 	VPMAXUW Y4, Y2, Y2
 	VPMAXSW Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn0
 
 tree4done0:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -9492,12 +9492,12 @@ tree4turn1:
 	VPMAXSW Y5, Y3, Y3
 	VPMAXUW Y6, Y4, Y4
 	VPMAXSW Y3, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn1
 
 tree4done1:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y4, Y2, Y3
 	VSHUFPS  $0x4e, Y4, Y2, Y2
@@ -9532,12 +9532,12 @@ tree4turn2:
 	VPMAXSW Y5, Y1, Y1
 	VPMAXUW Y6, Y4, Y4
 	VPMAXSW Y1, Y0, Y0
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn2
 
 tree4done2:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
@@ -9566,12 +9566,12 @@ tree4turn3:
 	VPMAXSW Y7, Y5, Y5
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y5, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn3
 
 tree4done3:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y6, Y4, Y5
 	VSHUFPS  $0x4e, Y6, Y4, Y4
@@ -9612,12 +9612,12 @@ tree4turn4:
 	VPMAXSW Y5, Y2, Y2
 	VPMAXUW Y6, Y3, Y3
 	VPMAXSW Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn4
 
 tree4done4:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -9646,12 +9646,12 @@ tree4turn5:
 	VPMAXSW Y7, Y5, Y5
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y5, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn5
 
 tree4done5:
-	ADDQ     $+128, DI
+	SUBQ     $-128, DI
 	MOVQ     DI, R10
 	VBLENDPS $0xcc, Y6, Y3, Y5
 	VSHUFPS  $0x4e, Y6, Y3, Y3
@@ -9686,12 +9686,12 @@ tree4turn6:
 	VPMAXSW Y7, Y2, Y2
 	VPMAXUW Y8, Y6, Y6
 	VPMAXSW Y2, Y1, Y1
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn6
 
 tree4done6:
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	MOVQ    DI, R10
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
@@ -9720,12 +9720,12 @@ tree4turn7:
 	VPMAXSW Y9, Y7, Y7
 	VPMAXUW Y10, Y8, Y8
 	VPMAXSW Y7, Y2, Y2
-	ADDQ    $+128, R10
+	SUBQ    $-128, R10
 	CMPQ    R10, DI
 	JLT     tree4turn7
 
 tree4done7:
-	ADDQ       $+128, DI
+	SUBQ       $-128, DI
 	MOVQ       DI, R10
 	VBLENDPS   $0xcc, Y8, Y6, Y7
 	VSHUFPS    $0x4e, Y8, Y6, Y6

@@ -3742,7 +3742,7 @@ grouploop:
 	VPMAXSW Z0, Z7, Z7
 	VPMAXUW Z0, Z5, Z5
 	VPMINUW Z0, Z3, Z3
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	SUBQ    $+64, DI
 	CMPQ    DI, $+64
 	JGE     grouploop
@@ -5092,7 +5092,7 @@ grouploop:
 	VMOVUPS 64(SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUW Z0, Z12, Z12
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	SUBQ    $+64, DI
 	CMPQ    DI, $+64
 	JGE     grouploop
@@ -5968,7 +5968,7 @@ grouploop:
 	VMOVUPS 64(SI), Z0
 	VPMAXUW Z0, Z11, Z11
 	VPMAXSW Z0, Z9, Z9
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	SUBQ    $+64, DI
 	CMPQ    DI, $+64
 	JGE     grouploop
@@ -7094,15 +7094,15 @@ laneloop:
 	VMOVUPS Z0, 64(SI)
 	VMOVUPS Z2, 64(DX)
 	VMOVUPS Z3, 64(BX)
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	ADDQ    $+128, R9
-	ADDQ    $+128, R10
-	ADDQ    $+128, R11
-	ADDQ    $+128, R12
-	ADDQ    $+128, R13
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
+	SUBQ    $-128, BX
+	SUBQ    $-128, R8
+	SUBQ    $-128, R9
+	SUBQ    $-128, R10
+	SUBQ    $-128, R11
+	SUBQ    $-128, R12
+	SUBQ    $-128, R13
 	SUBQ    $+64, DI
 	CMPQ    DI, $+64
 	JGE     laneloop
@@ -7301,10 +7301,10 @@ laneloop:
 	VBLENDMPS Z1, Z14, K1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
 	VMOVUPS   Y1, 96(DX)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
+	SUBQ      $-128, R8
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
 	JGE       laneloop
@@ -7505,7 +7505,7 @@ grouploop:
 	VPMAXSW Z0, Z7, Z7
 	VPMAXUW Z0, Z5, Z5
 	VPMINUW Z0, Z3, Z3
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	SUBQ    $+64, DI
 	CMPQ    DI, $+64
 	JGE     grouploop
@@ -8855,7 +8855,7 @@ grouploop:
 	VMOVUPS 64(SI), Z0
 	VPANDD  Z15, Z0, Z0
 	VPMAXUW Z0, Z12, Z12
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	SUBQ    $+64, DI
 	CMPQ    DI, $+64
 	JGE     grouploop
@@ -9710,7 +9710,7 @@ grouploop:
 	VMOVUPS 64(SI), Z0
 	VPMAXUW Z0, Z11, Z11
 	VPMAXSW Z0, Z9, Z9
-	ADDQ    $+128, SI
+	SUBQ    $-128, SI
 	SUBQ    $+64, DI
 	CMPQ    DI, $+64
 	JGE     grouploop
@@ -10794,15 +10794,15 @@ laneloop:
 	VMOVUPS Z0, 64(SI)
 	VMOVUPS Z2, 64(DX)
 	VMOVUPS Z3, 64(BX)
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	ADDQ    $+128, R8
-	ADDQ    $+128, R9
-	ADDQ    $+128, R10
-	ADDQ    $+128, R11
-	ADDQ    $+128, R12
-	ADDQ    $+128, R13
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
+	SUBQ    $-128, BX
+	SUBQ    $-128, R8
+	SUBQ    $-128, R9
+	SUBQ    $-128, R10
+	SUBQ    $-128, R11
+	SUBQ    $-128, R12
+	SUBQ    $-128, R13
 	SUBQ    $+64, DI
 	CMPQ    DI, $+64
 	JGE     laneloop
@@ -11021,10 +11021,10 @@ laneloop:
 	VPCMPUW    $0x06, Z10, Z1, K1
 	VPADDW     Z11, Z0, K1, Z0
 	VMOVUPS    Z0, 64(DX)
-	ADDQ       $+128, SI
-	ADDQ       $+128, DX
-	ADDQ       $+128, BX
-	ADDQ       $+128, R8
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
+	SUBQ       $-128, BX
+	SUBQ       $-128, R8
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
 	JGE        laneloop

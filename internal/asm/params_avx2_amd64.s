@@ -93,9 +93,9 @@ laneloop:
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
 	VMOVUPS      Y1, 96(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -243,11 +243,11 @@ laneloop:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
 	VMOVUPS      Y1, 96(R8)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
+	SUBQ         $-128, R9
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -457,12 +457,12 @@ laneloop:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
 	VMOVUPS      Y1, 96(R8)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
+	SUBQ         $-128, R9
+	SUBQ         $-128, R10
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -707,10 +707,10 @@ laneloop:
 	VBLENDVPS    Y0, Y2, Y9, Y0
 	VMOVUPS      Y0, 96(DX)
 	VMOVUPS      Y1, 96(BX)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -848,9 +848,9 @@ laneloop:
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y11, Y1
 	VMOVUPS      Y1, 96(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -1006,11 +1006,11 @@ laneloop:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y10, Y1
 	VMOVUPS      Y1, 96(R8)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
+	SUBQ         $-128, R9
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -1260,12 +1260,12 @@ laneloop:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
 	VMOVUPS      Y1, 96(R8)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
+	SUBQ         $-128, R9
+	SUBQ         $-128, R10
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -1486,10 +1486,10 @@ laneloop:
 	VBLENDVPS    Y1, Y2, Y9, Y1
 	VMOVUPS      Y1, 96(DX)
 	VMOVUPS      Y0, 96(BX)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -1650,9 +1650,9 @@ laneloop:
 	VDIVPS       Y0, Y14, Y0
 	VBLENDVPS    Y1, Y0, Y9, Y1
 	VMOVUPS      Y1, 96(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -1831,11 +1831,11 @@ laneloop:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y8, Y1
 	VMOVUPS      Y1, 96(R8)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
+	SUBQ         $-128, R9
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -2192,12 +2192,12 @@ laneloop:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y9, Y1
 	VMOVUPS      Y1, 96(R8)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
+	SUBQ         $-128, R9
+	SUBQ         $-128, R10
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -2450,10 +2450,10 @@ laneloop:
 	VBLENDVPS    Y1, Y2, Y15, Y1
 	VMOVUPS      Y1, 96(DX)
 	VMOVUPS      Y0, 96(BX)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	ADDQ         $+128, R8
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
+	SUBQ         $-128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -2567,9 +2567,9 @@ laneloop:
 	VPSUBD  Y0, Y10, Y0
 	VPSLLD  $0x17, Y0, Y0
 	VMOVUPS Y0, 96(DX)
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
+	SUBQ    $-128, BX
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
 	JGE     laneloop
@@ -2718,9 +2718,9 @@ laneloop:
 	VPSLLD      $0x17, Y0, Y0
 	VBLENDVPS   Y1, Y5, Y0, Y1
 	VMOVUPS     Y1, 96(DX)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	ADDQ        $+128, BX
+	SUBQ        $-128, SI
+	SUBQ        $-128, DX
+	SUBQ        $-128, BX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
 	JGE         laneloop
@@ -2806,9 +2806,9 @@ laneloop:
 	VCMPPS    $0x07, Y0, Y0, Y2
 	VBLENDVPS Y2, Y1, Y0, Y2
 	VMOVUPS   Y2, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop
@@ -2911,9 +2911,9 @@ laneloop:
 	VDIVPS    Y0, Y10, Y0
 	VBLENDVPS Y1, Y0, Y13, Y1
 	VMOVUPS   Y1, 96(DX)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop

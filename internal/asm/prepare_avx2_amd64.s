@@ -49,8 +49,8 @@ laneloop:
 	VDIVPS    Y0, Y13, Y0
 	VBLENDVPS Y1, Y0, Y12, Y1
 	VMOVUPS   Y1, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop

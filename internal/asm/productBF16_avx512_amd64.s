@@ -123,8 +123,8 @@ maskdone2:
 	VMOVAPS Z26, Z20
 	VMOVAPS Z27, Z21
 	VMOVAPS Z28, Z22
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     laneahead
@@ -193,8 +193,8 @@ maskbytes3:
 
 maskdone4:
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -375,8 +375,8 @@ maskbytes9:
 	ADDQ       $+64, DX
 
 maskdone10:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  lanestream
@@ -604,7 +604,7 @@ laneahead:
 stored4:
 	VMOVAPS Z0, Z19
 	VMOVAPS Z1, Z20
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     laneahead
@@ -641,7 +641,7 @@ laneloop:
 
 stored8:
 laneback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -751,7 +751,7 @@ lanestream:
 	ADDQ      $+64, SI
 
 stored16:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  lanestream
@@ -1115,7 +1115,7 @@ laneahead:
 	VMOVAPS   Z0, Z10
 	VMOVAPS   Z1, Z9
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+128
 	JGE       laneahead
@@ -1145,7 +1145,7 @@ laneloop:
 
 laneback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -1239,7 +1239,7 @@ lanestream:
 	VPERMD    Z0, Z11, Z0
 	VMOVNTPS  Z0, (SI)
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
 	JGE       lanestream
@@ -1452,8 +1452,8 @@ maskdone2:
 	VMOVAPS Z1, Z17
 	VMOVAPS Z20, Z18
 	VMOVAPS Z21, Z19
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     laneahead
@@ -1545,8 +1545,8 @@ maskbytes3:
 
 maskdone4:
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -1783,8 +1783,8 @@ maskbytes9:
 	ADDQ       $+64, DX
 
 maskdone10:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  lanestream
@@ -2022,7 +2022,7 @@ laneahead:
 	VMOVAPS     Z17, Z2
 	VMOVAPS     Z18, Z16
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         laneahead
@@ -2075,7 +2075,7 @@ laneloop:
 
 laneback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -2215,7 +2215,7 @@ lanestream:
 	VPERMD      Z16, Z5, Z16
 	VMOVNTPS    Z16, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         lanestream
@@ -2397,7 +2397,7 @@ laneahead:
 	VMOVAPS     Z17, Z2
 	VMOVAPS     Z18, Z16
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         laneahead
@@ -2451,7 +2451,7 @@ laneloop:
 
 laneback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -2593,7 +2593,7 @@ lanestream:
 	VPERMD      Z16, Z5, Z16
 	VMOVNTPS    Z16, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         lanestream
@@ -2777,7 +2777,7 @@ laneahead:
 	VMOVAPS     Z17, Z2
 	VMOVAPS     Z18, Z16
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         laneahead
@@ -2832,7 +2832,7 @@ laneloop:
 
 laneback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -2982,7 +2982,7 @@ lanestream:
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         lanestream

@@ -112,8 +112,8 @@ maskdone2:
 	VMOVAPS Z21, Z2
 	VMOVAPS Z22, Z16
 	VMOVAPS Z23, Z17
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     laneahead
@@ -177,8 +177,8 @@ maskbytes3:
 
 maskdone4:
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -351,8 +351,8 @@ maskbytes9:
 	ADDQ       $+64, DX
 
 maskdone10:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  lanestream
@@ -570,7 +570,7 @@ laneahead:
 stored4:
 	VMOVAPS Z0, Z17
 	VMOVAPS Z1, Z18
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     laneahead
@@ -607,7 +607,7 @@ laneloop:
 
 stored8:
 laneback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -713,7 +713,7 @@ lanestream:
 	ADDQ      $+64, SI
 
 stored16:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  lanestream
@@ -1073,7 +1073,7 @@ laneahead:
 	VMOVAPS   Z0, Z12
 	VMOVAPS   Z1, Z11
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+128
 	JGE       laneahead
@@ -1103,7 +1103,7 @@ laneloop:
 
 laneback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -1193,7 +1193,7 @@ lanestream:
 	VPERMD    Z0, Z13, Z0
 	VMOVNTPS  Z0, (SI)
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
 	JGE       lanestream
@@ -1392,8 +1392,8 @@ maskdone2:
 	VMOVAPS Z1, Z6
 	VMOVAPS Z2, Z5
 	VMOVAPS Z3, Z4
-	ADDQ    $+128, SI
-	ADDQ    $+128, BX
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     laneahead
@@ -1479,8 +1479,8 @@ maskbytes3:
 
 maskdone4:
 laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -1703,8 +1703,8 @@ maskbytes9:
 	ADDQ       $+64, DX
 
 maskdone10:
-	ADDQ $+128, SI
-	ADDQ $+128, BX
+	SUBQ $-128, SI
+	SUBQ $-128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  lanestream
@@ -1932,7 +1932,7 @@ laneahead:
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         laneahead
@@ -1985,7 +1985,7 @@ laneloop:
 
 laneback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -2121,7 +2121,7 @@ lanestream:
 	VPERMD      Z5, Z7, Z5
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         lanestream
@@ -2299,7 +2299,7 @@ laneahead:
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         laneahead
@@ -2353,7 +2353,7 @@ laneloop:
 
 laneback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -2491,7 +2491,7 @@ lanestream:
 	VPERMD      Z5, Z7, Z5
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         lanestream
@@ -2671,7 +2671,7 @@ laneahead:
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         laneahead
@@ -2726,7 +2726,7 @@ laneloop:
 
 laneback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  laneloop
@@ -2872,7 +2872,7 @@ lanestream:
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         lanestream

@@ -58,13 +58,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ    DI, $+32
+	JLT     grouptail
+	CMPQ    R11, $+32
+	JLT     grouptomeet
+	SUBQ    R11, DI
+	PCALIGN $0x20
+
+groupnext:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -123,12 +126,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -137,10 +140,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 532(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (DX), Y0
@@ -498,8 +499,8 @@ laneloop:
 stored26:
 laneback:
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1294,16 +1295,19 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ    DI, $+32
+	JLT     grouptail
+	CMPQ    R11, $+32
+	JLT     grouptomeet
+	SUBQ    R11, DI
+	PCALIGN $0x20
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
 	VPACKSSDW    Y1, Y0, Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1366,13 +1370,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1381,10 +1385,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 668(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 668(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (DX), Y0
@@ -1786,9 +1788,9 @@ laneloop:
 stored26:
 laneback:
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -2633,13 +2635,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2693,12 +2697,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2707,10 +2711,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 532(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (DX), Y0
@@ -3001,8 +3003,8 @@ laneloop:
 laneback:
 	ADDQ  $+32, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop

@@ -69,13 +69,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (R8), Z17
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -152,7 +154,7 @@ groupahead:
 stored4:
 	VMOVAPS Z1, Z18
 	VMOVAPS Z20, Z19
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, R11
 	CMPQ    R11, $+128
 	JGE     groupahead
@@ -204,7 +206,7 @@ stored8:
 	VMOVAPS Z20, Z19
 	ADDQ    $+4, BX
 	ADDQ    $+4, R8
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	MOVQ    R12, R11
 	SUBQ    R11, DI
 	CMPQ    R11, $+64
@@ -256,7 +258,7 @@ grouploop:
 
 stored12:
 groupback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -267,12 +269,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -281,10 +283,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z     (DX), Z9, K6, Z0
@@ -337,7 +337,7 @@ groupmeet:
 	ADDQ         $+64, SI
 
 stored16:
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	ADDQ    1344(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1352(SP), R13
@@ -501,7 +501,7 @@ longahead:
 stored24:
 	VMOVAPS Z1, Z18
 	VMOVAPS Z20, Z19
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     longahead
@@ -540,7 +540,7 @@ longloop:
 
 stored28:
 longback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -690,7 +690,7 @@ stored36:
 	VMOVAPS Z18, Z17
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+2, R11
 	CMPQ    R11, $+4
 	JGE     short2ahead
@@ -735,7 +735,7 @@ stored40:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -813,7 +813,7 @@ stored44:
 	VMOVAPS Z18, Z17
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+4, R11
 	CMPQ    R11, $+8
 	JGE     short4ahead
@@ -858,7 +858,7 @@ stored48:
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -918,7 +918,7 @@ laneloop:
 
 stored52:
 laneback:
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -1020,7 +1020,7 @@ groupstream:
 	ADDQ         $+64, SI
 
 stored59:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -1073,7 +1073,7 @@ grouplast:
 	ADDQ      $+64, SI
 
 stored63:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
 
@@ -1360,7 +1360,7 @@ longstream:
 	ADDQ        $+64, SI
 
 stored70:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -1561,7 +1561,7 @@ short2stream:
 stored77:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -1677,7 +1677,7 @@ short4stream:
 stored81:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
@@ -2185,15 +2185,17 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (R8), Z17
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z18
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2272,7 +2274,7 @@ groupahead:
 stored4:
 	VMOVAPS Z1, Z19
 	VMOVAPS Z21, Z20
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, R11
 	CMPQ    R11, $+128
 	JGE     groupahead
@@ -2329,7 +2331,7 @@ stored8:
 	ADDQ    $+4, BX
 	ADDQ    $+4, R8
 	ADDQ    $+4, R9
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	MOVQ    R12, R11
 	SUBQ    R11, DI
 	CMPQ    R11, $+64
@@ -2385,7 +2387,7 @@ grouploop:
 
 stored12:
 groupback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -2396,13 +2398,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2411,10 +2413,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1276(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1276(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z     (DX), Z9, K6, Z0
@@ -2476,7 +2476,7 @@ groupmeet:
 	ADDQ         $+64, SI
 
 stored16:
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	ADDQ    1608(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1616(SP), R13
@@ -2649,7 +2649,7 @@ longahead:
 stored24:
 	VMOVAPS Z1, Z19
 	VMOVAPS Z21, Z20
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     longahead
@@ -2690,7 +2690,7 @@ longloop:
 
 stored28:
 longback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -2850,7 +2850,7 @@ stored36:
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+2, R11
 	CMPQ    R11, $+4
 	JGE     short2ahead
@@ -2902,7 +2902,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -2989,7 +2989,7 @@ stored44:
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
 	ADDQ    $+16, R9
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+4, R11
 	CMPQ    R11, $+8
 	JGE     short4ahead
@@ -3043,7 +3043,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -3111,7 +3111,7 @@ laneloop:
 
 stored52:
 laneback:
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
@@ -3217,7 +3217,7 @@ groupstream:
 	ADDQ         $+64, SI
 
 stored59:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -3272,7 +3272,7 @@ grouplast:
 	ADDQ      $+64, SI
 
 stored63:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
 
@@ -3571,7 +3571,7 @@ longstream:
 	ADDQ        $+64, SI
 
 stored70:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -3779,7 +3779,7 @@ stored77:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -3904,7 +3904,7 @@ stored81:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
@@ -4422,13 +4422,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4499,7 +4501,7 @@ groupahead:
 	VMOVAPS      Z1, Z9
 	VMOVAPS      Z2, Z8
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+128
 	JGE          groupahead
@@ -4545,7 +4547,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	MOVQ              R12, R11
 	SUBQ              R11, DI
 	CMPQ              R11, $+64
@@ -4592,7 +4594,7 @@ grouploop:
 
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -4603,12 +4605,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4617,10 +4619,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z     (DX), Z15, K6, Z0
@@ -4667,7 +4667,7 @@ groupmeet:
 	VPERMD       Z5, Z12, Z5
 	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         1344(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1352(SP), R13
@@ -4819,7 +4819,7 @@ longahead:
 	VMOVAPS     Z1, Z9
 	VMOVAPS     Z2, Z8
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         longahead
@@ -4853,7 +4853,7 @@ longloop:
 
 longback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -4991,7 +4991,7 @@ short2ahead:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+4
 	JGE               short2ahead
@@ -5031,7 +5031,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -5103,7 +5103,7 @@ short4ahead:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+8
 	JGE               short4ahead
@@ -5143,7 +5143,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -5198,7 +5198,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -5270,7 +5270,7 @@ groupstream:
 	VPERMD       Z1, Z12, Z1
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
 	JGE          groupstream
@@ -5285,7 +5285,7 @@ grouplast:
 	VPERMD    Z0, Z12, Z0
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+64, R11
 	JMP       groupwhole
 
@@ -5396,7 +5396,7 @@ longstream:
 	VPERMD      Z1, Z12, Z1
 	VMOVNTPS    Z1, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         longstream
@@ -5453,7 +5453,7 @@ short2stream:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+2
 	JGE               short2stream
@@ -5499,7 +5499,7 @@ short4stream:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+4
 	JGE               short4stream

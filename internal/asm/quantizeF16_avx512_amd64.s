@@ -65,13 +65,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z3
 	VBROADCASTSS (R8), Z2
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -148,7 +150,7 @@ groupahead:
 stored4:
 	VMOVAPS Z1, Z16
 	VMOVAPS Z18, Z17
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, R11
 	CMPQ    R11, $+128
 	JGE     groupahead
@@ -200,7 +202,7 @@ stored8:
 	VMOVAPS Z18, Z17
 	ADDQ    $+4, BX
 	ADDQ    $+4, R8
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	MOVQ    R12, R11
 	SUBQ    R11, DI
 	CMPQ    R11, $+64
@@ -252,7 +254,7 @@ grouploop:
 
 stored12:
 groupback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -263,12 +265,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -277,10 +279,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Z0
@@ -333,7 +333,7 @@ groupmeet:
 	ADDQ         $+64, SI
 
 stored16:
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	ADDQ    1344(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1352(SP), R13
@@ -493,7 +493,7 @@ longahead:
 stored24:
 	VMOVAPS Z1, Z16
 	VMOVAPS Z18, Z17
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     longahead
@@ -532,7 +532,7 @@ longloop:
 
 stored28:
 longback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -678,7 +678,7 @@ stored36:
 	VMOVAPS Z16, Z2
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+2, R11
 	CMPQ    R11, $+4
 	JGE     short2ahead
@@ -723,7 +723,7 @@ stored40:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -801,7 +801,7 @@ stored44:
 	VMOVAPS Z16, Z2
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+4, R11
 	CMPQ    R11, $+8
 	JGE     short4ahead
@@ -846,7 +846,7 @@ stored48:
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -906,7 +906,7 @@ laneloop:
 
 stored52:
 laneback:
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -1008,7 +1008,7 @@ groupstream:
 	ADDQ         $+64, SI
 
 stored59:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -1061,7 +1061,7 @@ grouplast:
 	ADDQ      $+64, SI
 
 stored63:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
 
@@ -1348,7 +1348,7 @@ longstream:
 	ADDQ        $+64, SI
 
 stored70:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -1549,7 +1549,7 @@ short2stream:
 stored77:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -1665,7 +1665,7 @@ short4stream:
 stored81:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
@@ -2169,15 +2169,17 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z3
 	VBROADCASTSS (R8), Z2
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z16
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2256,7 +2258,7 @@ groupahead:
 stored4:
 	VMOVAPS Z1, Z17
 	VMOVAPS Z19, Z18
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, R11
 	CMPQ    R11, $+128
 	JGE     groupahead
@@ -2313,7 +2315,7 @@ stored8:
 	ADDQ    $+4, BX
 	ADDQ    $+4, R8
 	ADDQ    $+4, R9
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	MOVQ    R12, R11
 	SUBQ    R11, DI
 	CMPQ    R11, $+64
@@ -2369,7 +2371,7 @@ grouploop:
 
 stored12:
 groupback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -2380,13 +2382,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2395,10 +2397,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1276(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1276(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Z0
@@ -2460,7 +2460,7 @@ groupmeet:
 	ADDQ         $+64, SI
 
 stored16:
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	ADDQ    1608(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1616(SP), R13
@@ -2629,7 +2629,7 @@ longahead:
 stored24:
 	VMOVAPS Z1, Z17
 	VMOVAPS Z19, Z18
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+64, DI
 	CMPQ    DI, $+128
 	JGE     longahead
@@ -2670,7 +2670,7 @@ longloop:
 
 stored28:
 longback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -2826,7 +2826,7 @@ stored36:
 	ADDQ    $+8, BX
 	ADDQ    $+8, R8
 	ADDQ    $+8, R9
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+2, R11
 	CMPQ    R11, $+4
 	JGE     short2ahead
@@ -2878,7 +2878,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -2965,7 +2965,7 @@ stored44:
 	ADDQ    $+16, BX
 	ADDQ    $+16, R8
 	ADDQ    $+16, R9
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	SUBQ    $+4, R11
 	CMPQ    R11, $+8
 	JGE     short4ahead
@@ -3019,7 +3019,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -3087,7 +3087,7 @@ laneloop:
 
 stored52:
 laneback:
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
@@ -3193,7 +3193,7 @@ groupstream:
 	ADDQ         $+64, SI
 
 stored59:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  groupstream
@@ -3248,7 +3248,7 @@ grouplast:
 	ADDQ      $+64, SI
 
 stored63:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	JMP  groupwhole
 
@@ -3547,7 +3547,7 @@ longstream:
 	ADDQ        $+64, SI
 
 stored70:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longstream
@@ -3755,7 +3755,7 @@ stored77:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -3880,7 +3880,7 @@ stored81:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+16, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
@@ -4394,13 +4394,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4471,7 +4473,7 @@ groupahead:
 	VMOVAPS      Z1, Z11
 	VMOVAPS      Z2, Z10
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+128
 	JGE          groupahead
@@ -4517,7 +4519,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	MOVQ              R12, R11
 	SUBQ              R11, DI
 	CMPQ              R11, $+64
@@ -4564,7 +4566,7 @@ grouploop:
 
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -4575,12 +4577,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4589,10 +4591,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Z0
@@ -4639,7 +4639,7 @@ groupmeet:
 	VPERMD       Z5, Z14, Z5
 	VMOVUPS      Z5, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         1344(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1352(SP), R13
@@ -4787,7 +4787,7 @@ longahead:
 	VMOVAPS     Z1, Z11
 	VMOVAPS     Z2, Z10
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         longahead
@@ -4821,7 +4821,7 @@ longloop:
 
 longback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -4955,7 +4955,7 @@ short2ahead:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+4
 	JGE               short2ahead
@@ -4995,7 +4995,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -5067,7 +5067,7 @@ short4ahead:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+8
 	JGE               short4ahead
@@ -5107,7 +5107,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -5162,7 +5162,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -5234,7 +5234,7 @@ groupstream:
 	VPERMD       Z1, Z14, Z1
 	VMOVNTPS     Z1, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
 	JGE          groupstream
@@ -5249,7 +5249,7 @@ grouplast:
 	VPERMD    Z0, Z14, Z0
 	VMOVUPS   Z0, (SI)
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+64, R11
 	JMP       groupwhole
 
@@ -5360,7 +5360,7 @@ longstream:
 	VPERMD      Z1, Z14, Z1
 	VMOVNTPS    Z1, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         longstream
@@ -5417,7 +5417,7 @@ short2stream:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+2
 	JGE               short2stream
@@ -5463,7 +5463,7 @@ short4stream:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+4
 	JGE               short4stream

@@ -51,13 +51,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ    DI, $+32
+	JLT     grouptail
+	CMPQ    R11, $+32
+	JLT     grouptomeet
+	SUBQ    R11, DI
+	PCALIGN $0x20
+
+groupnext:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -101,7 +104,7 @@ grouploop:
 
 stored4:
 groupback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -112,12 +115,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -126,10 +129,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -183,7 +184,7 @@ groupmeet:
 	ADDQ         $+32, SI
 
 stored8:
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	ADDQ    768(SP), R15
 	MOVQ    R15, R13
 	SUBQ    776(SP), R13
@@ -307,7 +308,7 @@ stored15:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -368,9 +369,9 @@ laneloop:
 
 stored19:
 laneback:
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -471,7 +472,7 @@ groupstream:
 	ADDQ         $+32, SI
 
 stored26:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  groupstream
@@ -650,7 +651,7 @@ short2stream:
 stored30:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -1002,16 +1003,19 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ    DI, $+32
+	JLT     grouptail
+	CMPQ    R11, $+32
+	JLT     grouptomeet
+	SUBQ    R11, DI
+	PCALIGN $0x20
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS (R9), Y1
 	VPACKSSDW    Y1, Y0, Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1059,7 +1063,7 @@ grouploop:
 
 stored4:
 groupback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -1070,13 +1074,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1085,10 +1089,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 732(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 732(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -1153,7 +1155,7 @@ groupmeet:
 	ADDQ         $+32, SI
 
 stored8:
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	ADDQ    904(SP), R15
 	MOVQ    R15, R13
 	SUBQ    912(SP), R13
@@ -1292,7 +1294,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -1363,10 +1365,10 @@ laneloop:
 
 stored19:
 laneback:
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1472,7 +1474,7 @@ groupstream:
 	ADDQ         $+32, SI
 
 stored26:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  groupstream
@@ -1672,7 +1674,7 @@ stored30:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -2054,13 +2056,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ    DI, $+32
+	JLT     grouptail
+	CMPQ    R11, $+32
+	JLT     grouptomeet
+	SUBQ    R11, DI
+	PCALIGN $0x20
+
+groupnext:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (R8), Y7
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2115,7 +2120,7 @@ grouploop:
 
 stored4:
 groupback:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -2126,13 +2131,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2141,10 +2146,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 732(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 732(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -2210,7 +2213,7 @@ groupmeet:
 	ADDQ         $+32, SI
 
 stored8:
-	ADDQ    $+128, DX
+	SUBQ    $-128, DX
 	ADDQ    904(SP), R15
 	MOVQ    R15, R13
 	SUBQ    912(SP), R13
@@ -2347,7 +2350,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -2419,10 +2422,10 @@ laneloop:
 
 stored19:
 laneback:
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -2535,7 +2538,7 @@ groupstream:
 	ADDQ         $+32, SI
 
 stored26:
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  groupstream
@@ -2736,7 +2739,7 @@ stored30:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
@@ -3092,13 +3095,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3137,7 +3142,7 @@ grouploop:
 
 groupback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -3148,12 +3153,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3162,10 +3167,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -3213,7 +3216,7 @@ groupmeet:
 	VPERMD       Y5, Y14, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         768(SP), R15
 	MOVQ         R15, R13
 	SUBQ         776(SP), R13
@@ -3309,7 +3312,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -3365,9 +3368,9 @@ laneloop:
 
 laneback:
 	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -3438,7 +3441,7 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VMOVNTPS     Y1, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
@@ -3541,7 +3544,7 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream

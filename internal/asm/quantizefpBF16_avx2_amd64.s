@@ -49,13 +49,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -137,12 +139,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -151,10 +153,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 532(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (DX), Y0
@@ -557,8 +557,8 @@ laneloop:
 laneback:
 	ADDQ  $+32, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1089,12 +1089,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1166,11 +1168,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1179,10 +1181,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 396(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (DX), Y0
@@ -1435,7 +1435,7 @@ laneloop:
 laneback:
 	ADDQ  $+32, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1830,13 +1830,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1919,12 +1921,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1933,10 +1935,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 532(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (DX), Y0
@@ -2343,8 +2343,8 @@ laneloop:
 laneback:
 	ADDQ  $+32, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -2884,13 +2884,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2975,12 +2977,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2989,10 +2991,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 516(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 516(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (DX), Y0
@@ -3411,8 +3411,8 @@ laneloop:
 laneback:
 	ADDQ  $+16, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -3921,12 +3921,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4001,11 +4003,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4014,10 +4016,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 380(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 380(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD    (DX), Y0
@@ -4281,7 +4281,7 @@ laneloop:
 laneback:
 	ADDQ  $+16, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop

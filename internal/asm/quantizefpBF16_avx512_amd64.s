@@ -58,13 +58,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -158,7 +160,7 @@ groupahead:
 	VMOVAPS      Z19, Z16
 	VMOVAPS      Z20, Z17
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+128
 	JGE          groupahead
@@ -229,7 +231,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	MOVQ              R12, R11
 	SUBQ              R11, DI
 	CMPQ              R11, $+64
@@ -299,7 +301,7 @@ grouploop:
 
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -310,12 +312,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -324,10 +326,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z     (DX), Z8, K6, Z0
@@ -397,7 +397,7 @@ groupmeet:
 	VPERMD       Z1, Z6, Z1
 	VMOVUPS      Z1, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         1344(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1352(SP), R13
@@ -595,7 +595,7 @@ longahead:
 	VMOVAPS     Z19, Z16
 	VMOVAPS     Z20, Z17
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         longahead
@@ -652,7 +652,7 @@ longloop:
 
 longback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -836,7 +836,7 @@ short2ahead:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+4
 	JGE               short2ahead
@@ -899,7 +899,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -994,7 +994,7 @@ short4ahead:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+8
 	JGE               short4ahead
@@ -1057,7 +1057,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -1135,7 +1135,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -1230,7 +1230,7 @@ groupstream:
 	VPERMD       Z17, Z6, Z17
 	VMOVNTPS     Z17, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
 	JGE          groupstream
@@ -1274,7 +1274,7 @@ grouplast:
 	VPERMD      Z20, Z6, Z20
 	VMOVUPS     Z20, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -1408,7 +1408,7 @@ longstream:
 	VPERMD      Z17, Z6, Z17
 	VMOVNTPS    Z17, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         longstream
@@ -1488,7 +1488,7 @@ short2stream:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+2
 	JGE               short2stream
@@ -1557,7 +1557,7 @@ short4stream:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+4
 	JGE               short4stream
@@ -1752,12 +1752,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z5
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1831,7 +1833,7 @@ groupahead:
 	VMOVAPS     Z17, Z2
 	VMOVAPS     Z18, Z16
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+128
 	JGE         groupahead
@@ -1893,7 +1895,7 @@ groupturn:
 	VMOVAPS     Z18, Z16
 	ADDQ        $+4, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	MOVQ        R12, R11
 	SUBQ        R11, DI
 	CMPQ        R11, $+64
@@ -1954,7 +1956,7 @@ grouploop:
 
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -1965,11 +1967,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1978,10 +1980,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z    (DX), Z8, K6, Z0
@@ -2038,7 +2038,7 @@ groupmeet:
 	VPERMD      Z5, Z6, Z5
 	VMOVUPS     Z5, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	ADDQ        1080(SP), R15
 	MOVQ        R15, R13
 	SUBQ        1088(SP), R13
@@ -2205,7 +2205,7 @@ short2ahead:
 	VMOVAPS     Z17, Z2
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+4
 	JGE         short2ahead
@@ -2259,7 +2259,7 @@ short2loop:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -2333,7 +2333,7 @@ short4ahead:
 	VMOVAPS     Z17, Z2
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+8
 	JGE         short4ahead
@@ -2387,7 +2387,7 @@ short4loop:
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -2453,7 +2453,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
 	CMPQ  DI, $+64
@@ -2538,7 +2538,7 @@ groupstream:
 	VPERMD      Z16, Z6, Z16
 	VMOVNTPS    Z16, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
 	JGE         groupstream
@@ -2582,7 +2582,7 @@ grouplast:
 	VPERMD      Z19, Z6, Z19
 	VMOVUPS     Z19, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -2703,7 +2703,7 @@ short2stream:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
 	JGE         short2stream
@@ -2763,7 +2763,7 @@ short4stream:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4
 	JGE         short4stream
@@ -2930,13 +2930,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3031,7 +3033,7 @@ groupahead:
 	VMOVAPS      Z19, Z16
 	VMOVAPS      Z20, Z17
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+128
 	JGE          groupahead
@@ -3103,7 +3105,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	MOVQ              R12, R11
 	SUBQ              R11, DI
 	CMPQ              R11, $+64
@@ -3174,7 +3176,7 @@ grouploop:
 
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -3185,12 +3187,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3199,10 +3201,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z     (DX), Z10, K6, Z0
@@ -3273,7 +3273,7 @@ groupmeet:
 	VPERMD       Z1, Z6, Z1
 	VMOVUPS      Z1, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         1344(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1352(SP), R13
@@ -3473,7 +3473,7 @@ longahead:
 	VMOVAPS     Z19, Z16
 	VMOVAPS     Z20, Z17
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         longahead
@@ -3531,7 +3531,7 @@ longloop:
 
 longback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -3717,7 +3717,7 @@ short2ahead:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+4
 	JGE               short2ahead
@@ -3781,7 +3781,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -3877,7 +3877,7 @@ short4ahead:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+8
 	JGE               short4ahead
@@ -3941,7 +3941,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -4020,7 +4020,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -4116,7 +4116,7 @@ groupstream:
 	VPERMD       Z17, Z6, Z17
 	VMOVNTPS     Z17, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
 	JGE          groupstream
@@ -4161,7 +4161,7 @@ grouplast:
 	VPERMD      Z20, Z6, Z20
 	VMOVUPS     Z20, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -4296,7 +4296,7 @@ longstream:
 	VPERMD      Z17, Z6, Z17
 	VMOVNTPS    Z17, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         longstream
@@ -4377,7 +4377,7 @@ short2stream:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+2
 	JGE               short2stream
@@ -4447,7 +4447,7 @@ short4stream:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+4
 	JGE               short4stream
@@ -4651,13 +4651,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4753,7 +4755,7 @@ groupahead:
 	VMOVAPS      Z19, Z16
 	VMOVAPS      Z20, Z17
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+128
 	JGE          groupahead
@@ -4826,7 +4828,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	MOVQ              R12, R11
 	SUBQ              R11, DI
 	CMPQ              R11, $+64
@@ -4898,7 +4900,7 @@ grouploop:
 
 groupback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -4909,12 +4911,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4923,10 +4925,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 980(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 980(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z     (DX), Z10, K6, Z0
@@ -4998,7 +4998,7 @@ groupmeet:
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         1312(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1320(SP), R13
@@ -5208,7 +5208,7 @@ longahead:
 	VMOVAPS     Z19, Z16
 	VMOVAPS     Z20, Z17
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         longahead
@@ -5267,7 +5267,7 @@ longloop:
 
 longback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -5463,7 +5463,7 @@ short2ahead:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+4
 	JGE               short2ahead
@@ -5528,7 +5528,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -5625,7 +5625,7 @@ short4ahead:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+8
 	JGE               short4ahead
@@ -5690,7 +5690,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -5770,7 +5770,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+32, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -5867,7 +5867,7 @@ groupstream:
 	VPMOVWB      Z0, Y0
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
 	JGE          groupstream
@@ -5913,7 +5913,7 @@ grouplast:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -6051,7 +6051,7 @@ longstream:
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         longstream
@@ -6135,7 +6135,7 @@ short2stream:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+2
 	JGE               short2stream
@@ -6206,7 +6206,7 @@ short4stream:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+4
 	JGE               short4stream
@@ -6394,12 +6394,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z5
-	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6475,7 +6477,7 @@ groupahead:
 	VMOVAPS     Z17, Z2
 	VMOVAPS     Z18, Z16
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+128
 	JGE         groupahead
@@ -6539,7 +6541,7 @@ groupturn:
 	VMOVAPS     Z18, Z16
 	ADDQ        $+4, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	MOVQ        R12, R11
 	SUBQ        R11, DI
 	CMPQ        R11, $+64
@@ -6602,7 +6604,7 @@ grouploop:
 
 groupback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -6613,11 +6615,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -6626,10 +6628,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 716(SP)(R11*4), R15
 
 groupmeet:
 	VPERMW.Z    (DX), Z10, K6, Z0
@@ -6688,7 +6688,7 @@ groupmeet:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	ADDQ        1048(SP), R15
 	MOVQ        R15, R13
 	SUBQ        1056(SP), R13
@@ -6867,7 +6867,7 @@ short2ahead:
 	VMOVAPS     Z17, Z2
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+4
 	JGE         short2ahead
@@ -6923,7 +6923,7 @@ short2loop:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -6999,7 +6999,7 @@ short4ahead:
 	VMOVAPS     Z17, Z2
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+8
 	JGE         short4ahead
@@ -7055,7 +7055,7 @@ short4loop:
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -7123,7 +7123,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+32, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
 	CMPQ  DI, $+64
@@ -7210,7 +7210,7 @@ groupstream:
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
 	JGE         groupstream
@@ -7256,7 +7256,7 @@ grouplast:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -7381,7 +7381,7 @@ short2stream:
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
 	JGE         short2stream
@@ -7443,7 +7443,7 @@ short4stream:
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4
 	JGE         short4stream

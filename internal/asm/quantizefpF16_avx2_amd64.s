@@ -49,13 +49,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -133,12 +135,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -147,10 +149,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 532(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Y0
@@ -537,8 +537,8 @@ laneloop:
 laneback:
 	ADDQ  $+32, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1053,12 +1053,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1126,11 +1128,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1139,10 +1141,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 396(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Y0
@@ -1383,7 +1383,7 @@ laneloop:
 laneback:
 	ADDQ  $+32, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1766,13 +1766,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1851,12 +1853,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1865,10 +1867,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 532(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 532(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Y0
@@ -2259,8 +2259,8 @@ laneloop:
 laneback:
 	ADDQ  $+32, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -2784,13 +2784,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2871,12 +2873,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2885,10 +2887,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 516(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 516(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Y0
@@ -3291,8 +3291,8 @@ laneloop:
 laneback:
 	ADDQ  $+16, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -3785,12 +3785,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3861,11 +3863,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3874,10 +3876,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 380(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 380(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Y0
@@ -4129,7 +4129,7 @@ laneloop:
 laneback:
 	ADDQ  $+16, SI
 	ADDQ  $+64, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop

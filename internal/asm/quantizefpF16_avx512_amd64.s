@@ -54,13 +54,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -154,7 +156,7 @@ groupahead:
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+128
 	JGE          groupahead
@@ -225,7 +227,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	MOVQ              R12, R11
 	SUBQ              R11, DI
 	CMPQ              R11, $+64
@@ -295,7 +297,7 @@ grouploop:
 
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -306,12 +308,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -320,10 +322,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Z0
@@ -393,7 +393,7 @@ groupmeet:
 	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         1344(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1352(SP), R13
@@ -587,7 +587,7 @@ longahead:
 	VMOVAPS     Z17, Z3
 	VMOVAPS     Z18, Z2
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         longahead
@@ -644,7 +644,7 @@ longloop:
 
 longback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -824,7 +824,7 @@ short2ahead:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+4
 	JGE               short2ahead
@@ -887,7 +887,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -982,7 +982,7 @@ short4ahead:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+8
 	JGE               short4ahead
@@ -1045,7 +1045,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -1123,7 +1123,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -1218,7 +1218,7 @@ groupstream:
 	VPERMD       Z5, Z8, Z5
 	VMOVNTPS     Z5, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
 	JGE          groupstream
@@ -1262,7 +1262,7 @@ grouplast:
 	VPERMD      Z18, Z8, Z18
 	VMOVUPS     Z18, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -1396,7 +1396,7 @@ longstream:
 	VPERMD      Z5, Z8, Z5
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         longstream
@@ -1476,7 +1476,7 @@ short2stream:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+2
 	JGE               short2stream
@@ -1545,7 +1545,7 @@ short4stream:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+4
 	JGE               short4stream
@@ -1736,12 +1736,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z7
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1815,7 +1817,7 @@ groupahead:
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+128
 	JGE         groupahead
@@ -1877,7 +1879,7 @@ groupturn:
 	VMOVAPS     Z16, Z3
 	ADDQ        $+4, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	MOVQ        R12, R11
 	SUBQ        R11, DI
 	CMPQ        R11, $+64
@@ -1938,7 +1940,7 @@ grouploop:
 
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -1949,11 +1951,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1962,10 +1964,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 748(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS   (DX), Z0
@@ -2022,7 +2022,7 @@ groupmeet:
 	VPERMD      Z5, Z8, Z5
 	VMOVUPS     Z5, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	ADDQ        1080(SP), R15
 	MOVQ        R15, R13
 	SUBQ        1088(SP), R13
@@ -2185,7 +2185,7 @@ short2ahead:
 	VMOVAPS     Z3, Z4
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+4
 	JGE         short2ahead
@@ -2239,7 +2239,7 @@ short2loop:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -2313,7 +2313,7 @@ short4ahead:
 	VMOVAPS     Z3, Z4
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+8
 	JGE         short4ahead
@@ -2367,7 +2367,7 @@ short4loop:
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -2433,7 +2433,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
 	CMPQ  DI, $+64
@@ -2518,7 +2518,7 @@ groupstream:
 	VPERMD      Z5, Z8, Z5
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
 	JGE         groupstream
@@ -2562,7 +2562,7 @@ grouplast:
 	VPERMD      Z17, Z8, Z17
 	VMOVUPS     Z17, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -2683,7 +2683,7 @@ short2stream:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+8, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
 	JGE         short2stream
@@ -2743,7 +2743,7 @@ short4stream:
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+16, BX
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4
 	JGE         short4stream
@@ -2906,13 +2906,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3007,7 +3009,7 @@ groupahead:
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+128
 	JGE          groupahead
@@ -3079,7 +3081,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	MOVQ              R12, R11
 	SUBQ              R11, DI
 	CMPQ              R11, $+64
@@ -3150,7 +3152,7 @@ grouploop:
 
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -3161,12 +3163,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3175,10 +3177,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1012(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Z0
@@ -3249,7 +3249,7 @@ groupmeet:
 	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         1344(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1352(SP), R13
@@ -3445,7 +3445,7 @@ longahead:
 	VMOVAPS     Z17, Z3
 	VMOVAPS     Z18, Z2
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         longahead
@@ -3503,7 +3503,7 @@ longloop:
 
 longback:
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -3685,7 +3685,7 @@ short2ahead:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+4
 	JGE               short2ahead
@@ -3749,7 +3749,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -3845,7 +3845,7 @@ short4ahead:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+8
 	JGE               short4ahead
@@ -3909,7 +3909,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -3988,7 +3988,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -4084,7 +4084,7 @@ groupstream:
 	VPERMD       Z5, Z8, Z5
 	VMOVNTPS     Z5, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
 	JGE          groupstream
@@ -4129,7 +4129,7 @@ grouplast:
 	VPERMD      Z18, Z8, Z18
 	VMOVUPS     Z18, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -4264,7 +4264,7 @@ longstream:
 	VPERMD      Z5, Z8, Z5
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         longstream
@@ -4345,7 +4345,7 @@ short2stream:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+2
 	JGE               short2stream
@@ -4415,7 +4415,7 @@ short4stream:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+4
 	JGE               short4stream
@@ -4615,13 +4615,15 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4717,7 +4719,7 @@ groupahead:
 	VMOVAPS      Z17, Z3
 	VMOVAPS      Z18, Z2
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+128
 	JGE          groupahead
@@ -4790,7 +4792,7 @@ groupturn:
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	MOVQ              R12, R11
 	SUBQ              R11, DI
 	CMPQ              R11, $+64
@@ -4862,7 +4864,7 @@ grouploop:
 
 groupback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -4873,12 +4875,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4887,10 +4889,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 980(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 980(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS    (DX), Z0
@@ -4962,7 +4962,7 @@ groupmeet:
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         1312(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1320(SP), R13
@@ -5168,7 +5168,7 @@ longahead:
 	VMOVAPS     Z17, Z3
 	VMOVAPS     Z18, Z2
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+128
 	JGE         longahead
@@ -5227,7 +5227,7 @@ longloop:
 
 longback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
 	JGE  longloop
@@ -5419,7 +5419,7 @@ short2ahead:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+4
 	JGE               short2ahead
@@ -5484,7 +5484,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -5581,7 +5581,7 @@ short4ahead:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+8
 	JGE               short4ahead
@@ -5646,7 +5646,7 @@ short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -5726,7 +5726,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+32, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -5823,7 +5823,7 @@ groupstream:
 	VPMOVWB      Z0, Y0
 	VMOVNTPS     Y0, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+64
 	JGE          groupstream
@@ -5869,7 +5869,7 @@ grouplast:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -6007,7 +6007,7 @@ longstream:
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         longstream
@@ -6091,7 +6091,7 @@ short2stream:
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+2
 	JGE               short2stream
@@ -6162,7 +6162,7 @@ short4stream:
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
 	ADDQ              $+32, SI
-	ADDQ              $+128, DX
+	SUBQ              $-128, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+4
 	JGE               short4stream
@@ -6346,12 +6346,14 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z7
-	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -6427,7 +6429,7 @@ groupahead:
 	VMOVAPS     Z2, Z4
 	VMOVAPS     Z16, Z3
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+128
 	JGE         groupahead
@@ -6491,7 +6493,7 @@ groupturn:
 	VMOVAPS     Z16, Z3
 	ADDQ        $+4, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	MOVQ        R12, R11
 	SUBQ        R11, DI
 	CMPQ        R11, $+64
@@ -6554,7 +6556,7 @@ grouploop:
 
 groupback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
 	JGE  grouploop
@@ -6565,11 +6567,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -6578,10 +6580,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 716(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 716(SP)(R11*4), R15
 
 groupmeet:
 	VCVTPH2PS   (DX), Z0
@@ -6640,7 +6640,7 @@ groupmeet:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	ADDQ        1048(SP), R15
 	MOVQ        R15, R13
 	SUBQ        1056(SP), R13
@@ -6815,7 +6815,7 @@ short2ahead:
 	VMOVAPS     Z3, Z4
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+4
 	JGE         short2ahead
@@ -6871,7 +6871,7 @@ short2loop:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -6947,7 +6947,7 @@ short4ahead:
 	VMOVAPS     Z3, Z4
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+8
 	JGE         short4ahead
@@ -7003,7 +7003,7 @@ short4loop:
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
@@ -7071,7 +7071,7 @@ laneloop:
 
 laneback:
 	ADDQ  $+32, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
 	CMPQ  DI, $+64
@@ -7158,7 +7158,7 @@ groupstream:
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
 	JGE         groupstream
@@ -7204,7 +7204,7 @@ grouplast:
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (SI)
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
 
@@ -7329,7 +7329,7 @@ short2stream:
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+8, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
 	JGE         short2stream
@@ -7391,7 +7391,7 @@ short4stream:
 	VMOVNTPS    Y0, (SI)
 	ADDQ        $+16, BX
 	ADDQ        $+32, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4
 	JGE         short4stream

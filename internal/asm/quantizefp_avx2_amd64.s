@@ -43,13 +43,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -116,7 +118,7 @@ grouploop:
 
 groupback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -127,12 +129,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -141,10 +143,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -220,7 +220,7 @@ groupmeet:
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         768(SP), R15
 	MOVQ         R15, R13
 	SUBQ         776(SP), R13
@@ -344,7 +344,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -428,9 +428,9 @@ laneloop:
 
 laneback:
 	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -529,7 +529,7 @@ groupstream:
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
@@ -660,7 +660,7 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
@@ -852,12 +852,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -914,7 +916,7 @@ grouploop:
 
 groupback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -925,11 +927,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -938,10 +940,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 460(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 460(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -1002,7 +1002,7 @@ groupmeet:
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         632(SP), R15
 	MOVQ         R15, R13
 	SUBQ         640(SP), R13
@@ -1111,7 +1111,7 @@ short2loop:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -1181,8 +1181,8 @@ laneloop:
 
 laneback:
 	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1270,7 +1270,7 @@ groupstream:
 	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
@@ -1378,7 +1378,7 @@ short2stream:
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
@@ -1559,13 +1559,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -1633,7 +1635,7 @@ grouploop:
 
 groupback:
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -1644,12 +1646,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1658,10 +1660,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 596(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -1738,7 +1738,7 @@ groupmeet:
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         768(SP), R15
 	MOVQ         R15, R13
 	SUBQ         776(SP), R13
@@ -1863,7 +1863,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+32, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -1948,9 +1948,9 @@ laneloop:
 
 laneback:
 	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -2050,7 +2050,7 @@ groupstream:
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
@@ -2182,7 +2182,7 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+32, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
@@ -2374,13 +2374,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -2450,7 +2452,7 @@ grouploop:
 
 groupback:
 	ADDQ $+16, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -2461,12 +2463,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -2475,10 +2477,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 580(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 580(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -2557,7 +2557,7 @@ groupmeet:
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SI)
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         752(SP), R15
 	MOVQ         R15, R13
 	SUBQ         760(SP), R13
@@ -2686,7 +2686,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+16, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -2773,9 +2773,9 @@ laneloop:
 
 laneback:
 	ADDQ  $+16, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -2877,7 +2877,7 @@ groupstream:
 	VPERMQ       $0x08, Y1, Y1
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
@@ -3011,7 +3011,7 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
@@ -3172,12 +3172,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3237,7 +3239,7 @@ grouploop:
 
 groupback:
 	ADDQ $+16, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -3248,11 +3250,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3261,10 +3263,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 444(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 444(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -3328,7 +3328,7 @@ groupmeet:
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         616(SP), R15
 	MOVQ         R15, R13
 	SUBQ         624(SP), R13
@@ -3442,7 +3442,7 @@ short2loop:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+16, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -3515,8 +3515,8 @@ laneloop:
 
 laneback:
 	ADDQ  $+16, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -3607,7 +3607,7 @@ groupstream:
 	VPERMQ       $0x08, Y0, Y0
 	VMOVNTPS     X0, (SI)
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
@@ -3718,7 +3718,7 @@ short2stream:
 	VMOVNTPS     X0, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
@@ -3864,13 +3864,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -3940,7 +3942,7 @@ grouploop:
 
 groupback:
 	ADDQ $+16, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -3951,12 +3953,12 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -3965,10 +3967,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 580(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 580(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -4047,7 +4047,7 @@ groupmeet:
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SI)
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         752(SP), R15
 	MOVQ         R15, R13
 	SUBQ         760(SP), R13
@@ -4176,7 +4176,7 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+16, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -4263,9 +4263,9 @@ laneloop:
 
 laneback:
 	ADDQ  $+16, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -4367,7 +4367,7 @@ groupstream:
 	VPERMQ       $0x08, Y1, Y1
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
@@ -4501,7 +4501,7 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
@@ -4676,12 +4676,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y8
-	SUBQ         R11, DI
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -4749,7 +4751,7 @@ grouploop:
 
 groupback:
 	ADDQ $+16, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -4760,11 +4762,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -4773,10 +4775,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 444(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 444(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -4848,7 +4848,7 @@ groupmeet:
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         616(SP), R15
 	MOVQ         R15, R13
 	SUBQ         624(SP), R13
@@ -4970,7 +4970,7 @@ short2loop:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+16, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -5051,8 +5051,8 @@ laneloop:
 
 laneback:
 	ADDQ  $+16, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -5151,7 +5151,7 @@ groupstream:
 	VPERMQ       $0x08, Y1, Y1
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
@@ -5270,7 +5270,7 @@ short2stream:
 	VMOVNTPS     X1, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+16, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream

@@ -55,9 +55,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
@@ -124,16 +125,16 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -141,10 +142,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $340, RSP, R16
-	SUB R17, R16, R15
+	ADD $340, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1
@@ -585,8 +584,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V8.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V8.S4]
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
@@ -641,15 +641,15 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -657,10 +657,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $268, RSP, R16
-	SUB R17, R16, R15
+	ADD $268, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1
@@ -1038,9 +1036,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
@@ -1108,16 +1107,16 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -1125,10 +1124,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $340, RSP, R16
-	SUB R17, R16, R15
+	ADD $340, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1
@@ -1567,9 +1564,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
@@ -1639,16 +1637,16 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -1656,10 +1654,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $340, RSP, R16
-	SUB R17, R16, R15
+	ADD $340, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1
@@ -2092,8 +2088,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V9.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V9.S4]
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
@@ -2151,15 +2148,15 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -2167,10 +2164,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $268, RSP, R16
-	SUB R17, R16, R15
+	ADD $268, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1
@@ -2545,9 +2540,10 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
@@ -2613,16 +2609,16 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -2630,10 +2626,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $340, RSP, R16
-	SUB R17, R16, R15
+	ADD $340, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1
@@ -3078,8 +3072,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V6.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V6.S4]
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
@@ -3146,15 +3141,15 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -3162,10 +3157,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $268, RSP, R16
-	SUB R17, R16, R15
+	ADD $268, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1

@@ -42,13 +42,15 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
-	SUBQ         R11, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -106,8 +108,8 @@ grouploop:
 	VMOVUPS      Y7, 96(SI)
 
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -118,13 +120,13 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -133,10 +135,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 828(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 828(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -204,8 +204,8 @@ groupmeet:
 	VPAND        Y14, Y10, Y10
 	VPOR         Y10, Y13, Y13
 	VMOVUPS      Y13, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
 	ADDQ         1000(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1008(SP), R13
@@ -322,8 +322,8 @@ short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -398,11 +398,11 @@ laneloop:
 	VMOVUPS      Y8, 96(SI)
 
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
+	SUBQ  $-128, SI
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -493,8 +493,8 @@ groupstream:
 	VPAND        Y14, Y6, Y6
 	VPOR         Y6, Y7, Y7
 	VMOVNTPS     Y7, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
 	SUBQ         $+32, R11
 	CMPQ         R11, $+32
 	JGE          groupstream
@@ -627,8 +627,8 @@ short2stream:
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream
@@ -766,12 +766,14 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y14
-	SUBQ         R11, DI
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
@@ -801,8 +803,8 @@ grouploop:
 	VMOVUPS   Y3, 96(SI)
 
 groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
 	JGE  grouploop
@@ -813,11 +815,11 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   return
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -826,10 +828,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 556(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 556(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS   (DX), Y0
@@ -863,8 +863,8 @@ groupmeet:
 	VMOVUPS   Y1, 32(SI)
 	VMOVUPS   Y3, 64(SI)
 	VMOVUPS   Y4, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	ADDQ      728(SP), R15
 	MOVQ      R15, R13
 	SUBQ      736(SP), R13
@@ -946,8 +946,8 @@ short2loop:
 
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+128, SI
-	ADDQ $+128, DX
+	SUBQ $-128, SI
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -990,9 +990,9 @@ laneloop:
 	VMOVUPS   Y3, 96(SI)
 
 laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
+	SUBQ  $-128, SI
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -1053,8 +1053,8 @@ groupstream:
 	VMOVNTPS  Y1, 32(SI)
 	VMOVNTPS  Y2, 64(SI)
 	VMOVNTPS  Y3, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	SUBQ      $+32, R11
 	CMPQ      R11, $+32
 	JGE       groupstream
@@ -1135,8 +1135,8 @@ short2stream:
 	VMOVNTPS     Y2, 64(SI)
 	VMOVNTPS     Y3, 96(SI)
 	ADDQ         $+8, BX
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
 	JGE          short2stream

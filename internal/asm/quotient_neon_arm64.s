@@ -43,10 +43,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
@@ -104,17 +105,17 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -122,10 +123,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $460, RSP, R16
-	SUB R17, R16, R15
+	ADD $460, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1
@@ -533,8 +532,9 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
-	VLD1R (R3), [V14.S4]
 	SUB R12, R0, R0
+groupnext:
+	VLD1R (R3), [V14.S4]
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
@@ -564,15 +564,15 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -580,10 +580,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $316, RSP, R16
-	SUB R17, R16, R15
+	ADD $316, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1

@@ -29,7 +29,7 @@ row00:
 	VMULPS  Y1, Y1, Y1
 	VADDPS  Y0, Y15, Y15
 	VADDPS  Y1, Y14, Y14
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	DECQ    R8
 	JNE     row00
 	VMOVUPS Y15, (SI)
@@ -87,8 +87,8 @@ row00:
 	VADDPS  Y12, Y2, Y2
 	VMOVUPS Y1, (DI)
 	VMOVUPS Y2, 32(DI)
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
 	DECQ    R9
 	JNE     row00
 	ADDQ    $+64, R11
@@ -122,8 +122,8 @@ row00:
 	VMULPS  Y1, Y1, Y1
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
 	DECQ    R9
 	JNE     row00
 	ADDQ    $+64, R11
@@ -167,9 +167,9 @@ row00:
 	VMULPS  32(DX), Y1, Y1
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
 	DECQ    R10
 	JNE     row00
 	ADDQ    $+64, R12
@@ -333,8 +333,8 @@ row00:
 	VMOVAPS   Y3, Y14
 	VMOVAPS   Y4, Y13
 	VMOVAPS   Y5, Y12
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	DECQ      R10
 	JNE       row00
 	VMOVUPS   Y11, 512(BX)
@@ -452,9 +452,9 @@ row10:
 	VADDPS  Y1, Y4, Y4
 	VMULPS  Y0, Y2, Y2
 	VADDPS  Y2, Y3, Y3
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
 	DECQ    R10
 	JNE     row10
 	VMOVUPS Y10, 1408(BX)
@@ -548,9 +548,9 @@ row20:
 	VMULPS  32(DX), Y1, Y1
 	VADDPS  Y0, Y11, Y11
 	VADDPS  Y1, Y10, Y10
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
 	DECQ    R10
 	JNE     row20
 	VMOVUPS Y11, 2048(BX)
@@ -591,9 +591,9 @@ rowother20:
 	VMULPS  32(DX), Y0, Y0
 	VADDPS  Y2, Y9, Y9
 	VADDPS  Y0, Y8, Y8
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
 	DECQ    R10
 	JNE     rowother20
 	VMOVUPS Y9, 2048(BX)
@@ -721,9 +721,9 @@ row00:
 	VMOVUPS   Y4, 32(DI)
 	VMOVAPS   Y6, Y13
 	VMOVAPS   Y1, Y12
-	ADDQ      $+128, DI
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DI
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	DECQ      R10
 	JNE       row00
 	VMOVUPS   Y11, 384(BX)
@@ -813,9 +813,9 @@ row10:
 	VMULPS  Y1, Y3, Y3
 	VADDPS  Y2, Y8, Y8
 	VADDPS  Y3, Y7, Y7
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
 	DECQ    R10
 	JNE     row10
 	VMOVUPS Y10, 1024(BX)
@@ -886,8 +886,8 @@ rowother10:
 	VMULPS    Y1, Y5, Y5
 	VADDPS    Y3, Y11, Y11
 	VADDPS    Y5, Y10, Y10
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	DECQ      R10
 	JNE       rowother10
 	VMOVUPS   Y13, 1024(BX)
@@ -1018,8 +1018,8 @@ row10:
 	VMULPS  Y2, Y3, Y3
 	VADDPS  Y1, Y10, Y10
 	VADDPS  Y3, Y9, Y9
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
 	DECQ    R9
 	JNE     row10
 	VMOVUPS Y10, 1024(DX)
@@ -1096,7 +1096,7 @@ row00:
 	VBLENDVPS Y0, Y2, Y12, Y0
 	VMOVAPS   Y6, Y13
 	VMOVAPS   Y0, Y12
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	DECQ      R9
 	JNE       row00
 	VMOVUPS   Y13, (DX)
@@ -1172,8 +1172,8 @@ row02:
 	VMULPS  Y3, Y5, Y5
 	VADDPS  Y4, Y8, Y8
 	VADDPS  Y5, Y7, Y7
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
 	DECQ    R9
 	JNE     row02
 	VMOVUPS Y10, 1024(DX)
@@ -1275,8 +1275,8 @@ row10:
 	VMOVUPS      Y5, (DI)
 	VMOVAPS      Y4, Y15
 	VMOVAPS      Y2, Y14
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
+	SUBQ         $-128, DI
+	SUBQ         $-128, SI
 	DECQ         R9
 	JNE          row10
 	VMOVUPS      Y11, 256(DX)
@@ -1353,8 +1353,8 @@ row10more:
 	VMOVUPS      Y5, (DI)
 	VMOVAPS      Y4, Y15
 	VMOVAPS      Y2, Y14
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
+	SUBQ         $-128, DI
+	SUBQ         $-128, SI
 	DECQ         R9
 	JNE          row10more
 	VMOVUPS      Y11, 256(DX)

@@ -29,7 +29,7 @@ row00:
 	VMULPS  Z1, Z1, Z1
 	VADDPS  Z0, Z15, Z15
 	VADDPS  Z1, Z14, Z14
-	ADDQ    $+128, DI
+	SUBQ    $-128, DI
 	DECQ    R8
 	JNE     row00
 	VMOVUPS Z15, (SI)
@@ -48,7 +48,7 @@ number01:
 	ADDQ         $+64, SI
 	DECQ         R8
 	JNE          number01
-	ADDQ         $+128, R10
+	SUBQ         $-128, R10
 	CMPQ         R10, R9
 	JLT          strip0
 	VZEROUPPER
@@ -85,11 +85,11 @@ row00:
 	VADDPS     Z12, Z1, Z1
 	VMOVUPS    Z0, (DI)
 	VMOVUPS    Z1, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+128, SI
+	SUBQ       $-128, DI
+	SUBQ       $-128, SI
 	DECQ       R9
 	JNE        row00
-	ADDQ       $+128, R11
+	SUBQ       $-128, R11
 	CMPQ       R11, R10
 	JLT        strip0
 	VZEROUPPER
@@ -120,11 +120,11 @@ row00:
 	VMULPS  Z1, Z1, Z1
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
 	DECQ    R9
 	JNE     row00
-	ADDQ    $+128, R11
+	SUBQ    $-128, R11
 	CMPQ    R11, R10
 	JLT     strip0
 	VZEROUPPER
@@ -165,12 +165,12 @@ row00:
 	VMULPS  64(DX), Z1, Z1
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
 	DECQ    R10
 	JNE     row00
-	ADDQ    $+128, R12
+	SUBQ    $-128, R12
 	CMPQ    R12, R11
 	JLT     strip0
 	VZEROUPPER
@@ -331,8 +331,8 @@ row00:
 	VMOVAPS   Z3, Z14
 	VMOVAPS   Z4, Z13
 	VMOVAPS   Z5, Z12
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	DECQ      R10
 	JNE       row00
 	VMOVUPS   Z11, 512(BX)
@@ -390,7 +390,7 @@ number01:
 	ADDQ         $+64, BX
 	DECQ         R10
 	JNE          number01
-	ADDQ         $+128, R13
+	SUBQ         $-128, R13
 	CMPQ         R13, R11
 	JLT          strip0
 
@@ -452,9 +452,9 @@ row10:
 	VMULPS  Z2, Z18, Z18
 	VADDPS  Z17, Z4, Z4
 	VADDPS  Z18, Z3, Z3
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
 	DECQ    R10
 	JNE     row10
 	VMOVUPS Z8, 1408(BX)
@@ -514,9 +514,9 @@ rowother10:
 	VMULPS    Z2, Z18, Z18
 	VADDPS    Z17, Z4, Z4
 	VADDPS    Z18, Z3, Z3
-	ADDQ      $+128, DI
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DI
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
 	DECQ      R10
 	JNE       rowother10
 	VMOVUPS   Z8, 1408(BX)
@@ -575,7 +575,7 @@ number11:
 	ADDQ         $+64, BX
 	DECQ         R10
 	JNE          number11
-	ADDQ         $+128, R13
+	SUBQ         $-128, R13
 	CMPQ         R13, R11
 	JLT          strip1
 	SUBQ         R13, R13
@@ -612,9 +612,9 @@ row20:
 	VMULPS  64(DX), Z1, Z1
 	VADDPS  Z0, Z11, Z11
 	VADDPS  Z1, Z10, Z10
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
 	DECQ    R10
 	JNE     row20
 	VMOVUPS Z11, 2048(BX)
@@ -653,9 +653,9 @@ rowother20:
 	VMULPS     64(DX), Z1, Z1
 	VADDPS     Z0, Z9, Z9
 	VADDPS     Z1, Z8, Z8
-	ADDQ       $+128, DI
-	ADDQ       $+128, SI
-	ADDQ       $+128, DX
+	SUBQ       $-128, DI
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
 	DECQ       R10
 	JNE        rowother20
 	VMOVUPS    Z9, 2048(BX)
@@ -720,7 +720,7 @@ number21:
 	ADDQ         $+64, BX
 	DECQ         R10
 	JNE          number21
-	ADDQ         $+128, R13
+	SUBQ         $-128, R13
 	CMPQ         R13, R11
 	JLT          strip2
 	ADDQ         $+16, R8
@@ -781,9 +781,9 @@ row00:
 	VMOVUPS    Z5, 64(DI)
 	VMOVAPS    Z1, Z13
 	VMOVAPS    Z3, Z12
-	ADDQ       $+128, DI
-	ADDQ       $+128, SI
-	ADDQ       $+128, DX
+	SUBQ       $-128, DI
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
 	DECQ       R10
 	JNE        row00
 	VMOVUPS    Z11, 384(BX)
@@ -823,7 +823,7 @@ number01:
 	ADDQ         $+64, BX
 	DECQ         R10
 	JNE          number01
-	ADDQ         $+128, R13
+	SUBQ         $-128, R13
 	CMPQ         R13, R11
 	JLT          strip0
 
@@ -873,9 +873,9 @@ row10:
 	VMULPS  Z1, Z3, Z3
 	VADDPS  Z2, Z8, Z8
 	VADDPS  Z3, Z7, Z7
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
+	SUBQ    $-128, DX
 	DECQ    R10
 	JNE     row10
 	VMOVUPS Z10, 1024(BX)
@@ -941,8 +941,8 @@ rowother10:
 	VMULPS      Z24, Z18, Z18
 	VADDPS      Z1, Z2, Z2
 	VADDPS      Z18, Z16, Z16
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, SI
+	SUBQ        $-128, DX
 	DECQ        R10
 	JNE         rowother10
 	VMOVUPS     Z4, 1024(BX)
@@ -995,7 +995,7 @@ number11:
 	ADDQ         $+64, BX
 	DECQ         R10
 	JNE          number11
-	ADDQ         $+128, R13
+	SUBQ         $-128, R13
 	CMPQ         R13, R11
 	JLT          strip1
 	ADDQ         $+16, R8
@@ -1031,7 +1031,7 @@ number00:
 	ADDQ         $+64, DX
 	DECQ         R9
 	JNE          number00
-	ADDQ         $+128, R11
+	SUBQ         $-128, R11
 	CMPQ         R11, R10
 	JLT          strip0
 
@@ -1073,8 +1073,8 @@ row10:
 	VMULPS  Z2, Z3, Z3
 	VADDPS  Z1, Z10, Z10
 	VADDPS  Z3, Z9, Z9
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
 	DECQ    R9
 	JNE     row10
 	VMOVUPS Z10, 1024(DX)
@@ -1105,7 +1105,7 @@ number11:
 	ADDQ         $+64, DX
 	DECQ         R9
 	JNE          number11
-	ADDQ         $+128, R11
+	SUBQ         $-128, R11
 	CMPQ         R11, R10
 	JLT          strip1
 	ADDQ         $+16, BX
@@ -1151,7 +1151,7 @@ row00:
 	VBLENDMPS  Z2, Z12, K1, Z2
 	VMOVAPS    Z0, Z13
 	VMOVAPS    Z2, Z12
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	DECQ       R9
 	JNE        row00
 	VMOVUPS    Z13, (DX)
@@ -1227,8 +1227,8 @@ row02:
 	VMULPS  Z3, Z5, Z5
 	VADDPS  Z4, Z8, Z8
 	VADDPS  Z5, Z7, Z7
-	ADDQ    $+128, DI
-	ADDQ    $+128, SI
+	SUBQ    $-128, DI
+	SUBQ    $-128, SI
 	DECQ    R9
 	JNE     row02
 	VMOVUPS Z10, 1024(DX)
@@ -1254,7 +1254,7 @@ number03:
 	ADDQ         $+64, DX
 	DECQ         R9
 	JNE          number03
-	ADDQ         $+128, R11
+	SUBQ         $-128, R11
 	CMPQ         R11, R10
 	JLT          strip0
 
@@ -1380,8 +1380,8 @@ row10:
 	VMOVAPS    Z18, Z14
 	VMOVAPS    Z23, Z13
 	VMOVAPS    Z24, Z12
-	ADDQ       $+128, DI
-	ADDQ       $+128, SI
+	SUBQ       $-128, DI
+	SUBQ       $-128, SI
 	DECQ       R9
 	JNE        row10
 	VMOVUPS    Z9, 256(DX)
@@ -1390,7 +1390,7 @@ row10:
 	VMOVUPS    Z14, 1088(DX)
 	VMOVUPS    Z13, 1152(DX)
 	VMOVUPS    Z12, 1216(DX)
-	ADDQ       $+128, R11
+	SUBQ       $-128, R11
 	CMPQ       R11, R10
 	JLT        strip1
 	ADDQ       $+16, BX

@@ -43,14 +43,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
-	SUBQ         R11, DI
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -116,7 +118,7 @@ grouploop:
 
 groupback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
+	SUBQ  $-128, DX
 	SUBQ  $+32, R11
 	CMPQ  R11, $+32
 	JGE   grouploop
@@ -125,14 +127,14 @@ groupback:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   groupdone
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 	ADDQ  $+4, R10
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   groupdone
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -141,10 +143,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 900(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 900(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Y0
@@ -228,7 +228,7 @@ groupmeet:
 	VPERMQ       $0xd8, Y10, Y10
 	VMOVUPS      Y10, 32(SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
+	SUBQ         $-128, DX
 	ADDQ         1072(SP), R15
 	MOVQ         R15, R13
 	SUBQ         1080(SP), R13
@@ -361,7 +361,7 @@ short2back:
 	ADDQ $+8, R9
 	ADDQ $+8, R10
 	ADDQ $+64, SI
-	ADDQ $+128, DX
+	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
@@ -451,11 +451,11 @@ laneloop:
 
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	ADDQ  $+128, R10
+	SUBQ  $-128, DX
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $-128, R9
+	SUBQ  $-128, R10
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -735,14 +735,16 @@ groups:
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
-	SUBQ         R11, DI
 
 grouploop:
 	VPMOVZXWD (DX), Y0
@@ -777,7 +779,7 @@ grouploop:
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y12, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+64, DX
 	SUBQ      $+32, R11
 	CMPQ      R11, $+32
@@ -787,13 +789,13 @@ grouploop:
 	ADDQ      R11, DI
 	TESTQ     R11, R11
 	JNE       groupbegin
-	TESTQ     DI, DI
-	JEQ       groupdone
-	ADDQ      R12, R11
 	ADDQ      $+4, BX
 	ADDQ      $+4, R8
 	ADDQ      $+4, R9
-	JMP       groupbegin
+	MOVQ      R12, R11
+	SUBQ      R12, DI
+	JGE       groupnext
+	JMP       groupdone
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -802,10 +804,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 764(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 764(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD (DX), Y0
@@ -859,7 +859,7 @@ groupmeet:
 	VPERMPS   Y3, Y1, Y3
 	VADDPS    Y3, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+64, DX
 	ADDQ      936(SP), R15
 	MOVQ      R15, R13
@@ -960,7 +960,7 @@ short2loop:
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+64, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
@@ -1020,11 +1020,11 @@ laneloop:
 	VMOVUPS   96(R9), Y1
 	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
+	SUBQ      $-128, SI
 	ADDQ      $+64, DX
-	ADDQ      $+128, BX
-	ADDQ      $+128, R8
-	ADDQ      $+128, R9
+	SUBQ      $-128, BX
+	SUBQ      $-128, R8
+	SUBQ      $-128, R9
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop

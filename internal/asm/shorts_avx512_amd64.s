@@ -41,15 +41,17 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	VBROADCASTSS (R9), Z11
 	VBROADCASTSS (R10), Z10
-	SUBQ         R11, DI
 	CMPQ         R11, $+256
 	JGE          groupfirst
 	CMPQ         DI, $+256
@@ -143,7 +145,7 @@ groupahead:
 	VMOVAPS      Z2, Z8
 	VMOVAPS      Z3, Z7
 	VMOVAPS      Z4, Z6
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+256, DX
 	SUBQ         $+64, R11
 	CMPQ         R11, $+128
@@ -216,7 +218,7 @@ groupturn:
 	ADDQ              $+4, R8
 	ADDQ              $+4, R9
 	ADDQ              $+4, R10
-	ADDQ              $+128, SI
+	SUBQ              $-128, SI
 	ADDQ              $+256, DX
 	MOVQ              R12, R11
 	SUBQ              R11, DI
@@ -288,7 +290,7 @@ grouploop:
 	VMOVUPS      Y4, 96(SI)
 
 groupback:
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -300,14 +302,14 @@ groupwhole:
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
-	TESTQ DI, DI
-	JEQ   groupdone
-	ADDQ  R12, R11
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
 	ADDQ  $+4, R10
-	JMP   groupbegin
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   groupdone
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -316,10 +318,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1732(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1732(SP)(R11*4), R15
 
 groupmeet:
 	VMOVUPS      (DX), Z0
@@ -398,7 +398,7 @@ groupmeet:
 	VMOVUPS      Y10, 64(SI)
 	VPMOVDW      Z2, Y2
 	VMOVUPS      Y2, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+256, DX
 	ADDQ         2064(SP), R15
 	MOVQ         R15, R13
@@ -601,7 +601,7 @@ short2ahead:
 	ADDQ              $+8, R8
 	ADDQ              $+8, R9
 	ADDQ              $+8, R10
-	ADDQ              $+128, SI
+	SUBQ              $-128, SI
 	ADDQ              $+256, DX
 	SUBQ              $+2, R11
 	CMPQ              R11, $+4
@@ -666,7 +666,7 @@ short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+256, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -764,7 +764,7 @@ short4ahead:
 	ADDQ              $+16, R8
 	ADDQ              $+16, R9
 	ADDQ              $+16, R10
-	ADDQ              $+128, SI
+	SUBQ              $-128, SI
 	ADDQ              $+256, DX
 	SUBQ              $+4, R11
 	CMPQ              R11, $+8
@@ -829,7 +829,7 @@ short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
-	ADDQ $+128, SI
+	SUBQ $-128, SI
 	ADDQ $+256, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -915,7 +915,7 @@ laneloop:
 	VMOVUPS      Y5, 96(SI)
 
 laneback:
-	ADDQ  $+128, SI
+	SUBQ  $-128, SI
 	ADDQ  $+256, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
@@ -984,7 +984,7 @@ grouplast:
 	VMOVUPS     Y2, 64(SI)
 	VPMOVDW     Z3, Y3
 	VMOVUPS     Y3, 96(SI)
-	ADDQ        $+128, SI
+	SUBQ        $-128, SI
 	ADDQ        $+256, DX
 	SUBQ        $+64, R11
 	JMP         groupwhole
@@ -1267,14 +1267,16 @@ groups:
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
 	VBROADCASTSS (BX), Z14
 	VBROADCASTSS (R8), Z13
 	VBROADCASTSS (R9), Z12
-	SUBQ         R11, DI
 
 grouploop:
 	VPMOVZXWD (DX), Z0
@@ -1310,20 +1312,20 @@ grouploop:
 	VADDPS    Z12, Z0, Z0
 	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	SUBQ      $+64, R11
 	CMPQ      R11, $+64
 	JGE       grouploop
 	ADDQ      R11, DI
 	TESTQ     R11, R11
 	JNE       groupbegin
-	TESTQ     DI, DI
-	JEQ       groupdone
-	ADDQ      R12, R11
 	ADDQ      $+4, BX
 	ADDQ      $+4, R8
 	ADDQ      $+4, R9
-	JMP       groupbegin
+	MOVQ      R12, R11
+	SUBQ      R12, DI
+	JGE       groupnext
+	JMP       groupdone
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -1332,10 +1334,8 @@ grouptomeet:
 	JLT  groupending
 
 groupchosen:
-	LEAQ 1468(SP), R15
-	LEAQ (R11)(R11*1), AX
-	SUBQ AX, R15
-	SUBQ AX, R15
+	NEGQ R11
+	LEAQ 1468(SP)(R11*4), R15
 
 groupmeet:
 	VPMOVZXWD (DX), Z0
@@ -1390,7 +1390,7 @@ groupmeet:
 	VADDPS    Z3, Z0, Z0
 	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	ADDQ      1800(SP), R15
 	MOVQ      R15, R13
 	SUBQ      1808(SP), R13
@@ -1520,7 +1520,7 @@ short2loop:
 	ADDQ        $+8, R8
 	ADDQ        $+8, R9
 	ADDQ        $+256, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
 	JGE         short2loop
@@ -1567,7 +1567,7 @@ short4loop:
 	ADDQ        $+16, R8
 	ADDQ        $+16, R9
 	ADDQ        $+256, SI
-	ADDQ        $+128, DX
+	SUBQ        $-128, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4
 	JGE         short4loop
@@ -1627,7 +1627,7 @@ laneloop:
 	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
-	ADDQ      $+128, DX
+	SUBQ      $-128, DX
 	ADDQ      $+256, BX
 	ADDQ      $+256, R8
 	ADDQ      $+256, R9

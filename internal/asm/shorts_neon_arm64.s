@@ -43,11 +43,12 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
 	VLD1R (R6), [V10.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -105,18 +106,18 @@ groupback:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -124,10 +125,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $500, RSP, R16
-	SUB R17, R16, R15
+	ADD $500, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	FMOVQ (R15), F1
@@ -594,10 +593,11 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R12
 	BLT grouptomeet
+	SUB R12, R0, R0
+groupnext:
 	VLD1R (R3), [V14.S4]
 	VLD1R (R4), [V13.S4]
 	VLD1R (R5), [V12.S4]
-	SUB R12, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	VUXTL V0.H4, V1.S4
@@ -638,17 +638,17 @@ grouploop:
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
-groupwhole:
 	CMP $0, R12
 	BLT groupstaged
 	ADD R12, R0, R0
 	CBNZ R12, groupbegin
-	CBZ R0, groupdone
-	ADD R13, R12, R12
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupbegin
+	MOVD R13, R12
+	SUB R13, R0, R0
+	TBZ $63, R0, groupnext
+	B groupdone
 grouptomeet:
 	CMP $5, R13
 	BLT groupodd
@@ -656,10 +656,8 @@ grouptomeet:
 	CMP R16, R0
 	BLT groupending
 groupchosen:
-	MOVD $0, R17
-	ADD R12<<2, R17, R17
-	ADD $428, RSP, R16
-	SUB R17, R16, R15
+	ADD $428, RSP, R15
+	SUB R12<<2, R15, R15
 groupmeet:
 	FMOVQ (R2), F0
 	VUXTL V0.H4, V1.S4

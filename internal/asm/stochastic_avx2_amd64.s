@@ -222,7 +222,7 @@ blocks:
 	VPUNPCKHQDQ  Y12, Y10, Y13
 	VMOVUPS      Y11, 64(DI)
 	VMOVUPS      Y13, 96(DI)
-	ADDQ         $+128, DI
+	SUBQ         $-128, DI
 	SUBQ         $+8, DX
 	TESTQ        DX, DX
 	JNE          blocks
@@ -306,9 +306,9 @@ laneloop:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -437,9 +437,9 @@ laneloop:
 	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, SI
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -573,8 +573,8 @@ laneloop:
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 48(SI)
 	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
+	SUBQ         $-128, DX
+	SUBQ         $-128, BX
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -692,8 +692,8 @@ laneloop:
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SI)
 	ADDQ      $+64, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
 	JGE       laneloop

@@ -752,7 +752,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 96(SI)
-	ADDQ         $+128, SI
+	SUBQ         $-128, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
 	SUBQ         $+64, DI
@@ -918,7 +918,7 @@ laneloop:
 	VPCMPUW    $0x06, Z11, Z1, K1
 	VPADDW     Z12, Z0, K1, Z0
 	VMOVUPS    Z0, 64(SI)
-	ADDQ       $+128, SI
+	SUBQ       $-128, SI
 	ADDQ       $+256, DX
 	ADDQ       $+256, BX
 	SUBQ       $+64, DI

@@ -254,6 +254,7 @@ func tests() []instruction {
 	x3("XLSL", "lsl x{d}, x{n}, x{m}", (*Printer).XLSL)
 	for _, c := range []int{1, 63} {
 		x3("XADDLSL", fmt.Sprintf("add x{d}, x{n}, x{m}, lsl #%d", c), func(p *Printer, d, n, m R) { p.XADDLSL(d, n, m, c) })
+		x3("XSUBLSL", fmt.Sprintf("sub x{d}, x{n}, x{m}, lsl #%d", c), func(p *Printer, d, n, m R) { p.XSUBLSL(d, n, m, c) })
 		x3("XADDLSR", fmt.Sprintf("add x{d}, x{n}, x{m}, lsr #%d", c), func(p *Printer, d, n, m R) { p.XADDLSR(d, n, m, c) })
 	}
 	x2i("XADDI", "add x{d}, x{n}, {i}", (*Printer).XADDI, 0, 1, 4095, 4096, 0xfff000)

@@ -60,6 +60,12 @@ func (p *Printer) XADDLSL(d, n, m R, count int) {
 	p.op("ADD", fmt.Sprintf("%s<<%d", m.name(), count), n.name(), d.name())
 }
 
+// XSUBLSL is d = n - m<<count.
+func (p *Printer) XSUBLSL(d, n, m R, count int) {
+	within("XSUBLSL", "count", count, 1, 63)
+	p.op("SUB", fmt.Sprintf("%s<<%d", m.name(), count), n.name(), d.name())
+}
+
 // XADDLSR is d = n + m>>count, m unsigned.
 func (p *Printer) XADDLSR(d, n, m R, count int) {
 	within("XADDLSR", "count", count, 1, 63)

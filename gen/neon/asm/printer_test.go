@@ -116,6 +116,7 @@ func TestRangeChecks(t *testing.T) {
 		"asm: XANDI: 0x0 is no single run of bits":              func(p *Printer) { p.XANDI(0, 0, 0) },
 		"asm: XANDI: -0x1 is no single run of bits":             func(p *Printer) { p.XANDI(0, 0, -1) },
 		"asm: XADDLSL: count 64, want 1 to 63":                  func(p *Printer) { p.XADDLSL(0, 0, 0, 64) },
+		"asm: XSUBLSL: count 64, want 1 to 63":                  func(p *Printer) { p.XSUBLSL(0, 0, 0, 64) },
 		"asm: XADDLSR: count 0, want 1 to 63":                   func(p *Printer) { p.XADDLSR(0, 0, 0, 0) },
 		"asm: TBZ: bit 64, want 0 to 63":                        func(p *Printer) { p.TBZ(0, 64, "l") },
 		"asm: XARG: argument \"n\" at 4":                        func(p *Printer) { p.XARG(D, 0, "n", 4) },
