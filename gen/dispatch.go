@@ -86,6 +86,9 @@ func families() []*family {
 		for _, k := range f.members {
 			at := 0
 			for _, a := range plan.Args(k) {
+				if a.Name == ir.ElemWord { // the choice is
+					continue
+				}
 				i := slices.IndexFunc(f.args, func(b plan.Arg) bool { return b.Name == a.Name })
 				if i < 0 {
 					f.args = slices.Insert(f.args, at, a)
@@ -145,7 +148,7 @@ type isa struct {
 // The second are none if the family has but one of these.
 func (f *family) elements() (all, narrow []*ir.Kernel) {
 	for _, k := range f.members {
-		if slices.ContainsFunc(k.Variants, func(v ir.Variant) bool { return v.Kind == formula.Elems && v.Choice() != "F32" }) {
+		if slices.ContainsFunc(k.Variants, func(v ir.Variant) bool { return v.Kind.Type == formula.Elems.Type && v.Name != "" }) {
 			narrow = append(narrow, k)
 		} else {
 			all = append(all, k)
@@ -226,14 +229,24 @@ func (f *family) choose(b *bytes.Buffer, isas []isa, members []*ir.Kernel) {
 				if user.name != isa.name && (user.others != isa.name || user.own[k.Name] != nil) {
 					continue
 				}
-				value := []string{"int(" + user.name + ")<<16"}
+				values := []string{"int(" + user.name + ")<<16"}
 				for i, v := range k.Variants {
-					value = append(value, fmt.Sprintf("int(%s)<<%d", v.Choice(), 4*i))
+					var more []string
+					for _, choice := range v.ChoicesOf() {
+						for _, value := range values {
+							more = append(more, fmt.Sprintf("%s|int(%s)<<%d", value, choice, 4*i))
+						}
+					}
+					values = more
 				}
-				cases = append(cases, strings.Join(value, "|"))
+				cases = append(cases, values...)
 			}
 			var args []string
 			for _, a := range plan.Args(k) {
+				if a.Name == ir.ElemWord {
+					args = append(args, fmt.Sprintf("%s(%s)", a.Type, kindName(formula.Elems)))
+					continue
+				}
 				i := slices.IndexFunc(f.args, func(b plan.Arg) bool { return b.Name == a.Name })
 				if f.args[i].Type != a.Type {
 					args = append(args, fmt.Sprintf("(%s)(%s)", a.Type, a.Name))

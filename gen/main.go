@@ -19,6 +19,7 @@
 //     store of each target. Tails are handled already.
 //   - A float format: a row of internal/codeformat, and nothing here. One that is to be read in a way of its own is a format in
 //     formula/float.go with a Mem.
+//   - Elements of 16 bits: ir.MemNarrow is float16 or bfloat16 as a word says, for kernels that widen all they load.
 //   - A parameter that is no float32 or int32 (float16, bfloat16, E8M0, E4M3): a Mem
 //     for Kernel.Param, which OpParam's lowering widens as a load does, and so do the routine
 //     spread and MixParam. Package plan steps by 4 bytes in Seg.place, advanceParams and

@@ -67,7 +67,7 @@ func (f format) value(k *ir.Kernel, code, signed *ir.Node, bits uint32) *ir.Node
 func fakeQuantizeFp(t tensor) *ir.Kernel {
 	k := ir.New("fakequantizefp"+t.name, "FakeQuantizeFp", `sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most)`+toldByMask("c == v")+`.
 grid rounds to the format that least and step describe: the exponent field of its least normal
-number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.`, Elems.Of(t.name))
+number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.`, t.elem())
 	least, step, most := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32), k.Word("most", ir.MemF32)
 	x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 	v := t.quotient(x, s, r, signedQuotient(x, s, r)).OrAlarm()
@@ -229,7 +229,7 @@ func quantizeFp(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, q := range fpCodes {
 		k := ir.New("quantizefp"+t.name, "QuantizeFp", `sets q to the code of x/scale, clipped and rounded to the format.
-recip is Prepare's.`+float8Words, Codes.Of(q.name), Elems.Of(t.name))
+recip is Prepare's.`+float8Words, Codes.Of(q.name), t.elem())
 		e, x := q.encoder(k), k.Load("x", t.mem)
 		s, r := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 		e.quantize(t.quotient(x, s, r, signedQuotient(x, s, r)), func() *ir.Node { return x.Div(s) })
@@ -239,7 +239,7 @@ recip is Prepare's.`+float8Words, Codes.Of(q.name), Elems.Of(t.name))
 			continue
 		}
 		k = ir.New("quantizefp"+t.name, "QuantizeFpPowerOfTwo", `is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.`,
-			Codes.Of(q.name), Elems.Of(t.name))
+			Codes.Of(q.name), t.elem())
 		e = q.encoder(k)
 		v := k.Load("x", t.mem).Mul(k.Param("recip", ir.MemF32))
 		e.quantize(v, func() *ir.Node { return v })
@@ -306,7 +306,7 @@ func orNaN(k *ir.Kernel, codes string, y *ir.Node) *ir.Node {
 func dequantizeFp(t tensor, formats []format, listed bool) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, f := range formats {
-		k := ir.New("dequantizefp"+t.name, "DequantizeFp", `sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.`, Codes.Of(f.name), Elems.Of(t.name))
+		k := ir.New("dequantizefp"+t.name, "DequantizeFp", `sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.`, Codes.Of(f.name), t.elem())
 		f.scaled(k, "q", t, k.Word("times", ir.MemF32).Mul(k.Param("scale", ir.MemF32)), listed)
 		ks = append(ks, k)
 	}

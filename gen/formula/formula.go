@@ -10,13 +10,16 @@ import (
 // All records every kernel anew: a target adds constants of its own to a recording.
 func All() []*ir.Kernel {
 	var ks []*ir.Kernel
-	for _, t := range tensors {
+	for _, t := range elements {
 		ks = append(ks, fakeQuantize(t)...)
 		ks = append(ks, quantize(t)...)
 		ks = append(ks, dequantize(t, stored)...)
 		ks = append(ks, fakeQuantizeFp(t))
 		ks = append(ks, quantizeFp(t)...)
 		ks = append(ks, dequantizeFp(t, []format{e4m3, e5m2, e2m1}, false)...)
+	}
+	for _, t := range tensors {
+		ks = append(ks, t.quantizeWhole())
 		ks = append(ks, backward(t)...)
 	}
 	ks = append(ks, quantizeE2M1()...)
@@ -44,7 +47,7 @@ func All() []*ir.Kernel {
 // codes up, for one that can.
 func Listed() []*ir.Kernel {
 	ks := append(decodeFp(true), dequantize(tensors[0], []storedCode{packed4})...)
-	for _, t := range tensors {
+	for _, t := range elements {
 		formats := []format{e4m3}
 		if t.mem == ir.MemF32 {
 			formats = append(formats, e2m1)
@@ -69,6 +72,8 @@ var (
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
 	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",
 		Choices: []string{"F32", "F16", "BF16"}, Names: []string{"", "F16", "BF16"}}
+	// Narrow is Elems where those of 16 bits share a kernel: the word ir.ElemWord of it is the choice.
+	Narrow  = &ir.Kind{Type: Elems.Type, Choices: Elems.Choices, Names: []string{"", "F16BF16", "F16BF16"}}
 	Layouts = &ir.Kind{Type: "Layout", Doc: "Layout is how a kernel stores integer codes: a byte each, or four or two bits, the first in the lowest bits of\n// a byte. The word layout of a kernel that stores any is one of these.",
 		Choices: layoutNames, Names: layoutNames}
 	Kinds = []*ir.Kind{Codes, Layouts, Masks, Elems, BlockTypes, Terms, WeightKinds, TurnedKinds, RangedNumbers, SignedNumbers}
@@ -81,7 +86,20 @@ type tensor struct {
 	bits ir.Mem // as integers
 }
 
-var tensors = []tensor{{"", ir.MemF32, ir.MemI32}, {"F16", ir.MemF16, ir.MemI16}, {"BF16", ir.MemBF16, ir.MemI16}}
+var (
+	tensors = []tensor{{"", ir.MemF32, ir.MemI32}, {"F16", ir.MemF16, ir.MemI16}, {"BF16", ir.MemBF16, ir.MemI16}}
+
+	// elements are those of kernels that have float16 and bfloat16 in one.
+	elements = []tensor{tensors[0], {"F16BF16", ir.MemNarrow, ir.MemI16}}
+)
+
+// elem is the variant.
+func (t tensor) elem() ir.Variant {
+	if t.mem == ir.MemNarrow {
+		return Narrow.Of(t.name)
+	}
+	return Elems.Of(t.name)
+}
 
 // oneNaN is v, or the NaN that arithmetic gives, which has neither a sign nor a
 // payload: machines differ in theirs.

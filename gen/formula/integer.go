@@ -8,7 +8,7 @@ func fakeQuantize(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	add := func(family, doc string, parameters func(k *ir.Kernel, least, most *ir.Node) (lo, hi, minval *ir.Node)) {
 		k := ir.New("fakequantize"+t.name, family, doc+toldByMask("it did not clip")+`.
-recip is Prepare's. In place (y == x) is allowed.`, Elems.Of(t.name))
+recip is Prepare's. In place (y == x) is allowed.`, t.elem())
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 		lo, hi, minval := parameters(k, k.Word("least", ir.MemI32), k.Word("most", ir.MemI32))
 		if minval != nil {
@@ -82,7 +82,7 @@ func quantize(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	add := func(family, doc string, parameters func(k *ir.Kernel) (zero, minval *ir.Node)) {
 		k := ir.New("quantize"+t.name, family, doc+`, or 0 for NaN.
-recip is Prepare's.`, Elems.Of(t.name))
+recip is Prepare's.`, t.elem())
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 		least, most := k.Word("least", ir.MemI32), k.Word("most", ir.MemI32)
 		zero, minval := parameters(k)
@@ -116,13 +116,13 @@ recip is Prepare's.`, Elems.Of(t.name))
 				return k.Word("least", ir.MemI32), k.Param("minval", ir.MemF32)
 			})
 	}
-	return append(ks, t.quantizeWhole())
+	return ks
 }
 
-// quantizeWhole leaves all clipping to the packs.
+// quantizeWhole leaves all clipping to the packs. It is so little that float16 and bfloat16 have kernels of their own.
 func (t tensor) quantizeWhole() *ir.Kernel {
 	k := ir.New("quantize"+t.name, "QuantizeWhole", `sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
-recip is Prepare's.`, Elems.Of(t.name))
+recip is Prepare's.`, t.elem())
 	x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 	storeWhole(k, x, s, t.quotient(x, s, r, quotient(x, s, r)))
 	return k
@@ -164,7 +164,7 @@ func dequantize(t tensor, codes []storedCode) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, c := range codes {
 		add := func(family, doc string, formula func(k *ir.Kernel, q, s *ir.Node) *ir.Node) {
-			k := ir.New("dequantize"+t.name, family, doc+c.doc, Codes.Of(c.name), Elems.Of(t.name))
+			k := ir.New("dequantize"+t.name, family, doc+c.doc, Codes.Of(c.name), t.elem())
 			k.Word("sign", ir.MemI32) // all of a family take the same
 			k.Store("y", t.mem, formula(k, c.q(k), k.Param("scale", ir.MemF32)))
 			ks = append(ks, k)

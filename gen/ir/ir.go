@@ -56,6 +56,7 @@ const (
 	MemF32
 	MemF16
 	MemBF16
+	MemNarrow // float16 or bfloat16, as a word of the call says
 	MemI32
 	MemI16
 	MemU16
@@ -82,6 +83,15 @@ const (
 	MaskBits         // a bit each, as MemBits
 )
 
+// ElemWord is the word that MemNarrow goes by: one of these.
+const ElemWord = "elem"
+
+// What it says.
+const (
+	ElemF16  = 1
+	ElemBF16 = 2
+)
+
 // What the word of MemCodes says.
 const (
 	LayoutNibbles  = iota // four bits each, as MemU4
@@ -98,6 +108,7 @@ var memInfo = [...]struct {
 	MemF32:    {32, "float32", F32},
 	MemF16:    {16, "uint16", F32},
 	MemBF16:   {16, "uint16", F32},
+	MemNarrow: {16, "uint16", F32},
 	MemI32:    {32, "int32", I32},
 	MemI16:    {16, "uint16", I16},
 	MemU16:    {16, "uint16", I32},
@@ -231,7 +242,7 @@ type Node struct {
 	Mem   Mem    // of loads, stores, parameters and results
 	Bits  uint32 // constant, shift count, or which of a table's planes
 	Table string // OpTable: 4 bytes per lane, little-endian; of MemListed: 2 bytes per code, likewise
-	Kind  string // of what is stored by word: the word's name
+	Kind  string // of what goes by a word: the word's name
 	Rare  bool   // recorded by Rarely
 	ID    int
 
@@ -248,7 +259,7 @@ func (n *Node) Slots() int {
 		switch n.Mem {
 		case MemBits, MemMask, MemCodes:
 			return 1
-		case MemBF16, MemU16:
+		case MemBF16, MemNarrow, MemU16:
 			return 2
 		}
 		return n.Args[0].Type.Slots()
@@ -313,14 +324,17 @@ type Kind struct {
 // Of is the kind's choice with the given name.
 func (k *Kind) Of(name string) Variant { return Variant{k, name} }
 
-// Choice is the constant that stands for the variant.
-func (v Variant) Choice() string {
+// ChoicesOf are the constants that stand for the variant: one, or several whose kernel is the same.
+func (v Variant) ChoicesOf() (list []string) {
 	for i, n := range v.Kind.Names {
 		if n == v.Name {
-			return v.Kind.Choices[i]
+			list = append(list, v.Kind.Choices[i])
 		}
 	}
-	panic("ir: " + v.Kind.Type + " has no " + v.Name)
+	if list == nil {
+		panic("ir: " + v.Kind.Type + " has no " + v.Name)
+	}
+	return list
 }
 
 // New begins a kernel of a family.
@@ -378,7 +392,15 @@ func (k *Kernel) stream(name string, m Mem, out bool) {
 // Load is the next tile of an input.
 func (k *Kernel) Load(name string, m Mem) *Node {
 	k.stream(name, m, false)
-	return k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m})
+	return k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m, Kind: k.elemWord(m)})
+}
+
+// elemWord is the word that a type of elements goes by, if it goes by one.
+func (k *Kernel) elemWord(m Mem) string {
+	if m != MemNarrow {
+		return ""
+	}
+	return k.Word(ElemWord, MemI32).Name
 }
 
 // LoadListed is the next tile of codes of a byte, as their values. These are
@@ -478,12 +500,12 @@ func (k *Kernel) Uppers() *Node { return k.add(Node{Op: OpUppers, Type: Mask}) }
 // Store writes the tile to an output. Accepted are F32 to floats, I32 and I16 to integers
 // of their size, I16 as it was loaded or looked up, I8 to bytes and less, masks to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
-	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemI32: I32, MemI16: I16, MemU16: I32, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemU6: I8, MemE2M1: I8, MemBits: Mask}[m]
+	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemNarrow: F32, MemI32: I32, MemI16: I16, MemU16: I32, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemU6: I8, MemE2M1: I8, MemBits: Mask}[m]
 	if v.Type != Mask16 || want != Mask {
 		v.want("Store", want)
 	}
 	k.stream(name, m, true)
-	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: m})
+	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: m, Kind: k.elemWord(m)})
 }
 
 // StoreMask writes the tile's mask to an output in the way that a word of the call says: MaskNone,

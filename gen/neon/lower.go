@@ -73,7 +73,7 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 			extras = append(extras, n.Args[1].Magnitude())
 		}
 		return extras
-	case n.Op == ir.OpStore && n.Mem == ir.MemBF16:
+	case n.Op == ir.OpStore && (n.Mem == ir.MemBF16 || n.Mem == ir.MemNarrow):
 		return []*ir.Node{k.Int(0x10000), k.Int(0x7fff)}
 	}
 	return nil

@@ -268,6 +268,15 @@ func (m *Machine) compareWord(word string, with int) {
 	m.XCMPI(r0, with)
 }
 
+// compareBy compares a word that a loop looks at.
+func (m *Machine) compareBy(s *plan.Seg, word string, with int) {
+	if w, ok := s.Word(word); ok {
+		m.XCMPI(asm.R(w), with)
+	} else {
+		m.compareWord(word, with)
+	}
+}
+
 func (m *Machine) mem(a plan.Addr) asm.Mem {
 	if a.Stack {
 		return asm.Frame(a.Disp)

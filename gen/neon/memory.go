@@ -21,6 +21,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return m.loadSixes(s, args, at)
 	case ir.MemBits:
 		return m.loadBits(s, n, args[slot%2][0], at)
+	case ir.MemNarrow:
+		return m.loadNarrow(s, n, slot, at)
 	}
 	bytes := 1 << size
 	off := at.Disp % bytes
@@ -147,6 +149,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 		h := m.binary(s, sized(asm.S, m.ADDHN), v[0], add[0])
 		s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, v[1], add[1]}, Emit: func(d, u []int) { m.ADDHN2(asm.S, asm.V(d[0]), asm.V(u[1]), asm.V(u[2])) }})
 		put(asm.Q, h)
+	case ir.MemNarrow:
+		m.storeNarrow(s, n, args, at)
 	case ir.MemU6:
 		m.storeSixes(s, v[0], args[1][0], at)
 	case ir.MemU4, ir.MemE2M1:
@@ -223,14 +227,7 @@ func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 			m.SMAX(asm.B, b, b, least)
 			m.SMIN(asm.B, b, b, most)
 		}
-		compare := func(with int) {
-			if w, ok := s.Word(n.Kind); ok {
-				m.XCMPI(asm.R(w), with)
-			} else {
-				m.compareWord(n.Kind, with)
-			}
-		}
-		compare(ir.LayoutSigned)
+		m.compareBy(s, n.Kind, ir.LayoutSigned)
 		m.BNE(other)
 		signed()
 		put(asm.Q, 8)
@@ -246,7 +243,7 @@ func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 			m.B(stored)
 			m.Label(packed)
 			signed()
-			compare(ir.LayoutNibbles)
+			m.compareBy(s, n.Kind, ir.LayoutNibbles)
 			m.BNE(crumbs)
 			m.pairs(b, b, t, 4)
 			put(asm.D, 4)

@@ -123,10 +123,10 @@ func (p *planner) assignPointers() error {
 		return p.fail("%d general registers wanted, there are %d", next, len(regs))
 	}
 	p.counts = c
-	for _, s := range p.streams { // what is left is in front of a row's own
-		if s.Mem == ir.MemCodes && next < len(regs) {
+	for _, n := range p.k.Nodes { // what is left is in front of a row's own
+		if _, ok := p.words[n.Kind]; (n.Mem == ir.MemCodes || n.Mem == ir.MemNarrow) && !ok && next < len(regs) {
 			next++
-			p.words[s.Kind] = free[next-1]
+			p.words[n.Kind] = free[next-1]
 		}
 	}
 	return nil

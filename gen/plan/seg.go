@@ -52,6 +52,19 @@ func (s *Seg) Once(n *ir.Node, part int, f func() V) V {
 	return v
 }
 
+// Tile is the registers of a node whose tile is made at once: by f, when the first of them is asked for.
+func (s *Seg) Tile(n *ir.Node, f func() []V) (tile [4]V) {
+	for i := range tile {
+		tile[i] = s.Once(n, i, func() V {
+			for j, v := range f() {
+				s.vals[[2]int{n.ID, ^j}] = v
+			}
+			return s.vals[[2]int{n.ID, ^i}]
+		})
+	}
+	return tile
+}
+
 // Param is where a register's contents are, if it is a parameter that is used once or
 // twice, for a machine that takes such an operand from memory: a register that is not
 // used is not loaded.

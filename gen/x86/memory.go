@@ -23,7 +23,7 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 		return m.tableExtras(n)
 	}
 	switch n.Mem {
-	case ir.MemBF16:
+	case ir.MemBF16, ir.MemNarrow:
 		if !m.pairs(k) {
 			return nil
 		}
@@ -134,6 +134,10 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 	switch n.Mem {
 	case ir.MemBF16:
 		return m.roundExtras(k)
+	case ir.MemNarrow:
+		if m.wide {
+			return m.roundExtras(k)
+		}
 	case ir.MemU16:
 		if !m.wide {
 			return []*ir.Node{k.Int(0xffff)}
@@ -222,6 +226,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		}
 		w := m.loadHalf(s, "VPMOVZXWD", slot, at, masked)
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, w)
+	case ir.MemNarrow:
+		return m.loadNarrow(s, n, slot, args, at, masked)
 	case ir.MemE4M3, ir.MemE5M2:
 		if m.wide && n.Mem == ir.MemE4M3 {
 			return m.loadE4M3(s, n, slot, args, at, masked)
@@ -266,15 +272,16 @@ func (m *Machine) narrow(v int) reg.VecPhysical {
 
 // loadHalf widens a slot of 16-bit elements by the instruction of that name.
 func (m *Machine) loadHalf(s *plan.Seg, name string, slot int, at plan.Addr, masked bool) plan.V {
-	return s.Op(plan.Vec, func(d int, _ []int) {
-		switch {
-		case masked:
-			m.i("VMOVDQU16_Z", m.mem(at, 0), m.lanes(slot), half(d))
-			m.i(name, half(d), m.vec(d))
-		default:
-			m.i(name, m.mem(at, 0), m.vec(d))
-		}
-	})
+	return s.Op(plan.Vec, func(d int, _ []int) { m.widenHalf(name, slot, d, at, masked) })
+}
+
+func (m *Machine) widenHalf(name string, slot, d int, at plan.Addr, masked bool) {
+	if masked {
+		m.i("VMOVDQU16_Z", m.mem(at, 0), m.lanes(slot), half(d))
+		m.i(name, half(d), m.vec(d))
+		return
+	}
+	m.i(name, m.mem(at, 0), m.vec(d))
 }
 
 // loadFp8 reads codes as the upper bytes of float16, shifted one down if the
@@ -516,6 +523,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
 	case ir.MemU16:
 		m.storeLower(s, slot, v, args[1:], at, masked)
+	case ir.MemNarrow:
+		m.storeNarrow(s, n, slot, args, at, masked)
 	case ir.MemBF16:
 		m.storeBF16(s, slot, v, args[1:], at, masked)
 	case ir.MemU6:
@@ -657,17 +666,19 @@ func (m *Machine) storeBF16(s *plan.Seg, slot int, v []plan.V, c [][]plan.V, at 
 	var r [2]plan.V
 	for i, x := range v {
 		r[i] = s.OpApart(plan.Vec, func(d int, u []int) {
-			x, r := m.vec(u[0]), m.vec(d)
-			m.i("VPSLLD", operand.Imm(15), x, r)
-			m.i("VPSRLD", operand.Imm(31), r, r)
-			m.i("VPADDD", r, x, r)
-			m.i("VPADDD", m.vec(u[1]), r, r)
+			m.roundBF16(m.vec(u[0]), m.vec(d), m.vec(u[1]))
 		}, x, c[0][0])
 	}
-	for i := range r {
-		r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, r[i])
-	}
 	m.storePair(s, r[0], r[1], at)
+}
+
+// roundBF16 rounds the numbers of x to the lower halves of r's lanes.
+func (m *Machine) roundBF16(x operand.Op, r reg.VecPhysical, half operand.Op) {
+	m.i("VPSLLD", operand.Imm(15), x, r)
+	m.i("VPSRLD", operand.Imm(31), r, r)
+	m.i("VPADDD", r, x, r)
+	m.i("VPADDD", half, r, r)
+	m.i("VPSRLD", operand.Imm(16), r, r)
 }
 
 // storePair stores two registers of numbers below 2^16 as one, with AVX2.
@@ -714,12 +725,17 @@ func (m *Machine) storeWideBF16(s *plan.Seg, slot int, v []plan.V, c [][]plan.V,
 	carry := m.above(s, low, c[1][0])
 	s.Add(plan.Inst{Defs: []plan.V{high}, Uses: []plan.V{high, c[0][0], carry}, Emit: func(d, u []int) { m.i("VPADDW", m.vec(u[1]), m.vec(d[0]), ks[u[2]], m.vec(d[0])) }})
 	s.Add(plan.Inst{Uses: []plan.V{high}, Emit: func(_, u []int) {
-		if masked {
-			m.i("VMOVDQU16", m.vec(u[0]), m.lanes(2*slot), m.mem(at, 0))
-		} else {
-			m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
-		}
+		m.storeWords(u[0], 2*slot, at, masked)
 	}})
+}
+
+// storeWords stores a register of words, from a slot on.
+func (m *Machine) storeWords(u, slot int, at plan.Addr, masked bool) {
+	if masked {
+		m.i("VMOVDQU16", m.vec(u), m.lanes(slot), m.mem(at, 0))
+	} else {
+		m.i("VMOVUPS", m.vec(u), m.mem(at, 0))
+	}
 }
 
 // storePacked packs the low bits of a tile's bytes: pairs become their weighted
@@ -808,7 +824,7 @@ func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 			}
 			advance(8)
 		}
-		m.compareLayout(s, n.Kind, ir.LayoutSigned)
+		m.compareBy(s, n.Kind, ir.LayoutSigned)
 		m.i("JNE", operand.LabelRef(other))
 		bytes("S")
 		store()
@@ -850,8 +866,8 @@ func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 	}})
 }
 
-// compareLayout compares the word that says how codes are stored.
-func (m *Machine) compareLayout(s *plan.Seg, word string, with int8) {
+// compareBy compares a word that a loop looks at.
+func (m *Machine) compareBy(s *plan.Seg, word string, with int8) {
 	if w, ok := s.Word(word); ok {
 		m.i("CMPL", gprs[w].As32(), operand.I8(with))
 	} else {

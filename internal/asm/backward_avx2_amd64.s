@@ -794,11 +794,11 @@ laneloop:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y15, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -807,11 +807,11 @@ laneloop:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y15, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -884,11 +884,11 @@ lanestream:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y15, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -897,11 +897,11 @@ lanestream:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y15, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -952,11 +952,11 @@ rare:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y15, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
 	VPADDD       Y15, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -979,11 +979,11 @@ rare:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y15, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
 	VPADDD       Y15, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1051,11 +1051,11 @@ laneloop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
 	VPADDD       Y10, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -1064,11 +1064,11 @@ laneloop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y2, Y0
 	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
 	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1149,11 +1149,11 @@ lanestream:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
 	VPADDD       Y10, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -1162,11 +1162,11 @@ lanestream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y2, Y0
 	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
 	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1221,11 +1221,11 @@ rare:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
 	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1252,11 +1252,11 @@ rare:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
 	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0

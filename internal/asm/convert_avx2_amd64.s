@@ -207,11 +207,11 @@ laneloop:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y15, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -220,11 +220,11 @@ laneloop:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y15, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -277,11 +277,11 @@ lanestream:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y15, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -290,11 +290,11 @@ lanestream:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y15, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -336,11 +336,11 @@ rare:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y4, Y0
 	VPADDD       Y15, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y15, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -359,11 +359,11 @@ rare:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y4, Y0
 	VPADDD       Y15, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y15, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0

@@ -44,16 +44,6 @@ DATA ·QuantizeZeroPointF32Table<>+8(SB)/8, $·QuantizeZeroPointAVX512(SB)
 DATA ·QuantizeZeroPointF32Table<>+16(SB)/8, $·QuantizeZeroPointAVX512(SB)
 GLOBL ·QuantizeZeroPointF32Table<>(SB), RODATA, $24
 
-TEXT ·QuantizeWholeF32(SB), NOSPLIT|NOFRAME, $0-57
-	MOVBLZX isa+56(FP), AX
-	LEAQ ·QuantizeWholeF32Table<>(SB), CX
-	JMP -8(CX)(AX*8)
-
-DATA ·QuantizeWholeF32Table<>+0(SB)/8, $·QuantizeWholeAVX2(SB)
-DATA ·QuantizeWholeF32Table<>+8(SB)/8, $·QuantizeWholeAVX512(SB)
-DATA ·QuantizeWholeF32Table<>+16(SB)/8, $·QuantizeWholeAVX512(SB)
-GLOBL ·QuantizeWholeF32Table<>(SB), RODATA, $24
-
 TEXT ·DequantizeF32(SB), NOSPLIT|NOFRAME, $0-58
 	MOVBLZX isa+56(FP), AX
 	MOVBLZX codeKind+57(FP), CX
@@ -97,6 +87,16 @@ DATA ·DequantizeZeroPointF32Table<>+72(SB)/8, $·DequantizeZeroPointUint8AVX512
 DATA ·DequantizeZeroPointF32Table<>+80(SB)/8, $·DequantizeZeroPointPacked4AVX512VBMI(SB)
 DATA ·DequantizeZeroPointF32Table<>+88(SB)/8, $·DequantizeZeroPointPacked2AVX512(SB)
 GLOBL ·DequantizeZeroPointF32Table<>(SB), RODATA, $96
+
+TEXT ·QuantizeWholeF32(SB), NOSPLIT|NOFRAME, $0-57
+	MOVBLZX isa+56(FP), AX
+	LEAQ ·QuantizeWholeF32Table<>(SB), CX
+	JMP -8(CX)(AX*8)
+
+DATA ·QuantizeWholeF32Table<>+0(SB)/8, $·QuantizeWholeAVX2(SB)
+DATA ·QuantizeWholeF32Table<>+8(SB)/8, $·QuantizeWholeAVX512(SB)
+DATA ·QuantizeWholeF32Table<>+16(SB)/8, $·QuantizeWholeAVX512(SB)
+GLOBL ·QuantizeWholeF32Table<>(SB), RODATA, $24
 
 TEXT ·jumpEncode(SB), NOSPLIT|NOFRAME, $0-34
 	MOVBLZX isa+32(FP), AX

@@ -15,11 +15,8 @@ func FakeQuantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8
 		return
 	}
 	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(NEON)<<16 | int(F16)<<0:
-		FakeQuantizeF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(BF16)<<0:
-		FakeQuantizeBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
+	case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+		FakeQuantizeF16BF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, int32(elemKind), least, most, kind, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantize")
@@ -45,11 +42,8 @@ func FakeQuantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, ma
 		return
 	}
 	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(NEON)<<16 | int(F16)<<0:
-		FakeQuantizeZeroPointF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(BF16)<<0:
-		FakeQuantizeZeroPointBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
+	case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+		FakeQuantizeZeroPointF16BF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, int32(elemKind), least, most, kind, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
@@ -86,11 +80,8 @@ func Quantize[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale
 		return
 	}
 	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(NEON)<<16 | int(F16)<<0:
-		QuantizeF16NEON(q, (*uint16)(x), scale, recip, least, most, layout, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(BF16)<<0:
-		QuantizeBF16NEON(q, (*uint16)(x), scale, recip, least, most, layout, groups, length, ahead)
+	case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+		QuantizeF16BF16NEON(q, (*uint16)(x), scale, recip, int32(elemKind), least, most, layout, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Quantize")
@@ -115,11 +106,8 @@ func QuantizeZeroPoint[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Point
 		return
 	}
 	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(NEON)<<16 | int(F16)<<0:
-		QuantizeZeroPointF16NEON(q, (*uint16)(x), scale, recip, zeroPoint, least, most, layout, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(BF16)<<0:
-		QuantizeZeroPointBF16NEON(q, (*uint16)(x), scale, recip, zeroPoint, least, most, layout, groups, length, ahead)
+	case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+		QuantizeZeroPointF16BF16NEON(q, (*uint16)(x), scale, recip, zeroPoint, int32(elemKind), least, most, layout, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
@@ -147,35 +135,6 @@ func QuantizeMinval(isa ISA, elemKind Elem, q *uint8, x *float32, scale *float32
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
-// QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
-// recip is Prepare's.
-func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		QuantizeWholeF32(q, x, scale, recip, groups, length, ahead, isa)
-		return
-	}
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(NEON)<<16 | int(F16)<<0:
-		QuantizeWholeF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(BF16)<<0:
-		QuantizeWholeBF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
-		return
-	}
-	panic("asm: no such implementation of QuantizeWhole")
-}
-
-// QuantizeWholeF32 is QuantizeWhole for float32.
-func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
-	const elemKind = F32
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(NEON)<<16 | int(F32)<<0:
-		QuantizeWholeNEON(q, (*float32)(x), scale, recip, groups, length, ahead)
-		return
-	}
-	panic("asm: no such implementation of QuantizeWhole")
-}
-
 // Dequantize sets y = q*scale.
 func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
@@ -183,29 +142,17 @@ func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 		return
 	}
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeInt8F16NEON((*uint16)(y), (*int8)(q), scale, sign, groups, length, ahead)
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeInt8F16BF16NEON((*uint16)(y), (*int8)(q), scale, sign, int32(elemKind), groups, length, ahead)
 		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeUint8F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeUint8F16BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
 		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizePacked4F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4, int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizePacked4F16BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
 		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizePacked2F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8BF16NEON((*uint16)(y), (*int8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizePacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizePacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4, int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizePacked2F16BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Dequantize")
@@ -238,29 +185,17 @@ func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsaf
 		return
 	}
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeZeroPointInt8F16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
+	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointInt8F16BF16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
 		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeZeroPointUint8F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
+		DequantizeZeroPointUint8F16BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
 		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-		DequantizeZeroPointPacked4F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4, int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked4F16BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
 		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-		DequantizeZeroPointPacked2F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8BF16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4, int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked2F16BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
@@ -318,11 +253,8 @@ func FakeQuantizeFp[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uin
 		}
 	} else {
 		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F16)<<0:
-			FakeQuantizeFpF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, kind, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BF16)<<0:
-			FakeQuantizeFpBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, kind, groups, length, ahead)
+		case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+			FakeQuantizeFpF16BF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, int32(elemKind), kind, groups, length, ahead)
 			return
 		}
 	}
@@ -350,23 +282,14 @@ func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsa
 		}
 	} else {
 		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Float8)<<0 | int(F16)<<4:
-			QuantizeFpFloat8F16NEON(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
+		case int(NEON)<<16 | int(Float8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Float8)<<0 | int(BF16)<<4:
+			QuantizeFpFloat8F16BF16NEON(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, int32(elemKind), groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4:
-			QuantizeFpE2M1F16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4, int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+			QuantizeFpE2M1F16BF16NEON(q, (*uint16)(x), scale, recip, int32(elemKind), groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-			QuantizeFpE2M1PackedF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Float8)<<0 | int(BF16)<<4:
-			QuantizeFpFloat8BF16NEON(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1BF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1PackedBF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+			QuantizeFpE2M1PackedF16BF16NEON(q, (*uint16)(x), scale, recip, int32(elemKind), groups, length, ahead)
 			return
 		}
 	}
@@ -386,17 +309,11 @@ func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uin
 		}
 	} else {
 		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Float8)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoFloat8F16NEON(q, (*uint16)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
+		case int(NEON)<<16 | int(Float8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Float8)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoFloat8F16BF16NEON(q, (*uint16)(x), recip, least, ruler, weights, top, nan, int32(elemKind), groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedF16NEON(q, (*uint16)(x), recip, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Float8)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoFloat8BF16NEON(q, (*uint16)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedBF16NEON(q, (*uint16)(x), recip, groups, length, ahead)
+		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoE2M1PackedF16BF16NEON(q, (*uint16)(x), recip, int32(elemKind), groups, length, ahead)
 			return
 		}
 	}
@@ -419,27 +336,47 @@ func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Point
 		}
 	} else {
 		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(E4M3)<<0 | int(F16)<<4:
-			DequantizeFpE4M3F16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
+		case int(NEON)<<16 | int(E4M3)<<0 | int(F16)<<4, int(NEON)<<16 | int(E4M3)<<0 | int(BF16)<<4:
+			DequantizeFpE4M3F16BF16NEON((*uint16)(y), q, scale, times, int32(elemKind), groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(E5M2)<<0 | int(F16)<<4:
-			DequantizeFpE5M2F16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
+		case int(NEON)<<16 | int(E5M2)<<0 | int(F16)<<4, int(NEON)<<16 | int(E5M2)<<0 | int(BF16)<<4:
+			DequantizeFpE5M2F16BF16NEON((*uint16)(y), q, scale, times, int32(elemKind), groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4:
-			DequantizeFpE2M1F16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-			DequantizeFpE4M3BF16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-			DequantizeFpE5M2BF16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			DequantizeFpE2M1BF16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
+		case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4, int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
+			DequantizeFpE2M1F16BF16NEON((*uint16)(y), q, scale, times, int32(elemKind), groups, length, ahead)
 			return
 		}
 	}
 	panic("asm: no such implementation of DequantizeFp")
+}
+
+// QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		QuantizeWholeF32(q, x, scale, recip, groups, length, ahead, isa)
+		return
+	}
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		QuantizeWholeF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		QuantizeWholeBF16NEON(q, (*uint16)(x), scale, recip, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeWhole")
+}
+
+// QuantizeWholeF32 is QuantizeWhole for float32.
+func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
+	const elemKind = F32
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		QuantizeWholeNEON(q, (*float32)(x), scale, recip, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeWhole")
 }
 
 // Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.

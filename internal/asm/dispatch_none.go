@@ -65,17 +65,6 @@ func QuantizeMinval(isa ISA, elemKind Elem, q *uint8, x *float32, scale *float32
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
-// QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
-// recip is Prepare's.
-func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
-	panic("asm: no such implementation of QuantizeWhole")
-}
-
-// QuantizeWholeF32 is QuantizeWhole for float32.
-func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
-	panic("asm: no such implementation of QuantizeWhole")
-}
-
 // Dequantize sets y = q*scale.
 func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of Dequantize")
@@ -127,6 +116,17 @@ func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uin
 // DequantizeFp sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.
 func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, times float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeFp")
+}
+
+// QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
+// recip is Prepare's.
+func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of QuantizeWhole")
+}
+
+// QuantizeWholeF32 is QuantizeWhole for float32.
+func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
+	panic("asm: no such implementation of QuantizeWhole")
 }
 
 // Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.

@@ -10340,11 +10340,11 @@ laneloop:
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y0, Y3
 	VPADDD    Y13, Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y3, Y3
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y3, Y3
 	VPERMQ    $0xd8, Y3, Y3
@@ -10353,11 +10353,11 @@ laneloop:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
 	VPADDD    Y13, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -10418,11 +10418,11 @@ laneloop:
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y0, Y3
 	VPADDD    Y13, Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y3, Y3
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y3, Y3
 	VPERMQ    $0xd8, Y3, Y3
@@ -10431,11 +10431,11 @@ laneloop:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
 	VPADDD    Y13, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0

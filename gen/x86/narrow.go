@@ -1,0 +1,124 @@
+package x86
+
+import (
+	"slices"
+
+	"github.com/mmcloughlin/avo/operand"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// A tile of elements of which a word says whether they are float16 or bfloat16 is loaded, and stored, behind one
+// comparison; with AVX2 each half is stored behind its own. bfloat16 goes straight on, float16 aside.
+
+// byElem prints what is done with the elements of a tile.
+func (m *Machine) byElem(s *plan.Seg, word string, bf16, f16 func()) {
+	other, done, past := m.newLabel("half"), m.newLabel("halfdone"), m.streams
+	m.compareBy(s, word, ir.ElemBF16)
+	m.i("JNE", operand.LabelRef(other))
+	bf16()
+	m.ctx.Label(done)
+	s.Aside(func() {
+		m.Stream(past)
+		m.tailSlot = -1
+		m.ctx.Label(other)
+		f16()
+		m.i("JMP", operand.LabelRef(done))
+		m.Stream(false)
+		m.tailSlot = -1
+	})
+	m.tailSlot = -1
+}
+
+// loadNarrow widens a slot of a tile, and all others with the first.
+func (m *Machine) loadNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
+	size := 2 * m.Width()
+	at.Disp -= slot * size
+	return s.Tile(n, func() []plan.V {
+		var uses []plan.V
+		for _, a := range args {
+			uses = append(uses, a[0])
+		}
+		tile := []plan.V{s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec)}
+		s.Add(plan.Inst{Defs: tile, Uses: uses, Apart: true, Emit: func(d, u []int) {
+			each := func(load func(slot, d int, at plan.Addr)) func() {
+				return func() {
+					for slot, d := range d {
+						at := at
+						at.Disp += slot * size
+						load(slot, d, at)
+					}
+				}
+			}
+			m.byElem(s, n.Kind, each(func(slot, d int, at plan.Addr) {
+				if len(u) > 0 && !masked { // one of two registers that 64 bytes are for
+					at.Disp -= slot % 2 * size
+					m.i("VPERMW_Z", m.mem(at, 0), m.vec(u[slot%2]), ks[u[2]], m.vec(d))
+					return
+				}
+				m.widenHalf("VPMOVZXWD", slot, d, at, masked)
+				m.i("VPSLLD", operand.Imm(16), m.vec(d), m.vec(d))
+			}), each(func(slot, d int, at plan.Addr) { m.widenHalf("VCVTPH2PS", slot, d, at, masked) }))
+		}})
+		return tile
+	})[slot]
+}
+
+// storeNarrow rounds two registers to elements, or with AVX-512, which has registers to keep them, all four when the last are there.
+func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) {
+	v, size := args[0], 2*m.Width()
+	if m.wide {
+		kept := func(i int) plan.V { return s.Once(n, i, func() plan.V { return v[i] }) }
+		a, b := kept(0), kept(1)
+		if slot == 0 {
+			return
+		}
+		at.Disp -= 2 * size
+		v, slot = []plan.V{a, b, v[0], v[1]}, 0
+	}
+	registers, uses := len(v), slices.Clone(v)
+	for _, a := range args[1:] {
+		uses = append(uses, a[0])
+	}
+	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
+	if m.wide {
+		temps = append(temps, s.New(plan.Mask))
+	}
+	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
+		place := func(i int) plan.Addr { return plan.Addr{Reg: at.Reg, Stack: at.Stack, Disp: at.Disp + size*i} }
+		m.byElem(s, n.Kind, func() {
+			for i := 0; i < registers; i += 2 {
+				if m.wide {
+					m.roundPair(d, m.vec(u[i]), m.vec(u[i+1]), u[registers:])
+					m.storeWords(d[0], i, place(i), masked)
+					continue
+				}
+				for j := range 2 {
+					m.roundBF16(m.vec(u[j]), m.vec(d[j]), m.aligned(0x7fff))
+				}
+				m.i("VPACKUSDW", m.vec(d[1]), m.vec(d[0]), m.vec(d[0]))
+				m.i("VPERMQ", operand.Imm(0xd8), m.vec(d[0]), m.vec(d[0]))
+				m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
+			}
+		}, func() {
+			for i := range registers {
+				m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[i]), m.narrow(d[i%2]))
+				m.storeHalf(d[i%2], 2*slot+i, place(i), masked)
+			}
+		})
+	}})
+}
+
+// roundPair is storeWideBF16 with registers: the words of two registers come to the first of d, by way of the second and of a mask.
+func (m *Machine) roundPair(d []int, a, b operand.Op, c []int) {
+	high, low, carry := m.vec(d[0]), m.vec(d[1]), ks[d[2]]
+	ones, most := m.vec(c[0]), m.vec(c[1])
+	m.i("VMOVDQA64", a, high)
+	m.i("VMOVDQA64", a, low)
+	m.i("VPERMT2W", b, m.vec(c[3]), high)
+	m.i("VPERMT2W", b, m.vec(c[2]), low)
+	m.i("VPTERNLOGD", operand.U8(0xf8), ones, high, low) // low | high&ones
+	m.i("VPCMPUW", operand.Imm(6), most, low, carry)
+	m.i("VPADDW", ones, high, carry, high)
+}
