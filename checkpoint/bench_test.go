@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,6 +49,8 @@ func benchmarkCheckpoints() map[string]struct {
 	for i := range index {
 		index[i] = int32(i / 128)
 	}
+	shuffled := slices.Clone(index)
+	rand.New(r).Shuffle(n, func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 	type entry = struct {
 		config string
 		all    tensors
@@ -66,6 +69,7 @@ func benchmarkCheckpoints() map[string]struct {
 		"mxfp4":     {ctConfig("mxfp4-pack-quantized", `"num_bits":4,"type":"float","strategy":"group","group_size":32`), tensors{"m.weight_packed": codes(safetensors.U8, n, n/2), "m.weight_scale": scales(safetensors.U8, n, n/32)}},
 		"mxfp6":     {ctConfig("mxfp6-pack-quantized", `"num_bits":6,"type":"float","strategy":"group","group_size":32`), tensors{"m.weight_packed": codes(safetensors.U8, n, n/4*3), "m.weight_scale": scales(safetensors.U8, n, n/32)}},
 		"gptq4":     {`{"quantization_config":{"quant_method":"gptq","bits":4,"group_size":128,"checkpoint_format":"gptq"}}`, tensors{"m.qweight": codes(safetensors.I32, n/8, n), "m.qzeros": zeros(n/128, n/8), "m.scales": half(n/128, n), "m.g_idx": of(safetensors.I32, []int{n}, index...)}},
+		"gptq-any":  {`{"quantization_config":{"quant_method":"gptq","bits":4,"group_size":128,"desc_act":true,"checkpoint_format":"gptq"}}`, tensors{"m.qweight": codes(safetensors.I32, n/8, n), "m.qzeros": zeros(n/128, n/8), "m.scales": half(n/128, n), "m.g_idx": of(safetensors.I32, []int{n}, shuffled...)}},
 		"gptq8":     {`{"quantization_config":{"quant_method":"gptq","bits":8,"group_size":128,"checkpoint_format":"gptq"}}`, tensors{"m.qweight": codes(safetensors.I32, n/4, n), "m.qzeros": zeros(n/128, n/4), "m.scales": half(n/128, n), "m.g_idx": of(safetensors.I32, []int{n}, index...)}},
 		"awq":       {`{"quantization_config":{"quant_method":"awq","bits":4,"group_size":128}}`, tensors{"m.qweight": codes(safetensors.I32, n, n/8), "m.qzeros": zeros(n/128, n/8), "m.scales": half(n/128, n)}},
 		"gpt-oss":   {`{"quantization_config":{"quant_method":"mxfp4"}}`, tensors{"m.weight_blocks": codes(safetensors.U8, 1, n, n/32, 16), "m.weight_scales": scales(safetensors.U8, 1, n, n/32)}},
