@@ -130,26 +130,20 @@ func quantizeRows[T kernels.Float](dst []byte, src []T, t Type, row int, im []fl
 	if im == nil {
 		row = len(src) // blocks do not depend on their row
 	}
-	for ; len(src) > 0; src = src[row:] {
-		var mean float32 // of the squares of the row
-		if im != nil && meanOfRow(t) {
-			sum := float32(0)
-			for at := 0; at < row; at += pieceLen {
-				for _, v := range widen(s, src[at:min(at+pieceLen, row)]) {
-					sum += float32(v * v)
-				}
-			}
-			mean = sum / float32(row)
+	var means [8]float32 // of the squares of rows
+	for i := 0; len(src) > 0; i, src = i+1, src[row:] {
+		if im != nil && meanOfRow(t) && i%len(means) == 0 {
+			meansOfRows(s, &means, src, row)
 		}
 		for at := 0; at < row; at += pieceLen {
 			end := min(at+pieceLen, row)
-			x := widen(s, src[at:end])
+			x := widen(s.wide[:end-at], src[at:end])
 			var weights []float32
 			if im != nil {
 				weights = im[at:end]
 			}
 			n := t.Bytes(len(x))
-			s.quantize(dst[:n], x, t, weights, mean)
+			s.quantize(dst[:n], x, t, weights, means[i%len(means)])
 			dst = dst[n:]
 		}
 	}
@@ -158,9 +152,36 @@ func quantizeRows[T kernels.Float](dst []byte, src []T, t Type, row int, im []fl
 // meanOfRow tells whether the weights that an importance matrix gives depend on the whole row.
 func meanOfRow(t Type) bool { return t == Q4_0 || t == Q4_1 || t == Q5_0 || t == Q5_1 }
 
-// widen returns elements as float32, in memory of s unless they are that already.
-func widen[T kernels.Float](s *scratch, src []T) []float32 {
-	wide := s.wide[:len(src)]
+// meansOfRows sets means to those of the squares of as many rows as there are.
+func meansOfRows[T kernels.Float](s *scratch, means *[8]float32, src []T, row int) {
+	const step = pieceLen / len(means)
+	rows := min(len(src)/row, len(means))
+	*means = [8]float32{}
+	var parts [8][]float32
+	for at := 0; at < row; at += step {
+		n := min(step, row-at)
+		for r := range rows {
+			parts[r] = widen(s.wide[step*r:][:n], src[row*r+at:][:n])
+		}
+		if rows == len(means) {
+			addSquares(means, &parts)
+			continue
+		}
+		for r, part := range parts[:rows] {
+			sum := means[r]
+			for _, v := range part {
+				sum += float32(v * v)
+			}
+			means[r] = sum
+		}
+	}
+	for r := range means {
+		means[r] /= float32(row)
+	}
+}
+
+// widen returns elements as float32, in the memory given unless they are that already.
+func widen[T kernels.Float](wide []float32, src []T) []float32 {
 	switch any(*new(T)).(type) {
 	case float32:
 		return as[float32](src)

@@ -338,3 +338,27 @@ func TestScalesOfSixBits(t *testing.T) {
 		require.Equal(t, three, unpackScales3(&b))
 	}
 }
+
+// What an importance matrix does to a row does not depend on the rows beside it.
+func TestQuantizeRowsApart(t *testing.T) {
+	const rows, row = 11, 1248
+	rng := rand.New(rand.NewPCG(11, 11))
+	x := make([]bf16.BFloat16, rows*row)
+	for i := range x {
+		x[i] = bf16.FromFloat32(float32(rng.NormFloat64()))
+	}
+	wide := make([]float32, len(x))
+	kernels.DecodeBFloat16(wide, x)
+	b := Blocks{Row: row, Importance: make([]float32, row)}
+	for i := range b.Importance {
+		b.Importance[i] = rng.Float32()
+	}
+	for _, b.Type = range []Type{Q4_0, Q4_1, Q5_0, Q5_1} {
+		var want []byte
+		for at := 0; at < len(x); at += row {
+			want = append(want, quantized(wide[at:at+row], b)...)
+		}
+		require.Equal(t, want, quantized(wide, b), "%v", b.Type)
+		require.Equal(t, want, quantized(x, b), "%v of bfloat16", b.Type)
+	}
+}

@@ -82,7 +82,11 @@ func (w *weighing) byMeans(x, im []float32, length int, factor float32) {
 		var sums [8]float32
 		blocks := min(len(x)/256, len(sums))
 		if blocks == len(sums) {
-			sums = eightSquares((*[8 * 256]float32)(x))
+			var parts [8][]float32
+			for i := range parts {
+				parts[i] = x[256*i:][:256]
+			}
+			addSquares(&sums, &parts)
 		} else {
 			for i := range blocks {
 				sums[i] = sumSquares(x[256*i:][:256])
@@ -98,20 +102,22 @@ func (w *weighing) byMeans(x, im []float32, length int, factor float32) {
 	}
 }
 
-// eightSquares is sumSquares of eight times 256 elements side by side: each sum waits for itself.
-func eightSquares(x *[8 * 256]float32) (sums [8]float32) {
-	var a, b, c, d, e, f, g, h float32
-	for i := range 256 {
-		a += float32(x[i] * x[i])
-		b += float32(x[256+i] * x[256+i])
-		c += float32(x[512+i] * x[512+i])
-		d += float32(x[768+i] * x[768+i])
-		e += float32(x[1024+i] * x[1024+i])
-		f += float32(x[1280+i] * x[1280+i])
-		g += float32(x[1536+i] * x[1536+i])
-		h += float32(x[1792+i] * x[1792+i])
+// addSquares adds the squares of elements to eight sums side by side: each sum waits for itself.
+func addSquares(sums *[8]float32, x *[8][]float32) {
+	n := len(x[0])
+	x0, x1, x2, x3, x4, x5, x6, x7 := x[0][:n], x[1][:n], x[2][:n], x[3][:n], x[4][:n], x[5][:n], x[6][:n], x[7][:n]
+	a, b, c, d, e, f, g, h := sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]
+	for i := range n {
+		a += float32(x0[i] * x0[i])
+		b += float32(x1[i] * x1[i])
+		c += float32(x2[i] * x2[i])
+		d += float32(x3[i] * x3[i])
+		e += float32(x4[i] * x4[i])
+		f += float32(x5[i] * x5[i])
+		g += float32(x6[i] * x6[i])
+		h += float32(x7[i] * x7[i])
 	}
-	return [8]float32{a, b, c, d, e, f, g, h}
+	*sums = [8]float32{a, b, c, d, e, f, g, h}
 }
 
 // fits are the results of the searches of a piece.
