@@ -33,14 +33,14 @@ var budgets = map[string]budget{
 	"pack":                  {1260, 31},
 	"params":                {10500, 300},
 	"prepare":               {300, 10},
-	"productBF16":           {3400, 90},
-	"productF16":            {3200, 80},
+	"productBF16":           {2810, 71},
+	"productF16":            {2610, 62},
 	"quantize":              {12500, 280},
 	"quantizeBF16":          {2670, 63},
 	"quantizeF16":           {2590, 59},
 	"quantizeF16BF16":       {9640, 211},
-	"quantizefp":            {18200, 438},
-	"quantizefpF16BF16":     {17090, 399},
+	"quantizefp":            {12110, 288},
+	"quantizefpF16BF16":     {8580, 196},
 	"quotient":              {4150, 92},
 	"search":                {4510, 118},
 	"shorts":                {3900, 90},
@@ -51,7 +51,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{236360, 5623}
+var budgetOfAll = budget{220720, 5245}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -43,7 +43,7 @@ func (m *method) infinite() bool {
 // anyInfinite reports whether a factor of groups to quantize may be, as that of a scale of 0 is.
 func (m *method) anyInfinite(impl isa, p *FloatParams) bool {
 	switch {
-	case m.dialect != TorchAO || m.format.write != asm.E2M1Packed:
+	case m.dialect != TorchAO || m.format.layout != asm.Nibbles:
 		return false
 	case p.Factor != nil:
 		return !(largest(impl, p.Factor) <= math.MaxFloat32)

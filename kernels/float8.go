@@ -6,8 +6,8 @@ import (
 	"github.com/lowbit-go/lowbit/internal/codeformat"
 )
 
-// float8 describes codes of a byte, with the sign bit above the exponent, to the
-// assembly that writes them: the words that asm.QuantizeFp tells of.
+// float8 describes codes with the sign bit above the exponent to the assembly that
+// writes them: the words that asm.QuantizeFp tells of.
 type float8 struct {
 	least             int32
 	ruler             float32

@@ -90,16 +90,15 @@ type description struct {
 	// place in a float32, and step is (23 - mantissa bits)<<23.
 	field, step int32
 
-	// write and read are what the assembly calls the float codes that a kernel writes
-	// and the codes that one reads, layout is how it writes integers, and float8 what it is
-	// told of an asm.Float8. A float format is read as E4M3, E5M2 or E2M1 with scales that
-	// are so many times theirs, a power of two that is not less than 1. One that cannot is
-	// unread: the portable code reads it.
-	write, read asm.Code
-	layout      asm.Layout
-	float8      float8
-	times       float32
-	unread      bool
+	// layout is how the assembly writes codes, and float8 what it is told of float ones. read is
+	// what it calls those that it reads: a float format is read as E4M3, E5M2 or E2M1 with
+	// scales that are so many times theirs, a power of two that is not less than 1. One
+	// that cannot is unread: the portable code reads it.
+	layout asm.Layout
+	float8 float8
+	read   asm.Code
+	times  float32
+	unread bool
 
 	width int    // of a float code, the bits that count
 	bytes Format // the format in which packed codes lie one to a byte
@@ -124,15 +123,17 @@ func describe(id Format, row *codeformat.Row) description {
 		d.largest, d.maxExp, d.width = f.Largest(), f.MaxExp(), f.Width
 		d.field, d.step = int32(f.Field())<<23, int32(23-f.Mantissa)<<23
 		d.cast, d.value = f.Cast, f.Value
-		d.write, d.float8 = asm.Float8, newFloat8(f, f.Top)
+		d.layout, d.float8 = asm.UnsignedBytes, newFloat8(f, f.Top)
 	}
 	switch { // what has assembly of its own
 	case id == Uint8:
 		d.read, d.layout = asm.Uint8, asm.UnsignedBytes
 	case id == E2M1:
-		d.write, d.read, d.times = asm.E2M1, asm.E4M3, e4m3Times
+		d.layout, d.read, d.times = asm.ListedBytes, asm.E4M3, e4m3Times
+		d.float8.weights, d.float8.nan = e2m1Weights, 0x7f7f7f7f
 	case id == E2M1Packed:
-		d.write, d.read, d.times = asm.E2M1Packed, asm.E2M1, 1
+		d.layout, d.read, d.times = asm.Nibbles, asm.E2M1, 1
+		d.float8.weights = e2m1Weights
 	case row.Float != nil:
 		d.readAs(row.Float)
 	case row.Bits == 4:
@@ -142,6 +143,9 @@ func describe(id Format, row *codeformat.Row) description {
 	}
 	return d
 }
+
+// e2m1Weights are what float8's weights are for E2M1.
+const e2m1Weights = 32 * (128 | 1<<(16+1))
 
 // e4m3Times is that of E4M3, of which the assembly reads 1/256.
 const e4m3Times = 256

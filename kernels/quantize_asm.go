@@ -148,7 +148,7 @@ func quantizeFloatRuns[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatP
 // reciprocals of these. Without scales it multiplies; E2M1 with a byte to each has them.
 func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, format Format, base int, scale, recip []float32, to streaming) {
 	d, elem := &formats[format], elemOf[T]()
-	code, f := d.write, &d.float8
+	layout, f := int32(d.layout), &d.float8
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
 		if scale != nil && hasProducts[T](impl, s.length) {
@@ -156,18 +156,18 @@ func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, format 
 				off, scale := s.off+i*s.length, &scale[s.first+i]
 				q, x := &dst[off*d.bits/8], unsafe.Pointer(&src[off])
 				if r, ok := product(impl, elem, *scale, format.middles(), 0); ok {
-					asm.QuantizeFpProduct(impl, code, elem, q, (*uint16)(x), *scale, r, f.least, f.ruler, f.weights, f.top, f.nan, s.length, s.ahead)
+					asm.QuantizeFpProduct(impl, elem, q, (*uint16)(x), *scale, r, f.least, f.ruler, f.weights, f.top, f.nan, layout, s.length, s.ahead)
 				} else {
-					asm.QuantizeFp[T](impl, code, elem, q, x, scale, &recip[s.first+i], f.least, f.ruler, f.weights, f.top, f.nan, 1, s.length, s.ahead)
+					asm.QuantizeFp[T](impl, elem, q, x, scale, &recip[s.first+i], f.least, f.ruler, f.weights, f.top, f.nan, layout, 1, s.length, s.ahead)
 				}
 			}
 			continue
 		}
 		q, x, recip := &dst[s.off*d.bits/8], unsafe.Pointer(&src[s.off]), &recip[s.first]
 		if scale == nil {
-			asm.QuantizeFpPowerOfTwo[T](impl, code, elem, q, x, recip, f.least, f.ruler, f.weights, f.top, f.nan, s.groups, s.length, s.ahead)
+			asm.QuantizeFpPowerOfTwo[T](impl, elem, q, x, recip, f.least, f.ruler, f.weights, f.top, f.nan, layout, s.groups, s.length, s.ahead)
 		} else {
-			asm.QuantizeFp[T](impl, code, elem, q, x, &scale[s.first], recip, f.least, f.ruler, f.weights, f.top, f.nan, s.groups, s.length, s.ahead)
+			asm.QuantizeFp[T](impl, elem, q, x, &scale[s.first], recip, f.least, f.ruler, f.weights, f.top, f.nan, layout, s.groups, s.length, s.ahead)
 		}
 	}
 }

@@ -149,7 +149,7 @@ func quantizeFloatBefore[T Float](impl isa, dst []byte, src []T, g Grid, p *Floa
 	var buf [widenedLen]float32
 	m := p.method()
 	words, one, nan := m.fours(), float32(1), nan32
-	if m.format.write == asm.E2M1Packed {
+	if m.format.layout == asm.Nibbles {
 		if nan = words.instead; words.flip != 0 {
 			nan, one = -nan, -1
 		}
@@ -163,7 +163,7 @@ func quantizeFloatBefore[T Float](impl isa, dst []byte, src []T, g Grid, p *Floa
 			v, f := buf[:s.groups*s.length], p.Format
 			all, to := Grid{1, 1, len(v)}, dst[f.Bytes(s.off):]
 			switch {
-			case m.format.write == asm.E2M1Packed:
+			case m.format.layout == asm.Nibbles:
 				quantizeFoursOf(impl, to, v, all, 0, nil, []float32{one}, &words, streaming{})
 			case m.fp4:
 				if m.towardZero() {

@@ -24,10 +24,9 @@ func convert() []*ir.Kernel {
 	}
 	ks = append(ks, decodeFp(false)...)
 
-	for _, q := range append([]fpCode{{"Float8FNUZ", ir.MemU8, nil, true}}, fpCodes...) {
+	for _, q := range []fpCode{{"Float8FNUZ", ir.MemU8, true}, {"Float8", ir.MemU8, false}, {"E2M1", ir.MemU8, false}, e2m1Packed} {
 		k := ir.New("convert", "EncodeFp", `sets y to the code of x, clipped and rounded to the format. A Float8 with the code behind its greatest for top
 overflows to that.`+float8Words, Codes.Of(q.name))
-		q.other = nil
 		x := k.Load("x", ir.MemF32)
 		q.encoder(k).store("y", x, func() *ir.Node { return x }, true)
 		ks = append(ks, k)

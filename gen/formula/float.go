@@ -87,20 +87,18 @@ func (t tensor) rarelyFakeQuantizeFp(k *ir.Kernel, x, s, least, step, most *ir.N
 	storeMask(k, c.Eq(p))
 }
 
-// fpCode is a code that a quantizer writes: of four bits E2M1's, and of a byte
-// that of any format with a sign bit above its exponent, which words describe.
+// fpCode is a code that a kernel writes: E2M1's, and that of any format with a sign bit above its exponent,
+// which words describe.
 type fpCode struct {
 	name    string
 	mem     ir.Mem
-	other   *[16]byte // what is written instead of E2M1 codes
-	oneZero bool      // there is no -0
+	oneZero bool // there is no -0
 }
 
-var fpCodes = []fpCode{
-	{"Float8", ir.MemU8, nil, false},
-	{"E2M1", ir.MemU8, e4m3.codes(e2m1), false}, // one to a byte, as the e4m3 codes of its values
-	{"E2M1Packed", ir.MemE2M1, nil, false},
-}
+// anyFloat is either, with a word for the layout. E2M1 with a code to a byte is written as the E4M3 codes of its values.
+var anyFloat = fpCode{"", ir.MemFloat, false}
+
+var e2m1Packed = fpCode{"E2M1Packed", ir.MemE2M1, false}
 
 // codes lists f's codes of the values of another format, of four bits.
 func (f format) codes(other format) *[16]byte {
@@ -112,35 +110,41 @@ func (f format) codes(other format) *[16]byte {
 	return &codes
 }
 
-// float8Words says for a kernel's declaration what describes a format of a byte.
-const float8Words = `
-A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// floatWords say for a kernel's declaration what describes a format.
+const floatWords = `least, the exponent field of its least normal number in place; ruler, by which a field is
 multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
-begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.`
+
+const float8Words = `
+A Float8 is described by words: ` + floatWords + `
 A Float8FNUZ has no -0.`
+
+const anyFloatWords = `
+The format is described by words: ` + floatWords + `
+E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.`
 
 // encoder makes codes of a kind from values.
 type encoder struct {
 	fpCode
 	k            *ir.Kernel
 	least, ruler *ir.Node
-	weights, top *ir.Node // of a Float8
+	weights, top *ir.Node // of what words describe
+	layout       *ir.Node // of anyFloat
 	nan          *ir.Node // nil if there is none
 	tie, flip    *ir.Node // nil if ties go to even and signs stay
 }
 
 func (q fpCode) encoder(k *ir.Kernel) encoder {
 	if q.mem == ir.MemE2M1 || q.name == "E2M1" {
-		e := encoder{fpCode: q, k: k, least: k.Int(e2m1.least << 23), ruler: k.Int(int32(e2m1.ruler())).As(ir.F32)}
-		if q.other != nil {
-			e.nan = k.Byte(0x7f)
-		}
-		return e
+		return encoder{fpCode: q, k: k, least: k.Int(e2m1.least << 23), ruler: k.Int(int32(e2m1.ruler())).As(ir.F32)}
 	}
 	bytes := func(name string) *ir.Node { return k.Word(name, ir.MemI32).As(ir.I8) }
 	e := encoder{fpCode: q, k: k, least: k.Word("least", ir.MemI32), ruler: k.Word("ruler", ir.MemF32), weights: k.Word("weights", ir.MemI32), top: bytes("top")}
 	if q.mem != ir.MemU6 {
 		e.nan = bytes("nan")
+	}
+	if q.mem == ir.MemFloat {
+		e.layout = k.Word("layout", ir.MemI32)
 	}
 	return e
 }
@@ -182,11 +186,7 @@ func (e encoder) codes(steps, x *ir.Node) *ir.Node {
 		if e.flip != nil {
 			sign = sign.Xor(e.flip)
 		}
-		c := steps.Halves(7-e2m1.mantissa, 3).ShuffledU8().OrAnd(sign, e.k.Byte(8))
-		if e.other != nil {
-			c = c.LookUp(*e.other)
-		}
-		return c
+		return steps.Halves(7-e2m1.mantissa, 3).ShuffledU8().OrAnd(sign, e.k.Byte(8))
 	}
 	c := steps.HalvesBy(e.weights).ShuffledU8().MinU8(e.top)
 	sign := x.Signs()
@@ -209,7 +209,23 @@ func (e encoder) quantize(v *ir.Node, rare func() *ir.Node) {
 // it has a NaN, whose sign may be kept.
 func (e encoder) store(name string, v *ir.Node, rare func() *ir.Node, signed bool) {
 	k := e.k
-	k.Store(name, e.mem, e.codes(e.steps(v.OrAlarm()), v).InOrder())
+	put := func(steps, v, is *ir.Node) { // is, if there is one, has zeros where there is a NaN
+		missing := func() *ir.Node { return is.Bytes().Sub8(k.Byte(1)) }
+		if e.layout != nil {
+			var nan *ir.Node
+			if is != nil {
+				nan = missing().And(e.nan)
+			}
+			k.StoreFloat(name, e.layout, steps.HalvesHigh(e.weights), v.Signs16(), e.top, e4m3.codes(e2m1), nan)
+			return
+		}
+		code := e.codes(steps, v).InOrder()
+		if is != nil && e.nan != nil {
+			code = code.OrAnd(missing(), e.nan)
+		}
+		k.Store(name, e.mem, code)
+	}
+	put(e.steps(v.OrAlarm()), v, nil)
 	k.Rarely(func() {
 		v := rare()
 		is := v.Ordered()
@@ -217,35 +233,23 @@ func (e encoder) store(name string, v *ir.Node, rare func() *ir.Node, signed boo
 		if !signed || e.nan == nil {
 			v = is.Keep(v)
 		}
-		code := e.codes(steps, v).InOrder()
-		if e.nan != nil {
-			code = code.OrAnd(is.Bytes().Sub8(k.Byte(1)), e.nan)
-		}
-		k.Store(name, e.mem, code)
+		put(steps, v, is)
 	})
 }
 
 func quantizeFp(t tensor) []*ir.Kernel {
-	var ks []*ir.Kernel
-	for _, q := range fpCodes {
-		k := ir.New("quantizefp"+t.name, "QuantizeFp", `sets q to the code of x/scale, clipped and rounded to the format.
-recip is Prepare's.`+float8Words, Codes.Of(q.name), t.elem())
-		e, x := q.encoder(k), k.Load("x", t.mem)
-		s, r := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-		e.quantize(t.quotient(x, s, r, signedQuotient(x, s, r)), func() *ir.Node { return x.Div(s) })
-		ks = append(ks, k)
+	k := ir.New("quantizefp"+t.name, "QuantizeFp", `sets q to the code of x/scale, clipped and rounded to the format.
+recip is Prepare's.`+anyFloatWords, t.elem())
+	e, x := anyFloat.encoder(k), k.Load("x", t.mem)
+	s, r := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
+	e.quantize(t.quotient(x, s, r, signedQuotient(x, s, r)), func() *ir.Node { return x.Div(s) })
 
-		if q.name == "E2M1" { // what divides will do
-			continue
-		}
-		k = ir.New("quantizefp"+t.name, "QuantizeFpPowerOfTwo", `is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.`,
-			Codes.Of(q.name), t.elem())
-		e = q.encoder(k)
-		v := k.Load("x", t.mem).Mul(k.Param("recip", ir.MemF32))
-		e.quantize(v, func() *ir.Node { return v })
-		ks = append(ks, k)
-	}
-	return ks
+	p := ir.New("quantizefp"+t.name, "QuantizeFpPowerOfTwo", `is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.`,
+		t.elem())
+	e = anyFloat.encoder(p)
+	v := p.Load("x", t.mem).Mul(p.Param("recip", ir.MemF32))
+	e.quantize(v, func() *ir.Node { return v })
+	return []*ir.Kernel{k, p}
 }
 
 // quantizeE2M1 is QuantizeFp of E2M1Packed as libraries other than the reference have it.
@@ -254,7 +258,7 @@ func quantizeE2M1() []*ir.Kernel {
 recip is Prepare's.`)
 	zero, instead := k.Const(0), k.Word("instead", ir.MemF32)
 	x, s, r := k.Load("x", ir.MemF32), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-	fpCodes[2].encoder(k).quantize(quotient(x, s, r), func() *ir.Node {
+	e2m1Packed.encoder(k).quantize(quotient(x, s, r), func() *ir.Node {
 		v := x.Div(s).Add(zero)
 		return v.Ordered().Select(v, instead)
 	})
@@ -263,7 +267,7 @@ recip is Prepare's.`)
 tie is 2^-22, or the number below that if ties go toward zero; and a sign is flipped where flip, a byte four times, has the bit of a code's sign.`)
 	zero, instead = p.Const(0), p.Word("instead", ir.MemF32)
 	x, r = p.Load("x", ir.MemF32), p.Param("factor", ir.MemF32)
-	e := fpCodes[2].encoder(p)
+	e := e2m1Packed.encoder(p)
 	e.tie, e.flip = p.Word("tie", ir.MemF32), p.Word("flip", ir.MemI32).As(ir.I8)
 	e.quantize(x.MulAdd(r, zero), func() *ir.Node {
 		v := x.Mul(r).Add(zero)

@@ -64,7 +64,7 @@ func Listed() []*ir.Kernel {
 // Kinds of variants.
 var (
 	codeNames   = []string{"Int8", "Uint8", "Packed4", "Packed2", "Float8", "Float8FNUZ", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0"}
-	layoutNames = []string{"Nibbles", "Crumbs", "SignedBytes", "UnsignedBytes"}
+	layoutNames = []string{"Nibbles", "Crumbs", "SignedBytes", "UnsignedBytes", "ListedBytes"}
 
 	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a kernel reads or writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.",
 		Choices: codeNames, Names: codeNames}
@@ -74,7 +74,7 @@ var (
 		Choices: []string{"F32", "F16", "BF16"}, Names: []string{"", "F16", "BF16"}}
 	// Narrow is Elems where those of 16 bits share a kernel: the word ir.ElemWord of it is the choice.
 	Narrow  = &ir.Kind{Type: Elems.Type, Choices: Elems.Choices, Names: []string{"", "F16BF16", "F16BF16"}}
-	Layouts = &ir.Kind{Type: "Layout", Doc: "Layout is how a kernel stores integer codes: a byte each, or four or two bits, the first in the lowest bits of\n// a byte. The word layout of a kernel that stores any is one of these.",
+	Layouts = &ir.Kind{Type: "Layout", Doc: "Layout is how a kernel stores codes: a byte each, or four or two bits, the first in the lowest bits of a byte, or\n// the E4M3 code of an E2M1 one. The word layout of a kernel that stores any is one of these.",
 		Choices: layoutNames, Names: layoutNames}
 	Kinds = []*ir.Kind{Codes, Layouts, Masks, Elems, BlockTypes, Terms, WeightKinds, TurnedKinds, RangedNumbers, SignedNumbers}
 )

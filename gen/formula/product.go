@@ -11,7 +11,7 @@ func Products() []*ir.Kernel {
 		ks = append(ks, fakeQuantizeProduct(t))
 		ks = append(ks, quantizeProduct(t)...)
 		ks = append(ks, fakeQuantizeFpProduct(t))
-		ks = append(ks, quantizeFpProduct(t)...)
+		ks = append(ks, quantizeFpProduct(t))
 	}
 	for _, k := range ks {
 		k.Large = true
@@ -82,13 +82,9 @@ grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) i
 	return k
 }
 
-func quantizeFpProduct(t tensor) []*ir.Kernel {
-	var ks []*ir.Kernel
-	for _, q := range fpCodes {
-		k := ir.New("product"+t.name, "QuantizeFpProduct", `sets q to the code of x*recip, clipped and rounded to the format.`+float8Words, Codes.Of(q.name), Elems.Of(t.name))
-		x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
-		q.encoder(k).quantize(x.Mul(r), func() *ir.Node { return x.Div(s) })
-		ks = append(ks, k)
-	}
-	return ks
+func quantizeFpProduct(t tensor) *ir.Kernel {
+	k := ir.New("product"+t.name, "QuantizeFpProduct", `sets q to the code of x*recip, clipped and rounded to the format.`+anyFloatWords, Elems.Of(t.name))
+	x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
+	anyFloat.encoder(k).quantize(x.Mul(r), func() *ir.Node { return x.Div(s) })
+	return k
 }

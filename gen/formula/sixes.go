@@ -5,7 +5,7 @@ import "github.com/lowbit-go/lowbit/gen/ir"
 // Sixes records kernels for blocks of floats of six bits, four codes to three bytes. What is
 // less than a tile of such blocks goes another way.
 func Sixes() []*ir.Kernel {
-	q := fpCode{"Sixes", ir.MemU6, nil, false}
+	q := fpCode{"Sixes", ir.MemU6, false}
 	k := ir.New("sixes", "QuantizeSixes", `sets q to the codes of six bits of x*factor, clipped and rounded to the format, which words describe as they do a
 Float8; that of NaN is 0.`)
 	e := q.encoder(k)

@@ -74,6 +74,7 @@ const (
 	MemBits
 	MemMask  // stored only: a mask of the kind that a word of the call says
 	MemCodes // stored only: integer codes in the layout that a word of the call says
+	MemFloat // stored only: float codes in such a layout
 )
 
 // What the word of a MemMask says.
@@ -92,12 +93,13 @@ const (
 	ElemBF16 = 2
 )
 
-// What the word of MemCodes says.
+// What the word of MemCodes and MemFloat says.
 const (
 	LayoutNibbles  = iota // four bits each, as MemU4
 	LayoutCrumbs          // two bits each, as MemU2
 	LayoutSigned          // a byte each, of -128 to 127
 	LayoutUnsigned        // a byte each, of 0 to 255
+	LayoutListed          // a byte each, what a table has for a code of four bits
 )
 
 var memInfo = [...]struct {
@@ -126,13 +128,17 @@ var memInfo = [...]struct {
 	MemBits:   {1, "uint8", Mask},
 	MemMask:   {0, "uint8", Mask},
 	MemCodes:  {0, "uint8", I16},
+	MemFloat:  {0, "uint8", I16},
 }
 
 // Bits is the number of bits of one element in memory, 0 if only the call's words tell.
 func (m Mem) Bits() int { return memInfo[m].bits }
 
 // ByWord reports whether a word of the call says how it is stored. Such a store advances the pointer.
-func (m Mem) ByWord() bool { return m == MemMask || m == MemCodes }
+func (m Mem) ByWord() bool { return m == MemMask || m.HasLayout() }
+
+// HasLayout reports whether that word is a layout.
+func (m Mem) HasLayout() bool { return m == MemCodes || m == MemFloat }
 
 // GoType is the Go type that a stream of this type points at.
 func (m Mem) GoType() string { return memInfo[m].goes }
@@ -196,6 +202,7 @@ const (
 	OpNarrow16   // int32 to int16, saturating
 	OpHalves     // int32 to int16: the sum of the lower half, signed, and the upper one >> a constant, 0 or above, saturated to some bits
 	OpHalvesBy   // the same, the lower half times 128 and the upper one times the upper half of b, over 128, saturated to 8 bits or more
+	OpHalvesHigh // the same with weights for both, saturated to 8 or to 3 bits and then at the top of 16, or as HalvesBy, as the target likes: MemFloat knows
 	OpAddSat16   // int16, saturating
 	OpNarrowS8   // int16 to int8, saturating
 	OpNarrowU8   // int16 to uint8, saturating
@@ -209,7 +216,6 @@ const (
 	OpBytes    // mask to one byte per lane, 0 or 1
 	OpSigns    // float32 to int16 of which only the highest bit counts, the sign
 	OpSigns8   // such to bytes, in the order of ShuffledU8
-	OpLookUp   // the byte of a table of 16 that a byte below that says
 	OpLookUp16 // the 16 bits of a table of 256, an argument, that a byte says
 
 	OpAlarmNaN   // sends the tile the rare way if a float in it is NaN
@@ -229,7 +235,7 @@ const (
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
 	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
-	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Sum", "Result"}
+	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "HalvesHigh", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Sum", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -241,7 +247,7 @@ type Node struct {
 	Name  string // stream, parameter, word, table or result
 	Mem   Mem    // of loads, stores, parameters and results
 	Bits  uint32 // constant, shift count, or which of a table's planes
-	Table string // OpTable: 4 bytes per lane, little-endian; of MemListed: 2 bytes per code, likewise
+	Table string // OpTable: 4 bytes per lane, little-endian; of MemListed: 2 bytes per code, likewise; of MemFloat a byte per code
 	Kind  string // of what goes by a word: the word's name
 	Rare  bool   // recorded by Rarely
 	ID    int
@@ -257,7 +263,7 @@ func (n *Node) Slots() int {
 		return 1
 	case OpStore:
 		switch n.Mem {
-		case MemBits, MemMask, MemCodes:
+		case MemBits, MemMask, MemCodes, MemFloat:
 			return 1
 		case MemBF16, MemNarrow, MemU16:
 			return 2
@@ -526,6 +532,23 @@ func (k *Kernel) StoreCodes(name string, layout, q, least, most *Node) {
 	k.storeBy(layout, Node{Args: []*Node{q, least, most}, Name: name, Mem: MemCodes})
 }
 
+// StoreFloat writes the tile's float codes to an output in the layout that a word of the call says: LayoutUnsigned,
+// clipped to top below the sign, LayoutNibbles, saturated to three bits, or LayoutListed, what table has for those. Bytes are or'ed with nan, unless it is nil. Signs are those of Signs16.
+func (k *Kernel) StoreFloat(name string, layout, halves, signs, top *Node, table *[16]byte, nan *Node) {
+	if halves.Op != OpHalvesHigh {
+		panic("ir: StoreFloat of other halves")
+	}
+	n := Node{Args: []*Node{halves, signs, top}, Name: name, Mem: MemFloat, Table: string(table[:])}
+	if nan != nil {
+		n.Args = append(n.Args, nan)
+	}
+	signs.want("StoreFloat", I16)
+	for _, a := range n.Args[2:] {
+		a.want("StoreFloat", I8)
+	}
+	k.storeBy(layout, n)
+}
+
 func (k *Kernel) storeBy(word *Node, n Node) {
 	if word.Op != OpWord || word.Mem != MemI32 {
 		panic("ir: a store by what is no word")
@@ -730,7 +753,10 @@ func (n *Node) Bytes() *Node {
 }
 
 // Signs is bytes of which only the highest bit counts, the sign, in the order of ShuffledU8.
-func (n *Node) Signs() *Node { return n.un(OpSigns, F32, I16).un(OpSigns8, I16, I8) }
+func (n *Node) Signs() *Node { return n.Signs16().un(OpSigns8, I16, I8) }
+
+// Signs16 is 16-bit integers of which only the highest bit counts, the sign.
+func (n *Node) Signs16() *Node { return n.un(OpSigns, F32, I16) }
 
 // Halves is the lower half of n and its upper one, shifted right by c, together,
 // saturated to so many bits; it must not need more than 15-c.
@@ -743,14 +769,11 @@ func (n *Node) Halves(c, bits uint32) *Node {
 // is 128 in its lower half, and 2^(7-c) in its upper one.
 func (n *Node) HalvesBy(weights *Node) *Node { return n.bin(OpHalvesBy, I32, weights, I16) }
 
+// HalvesHigh is HalvesBy saturated to b bits, 8 or 3: the lower half of weights is 2^(15-b), and the upper one that over 2^c.
+func (n *Node) HalvesHigh(weights *Node) *Node { return n.bin(OpHalvesHigh, I32, weights, I16) }
+
 // HalvesBits are the numbers that were given to Halves.
 func (n *Node) HalvesBits() (c, bits int) { return int(n.Bits & 0xff), int(n.Bits >> 8) }
-
-// LookUp is the table's byte at n, below 16.
-func (n *Node) LookUp(table [16]byte) *Node {
-	n.want("LookUp", I8)
-	return n.k.add(Node{Op: OpLookUp, Type: I8, Args: []*Node{n}, Table: string(table[:])})
-}
 
 // LookUp16 is the table's number at n; the table is an argument of the call.
 func (n *Node) LookUp16(table string) *Node {

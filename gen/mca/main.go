@@ -84,7 +84,7 @@ var kernels = []kernel{
 	{name: "dequantize/int8/block32", file: "dequantize", function: "DequantizeInt8", blocks: true},
 	{name: "copy, 1 byte to 4", file: "copy", function: "Copy1to4", path: copying, elements: 64},
 	{name: "fakequantize/e4m3/bytemask", file: "fakequantizefp", function: "FakeQuantizeFp", path: oneGroup, mask: maskBytes},
-	{name: "quantize/e4m3", file: "quantizefp", function: "QuantizeFpFloat8", path: oneGroup},
+	{name: "quantize/e4m3", file: "quantizefp", function: "QuantizeFp", path: oneGroup},
 	{name: "minmax", file: "minmax", function: "MinMax", path: oneGroup},
 	{name: "copy, 4 bytes to 0", file: "copy", function: "Copy4to0", path: copying, elements: 64},
 	{name: "encode/f16", file: "convert", function: "EncodeF16", path: flat},

@@ -41,12 +41,16 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	case n.Op == ir.OpHalvesBy: // doubled, over 65536, it is over 128
 		upper := n.Args[1].Shr(16).Shl(8)
 		return []*ir.Node{upper.Or(upper.Shl(16))}
-	case n.Op == ir.OpLookUp:
+	case n.Op == ir.OpHalvesHigh: // likewise, 2^15 times one weight over the other
+		weights := n.Args[1]
+		upper := weights.Shr(16).ToFloat().Div(weights.And(k.Int(0xffff)).ToFloat()).Mul(k.Const(1 << 15)).ToInt()
+		return []*ir.Node{upper.Or(upper.Shl(16))}
+	case n.Op == ir.OpStore && n.Mem == ir.MemFloat: // the sign, and the table
 		var words []uint32
 		for i := 0; i < len(n.Table); i += 4 {
 			words = append(words, binary.LittleEndian.Uint32([]byte(n.Table[i:])))
 		}
-		return []*ir.Node{k.TableConst(words)}
+		return []*ir.Node{k.Byte(0x80), k.TableConst(words)}
 	case n.Op == ir.OpAlarmCode:
 		return []*ir.Node{k.Int(-1)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemE4M3: // all but a copy of the sign
@@ -208,7 +212,7 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 			return sum
 		}
 		return m.binary(s, sized(asm.H, m.UMIN), sum, args[1][0])
-	case ir.OpHalvesBy:
+	case ir.OpHalvesBy, ir.OpHalvesHigh:
 		low := m.binary(s, sized(asm.H, m.UZP1), args[0][0], args[0][1])
 		high := m.binary(s, sized(asm.H, m.UZP2), args[0][0], args[0][1])
 		return m.binary(s, sized(asm.H, m.ADD), low, m.binary(s, sized(asm.H, m.SQDMULH), high, args[2][0]))
@@ -216,8 +220,6 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.binary(s, sized(asm.H, m.UZP2), args[0][0], args[0][1])
 	case ir.OpSigns8:
 		return m.binary(s, sized(asm.B, m.UZP2), args[0][0], args[0][1])
-	case ir.OpLookUp:
-		return m.binary(s, func(d, a, b asm.V) { m.TBL(d, b, 1, a) }, args[0][0], args[1][0])
 	case ir.OpOrdered:
 		return m.binary(s, m.FCMEQ, args[0][0], args[0][0])
 	case ir.OpSelect:

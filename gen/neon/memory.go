@@ -167,6 +167,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 		m.storeMask(s, n, args, at)
 	case ir.MemCodes:
 		m.storeCodes(s, n, args, at)
+	case ir.MemFloat:
+		m.storeFloat(s, n, args, at)
 	default:
 		panic(fmt.Sprintf("neon: cannot store memory type %d", n.Mem))
 	}
@@ -252,6 +254,57 @@ func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 			m.pairs(b, b, t, 2)
 			m.pairs(b, b, t, 4)
 			put(asm.S, 2)
+			m.B(stored)
+		})
+	}})
+}
+
+// storeFloat narrows halves to bytes, clips these, and stores codes as a word says, and brings the pointer behind
+// them. Bytes go straight on.
+func (m *Machine) storeFloat(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
+	uses := []plan.V{args[0][0], args[0][1], args[1][0], args[1][1]}
+	for _, a := range args[2:] {
+		uses = append(uses, a[0])
+	}
+	hasNaN := len(n.Args) > 3
+	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec), s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
+		other, nibbles, stored := m.newLabel("other"), m.newLabel("nibbles"), m.newLabel("stored")
+		b, t := asm.V(d[0]), asm.V(d[1])
+		bytes := func() {
+			m.SQXTUN(asm.H, b, asm.V(u[0]))
+			m.SQXTUN2(asm.H, b, asm.V(u[1]))
+			m.UZP2(asm.B, t, asm.V(u[2]), asm.V(u[3])) // the signs
+			m.UMIN(asm.B, b, b, asm.V(u[4]))
+		}
+		put := func(size asm.Size, bits int) {
+			m.STR(size, m.mem(at), b)
+			m.AddImm(at.Reg, 16*bits/8)
+		}
+		putBytes := func() {
+			if hasNaN {
+				m.ORR(b, b, asm.V(u[5]))
+			}
+			put(asm.Q, 8)
+		}
+		m.compareBy(s, n.Kind, ir.LayoutUnsigned)
+		m.BNE(other)
+		bytes()
+		m.AND(t, t, asm.V(u[len(u)-2]))
+		m.ORR(b, b, t)
+		putBytes()
+		m.Label(stored)
+		s.Aside(func() {
+			m.Label(other)
+			bytes()
+			m.USHR(asm.B, t, t, 7)
+			m.SLI(asm.B, b, t, 3)
+			m.BLT(nibbles)
+			m.TBL(b, asm.V(u[len(u)-1]), 1, b)
+			putBytes()
+			m.B(stored)
+			m.Label(nibbles)
+			m.pairs(b, b, t, 4)
+			put(asm.D, 4)
 			m.B(stored)
 		})
 	}})

@@ -3,7 +3,6 @@ package x86
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
 
@@ -49,8 +48,6 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{ir.Of(n).Int((1<<16 | 1<<c) << (15 - bits - c))}
 	case ir.OpWiden:
 		return m.widenExtras(n)
-	case ir.OpLookUp:
-		return []*ir.Node{table(ir.Of(n), []byte(strings.Repeat(n.Table, m.Width()/4)))}
 	case ir.OpLookUp16:
 		return m.planes(n)
 	case ir.OpPlane:
@@ -193,12 +190,12 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.halves(s, args[0], args[1][0], bits)
 	case ir.OpHalvesBy:
 		return m.halves(s, args[0], args[1][0], 8)
+	case ir.OpHalvesHigh:
+		return m.halvesHigh(s, args[0], args[1][0])
 	case ir.OpSigns: // saturation keeps them
 		return m.pack(s, "VPACKSSDW", args[0][0], args[0][1])
 	case ir.OpSigns8:
 		return m.pack(s, "VPACKSSWB", args[0][0], args[0][1])
-	case ir.OpLookUp:
-		return one("VPSHUFB", 0, 1)
 	case ir.OpNarrowS8:
 		return m.permute(s, m.pack(s, "VPACKSSWB", args[0][0], args[0][1]), args[1][0])
 	case ir.OpNarrowU8:
@@ -412,8 +409,13 @@ func (m *Machine) permute(s *plan.Seg, v, order plan.V) plan.V {
 
 // halves are those of two registers, weighted, and saturated to some bits.
 func (m *Machine) halves(s *plan.Seg, v []plan.V, weights plan.V, bits int) plan.V {
+	return m.wordsRight(s, m.halvesHigh(s, v, weights), 15-bits)
+}
+
+// halvesHigh are those before they are shifted right.
+func (m *Machine) halvesHigh(s *plan.Seg, v []plan.V, weights plan.V) plan.V {
 	sum := func(v plan.V) plan.V { return m.pack(s, "VPMADDWD", v, weights) }
-	return m.wordsRight(s, m.pack(s, "VPACKSSDW", sum(v[0]), sum(v[1])), 15-bits)
+	return m.pack(s, "VPACKSSDW", sum(v[0]), sum(v[1]))
 }
 
 // wordsRight shifts words right by c bits.

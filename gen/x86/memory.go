@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -148,6 +149,8 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 			extras = slices.Concat(extras, words(nibbleWords), words(crumbWords))
 		}
 		return extras
+	case ir.MemFloat:
+		return []*ir.Node{k.TableConst(m.order()), k.Byte(0x80)}
 	case ir.MemMask: // as of OpBytes, and of OpInside
 		if m.wide {
 			return []*ir.Node{k.Int(0x01010101)}
@@ -546,6 +549,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		m.storeMask(s, n, args, at)
 	case ir.MemCodes:
 		m.storeCodes(s, n, args, at, masked)
+	case ir.MemFloat:
+		m.storeFloat(s, n, args, at, masked)
 	default:
 		panic(fmt.Sprintf("x86: cannot store memory type %d", n.Mem))
 	}
@@ -802,39 +807,19 @@ func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 	}
 	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
 		other, unsigned, crumbs, stored := m.newLabel("other"), m.newLabel("unsigned"), m.newLabel("crumbs"), m.newLabel("stored")
-		r, past := m.vec(d[0]), m.streams
+		r, w := m.vec(d[0]), m.bytesTo(at, masked)
 		bytes := func(sign string) {
 			m.i("VPACK"+sign+"SWB", m.vec(u[1]), m.vec(u[0]), r)
 			m.i("VPMAX"+sign+"B", m.vec(u[2]), r, r)
 			m.i("VPMIN"+sign+"B", m.vec(u[3]), r, r)
 			m.i("VPERMD", r, m.vec(u[4]), r)
 		}
-		advance := func(bits int) {
-			if masked {
-				m.addElements(at.Reg, gprs[m.tailN], bits)
-			} else {
-				m.AddImm(at.Reg, 4*m.Width()*bits/8)
-			}
-		}
-		store := func() {
-			if masked {
-				m.i("VMOVDQU8", r, m.lanes(0), m.mem(at, 0))
-			} else {
-				m.i("VMOVUPS", r, m.mem(at, 0))
-			}
-			advance(8)
-		}
 		m.compareBy(s, n.Kind, ir.LayoutSigned)
 		m.i("JNE", operand.LabelRef(other))
 		bytes("S")
-		store()
+		w.store(r)
 		m.ctx.Label(stored)
-		s.Aside(func() {
-			m.Stream(past)
-			begin := func(label string) {
-				m.tailSlot = -1
-				m.ctx.Label(label)
-			}
+		w.aside(s, func() {
 			pack := func(bits, first int, of []uint32) {
 				var words []operand.Op
 				for i, w := range of {
@@ -845,25 +830,130 @@ func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.A
 					}
 				}
 				m.packLow(d[0], d[0], words, at, masked)
-				advance(bits)
+				w.advance(bits)
 				m.i("JMP", operand.LabelRef(stored))
 			}
-			begin(other)
+			w.begin(other)
 			m.i("JGT", operand.LabelRef(unsigned))
 			bytes("S")
 			m.i("JPS", operand.LabelRef(crumbs)) // of the difference to signed ones
 			pack(4, 5, nibbleWords)
-			begin(crumbs)
+			w.begin(crumbs)
 			pack(2, 7, crumbWords)
-			begin(unsigned)
+			w.begin(unsigned)
 			bytes("U")
+			w.store(r)
+			m.i("JMP", operand.LabelRef(stored))
+		})
+	}})
+}
+
+// storeFloat shifts halves to where their bytes are, and stores codes as a word says, and brings the pointer
+// behind them. Bytes go straight on.
+func (m *Machine) storeFloat(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr, masked bool) {
+	uses := []plan.V{args[0][0], args[0][1], args[1][0], args[1][1]}
+	for _, a := range args[2:] {
+		uses = append(uses, a[0])
+	}
+	hasNaN := len(n.Args) > 3
+	s.Add(plan.Inst{Defs: uses[:4], Uses: uses, Emit: func(_, u []int) { // in place
+		other, listed, stored := m.newLabel("other"), m.newLabel("listed"), m.newLabel("stored")
+		r, t, w := m.vec(u[0]), m.vec(u[1]), m.bytesTo(at, masked)
+		signs, moreSigns := m.vec(u[2]), m.vec(u[3])
+		top, order, sign := m.vec(u[4]), m.vec(u[len(u)-2]), m.vec(u[len(u)-1])
+		store := func() {
+			if hasNaN {
+				m.bitwise("VPOR", m.vec(u[5]), r, r)
+			}
+			w.store(r)
+		}
+		putSigns := func(mask operand.Op, signs, r reg.VecPhysical) {
+			if m.wide {
+				m.i("VPTERNLOGD", operand.U8(0xf8), mask, signs, r)
+			} else {
+				m.i("VPAND", mask, signs, signs)
+				m.i("VPOR", signs, r, r)
+			}
+		}
+		shifted := func(by uint64) {
+			m.i("VPSRLW", operand.Imm(by), r, r)
+			m.i("VPSRLW", operand.Imm(by), t, t)
+			m.i("VPACKUSWB", t, r, r)
+		}
+		m.compareBy(s, n.Kind, ir.LayoutUnsigned)
+		m.i("JNE", operand.LabelRef(other))
+		shifted(7)
+		m.i("VPACKSSWB", moreSigns, signs, signs) // saturation keeps them
+		m.i("VPMINUB", top, r, r)
+		putSigns(sign, signs, r)
+		m.i("VPERMD", r, order, r)
+		store()
+		m.ctx.Label(stored)
+		w.aside(s, func() {
+			w.begin(other)
+			mask := m.aligned(0x80008000) // above the three bits
+			putSigns(mask, signs, r)
+			putSigns(mask, moreSigns, t)
+			shifted(12)
+			m.i("VPERMD", r, order, r)
+			m.i("JGT", operand.LabelRef(listed))
+			m.packLow(u[0], u[0], []operand.Op{m.aligned(nibbleWords[0])}, at, masked)
+			w.advance(4)
+			m.i("JMP", operand.LabelRef(stored))
+			w.begin(listed)
+			m.i("VMOVUPS", m.constant(strings.Repeat(n.Table, m.Width()/4)), t)
+			m.i("VPSHUFB", r, t, r)
 			store()
 			m.i("JMP", operand.LabelRef(stored))
-			m.tailSlot = -1
-			m.Stream(false)
 		})
-		m.tailSlot = -1
 	}})
+}
+
+// bytesTo writes a tile of codes whose layout a word of the call says, and prints what is done for all layouts but one
+// out of the loops' way.
+type bytesTo struct {
+	m            *Machine
+	at           plan.Addr
+	masked, past bool
+}
+
+func (m *Machine) bytesTo(at plan.Addr, masked bool) bytesTo {
+	return bytesTo{m, at, masked, m.streams}
+}
+
+// store stores bytes, and advances.
+func (w bytesTo) store(r reg.VecPhysical) {
+	if w.masked {
+		w.m.i("VMOVDQU8", r, w.m.lanes(0), w.m.mem(w.at, 0))
+	} else {
+		w.m.i("VMOVUPS", r, w.m.mem(w.at, 0))
+	}
+	w.advance(8)
+}
+
+// advance brings the pointer behind codes of so many bits.
+func (w bytesTo) advance(bits int) {
+	if w.masked {
+		w.m.addElements(w.at.Reg, gprs[w.m.tailN], bits)
+	} else {
+		w.m.AddImm(w.at.Reg, 4*w.m.Width()*bits/8)
+	}
+}
+
+// aside prints code that begins at one of its labels.
+func (w bytesTo) aside(s *plan.Seg, print func()) {
+	s.Aside(func() {
+		w.m.Stream(w.past)
+		print()
+		w.m.tailSlot = -1
+		w.m.Stream(false)
+	})
+	w.m.tailSlot = -1
+}
+
+func (w bytesTo) begin(label string) {
+	w.m.tailSlot = -1
+	w.m.ctx.Label(label)
 }
 
 // compareBy compares a word that a loop looks at.

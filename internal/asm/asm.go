@@ -67,8 +67,8 @@ const (
 	E8M0
 )
 
-// Layout is how a kernel stores integer codes: a byte each, or four or two bits, the first in the lowest bits of
-// a byte. The word layout of a kernel that stores any is one of these.
+// Layout is how a kernel stores codes: a byte each, or four or two bits, the first in the lowest bits of a byte, or
+// the E4M3 code of an E2M1 one. The word layout of a kernel that stores any is one of these.
 type Layout uint8
 
 // Choices of Layout.
@@ -77,6 +77,7 @@ const (
 	Crumbs
 	SignedBytes
 	UnsignedBytes
+	ListedBytes
 )
 
 // Mask is how a kernel says what was clipped; the word kind of a kernel that has any is one of these.

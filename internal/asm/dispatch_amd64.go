@@ -272,51 +272,27 @@ func FakeQuantizeFp[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uin
 
 // QuantizeFp sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
-// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// The format is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
 // multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
 // begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// A Float8FNUZ has no -0.
-func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
+// E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.
+func QuantizeFp[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Float8)<<0 | int(F32)<<4:
-			QuantizeFpFloat8AVX2(q, (*float32)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			QuantizeFpAVX2(q, (*float32)(x), scale, recip, least, ruler, weights, top, nan, layout, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-			QuantizeFpE2M1AVX2(q, (*float32)(x), scale, recip, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpE2M1PackedAVX2(q, (*float32)(x), scale, recip, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Float8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F32)<<4:
-			QuantizeFpFloat8AVX512(q, (*float32)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
-			QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			QuantizeFpAVX512(q, (*float32)(x), scale, recip, least, ruler, weights, top, nan, layout, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Float8)<<0 | int(BF16)<<4:
-			QuantizeFpFloat8F16BF16AVX2(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, int32(elemKind), groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0, int(AVX2)<<16 | int(BF16)<<0:
+			QuantizeFpF16BF16AVX2(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, layout, int32(elemKind), groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1F16BF16AVX2(q, (*uint16)(x), scale, recip, int32(elemKind), groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1PackedF16BF16AVX2(q, (*uint16)(x), scale, recip, int32(elemKind), groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Float8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(BF16)<<4:
-			QuantizeFpFloat8F16BF16AVX512(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, int32(elemKind), groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1F16BF16AVX512(q, (*uint16)(x), scale, recip, int32(elemKind), groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1PackedF16BF16AVX512(q, (*uint16)(x), scale, recip, int32(elemKind), groups, length, ahead)
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			QuantizeFpF16BF16AVX512(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, layout, int32(elemKind), groups, length, ahead)
 			return
 		}
 	}
@@ -324,35 +300,23 @@ func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsa
 }
 
 // QuantizeFpPowerOfTwo is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
+func QuantizeFpPowerOfTwo[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Float8)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoFloat8AVX2(q, (*float32)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			QuantizeFpPowerOfTwoAVX2(q, (*float32)(x), recip, least, ruler, weights, top, nan, layout, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedAVX2(q, (*float32)(x), recip, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Float8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoFloat8AVX512(q, (*float32)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedAVX512(q, (*float32)(x), recip, groups, length, ahead)
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			QuantizeFpPowerOfTwoAVX512(q, (*float32)(x), recip, least, ruler, weights, top, nan, layout, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Float8)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoFloat8F16BF16AVX2(q, (*uint16)(x), recip, least, ruler, weights, top, nan, int32(elemKind), groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0, int(AVX2)<<16 | int(BF16)<<0:
+			QuantizeFpPowerOfTwoF16BF16AVX2(q, (*uint16)(x), recip, least, ruler, weights, top, nan, layout, int32(elemKind), groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedF16BF16AVX2(q, (*uint16)(x), recip, int32(elemKind), groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Float8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoFloat8F16BF16AVX512(q, (*uint16)(x), recip, least, ruler, weights, top, nan, int32(elemKind), groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedF16BF16AVX512(q, (*uint16)(x), recip, int32(elemKind), groups, length, ahead)
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			QuantizeFpPowerOfTwoF16BF16AVX512(q, (*uint16)(x), recip, least, ruler, weights, top, nan, layout, int32(elemKind), groups, length, ahead)
 			return
 		}
 	}
@@ -1835,29 +1799,17 @@ func FakeQuantizeFpProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *ui
 }
 
 // QuantizeFpProduct sets q to the code of x*recip, clipped and rounded to the format.
-// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// The format is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
 // multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
 // begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// A Float8FNUZ has no -0.
-func QuantizeFpProduct(isa ISA, codeKind Code, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX512)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F16)<<4:
-		QuantizeFpProductFloat8F16AVX512(q, x, scale, recip, least, ruler, weights, top, nan, n, ahead)
+// E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.
+func QuantizeFpProduct(isa ISA, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		QuantizeFpProductF16AVX512(q, x, scale, recip, least, ruler, weights, top, nan, layout, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpProductE2M1F16AVX512(q, x, scale, recip, n, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpProductE2M1PackedF16AVX512(q, x, scale, recip, n, ahead)
-		return
-	case int(AVX512)<<16 | int(Float8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(BF16)<<4:
-		QuantizeFpProductFloat8BF16AVX512(q, x, scale, recip, least, ruler, weights, top, nan, n, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpProductE2M1BF16AVX512(q, x, scale, recip, n, ahead)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpProductE2M1PackedBF16AVX512(q, x, scale, recip, n, ahead)
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		QuantizeFpProductBF16AVX512(q, x, scale, recip, least, ruler, weights, top, nan, layout, n, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeFpProduct")

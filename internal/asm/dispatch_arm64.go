@@ -263,33 +263,21 @@ func FakeQuantizeFp[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uin
 
 // QuantizeFp sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
-// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// The format is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
 // multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
 // begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// A Float8FNUZ has no -0.
-func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
+// E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.
+func QuantizeFp[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Float8)<<0 | int(F32)<<4:
-			QuantizeFpFloat8NEON(q, (*float32)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1)<<0 | int(F32)<<4:
-			QuantizeFpE2M1NEON(q, (*float32)(x), scale, recip, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpE2M1PackedNEON(q, (*float32)(x), scale, recip, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F32)<<0:
+			QuantizeFpNEON(q, (*float32)(x), scale, recip, least, ruler, weights, top, nan, layout, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Float8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Float8)<<0 | int(BF16)<<4:
-			QuantizeFpFloat8F16BF16NEON(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, int32(elemKind), groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4, int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1F16BF16NEON(q, (*uint16)(x), scale, recip, int32(elemKind), groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1PackedF16BF16NEON(q, (*uint16)(x), scale, recip, int32(elemKind), groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+			QuantizeFpF16BF16NEON(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, layout, int32(elemKind), groups, length, ahead)
 			return
 		}
 	}
@@ -297,23 +285,17 @@ func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsa
 }
 
 // QuantizeFpPowerOfTwo is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
+func QuantizeFpPowerOfTwo[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Float8)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoFloat8NEON(q, (*float32)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedNEON(q, (*float32)(x), recip, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F32)<<0:
+			QuantizeFpPowerOfTwoNEON(q, (*float32)(x), recip, least, ruler, weights, top, nan, layout, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Float8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Float8)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoFloat8F16BF16NEON(q, (*uint16)(x), recip, least, ruler, weights, top, nan, int32(elemKind), groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedF16BF16NEON(q, (*uint16)(x), recip, int32(elemKind), groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+			QuantizeFpPowerOfTwoF16BF16NEON(q, (*uint16)(x), recip, least, ruler, weights, top, nan, layout, int32(elemKind), groups, length, ahead)
 			return
 		}
 	}
@@ -1300,11 +1282,11 @@ func FakeQuantizeFpProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *ui
 }
 
 // QuantizeFpProduct sets q to the code of x*recip, clipped and rounded to the format.
-// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// The format is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
 // multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
 // begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// A Float8FNUZ has no -0.
-func QuantizeFpProduct(isa ISA, codeKind Code, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int) {
+// E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.
+func QuantizeFpProduct(isa ISA, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int) {
 	panic("asm: no such implementation of QuantizeFpProduct")
 }
 

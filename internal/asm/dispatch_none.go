@@ -100,16 +100,16 @@ func FakeQuantizeFp[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uin
 
 // QuantizeFp sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
-// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// The format is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
 // multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
 // begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// A Float8FNUZ has no -0.
-func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
+// E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.
+func QuantizeFp[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeFp")
 }
 
 // QuantizeFpPowerOfTwo is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
+func QuantizeFpPowerOfTwo[T Float](isa ISA, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeFpPowerOfTwo")
 }
 
@@ -493,11 +493,11 @@ func FakeQuantizeFpProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *ui
 }
 
 // QuantizeFpProduct sets q to the code of x*recip, clipped and rounded to the format.
-// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// The format is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
 // multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
 // begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// A Float8FNUZ has no -0.
-func QuantizeFpProduct(isa ISA, codeKind Code, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int) {
+// E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.
+func QuantizeFpProduct(isa ISA, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int) {
 	panic("asm: no such implementation of QuantizeFpProduct")
 }
 

@@ -1934,14 +1934,15 @@ maskbytes13:
 maskdone14:
 	JMP laneback
 
-// func QuantizeFpProductFloat8BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
+// func QuantizeFpProductBF16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductFloat8BF16AVX512(SB), NOSPLIT, $224-64
+TEXT ·QuantizeFpProductBF16AVX512(SB), NOSPLIT, $224-64
 	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 least, Z13 ruler, Z12 weights, Z11 top, Z10 0x7f800000, Z9 0x7fffffff, Z8 0x80808080, Z7 table, Z6 table, K6 Uppers, Z5 table
+	// per call: Z15 recip, Z14 least, Z13 ruler, Z12 weights, Z11 top, Z10 0x7f800000, Z9 0x7fffffff, Z8 table, Z7 table, K6 Uppers, Z6 table, Z5 0x80808080
 	// vector registers in use at once: 27
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
+	MOVL         layout+44(FP), BX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS least+24(FP), Z14
 	VBROADCASTSS ruler+28(FP), Z13
@@ -1949,12 +1950,12 @@ TEXT ·QuantizeFpProductFloat8BF16AVX512(SB), NOSPLIT, $224-64
 	VBROADCASTSS top+36(FP), Z11
 	VBROADCASTSS constantsAVX512<>+376(SB), Z10
 	VBROADCASTSS constantsAVX512<>+384(SB), Z9
-	VBROADCASTSS constantsAVX512<>+392(SB), Z8
-	VMOVUPS      constantsAVX512<>+4(SB), Z7
-	VMOVUPS      constantsAVX512<>+68(SB), Z6
+	VMOVUPS      constantsAVX512<>+4(SB), Z8
+	VMOVUPS      constantsAVX512<>+68(SB), Z7
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+284(SB), Z5
+	VMOVUPS      constantsAVX512<>+284(SB), Z6
+	VBROADCASTSS constantsAVX512<>+392(SB), Z5
 	MOVQ         n+48(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -1963,23 +1964,23 @@ TEXT ·QuantizeFpProductFloat8BF16AVX512(SB), NOSPLIT, $224-64
 	JGT          lanestream
 	CMPQ         DI, $+256
 	JLT          laneloop
-	VPERMW.Z     (DX), Z7, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z15, Z0, Z4
-	VPERMW.Z     (DX), Z6, K6, Z0
+	VPERMW.Z     (DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z3
-	VPERMW.Z     64(DX), Z7, K6, Z0
+	VPERMW.Z     64(DX), Z8, K6, Z0
 	VMULPS       Z15, Z0, Z2
-	VPERMW.Z     64(DX), Z6, K6, Z0
+	VPERMW.Z     64(DX), Z7, K6, Z0
 	VMULPS       Z15, Z0, Z16
 
 laneahead:
-	VPERMW.Z    128(DX), Z7, K6, Z0
+	VPERMW.Z    128(DX), Z8, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    128(DX), Z6, K6, Z1
+	VPERMW.Z    128(DX), Z7, K6, Z1
 	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    192(DX), Z7, K6, Z17
+	VPERMW.Z    192(DX), Z8, K6, Z17
 	VMULPS      Z15, Z17, Z17
-	VPERMW.Z    192(DX), Z6, K6, Z18
+	VPERMW.Z    192(DX), Z7, K6, Z18
 	VMULPS      Z15, Z18, Z18
 	VCMPPS      $0x03, Z3, Z4, K1
 	VCMPPS      $0x03, Z16, Z2, K2
@@ -2004,37 +2005,41 @@ laneahead:
 	VPMADDWD    Z12, Z23, Z23
 	VPMADDWD    Z12, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x07, Z23, Z23
 	VPMADDWD    Z12, Z25, Z25
 	VPMADDWD    Z12, Z26, Z26
 	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x07, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPMINUB     Z11, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
 	VPACKSSDW   Z16, Z2, Z20
+	CMPL        BX, $+3
+	JNE         other1
+	VPSRLW      $0x07, Z23, Z23
+	VPSRLW      $0x07, Z25, Z25
+	VPACKUSWB   Z25, Z23, Z23
 	VPACKSSWB   Z20, Z19, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z23
-	VPERMD      Z23, Z5, Z23
+	VPMINUB     Z11, Z23, Z23
+	VPTERNLOGD  $0xf8, Z5, Z19, Z23
+	VPERMD      Z23, Z6, Z23
 	VMOVUPS     Z23, (SI)
-	VMOVAPS     Z0, Z4
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z16
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         laneahead
+
+stored3:
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z3
+	VMOVAPS Z17, Z2
+	VMOVAPS Z18, Z16
+	SUBQ    $-128, DX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     laneahead
 
 laneloop:
-	VPERMW.Z    (DX), Z7, K6, Z0
+	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (DX), Z6, K6, Z1
+	VPERMW.Z    (DX), Z7, K6, Z1
 	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(DX), Z7, K6, Z2
+	VPERMW.Z    64(DX), Z8, K6, Z2
 	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(DX), Z6, K6, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2051,7 +2056,6 @@ laneloop:
 	VPMADDWD    Z12, Z16, Z16
 	VPMADDWD    Z12, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x07, Z16, Z16
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z10, Z2, Z1
 	VPMAXUD     Z14, Z1, Z1
@@ -2064,17 +2068,21 @@ laneloop:
 	VPMADDWD    Z12, Z4, Z4
 	VPMADDWD    Z12, Z17, Z17
 	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        BX, $+3
+	JNE         other4
+	VPSRLW      $0x07, Z16, Z16
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z16, Z16
-	VPMINUB     Z11, Z16, Z16
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z16
-	VPERMD      Z16, Z5, Z16
+	VPMINUB     Z11, Z16, Z16
+	VPTERNLOGD  $0xf8, Z5, Z0, Z16
+	VPERMD      Z16, Z6, Z16
 	VMOVUPS     Z16, (SI)
+	ADDQ        $+64, SI
 
+stored6:
 laneback:
-	ADDQ $+64, SI
 	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -2141,21 +2149,25 @@ lanetailnarrow:
 	VPMADDWD   Z12, Z16, Z16
 	VPMADDWD   Z12, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x07, Z16, Z16
 	VPACKSSDW  Z1, Z0, Z0
 	VPMADDWD   Z12, Z18, Z18
 	VPMADDWD   Z12, Z19, Z19
 	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x07, Z18, Z18
 	VPACKSSDW  Z3, Z2, Z2
+	CMPL       BX, $+3
+	JNE        other7
+	VPSRLW     $0x07, Z16, Z16
+	VPSRLW     $0x07, Z18, Z18
 	VPACKUSWB  Z18, Z16, Z16
-	VPMINUB    Z11, Z16, Z16
 	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z16
-	VPERMD     Z16, Z5, Z16
+	VPMINUB    Z11, Z16, Z16
+	VPTERNLOGD $0xf8, Z5, Z0, Z16
+	VPERMD     Z16, Z6, Z16
 	KMOVQ      K0, K7
 	VMOVDQU8   Z16, K7, (SI)
+	ADDQ       DI, SI
 
+stored9:
 laneend:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
@@ -2170,13 +2182,13 @@ fence:
 lanestream:
 	LEAQ        (DX)(CX*1), AX
 	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z7, K6, Z0
+	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (DX), Z6, K6, Z1
+	VPERMW.Z    (DX), Z7, K6, Z1
 	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(DX), Z7, K6, Z2
+	VPERMW.Z    64(DX), Z8, K6, Z2
 	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(DX), Z6, K6, Z3
+	VPERMW.Z    64(DX), Z7, K6, Z3
 	VMULPS      Z15, Z3, Z3
 	VCMPPS      $0x03, Z1, Z0, K1
 	VCMPPS      $0x03, Z3, Z2, K2
@@ -2193,7 +2205,6 @@ lanestream:
 	VPMADDWD    Z12, Z16, Z16
 	VPMADDWD    Z12, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x07, Z16, Z16
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z10, Z2, Z1
 	VPMAXUD     Z14, Z1, Z1
@@ -2206,32 +2217,155 @@ lanestream:
 	VPMADDWD    Z12, Z4, Z4
 	VPMADDWD    Z12, Z17, Z17
 	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        BX, $+3
+	JNE         other10
+	VPSRLW      $0x07, Z16, Z16
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z16, Z16
-	VPMINUB     Z11, Z16, Z16
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z16
-	VPERMD      Z16, Z5, Z16
+	VPMINUB     Z11, Z16, Z16
+	VPTERNLOGD  $0xf8, Z5, Z0, Z16
+	VPERMD      Z16, Z6, Z16
 	VMOVNTPS    Z16, (SI)
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+stored12:
+	SUBQ $-128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  lanestream
+	JMP  lanetail
+
+other1:
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z19, Z23
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z20, Z25
+	VPSRLW     $0x0c, Z23, Z23
+	VPSRLW     $0x0c, Z25, Z25
+	VPACKUSWB  Z25, Z23, Z23
+	VPERMD     Z23, Z6, Z23
+	JGT        listed2
+	VPMADDUBSW constantsAVX512<>+512(SB), Z23, Z23
+	VPMOVWB    Z23, Y23
+	VMOVUPS    Y23, (SI)
+	ADDQ       $+32, SI
+	JMP        stored3
+
+listed2:
+	VMOVUPS constantsAVX512<>+576(SB), Z25
+	VPSHUFB Z23, Z25, Z23
+	VMOVUPS Z23, (SI)
+	ADDQ    $+64, SI
+	JMP     stored3
+
+other4:
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z0, Z16
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z2, Z4
+	VPSRLW     $0x0c, Z16, Z16
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z16, Z16
+	VPERMD     Z16, Z6, Z16
+	JGT        listed5
+	VPMADDUBSW constantsAVX512<>+512(SB), Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVUPS    Y16, (SI)
+	ADDQ       $+32, SI
+	JMP        stored6
+
+listed5:
+	VMOVUPS constantsAVX512<>+576(SB), Z4
+	VPSHUFB Z16, Z4, Z16
+	VMOVUPS Z16, (SI)
+	ADDQ    $+64, SI
+	JMP     stored6
 
 lanerare:
 	JMP rare
 
+other7:
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z0, Z16
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z2, Z18
+	VPSRLW     $0x0c, Z16, Z16
+	VPSRLW     $0x0c, Z18, Z18
+	VPACKUSWB  Z18, Z16, Z16
+	VPERMD     Z16, Z6, Z16
+	JGT        listed8
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z16, K7, Z16
+	VPMADDUBSW constantsAVX512<>+512(SB), Z16, Z16
+	VPMOVWB    Z16, Y16
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y16, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored9
+
+listed8:
+	VMOVUPS  constantsAVX512<>+576(SB), Z18
+	VPSHUFB  Z16, Z18, Z16
+	KMOVQ    K0, K7
+	VMOVDQU8 Z16, K7, (SI)
+	ADDQ     DI, SI
+	JMP      stored9
+
 lanestaged:
 	ADDQ $+64, DI
 	MOVQ 192(SP), SI
+	CMPL layout+44(FP), $+1
+	JLT  nibbles13
+	JEQ  crumbs14
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored15
+
+nibbles13:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored15
+
+crumbs14:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored15:
 	MOVQ 200(SP), DX
 	JMP  laneend
+
+other10:
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z0, Z16
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z2, Z4
+	VPSRLW     $0x0c, Z16, Z16
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z16, Z16
+	VPERMD     Z16, Z6, Z16
+	JGT        listed11
+	VPMADDUBSW constantsAVX512<>+512(SB), Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVNTPS   Y16, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+listed11:
+	VMOVUPS  constantsAVX512<>+576(SB), Z4
+	VPSHUFB  Z16, Z4, Z16
+	VMOVNTPS Z16, (SI)
+	ADDQ     $+64, SI
+	JMP      stored12
 
 lanestage:
 	MOVQ SI, 192(SP)
@@ -2244,7 +2378,7 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	VPERMW.Z     (DX), Z7, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z0
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -2254,7 +2388,7 @@ rare:
 	VFMADD231PS  Z13, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
 	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (DX), Z6, K6, Z2
+	VPERMW.Z     (DX), Z7, K6, Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K2
 	VPANDD       Z10, Z2, Z4
@@ -2266,9 +2400,8 @@ rare:
 	VPMADDWD     Z12, Z3, Z3
 	VPMADDWD     Z12, Z16, Z16
 	VPACKSSDW    Z16, Z3, Z3
-	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z2, Z0, Z0
-	VPERMW.Z     64(DX), Z7, K6, Z2
+	VPERMW.Z     64(DX), Z8, K6, Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K3
 	VPANDD       Z10, Z2, Z4
@@ -2277,7 +2410,7 @@ rare:
 	VFMADD231PS  Z13, Z4, Z16
 	VMOVAPS.Z    Z16, K3, Z16
 	VMOVAPS.Z    Z2, K3, Z2
-	VPERMW.Z     64(DX), Z6, K6, Z4
+	VPERMW.Z     64(DX), Z7, K6, Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K4
 	VPANDD       Z10, Z4, Z1
@@ -2289,784 +2422,53 @@ rare:
 	VPMADDWD     Z12, Z16, Z16
 	VPMADDWD     Z12, Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
+	VPACKSSDW    Z4, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+268(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+268(SB), Z4
+	VPSUBB       Z4, Z1, Z1
+	VBROADCASTSS nan+40(FP), Z4
+	VPANDD       Z4, Z1, Z1
+	CMPL         BX, $+3
+	JNE          other16
+	VPSRLW       $0x07, Z3, Z3
 	VPSRLW       $0x07, Z16, Z16
-	VPACKSSDW    Z4, Z2, Z2
 	VPACKUSWB    Z16, Z3, Z3
+	VPACKSSWB    Z2, Z0, Z0
 	VPMINUB      Z11, Z3, Z3
-	VPACKSSWB    Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPERMD       Z3, Z5, Z3
-	VBROADCASTSS constantsAVX512<>+268(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+268(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	VMOVUPS      Z3, (SI)
-	JMP          laneback
-
-// func QuantizeFpProductE2M1BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductE2M1BF16AVX512(SB), NOSPLIT, $224-40
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 0x3f800000, Z13 0x4a80fed6, Z12 0x7f800000, Z11 0x7fffffff, Z10 0x8080808, Z9 table, Z8 table, K6 Uppers, Z7 0x401000, Z6 table, Z5 table
-	// vector registers in use at once: 27
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+396(SB), Z14
-	VBROADCASTSS constantsAVX512<>+400(SB), Z13
-	VBROADCASTSS constantsAVX512<>+376(SB), Z12
-	VBROADCASTSS constantsAVX512<>+384(SB), Z11
-	VBROADCASTSS constantsAVX512<>+404(SB), Z10
-	VMOVUPS      constantsAVX512<>+4(SB), Z9
-	VMOVUPS      constantsAVX512<>+68(SB), Z8
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+408(SB), Z7
-	VMOVUPS      constantsAVX512<>+412(SB), Z6
-	VMOVUPS      constantsAVX512<>+284(SB), Z5
-	MOVQ         n+24(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z15, Z0, Z4
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VMULPS       Z15, Z0, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z15, Z0, Z2
-	VPERMW.Z     64(DX), Z8, K6, Z0
-	VMULPS       Z15, Z0, Z16
-
-laneahead:
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    128(DX), Z8, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    192(DX), Z9, K6, Z17
-	VMULPS      Z15, Z17, Z17
-	VPERMW.Z    192(DX), Z8, K6, Z18
-	VMULPS      Z15, Z18, Z18
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z16, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         laneloop
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z16, Z22
-	VPMAXUD     Z14, Z19, Z19
-	VPMAXUD     Z14, Z20, Z20
-	VPMAXUD     Z14, Z21, Z21
-	VPMAXUD     Z14, Z22, Z22
-	VPANDD      Z11, Z4, Z23
-	VPANDD      Z11, Z3, Z24
-	VPANDD      Z11, Z2, Z25
-	VPANDD      Z11, Z16, Z26
-	VFMADD231PS Z13, Z19, Z23
-	VFMADD231PS Z13, Z20, Z24
-	VFMADD231PS Z13, Z21, Z25
-	VFMADD231PS Z13, Z22, Z26
-	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z16, Z2, Z20
-	VPACKSSWB   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
-	VPMADDWD    Z7, Z23, Z23
-	VPMADDWD    Z7, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPMADDWD    Z7, Z25, Z25
-	VPMADDWD    Z7, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPTERNLOGD  $0xf8, Z10, Z19, Z23
-	VPSHUFB     Z23, Z6, Z23
-	VPERMD      Z23, Z5, Z23
-	VMOVUPS     Z23, (SI)
-	VMOVAPS     Z0, Z4
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z16
-	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         laneahead
-
-laneloop:
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (DX), Z8, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(DX), Z8, K6, Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z16
-	VFMADD231PS Z13, Z4, Z16
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z17
-	VFMADD231PS Z13, Z4, Z17
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z7, Z16, Z16
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPANDD      Z12, Z2, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z2, Z4
-	VFMADD231PS Z13, Z1, Z4
-	VPANDD      Z12, Z3, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z3, Z17
-	VFMADD231PS Z13, Z1, Z17
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z7, Z4, Z4
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-	VPSHUFB     Z16, Z6, Z16
-	VPERMD      Z16, Z5, Z16
-	VMOVUPS     Z16, (SI)
-
-laneback:
-	ADDQ $+64, SI
-	SUBQ $-128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z15, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z15, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z15, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanestage
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z16
-	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z17
-	VFMADD231PS Z13, Z4, Z17
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z2, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z2, Z18
-	VFMADD231PS Z13, Z4, Z18
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z3, Z19
-	VFMADD231PS Z13, Z4, Z19
-
-lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z7, Z16, Z16
-	VPMADDWD   Z7, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z7, Z18, Z18
-	VPMADDWD   Z7, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x0c, Z18, Z18
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPACKUSWB  Z18, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPSHUFB    Z16, Z6, Z16
-	VPERMD     Z16, Z5, Z16
-	KMOVQ      K0, K7
-	VMOVDQU8   Z16, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+32(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (DX), Z8, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(DX), Z8, K6, Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z16
-	VFMADD231PS Z13, Z4, Z16
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z17
-	VFMADD231PS Z13, Z4, Z17
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z7, Z16, Z16
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPANDD      Z12, Z2, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z2, Z4
-	VFMADD231PS Z13, Z1, Z4
-	VPANDD      Z12, Z3, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z3, Z17
-	VFMADD231PS Z13, Z1, Z17
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z7, Z4, Z4
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-	VPSHUFB     Z16, Z6, Z16
-	VPERMD      Z16, Z5, Z16
-	VMOVNTPS    Z16, (SI)
-	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 192(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	MOVQ 200(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z12, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z11, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (DX), Z8, K6, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z2, K2, Z2
-	VPACKSSDW    Z2, Z0, Z0
-	VPMADDWD     Z7, Z3, Z3
-	VPMADDWD     Z7, Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z2, K3, Z2
-	VPERMW.Z     64(DX), Z8, K6, Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VPANDD       Z12, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z11, Z4, Z17
-	VFMADD231PS  Z13, Z1, Z17
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z4, K4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMADDWD     Z7, Z16, Z16
-	VPMADDWD     Z7, Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z16, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPSHUFB      Z3, Z6, Z3
-	VPERMD       Z3, Z5, Z3
-	VBROADCASTSS constantsAVX512<>+268(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+268(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+272(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	VMOVUPS      Z3, (SI)
-	JMP          laneback
-
-// func QuantizeFpProductE2M1PackedBF16AVX512(q *uint8, x *uint16, scale float32, recip float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductE2M1PackedBF16AVX512(SB), NOSPLIT, $192-40
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 0x3f800000, Z13 0x4a80fed6, Z12 0x7f800000, Z11 0x7fffffff, Z10 0x8080808, Z9 table, Z8 table, K6 Uppers, Z7 0x401000, Z6 table, Z5 0x10011001
-	// vector registers in use at once: 27
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+396(SB), Z14
-	VBROADCASTSS constantsAVX512<>+400(SB), Z13
-	VBROADCASTSS constantsAVX512<>+376(SB), Z12
-	VBROADCASTSS constantsAVX512<>+384(SB), Z11
-	VBROADCASTSS constantsAVX512<>+404(SB), Z10
-	VMOVUPS      constantsAVX512<>+4(SB), Z9
-	VMOVUPS      constantsAVX512<>+68(SB), Z8
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+408(SB), Z7
-	VMOVUPS      constantsAVX512<>+284(SB), Z6
-	VBROADCASTSS constantsAVX512<>+348(SB), Z5
-	MOVQ         n+24(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z15, Z0, Z4
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VMULPS       Z15, Z0, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z15, Z0, Z2
-	VPERMW.Z     64(DX), Z8, K6, Z0
-	VMULPS       Z15, Z0, Z16
-
-laneahead:
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    128(DX), Z8, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    192(DX), Z9, K6, Z17
-	VMULPS      Z15, Z17, Z17
-	VPERMW.Z    192(DX), Z8, K6, Z18
-	VMULPS      Z15, Z18, Z18
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z16, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         laneloop
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z16, Z22
-	VPMAXUD     Z14, Z19, Z19
-	VPMAXUD     Z14, Z20, Z20
-	VPMAXUD     Z14, Z21, Z21
-	VPMAXUD     Z14, Z22, Z22
-	VPANDD      Z11, Z4, Z23
-	VPANDD      Z11, Z3, Z24
-	VPANDD      Z11, Z2, Z25
-	VPANDD      Z11, Z16, Z26
-	VFMADD231PS Z13, Z19, Z23
-	VFMADD231PS Z13, Z20, Z24
-	VFMADD231PS Z13, Z21, Z25
-	VFMADD231PS Z13, Z22, Z26
-	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z16, Z2, Z20
-	VPACKSSWB   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
-	VPMADDWD    Z7, Z23, Z23
-	VPMADDWD    Z7, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPMADDWD    Z7, Z25, Z25
-	VPMADDWD    Z7, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPTERNLOGD  $0xf8, Z10, Z19, Z23
-	VPERMD      Z23, Z6, Z23
-	VPMADDUBSW  Z5, Z23, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (SI)
-	VMOVAPS     Z0, Z4
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z16
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         laneahead
-
-laneloop:
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (DX), Z8, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(DX), Z8, K6, Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z16
-	VFMADD231PS Z13, Z4, Z16
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z17
-	VFMADD231PS Z13, Z4, Z17
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z7, Z16, Z16
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPANDD      Z12, Z2, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z2, Z4
-	VFMADD231PS Z13, Z1, Z4
-	VPANDD      Z12, Z3, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z3, Z17
-	VFMADD231PS Z13, Z1, Z17
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z7, Z4, Z4
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-	VPERMD      Z16, Z6, Z16
-	VPMADDUBSW  Z5, Z16, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-laneback:
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z15, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z15, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z15, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanestage
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z16
-	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z17
-	VFMADD231PS Z13, Z4, Z17
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z2, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z2, Z18
-	VFMADD231PS Z13, Z4, Z18
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z3, Z19
-	VFMADD231PS Z13, Z4, Z19
-
-lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z7, Z16, Z16
-	VPMADDWD   Z7, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z7, Z18, Z18
-	VPMADDWD   Z7, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x0c, Z18, Z18
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPACKUSWB  Z18, Z16, Z16
-	VPTERNLOGD $0xf8, Z10, Z0, Z16
-	VPERMD     Z16, Z6, Z16
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z16, K7, Z0
-	VPMADDUBSW Z5, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+32(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VPERMW.Z    (DX), Z8, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VPERMW.Z    64(DX), Z9, K6, Z2
-	VMULPS      Z15, Z2, Z2
-	VPERMW.Z    64(DX), Z8, K6, Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z16
-	VFMADD231PS Z13, Z4, Z16
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z17
-	VFMADD231PS Z13, Z4, Z17
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z7, Z16, Z16
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPANDD      Z12, Z2, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z2, Z4
-	VFMADD231PS Z13, Z1, Z4
-	VPANDD      Z12, Z3, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z3, Z17
-	VFMADD231PS Z13, Z1, Z17
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z7, Z4, Z4
-	VPMADDWD    Z7, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z16, Z16
-	VPTERNLOGD  $0xf8, Z10, Z0, Z16
-	VPERMD      Z16, Z6, Z16
-	VPMADDUBSW  Z5, Z16, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 160(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ 168(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 32(SP), DX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z12, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z11, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (DX), Z8, K6, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z0, Z0
-	VPMADDWD     Z7, Z3, Z3
-	VPMADDWD     Z7, Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPERMW.Z     64(DX), Z9, K6, Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z16
-	VFMADD231PS  Z13, Z4, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z2, K1, Z2
-	VPERMW.Z     64(DX), Z8, K6, Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VPANDD       Z12, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z11, Z4, Z17
-	VFMADD231PS  Z13, Z1, Z17
-	VMOVAPS.Z    Z17, K1, Z17
-	VMOVAPS.Z    Z4, K1, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMADDWD     Z7, Z16, Z16
-	VPMADDWD     Z7, Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPSRLW       $0x0c, Z16, Z16
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z16, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPTERNLOGD   $0xf8, Z5, Z0, Z3
 	VPERMD       Z3, Z6, Z3
-	VPMADDUBSW   Z5, Z3, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	JMP          laneback
+	VPORD        Z1, Z3, Z3
+	VMOVUPS      Z3, (SI)
+	ADDQ         $+64, SI
+
+stored18:
+	JMP laneback
+
+other16:
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z0, Z3
+	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z2, Z16
+	VPSRLW     $0x0c, Z3, Z3
+	VPSRLW     $0x0c, Z16, Z16
+	VPACKUSWB  Z16, Z3, Z3
+	VPERMD     Z3, Z6, Z3
+	JGT        listed17
+	VPMADDUBSW constantsAVX512<>+512(SB), Z3, Z3
+	VPMOVWB    Z3, Y3
+	VMOVUPS    Y3, (SI)
+	ADDQ       $+32, SI
+	JMP        stored18
+
+listed17:
+	VMOVUPS constantsAVX512<>+576(SB), Z16
+	VPSHUFB Z3, Z16, Z3
+	VPORD   Z1, Z3, Z3
+	VMOVUPS Z3, (SI)
+	ADDQ    $+64, SI
+	JMP     stored18
 
 // func ProductTiesBF16AVX512(same *uint8, tie *float32, scale float32, recip float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -3078,9 +2480,9 @@ TEXT ·ProductTiesBF16AVX512(SB), NOSPLIT, $0-32
 	MOVQ         tie+8(FP), DX
 	VBROADCASTSS scale+16(FP), Z15
 	VBROADCASTSS recip+20(FP), Z14
-	VBROADCASTSS constantsAVX512<>+476(SB), Z13
-	VBROADCASTSS constantsAVX512<>+480(SB), Z12
-	VBROADCASTSS constantsAVX512<>+484(SB), Z11
+	VBROADCASTSS constantsAVX512<>+640(SB), Z13
+	VBROADCASTSS constantsAVX512<>+644(SB), Z12
+	VBROADCASTSS constantsAVX512<>+648(SB), Z11
 	VBROADCASTSS constantsAVX512<>+276(SB), Z10
 	VBROADCASTSS constantsAVX512<>+268(SB), Z9
 	MOVQ         n+24(FP), DI
@@ -3339,27 +2741,68 @@ DATA constantsAVX512<>+380(SB)/4, $0x80000000
 DATA constantsAVX512<>+384(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+388(SB)/4, $0x00400000
 DATA constantsAVX512<>+392(SB)/4, $0x80808080
-DATA constantsAVX512<>+396(SB)/4, $0x3f800000
-DATA constantsAVX512<>+400(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+404(SB)/4, $0x08080808
-DATA constantsAVX512<>+408(SB)/4, $0x00401000
-DATA constantsAVX512<>+412(SB)/4, $0x3c383000
-DATA constantsAVX512<>+416(SB)/4, $0x4c484440
-DATA constantsAVX512<>+420(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+424(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+428(SB)/4, $0x3c383000
-DATA constantsAVX512<>+432(SB)/4, $0x4c484440
-DATA constantsAVX512<>+436(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+440(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+444(SB)/4, $0x3c383000
-DATA constantsAVX512<>+448(SB)/4, $0x4c484440
-DATA constantsAVX512<>+452(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+456(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+460(SB)/4, $0x3c383000
-DATA constantsAVX512<>+464(SB)/4, $0x4c484440
-DATA constantsAVX512<>+468(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+472(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+476(SB)/4, $0x00000001
-DATA constantsAVX512<>+480(SB)/4, $0x00007fff
-DATA constantsAVX512<>+484(SB)/4, $0xffff0000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $488
+DATA constantsAVX512<>+396(SB)/4, $0x00000000
+DATA constantsAVX512<>+400(SB)/4, $0x00000000
+DATA constantsAVX512<>+404(SB)/4, $0x00000000
+DATA constantsAVX512<>+408(SB)/4, $0x00000000
+DATA constantsAVX512<>+412(SB)/4, $0x00000000
+DATA constantsAVX512<>+416(SB)/4, $0x00000000
+DATA constantsAVX512<>+420(SB)/4, $0x00000000
+DATA constantsAVX512<>+424(SB)/4, $0x00000000
+DATA constantsAVX512<>+428(SB)/4, $0x00000000
+DATA constantsAVX512<>+432(SB)/4, $0x00000000
+DATA constantsAVX512<>+436(SB)/4, $0x00000000
+DATA constantsAVX512<>+440(SB)/4, $0x00000000
+DATA constantsAVX512<>+444(SB)/4, $0x00000000
+DATA constantsAVX512<>+448(SB)/4, $0x80008000
+DATA constantsAVX512<>+452(SB)/4, $0x80008000
+DATA constantsAVX512<>+456(SB)/4, $0x80008000
+DATA constantsAVX512<>+460(SB)/4, $0x80008000
+DATA constantsAVX512<>+464(SB)/4, $0x80008000
+DATA constantsAVX512<>+468(SB)/4, $0x80008000
+DATA constantsAVX512<>+472(SB)/4, $0x80008000
+DATA constantsAVX512<>+476(SB)/4, $0x80008000
+DATA constantsAVX512<>+480(SB)/4, $0x80008000
+DATA constantsAVX512<>+484(SB)/4, $0x80008000
+DATA constantsAVX512<>+488(SB)/4, $0x80008000
+DATA constantsAVX512<>+492(SB)/4, $0x80008000
+DATA constantsAVX512<>+496(SB)/4, $0x80008000
+DATA constantsAVX512<>+500(SB)/4, $0x80008000
+DATA constantsAVX512<>+504(SB)/4, $0x80008000
+DATA constantsAVX512<>+508(SB)/4, $0x80008000
+DATA constantsAVX512<>+512(SB)/4, $0x10011001
+DATA constantsAVX512<>+516(SB)/4, $0x10011001
+DATA constantsAVX512<>+520(SB)/4, $0x10011001
+DATA constantsAVX512<>+524(SB)/4, $0x10011001
+DATA constantsAVX512<>+528(SB)/4, $0x10011001
+DATA constantsAVX512<>+532(SB)/4, $0x10011001
+DATA constantsAVX512<>+536(SB)/4, $0x10011001
+DATA constantsAVX512<>+540(SB)/4, $0x10011001
+DATA constantsAVX512<>+544(SB)/4, $0x10011001
+DATA constantsAVX512<>+548(SB)/4, $0x10011001
+DATA constantsAVX512<>+552(SB)/4, $0x10011001
+DATA constantsAVX512<>+556(SB)/4, $0x10011001
+DATA constantsAVX512<>+560(SB)/4, $0x10011001
+DATA constantsAVX512<>+564(SB)/4, $0x10011001
+DATA constantsAVX512<>+568(SB)/4, $0x10011001
+DATA constantsAVX512<>+572(SB)/4, $0x10011001
+DATA constantsAVX512<>+576(SB)/4, $0x3c383000
+DATA constantsAVX512<>+580(SB)/4, $0x4c484440
+DATA constantsAVX512<>+584(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+588(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+592(SB)/4, $0x3c383000
+DATA constantsAVX512<>+596(SB)/4, $0x4c484440
+DATA constantsAVX512<>+600(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+604(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+608(SB)/4, $0x3c383000
+DATA constantsAVX512<>+612(SB)/4, $0x4c484440
+DATA constantsAVX512<>+616(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+620(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+624(SB)/4, $0x3c383000
+DATA constantsAVX512<>+628(SB)/4, $0x4c484440
+DATA constantsAVX512<>+632(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+636(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+640(SB)/4, $0x00000001
+DATA constantsAVX512<>+644(SB)/4, $0x00007fff
+DATA constantsAVX512<>+648(SB)/4, $0xffff0000
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $652

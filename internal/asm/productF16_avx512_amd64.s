@@ -1848,14 +1848,15 @@ maskbytes13:
 maskdone14:
 	JMP laneback
 
-// func QuantizeFpProductFloat8F16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
+// func QuantizeFpProductF16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductFloat8F16AVX512(SB), NOSPLIT, $224-64
+TEXT ·QuantizeFpProductF16AVX512(SB), NOSPLIT, $224-64
 	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 least, Z13 ruler, Z12 weights, Z11 top, Z10 0x7f800000, Z9 0x7fffffff, Z8 0x80808080, Z7 table
+	// per call: Z15 recip, Z14 least, Z13 ruler, Z12 weights, Z11 top, Z10 0x7f800000, Z9 0x7fffffff, Z8 table, Z7 0x80808080
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
+	MOVL         layout+44(FP), BX
 	VBROADCASTSS recip+20(FP), Z15
 	VBROADCASTSS least+24(FP), Z14
 	VBROADCASTSS ruler+28(FP), Z13
@@ -1863,8 +1864,8 @@ TEXT ·QuantizeFpProductFloat8F16AVX512(SB), NOSPLIT, $224-64
 	VBROADCASTSS top+36(FP), Z11
 	VBROADCASTSS constantsAVX512<>+116(SB), Z10
 	VBROADCASTSS constantsAVX512<>+124(SB), Z9
-	VBROADCASTSS constantsAVX512<>+132(SB), Z8
-	VMOVUPS      constantsAVX512<>+20(SB), Z7
+	VMOVUPS      constantsAVX512<>+20(SB), Z8
+	VBROADCASTSS constantsAVX512<>+132(SB), Z7
 	MOVQ         n+48(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -1914,28 +1915,32 @@ laneahead:
 	VPMADDWD    Z12, Z21, Z21
 	VPMADDWD    Z12, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x07, Z21, Z21
 	VPMADDWD    Z12, Z23, Z23
 	VPMADDWD    Z12, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x07, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z11, Z21, Z21
 	VPACKSSDW   Z5, Z6, Z17
 	VPACKSSDW   Z3, Z4, Z18
+	CMPL        BX, $+3
+	JNE         other1
+	VPSRLW      $0x07, Z21, Z21
+	VPSRLW      $0x07, Z23, Z23
+	VPACKUSWB   Z23, Z21, Z21
 	VPACKSSWB   Z18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z8, Z17, Z21
-	VPERMD      Z21, Z7, Z21
+	VPMINUB     Z11, Z21, Z21
+	VPTERNLOGD  $0xf8, Z7, Z17, Z21
+	VPERMD      Z21, Z8, Z21
 	VMOVUPS     Z21, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         laneahead
+
+stored3:
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z5
+	VMOVAPS Z2, Z4
+	VMOVAPS Z16, Z3
+	SUBQ    $-128, DX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     laneahead
 
 laneloop:
 	VCVTPH2PS   (DX), Z0
@@ -1961,7 +1966,6 @@ laneloop:
 	VPMADDWD    Z12, Z5, Z5
 	VPMADDWD    Z12, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z10, Z2, Z1
 	VPMAXUD     Z14, Z1, Z1
@@ -1974,17 +1978,21 @@ laneloop:
 	VPMADDWD    Z12, Z4, Z4
 	VPMADDWD    Z12, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        BX, $+3
+	JNE         other4
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z11, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z5
-	VPERMD      Z5, Z7, Z5
+	VPMINUB     Z11, Z5, Z5
+	VPTERNLOGD  $0xf8, Z7, Z0, Z5
+	VPERMD      Z5, Z8, Z5
 	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
 
+stored6:
 laneback:
-	ADDQ $+64, SI
 	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -2047,21 +2055,25 @@ lanetailnarrow:
 	VPMADDWD   Z12, Z5, Z5
 	VPMADDWD   Z12, Z6, Z6
 	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z1, Z0, Z0
 	VPMADDWD   Z12, Z16, Z16
 	VPMADDWD   Z12, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x07, Z16, Z16
 	VPACKSSDW  Z3, Z2, Z2
+	CMPL       BX, $+3
+	JNE        other7
+	VPSRLW     $0x07, Z5, Z5
+	VPSRLW     $0x07, Z16, Z16
 	VPACKUSWB  Z16, Z5, Z5
-	VPMINUB    Z11, Z5, Z5
 	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z5
-	VPERMD     Z5, Z7, Z5
+	VPMINUB    Z11, Z5, Z5
+	VPTERNLOGD $0xf8, Z7, Z0, Z5
+	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
 	VMOVDQU8   Z5, K7, (SI)
+	ADDQ       DI, SI
 
+stored9:
 laneend:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
@@ -2099,7 +2111,6 @@ lanestream:
 	VPMADDWD    Z12, Z5, Z5
 	VPMADDWD    Z12, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z10, Z2, Z1
 	VPMAXUD     Z14, Z1, Z1
@@ -2112,32 +2123,155 @@ lanestream:
 	VPMADDWD    Z12, Z4, Z4
 	VPMADDWD    Z12, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        BX, $+3
+	JNE         other10
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z11, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z5
-	VPERMD      Z5, Z7, Z5
+	VPMINUB     Z11, Z5, Z5
+	VPTERNLOGD  $0xf8, Z7, Z0, Z5
+	VPERMD      Z5, Z8, Z5
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+stored12:
+	SUBQ $-128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  lanestream
+	JMP  lanetail
+
+other1:
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z17, Z21
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z18, Z23
+	VPSRLW     $0x0c, Z21, Z21
+	VPSRLW     $0x0c, Z23, Z23
+	VPACKUSWB  Z23, Z21, Z21
+	VPERMD     Z21, Z8, Z21
+	JGT        listed2
+	VPMADDUBSW constantsAVX512<>+256(SB), Z21, Z21
+	VPMOVWB    Z21, Y21
+	VMOVUPS    Y21, (SI)
+	ADDQ       $+32, SI
+	JMP        stored3
+
+listed2:
+	VMOVUPS constantsAVX512<>+320(SB), Z23
+	VPSHUFB Z21, Z23, Z21
+	VMOVUPS Z21, (SI)
+	ADDQ    $+64, SI
+	JMP     stored3
+
+other4:
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z8, Z5
+	JGT        listed5
+	VPMADDUBSW constantsAVX512<>+256(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored6
+
+listed5:
+	VMOVUPS constantsAVX512<>+320(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored6
 
 lanerare:
 	JMP rare
 
+other7:
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z2, Z16
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z16, Z16
+	VPACKUSWB  Z16, Z5, Z5
+	VPERMD     Z5, Z8, Z5
+	JGT        listed8
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z5, K7, Z5
+	VPMADDUBSW constantsAVX512<>+256(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y5, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored9
+
+listed8:
+	VMOVUPS  constantsAVX512<>+320(SB), Z16
+	VPSHUFB  Z5, Z16, Z5
+	KMOVQ    K0, K7
+	VMOVDQU8 Z5, K7, (SI)
+	ADDQ     DI, SI
+	JMP      stored9
+
 lanestaged:
 	ADDQ $+64, DI
 	MOVQ 192(SP), SI
+	CMPL layout+44(FP), $+1
+	JLT  nibbles13
+	JEQ  crumbs14
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, SI
+	JMP  stored15
+
+nibbles13:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored15
+
+crumbs14:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored15:
 	MOVQ 200(SP), DX
 	JMP  laneend
+
+other10:
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z8, Z5
+	JGT        listed11
+	VPMADDUBSW constantsAVX512<>+256(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+listed11:
+	VMOVUPS  constantsAVX512<>+320(SB), Z4
+	VPSHUFB  Z5, Z4, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored12
 
 lanestage:
 	MOVQ SI, 192(SP)
@@ -2172,7 +2306,6 @@ rare:
 	VPMADDWD     Z12, Z3, Z3
 	VPMADDWD     Z12, Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
-	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z2, Z0, Z0
 	VCVTPH2PS    64(DX), Z2
 	VDIVPS       Z1, Z2, Z2
@@ -2195,768 +2328,53 @@ rare:
 	VPMADDWD     Z12, Z5, Z5
 	VPMADDWD     Z12, Z6, Z6
 	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSDW    Z4, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z4
+	VPSUBB       Z4, Z1, Z1
+	VBROADCASTSS nan+40(FP), Z4
+	VPANDD       Z4, Z1, Z1
+	CMPL         BX, $+3
+	JNE          other16
+	VPSRLW       $0x07, Z3, Z3
 	VPSRLW       $0x07, Z5, Z5
-	VPACKSSDW    Z4, Z2, Z2
 	VPACKUSWB    Z5, Z3, Z3
+	VPACKSSWB    Z2, Z0, Z0
 	VPMINUB      Z11, Z3, Z3
-	VPACKSSWB    Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	VMOVUPS      Z3, (SI)
-	JMP          laneback
-
-// func QuantizeFpProductE2M1F16AVX512(q *uint8, x *uint16, scale float32, recip float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductE2M1F16AVX512(SB), NOSPLIT, $224-40
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 0x3f800000, Z13 0x4a80fed6, Z12 0x7f800000, Z11 0x7fffffff, Z10 0x8080808, Z9 0x401000, Z8 table, Z7 table
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+136(SB), Z14
-	VBROADCASTSS constantsAVX512<>+140(SB), Z13
-	VBROADCASTSS constantsAVX512<>+116(SB), Z12
-	VBROADCASTSS constantsAVX512<>+124(SB), Z11
-	VBROADCASTSS constantsAVX512<>+144(SB), Z10
-	VBROADCASTSS constantsAVX512<>+148(SB), Z9
-	VMOVUPS      constantsAVX512<>+152(SB), Z8
-	VMOVUPS      constantsAVX512<>+20(SB), Z7
-	MOVQ         n+24(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z15, Z0, Z6
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z15, Z0, Z5
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z15, Z0, Z4
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z15, Z0, Z3
-
-laneahead:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   160(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   192(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   224(DX), Z16
-	VMULPS      Z15, Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         laneloop
-	VPANDD      Z12, Z6, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPMAXUD     Z14, Z17, Z17
-	VPMAXUD     Z14, Z18, Z18
-	VPMAXUD     Z14, Z19, Z19
-	VPMAXUD     Z14, Z20, Z20
-	VPANDD      Z11, Z6, Z21
-	VPANDD      Z11, Z5, Z22
-	VPANDD      Z11, Z4, Z23
-	VPANDD      Z11, Z3, Z24
-	VFMADD231PS Z13, Z17, Z21
-	VFMADD231PS Z13, Z18, Z22
-	VFMADD231PS Z13, Z19, Z23
-	VFMADD231PS Z13, Z20, Z24
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPMADDWD    Z9, Z21, Z21
-	VPMADDWD    Z9, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPMADDWD    Z9, Z23, Z23
-	VPMADDWD    Z9, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPTERNLOGD  $0xf8, Z10, Z17, Z21
-	VPSHUFB     Z21, Z8, Z21
-	VPERMD      Z21, Z7, Z21
-	VMOVUPS     Z21, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         laneahead
-
-laneloop:
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z5
-	VFMADD231PS Z13, Z4, Z5
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z6
-	VFMADD231PS Z13, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z9, Z5, Z5
-	VPMADDWD    Z9, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z12, Z2, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z2, Z4
-	VFMADD231PS Z13, Z1, Z4
-	VPANDD      Z12, Z3, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z3, Z6
-	VFMADD231PS Z13, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z9, Z4, Z4
-	VPMADDWD    Z9, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VPSHUFB     Z5, Z8, Z5
-	VPERMD      Z5, Z7, Z5
-	VMOVUPS     Z5, (SI)
-
-laneback:
-	ADDQ $+64, SI
-	SUBQ $-128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z15, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z15, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z15, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanestage
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z5
-	VFMADD231PS Z13, Z4, Z5
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z6
-	VFMADD231PS Z13, Z4, Z6
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z2, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z2, Z16
-	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z3, Z17
-	VFMADD231PS Z13, Z4, Z17
-
-lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z9, Z5, Z5
-	VPMADDWD   Z9, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z9, Z16, Z16
-	VPMADDWD   Z9, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPACKUSWB  Z16, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VPSHUFB    Z5, Z8, Z5
-	VPERMD     Z5, Z7, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+32(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z5
-	VFMADD231PS Z13, Z4, Z5
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z6
-	VFMADD231PS Z13, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z9, Z5, Z5
-	VPMADDWD    Z9, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z12, Z2, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z2, Z4
-	VFMADD231PS Z13, Z1, Z4
-	VPANDD      Z12, Z3, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z3, Z6
-	VFMADD231PS Z13, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z9, Z4, Z4
-	VPMADDWD    Z9, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VPSHUFB     Z5, Z8, Z5
-	VPERMD      Z5, Z7, Z5
-	VMOVNTPS    Z5, (SI)
-	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 192(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	MOVQ 200(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 192(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 200(SP)
-	LEAQ 64(SP), DX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z12, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z11, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K2
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K2, Z5
-	VMOVAPS.Z    Z2, K2, Z2
-	VPACKSSDW    Z2, Z0, Z0
-	VPMADDWD     Z9, Z3, Z3
-	VPMADDWD     Z9, Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K3, Z5
-	VMOVAPS.Z    Z2, K3, Z2
-	VCVTPH2PS    96(DX), Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VPANDD       Z12, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z11, Z4, Z6
-	VFMADD231PS  Z13, Z1, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z4, K4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMADDWD     Z9, Z5, Z5
-	VPMADDWD     Z9, Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z5, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPSHUFB      Z3, Z8, Z3
-	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z3
-	VMOVUPS      Z3, (SI)
-	JMP          laneback
-
-// func QuantizeFpProductE2M1PackedF16AVX512(q *uint8, x *uint16, scale float32, recip float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpProductE2M1PackedF16AVX512(SB), NOSPLIT, $192-40
-	// pointers: SI q, DX x, DI elements left
-	// per call: Z15 recip, Z14 0x3f800000, Z13 0x4a80fed6, Z12 0x7f800000, Z11 0x7fffffff, Z10 0x8080808, Z9 0x401000, Z8 table, Z7 0x10011001
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+136(SB), Z14
-	VBROADCASTSS constantsAVX512<>+140(SB), Z13
-	VBROADCASTSS constantsAVX512<>+116(SB), Z12
-	VBROADCASTSS constantsAVX512<>+124(SB), Z11
-	VBROADCASTSS constantsAVX512<>+144(SB), Z10
-	VBROADCASTSS constantsAVX512<>+148(SB), Z9
-	VMOVUPS      constantsAVX512<>+20(SB), Z8
-	VBROADCASTSS constantsAVX512<>+88(SB), Z7
-	MOVQ         n+24(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z15, Z0, Z6
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z15, Z0, Z5
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z15, Z0, Z4
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z15, Z0, Z3
-
-laneahead:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   160(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   192(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   224(DX), Z16
-	VMULPS      Z15, Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         laneloop
-	VPANDD      Z12, Z6, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPMAXUD     Z14, Z17, Z17
-	VPMAXUD     Z14, Z18, Z18
-	VPMAXUD     Z14, Z19, Z19
-	VPMAXUD     Z14, Z20, Z20
-	VPANDD      Z11, Z6, Z21
-	VPANDD      Z11, Z5, Z22
-	VPANDD      Z11, Z4, Z23
-	VPANDD      Z11, Z3, Z24
-	VFMADD231PS Z13, Z17, Z21
-	VFMADD231PS Z13, Z18, Z22
-	VFMADD231PS Z13, Z19, Z23
-	VFMADD231PS Z13, Z20, Z24
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPMADDWD    Z9, Z21, Z21
-	VPMADDWD    Z9, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPMADDWD    Z9, Z23, Z23
-	VPMADDWD    Z9, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPTERNLOGD  $0xf8, Z10, Z17, Z21
-	VPERMD      Z21, Z8, Z21
-	VPMADDUBSW  Z7, Z21, Z17
-	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         laneahead
-
-laneloop:
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z5
-	VFMADD231PS Z13, Z4, Z5
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z6
-	VFMADD231PS Z13, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z9, Z5, Z5
-	VPMADDWD    Z9, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z12, Z2, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z2, Z4
-	VFMADD231PS Z13, Z1, Z4
-	VPANDD      Z12, Z3, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z3, Z6
-	VFMADD231PS Z13, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z9, Z4, Z4
-	VPMADDWD    Z9, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VPMADDUBSW  Z7, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-laneback:
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z15, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z15, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z15, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanestage
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z5
-	VFMADD231PS Z13, Z4, Z5
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z6
-	VFMADD231PS Z13, Z4, Z6
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z2, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z2, Z16
-	VFMADD231PS Z13, Z4, Z16
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z12, Z3, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z3, Z17
-	VFMADD231PS Z13, Z4, Z17
-
-lanetailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z9, Z5, Z5
-	VPMADDWD   Z9, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z9, Z16, Z16
-	VPMADDWD   Z9, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPACKUSWB  Z16, Z5, Z5
-	VPTERNLOGD $0xf8, Z10, Z0, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z5, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-
-laneend:
-	TESTQ $0x00000001, ahead+32(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch128AVX512(SB)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z15, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z12, Z0, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z0, Z5
-	VFMADD231PS Z13, Z4, Z5
-	VPANDD      Z12, Z1, Z4
-	VPMAXUD     Z14, Z4, Z4
-	VPANDD      Z11, Z1, Z6
-	VFMADD231PS Z13, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z9, Z5, Z5
-	VPMADDWD    Z9, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z12, Z2, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z2, Z4
-	VFMADD231PS Z13, Z1, Z4
-	VPANDD      Z12, Z3, Z1
-	VPMAXUD     Z14, Z1, Z1
-	VPANDD      Z11, Z3, Z6
-	VFMADD231PS Z13, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z9, Z4, Z4
-	VPMADDWD    Z9, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z10, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VPMADDUBSW  Z7, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 160(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ 168(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 160(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 168(SP)
-	LEAQ 32(SP), DX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS scale+16(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z12, Z0, Z2
-	VPMAXUD      Z14, Z2, Z2
-	VPANDD       Z11, Z0, Z3
-	VFMADD231PS  Z13, Z2, Z3
-	VMOVAPS.Z    Z3, K1, Z3
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVAPS.Z    Z2, K1, Z2
-	VPACKSSDW    Z2, Z0, Z0
-	VPMADDWD     Z9, Z3, Z3
-	VPMADDWD     Z9, Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VPANDD       Z12, Z2, Z4
-	VPMAXUD      Z14, Z4, Z4
-	VPANDD       Z11, Z2, Z5
-	VFMADD231PS  Z13, Z4, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPH2PS    96(DX), Z4
-	VDIVPS       Z1, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VPANDD       Z12, Z4, Z1
-	VPMAXUD      Z14, Z1, Z1
-	VPANDD       Z11, Z4, Z6
-	VFMADD231PS  Z13, Z1, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VMOVAPS.Z    Z4, K1, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMADDWD     Z9, Z5, Z5
-	VPMADDWD     Z9, Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z5, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPTERNLOGD   $0xf8, Z7, Z0, Z3
 	VPERMD       Z3, Z8, Z3
-	VPMADDUBSW   Z7, Z3, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	JMP          laneback
+	VPORD        Z1, Z3, Z3
+	VMOVUPS      Z3, (SI)
+	ADDQ         $+64, SI
+
+stored18:
+	JMP laneback
+
+other16:
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z0, Z3
+	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z2, Z5
+	VPSRLW     $0x0c, Z3, Z3
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKUSWB  Z5, Z3, Z3
+	VPERMD     Z3, Z8, Z3
+	JGT        listed17
+	VPMADDUBSW constantsAVX512<>+256(SB), Z3, Z3
+	VPMOVWB    Z3, Y3
+	VMOVUPS    Y3, (SI)
+	ADDQ       $+32, SI
+	JMP        stored18
+
+listed17:
+	VMOVUPS constantsAVX512<>+320(SB), Z5
+	VPSHUFB Z3, Z5, Z3
+	VPORD   Z1, Z3, Z3
+	VMOVUPS Z3, (SI)
+	ADDQ    $+64, SI
+	JMP     stored18
 
 // func ProductTiesF16AVX512(same *uint8, tie *float32, scale float32, recip float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -3120,25 +2538,66 @@ DATA constantsAVX512<>+120(SB)/4, $0x80000000
 DATA constantsAVX512<>+124(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+128(SB)/4, $0x00400000
 DATA constantsAVX512<>+132(SB)/4, $0x80808080
-DATA constantsAVX512<>+136(SB)/4, $0x3f800000
-DATA constantsAVX512<>+140(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+144(SB)/4, $0x08080808
-DATA constantsAVX512<>+148(SB)/4, $0x00401000
-DATA constantsAVX512<>+152(SB)/4, $0x3c383000
-DATA constantsAVX512<>+156(SB)/4, $0x4c484440
-DATA constantsAVX512<>+160(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+164(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+168(SB)/4, $0x3c383000
-DATA constantsAVX512<>+172(SB)/4, $0x4c484440
-DATA constantsAVX512<>+176(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+180(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+184(SB)/4, $0x3c383000
-DATA constantsAVX512<>+188(SB)/4, $0x4c484440
-DATA constantsAVX512<>+192(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+196(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+200(SB)/4, $0x3c383000
-DATA constantsAVX512<>+204(SB)/4, $0x4c484440
-DATA constantsAVX512<>+208(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+212(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+216(SB)/4, $0x7f7f7f7f
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $220
+DATA constantsAVX512<>+136(SB)/4, $0x00000000
+DATA constantsAVX512<>+140(SB)/4, $0x00000000
+DATA constantsAVX512<>+144(SB)/4, $0x00000000
+DATA constantsAVX512<>+148(SB)/4, $0x00000000
+DATA constantsAVX512<>+152(SB)/4, $0x00000000
+DATA constantsAVX512<>+156(SB)/4, $0x00000000
+DATA constantsAVX512<>+160(SB)/4, $0x00000000
+DATA constantsAVX512<>+164(SB)/4, $0x00000000
+DATA constantsAVX512<>+168(SB)/4, $0x00000000
+DATA constantsAVX512<>+172(SB)/4, $0x00000000
+DATA constantsAVX512<>+176(SB)/4, $0x00000000
+DATA constantsAVX512<>+180(SB)/4, $0x00000000
+DATA constantsAVX512<>+184(SB)/4, $0x00000000
+DATA constantsAVX512<>+188(SB)/4, $0x00000000
+DATA constantsAVX512<>+192(SB)/4, $0x80008000
+DATA constantsAVX512<>+196(SB)/4, $0x80008000
+DATA constantsAVX512<>+200(SB)/4, $0x80008000
+DATA constantsAVX512<>+204(SB)/4, $0x80008000
+DATA constantsAVX512<>+208(SB)/4, $0x80008000
+DATA constantsAVX512<>+212(SB)/4, $0x80008000
+DATA constantsAVX512<>+216(SB)/4, $0x80008000
+DATA constantsAVX512<>+220(SB)/4, $0x80008000
+DATA constantsAVX512<>+224(SB)/4, $0x80008000
+DATA constantsAVX512<>+228(SB)/4, $0x80008000
+DATA constantsAVX512<>+232(SB)/4, $0x80008000
+DATA constantsAVX512<>+236(SB)/4, $0x80008000
+DATA constantsAVX512<>+240(SB)/4, $0x80008000
+DATA constantsAVX512<>+244(SB)/4, $0x80008000
+DATA constantsAVX512<>+248(SB)/4, $0x80008000
+DATA constantsAVX512<>+252(SB)/4, $0x80008000
+DATA constantsAVX512<>+256(SB)/4, $0x10011001
+DATA constantsAVX512<>+260(SB)/4, $0x10011001
+DATA constantsAVX512<>+264(SB)/4, $0x10011001
+DATA constantsAVX512<>+268(SB)/4, $0x10011001
+DATA constantsAVX512<>+272(SB)/4, $0x10011001
+DATA constantsAVX512<>+276(SB)/4, $0x10011001
+DATA constantsAVX512<>+280(SB)/4, $0x10011001
+DATA constantsAVX512<>+284(SB)/4, $0x10011001
+DATA constantsAVX512<>+288(SB)/4, $0x10011001
+DATA constantsAVX512<>+292(SB)/4, $0x10011001
+DATA constantsAVX512<>+296(SB)/4, $0x10011001
+DATA constantsAVX512<>+300(SB)/4, $0x10011001
+DATA constantsAVX512<>+304(SB)/4, $0x10011001
+DATA constantsAVX512<>+308(SB)/4, $0x10011001
+DATA constantsAVX512<>+312(SB)/4, $0x10011001
+DATA constantsAVX512<>+316(SB)/4, $0x10011001
+DATA constantsAVX512<>+320(SB)/4, $0x3c383000
+DATA constantsAVX512<>+324(SB)/4, $0x4c484440
+DATA constantsAVX512<>+328(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+332(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+336(SB)/4, $0x3c383000
+DATA constantsAVX512<>+340(SB)/4, $0x4c484440
+DATA constantsAVX512<>+344(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+348(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+352(SB)/4, $0x3c383000
+DATA constantsAVX512<>+356(SB)/4, $0x4c484440
+DATA constantsAVX512<>+360(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+364(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+368(SB)/4, $0x3c383000
+DATA constantsAVX512<>+372(SB)/4, $0x4c484440
+DATA constantsAVX512<>+376(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+380(SB)/4, $0xccc8c4c0
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $384

@@ -4,62 +4,25 @@
 
 package asm
 
-// QuantizeFpFloat8F16BF16AVX2 sets q to the code of x/scale, clipped and rounded to the format.
+// QuantizeFpF16BF16AVX2 sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
-// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// The format is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
 // multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
 // begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// A Float8FNUZ has no -0.
+// E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpFloat8F16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, elem int32, groups int, length int, ahead int)
+func QuantizeFpF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 
-// QuantizeFpPowerOfTwoFloat8F16BF16AVX2 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// QuantizeFpPowerOfTwoF16BF16AVX2 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpPowerOfTwoFloat8F16BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, elem int32, groups int, length int, ahead int)
-
-// QuantizeFpE2M1F16BF16AVX2 sets q to the code of x/scale, clipped and rounded to the format.
-// recip is Prepare's.
-// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
-// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
-// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// A Float8FNUZ has no -0.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeFpE2M1F16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, groups int, length int, ahead int)
-
-// QuantizeFpE2M1PackedF16BF16AVX2 sets q to the code of x/scale, clipped and rounded to the format.
-// recip is Prepare's.
-// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
-// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
-// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// A Float8FNUZ has no -0.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeFpE2M1PackedF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, groups int, length int, ahead int)
-
-// QuantizeFpPowerOfTwoE2M1PackedF16BF16AVX2 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeFpPowerOfTwoE2M1PackedF16BF16AVX2(q *uint8, x *uint16, recip *float32, elem int32, groups int, length int, ahead int)
+func QuantizeFpPowerOfTwoF16BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)

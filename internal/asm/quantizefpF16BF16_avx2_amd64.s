@@ -4,26 +4,27 @@
 
 #include "textflag.h"
 
-// func QuantizeFpFloat8F16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, elem int32, groups int, length int, ahead int)
+// func QuantizeFpF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpFloat8F16BF16AVX2(SB), $1616-80
+TEXT ·QuantizeFpF16BF16AVX2(SB), $1616-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: top, nan, 0x1, 0x3f800000, 0x34800000, 0x80808080, 0x1010101, table
+	// loaded at each use: top, nan, 0x1, 0x3f800000, 0x34800000, 0x1010101, table, 0x80808080
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	MOVL         elem+52(FP), R9
+	MOVL         layout+52(FP), R10
+	MOVL         elem+56(FP), R9
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
+	MOVQ         groups+64(FP), R11
+	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+16
@@ -59,7 +60,7 @@ groupbegin:
 groupnext:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -105,7 +106,6 @@ halfdone2:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y12, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -118,21 +118,25 @@ halfdone2:
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y3, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R10, $+3
+	JNE          other3
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y3, Y3
+	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y4
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y2, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored5:
 groupback:
-	ADDQ $+32, SI
 	ADDQ $+64, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -163,7 +167,7 @@ groupchosen:
 
 groupmeet:
 	CMPL      R9, $+2
-	JNE       half3
+	JNE       half6
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -173,7 +177,7 @@ groupmeet:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone4:
+halfdone7:
 	VMOVUPS      (R15), Y4
 	VMOVUPS      (R8), Y5
 	VPERMPS      Y5, Y4, Y6
@@ -217,7 +221,6 @@ halfdone4:
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y6, Y7, Y7
 	VPAND        Y12, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -230,34 +233,39 @@ halfdone4:
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y1, Y4, Y4
-	VPACKUSWB    Y3, Y2, Y2
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	CMPL         R10, $+3
+	JNE          other8
+	VPSRLW       $0x07, Y2, Y2
+	VPSRLW       $0x07, Y3, Y3
+	VPACKUSWB    Y3, Y2, Y2
 	VPACKSSWB    Y4, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y7
+	VPMINUB      Y0, Y2, Y2
+	VPAND        Y5, Y7, Y7
 	VPOR         Y7, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
+	VPERMD       Y2, Y1, Y2
 	VMOVUPS      Y2, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         704(SP), R15
-	MOVQ         R15, R13
-	SUBQ         712(SP), R13
-	XORL         AX, AX
-	CMPQ         720(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         696(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 736(SP)
-	JLT          groupmet
-	CMPQ         R15, 728(SP)
-	JGT          groupmeet
+
+stored10:
+	ADDQ    $+64, DX
+	ADDQ    704(SP), R15
+	MOVQ    R15, R13
+	SUBQ    712(SP), R13
+	XORL    AX, AX
+	CMPQ    720(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    696(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+32, DI
+	CMPQ    DI, 736(SP)
+	JLT     groupmet
+	CMPQ    R15, 728(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 532(SP), R11
@@ -284,10 +292,33 @@ grouptail:
 
 groupstaged:
 	MOVQ 352(SP), SI
+	CMPL layout+52(FP), $+1
+	JLT  nibbles11
+	JEQ  crumbs12
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
+	ADDQ DI, SI
+	JMP  stored13
+
+nibbles11:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored13
+
+crumbs12:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored13:
 	MOVQ 360(SP), DX
 	LEAQ (DX)(DI*2), DX
 	JMP  return
@@ -305,13 +336,13 @@ longs:
 	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
 	CMPL      R9, $+2
-	JNE       half5
+	JNE       half14
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -321,7 +352,7 @@ longloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone6:
+halfdone15:
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VMULPS       Y9, Y1, Y0
@@ -347,7 +378,6 @@ halfdone6:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y12, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -360,21 +390,25 @@ halfdone6:
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y3, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R10, $+3
+	JNE          other16
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y3, Y3
+	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y4
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y2, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored18:
 longback:
-	ADDQ $+32, SI
 	ADDQ $+64, DX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
@@ -387,12 +421,35 @@ longtail:
 	JGE   longstage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
+	CMPL  layout+52(FP), $+1
+	JLT   nibbles19
+	JEQ   crumbs20
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
+	ADDQ  DI, SI
+	JMP   stored21
+
+nibbles19:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored21
+
+crumbs20:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored21:
+	MOVQ 360(SP), DX
+	LEAQ (DX)(DI*2), DX
 
 longend:
 	ADDQ  $+4, BX
@@ -405,7 +462,7 @@ longend:
 short2:
 	CMPQ R11, $+2
 	JLT  few
-	MOVQ ahead+72(FP), CX
+	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -415,7 +472,7 @@ short2loop:
 	VBROADCASTSS (R8), Y8
 	VBROADCASTSS 4(R8), Y7
 	CMPL         R9, $+2
-	JNE          half7
+	JNE          half22
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -425,7 +482,7 @@ short2loop:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone8:
+halfdone23:
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -455,7 +512,6 @@ halfdone8:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y12, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -468,23 +524,27 @@ halfdone8:
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y3, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R10, $+3
+	JNE          other24
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y3, Y3
+	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y4
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y2, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored26:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, SI
 	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -501,7 +561,7 @@ lanerow:
 
 laneloop:
 	CMPL      R9, $+2
-	JNE       half9
+	JNE       half27
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -511,7 +571,7 @@ laneloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone10:
+halfdone28:
 	VMOVUPS      (R8), Y4
 	VMULPS       Y4, Y0, Y5
 	VMOVUPS      (BX), Y6
@@ -549,7 +609,6 @@ halfdone10:
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y4, Y5, Y5
 	VPAND        Y12, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -562,21 +621,25 @@ halfdone10:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y4, Y3, Y3
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R10, $+3
+	JNE          other29
+	VPSRLW       $0x07, Y3, Y3
+	VPSRLW       $0x07, Y4, Y4
+	VPACKUSWB    Y4, Y3, Y3
 	VPACKSSWB    Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y5
+	VPMINUB      Y0, Y3, Y3
+	VPAND        Y6, Y5, Y5
 	VPOR         Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
+	VPERMD       Y3, Y2, Y3
 	VMOVUPS      Y3, (SI)
+	ADDQ         $+32, SI
 
+stored31:
 laneback:
-	ADDQ  $+32, SI
 	ADDQ  $+64, DX
 	SUBQ  $-128, BX
 	SUBQ  $-128, R8
@@ -589,12 +652,36 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  352(SP), SI
+	CMPL  layout+52(FP), $+1
+	JLT   nibbles32
+	JEQ   crumbs33
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  360(SP), DX
-	MOVQ  368(SP), BX
-	MOVQ  376(SP), R8
+	ADDQ  DI, SI
+	JMP   stored34
+
+nibbles32:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored34
+
+crumbs33:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored34:
+	MOVQ 360(SP), DX
+	MOVQ 368(SP), BX
+	MOVQ 376(SP), R8
 
 laneend:
 	CMPQ 760(SP), $+1
@@ -606,7 +693,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+72(FP)
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -620,7 +707,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       half11
+	JNE       half35
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -630,7 +717,7 @@ groupstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone12:
+halfdone36:
 	VMULPS       Y9, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
@@ -660,7 +747,6 @@ halfdone12:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y12, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -673,24 +759,29 @@ halfdone12:
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y3, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R10, $+3
+	JNE          other37
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y3, Y3
+	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y4
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y2, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
+
+stored39:
+	ADDQ $+64, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
 
 half1:
 	VCVTPH2PS (DX), Y0
@@ -699,17 +790,65 @@ half1:
 	VCVTPH2PS 48(DX), Y3
 	JMP       halfdone2
 
+other3:
+	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPOR       Y4, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y3, Y3
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y3, Y3
+	VPACKUSWB  Y3, Y5, Y5
+	VPERMD     Y5, Y2, Y5
+	JGT        listed4
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored5
+
+listed4:
+	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VPSHUFB Y5, Y3, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored5
+
 grouprare:
 	MOVQ $+1, 392(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
-half3:
+half6:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone4
+	JMP       halfdone7
+
+other8:
+	VPAND      constantsAVX2<>+64(SB), Y7, Y7
+	VPOR       Y7, Y2, Y2
+	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPOR       Y4, Y3, Y3
+	VPSRLW     $0x0c, Y2, Y2
+	VPSRLW     $0x0c, Y3, Y3
+	VPACKUSWB  Y3, Y2, Y2
+	VPERMD     Y2, Y1, Y2
+	JGT        listed9
+	VPMADDUBSW constantsAVX2<>+96(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
+	ADDQ       $+16, SI
+	JMP        stored10
+
+listed9:
+	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VPSHUFB Y2, Y3, Y2
+	VMOVUPS Y2, (SI)
+	ADDQ    $+32, SI
+	JMP     stored10
 
 groupending:
 	MOVQ DI, 752(SP)
@@ -767,7 +906,7 @@ longstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R9, $+2
-	JNE       half13
+	JNE       half40
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -777,7 +916,7 @@ longstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone14:
+halfdone41:
 	VMULPS       Y9, Y0, Y4
 	VFMADD231PS  Y10, Y0, Y4
 	VMULPS       Y9, Y1, Y0
@@ -803,7 +942,6 @@ halfdone14:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y12, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -816,31 +954,60 @@ halfdone14:
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y3, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R10, $+3
+	JNE          other42
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y3, Y3
+	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y4
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y2, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
 
-half5:
+stored44:
+	ADDQ $+64, DX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longstream
+	JMP  longtail
+
+half14:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone6
+	JMP       halfdone15
+
+other16:
+	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPOR       Y4, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y3, Y3
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y3, Y3
+	VPACKUSWB  Y3, Y5, Y5
+	VPERMD     Y5, Y2, Y5
+	JGT        listed17
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored18
+
+listed17:
+	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VPSHUFB Y5, Y3, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored18
 
 longrare:
 	MOVQ $+2, 392(SP)
@@ -865,7 +1032,7 @@ short2stream:
 	VBROADCASTSS (R8), Y8
 	VBROADCASTSS 4(R8), Y7
 	CMPL         R9, $+2
-	JNE          half15
+	JNE          half45
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -875,7 +1042,7 @@ short2stream:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone16:
+halfdone46:
 	VMULPS       Y8, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y8, Y0, Y4
@@ -905,7 +1072,6 @@ halfdone16:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y0, Y4, Y4
 	VPAND        Y12, Y1, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -918,45 +1084,98 @@ halfdone16:
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKUSWB    Y3, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R10, $+3
+	JNE          other47
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y3, Y3
+	VPACKUSWB    Y3, Y5, Y5
 	VPACKSSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y4
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y4, Y4
 	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y2, Y5
 	VMOVNTPS     Y5, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
 	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
 
-half7:
+stored49:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+half22:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone8
+	JMP       halfdone23
+
+other24:
+	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPOR       Y4, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y3, Y3
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y3, Y3
+	VPACKUSWB  Y3, Y5, Y5
+	VPERMD     Y5, Y2, Y5
+	JGT        listed25
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored26
+
+listed25:
+	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VPSHUFB Y5, Y3, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored26
 
 short2rare:
 	MOVQ $+3, 392(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-half9:
+half27:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone10
+	JMP       halfdone28
+
+other29:
+	VPAND      constantsAVX2<>+64(SB), Y5, Y5
+	VPOR       Y5, Y3, Y3
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y4, Y4
+	VPSRLW     $0x0c, Y3, Y3
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y3, Y3
+	VPERMD     Y3, Y2, Y3
+	JGT        listed30
+	VPMADDUBSW constantsAVX2<>+96(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored31
+
+listed30:
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y3, Y4, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ    $+32, SI
+	JMP     stored31
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -982,26 +1201,98 @@ lanestage:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-half11:
+half35:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone12
+	JMP       halfdone36
 
-half13:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone14
+other37:
+	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPOR       Y4, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y3, Y3
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y3, Y3
+	VPACKUSWB  Y3, Y5, Y5
+	VPERMD     Y5, Y2, Y5
+	JGT        listed38
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVNTPS   X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored39
 
-half15:
+listed38:
+	VMOVUPS  constantsAVX2<>+128(SB), Y3
+	VPSHUFB  Y5, Y3, Y5
+	VMOVNTPS Y5, (SI)
+	ADDQ     $+32, SI
+	JMP      stored39
+
+half40:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone16
+	JMP       halfdone41
+
+other42:
+	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPOR       Y4, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y3, Y3
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y3, Y3
+	VPACKUSWB  Y3, Y5, Y5
+	VPERMD     Y5, Y2, Y5
+	JGT        listed43
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVNTPS   X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored44
+
+listed43:
+	VMOVUPS  constantsAVX2<>+128(SB), Y3
+	VPSHUFB  Y5, Y3, Y5
+	VMOVNTPS Y5, (SI)
+	ADDQ     $+32, SI
+	JMP      stored44
+
+half45:
+	VCVTPH2PS (DX), Y0
+	VCVTPH2PS 16(DX), Y1
+	VCVTPH2PS 32(DX), Y2
+	VCVTPH2PS 48(DX), Y3
+	JMP       halfdone46
+
+other47:
+	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPOR       Y4, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y3, Y3
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y3, Y3
+	VPACKUSWB  Y3, Y5, Y5
+	VPERMD     Y5, Y2, Y5
+	JGT        listed48
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVNTPS   X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored49
+
+listed48:
+	VMOVUPS  constantsAVX2<>+128(SB), Y3
+	VPSHUFB  Y5, Y3, Y5
+	VMOVNTPS Y5, (SI)
+	ADDQ     $+32, SI
+	JMP      stored49
 
 spread:
 	LEAQ 96(SP), AX
@@ -1017,7 +1308,7 @@ spread:
 
 rare:
 	CMPL      R9, $+2
-	JNE       half17
+	JNE       half50
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1027,7 +1318,7 @@ rare:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone18:
+halfdone51:
 	VMOVUPS      (BX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
@@ -1058,7 +1349,6 @@ halfdone18:
 	VPMADDWD     Y7, Y6, Y6
 	VPMADDWD     Y7, Y8, Y8
 	VPACKSSDW    Y8, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y1, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y2, Y2
@@ -1090,29 +1380,35 @@ halfdone18:
 	VPMADDWD     Y9, Y8, Y8
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y8, Y8
-	VPSRLW       $0x07, Y8, Y8
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y8, Y6, Y6
-	VBROADCASTSS top+44(FP), Y3
-	VPMINUB      Y3, Y6, Y6
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y6, Y0, Y6
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y3
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSDW    Y7, Y1, Y1
 	VPACKSSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPERMD       Y4, Y3, Y4
 	VPABSB       Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y4, Y4
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+160(SB), Y1
+	VPSUBB       Y1, Y4, Y4
+	VBROADCASTSS nan+48(FP), Y1
+	VPAND        Y1, Y4, Y4
+	VBROADCASTSS top+44(FP), Y1
+	VMOVUPS      constantsAVX2<>+8(SB), Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	CMPL         R10, $+3
+	JNE          other52
+	VPSRLW       $0x07, Y6, Y6
+	VPSRLW       $0x07, Y8, Y8
+	VPACKUSWB    Y8, Y6, Y6
+	VPACKSSWB    Y2, Y0, Y0
+	VPMINUB      Y1, Y6, Y6
+	VPAND        Y5, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VPERMD       Y6, Y3, Y6
 	VPOR         Y4, Y6, Y6
 	VMOVUPS      Y6, (SI)
+	ADDQ         $+32, SI
+
+stored54:
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
@@ -1142,34 +1438,60 @@ longresume:
 	VMULPS       Y10, Y1, Y9
 	JMP          longback
 
-half17:
+half50:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone18
+	JMP       halfdone51
 
-// func QuantizeFpPowerOfTwoFloat8F16BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, elem int32, groups int, length int, ahead int)
+other52:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y6, Y6
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y8, Y8
+	VPSRLW     $0x0c, Y6, Y6
+	VPSRLW     $0x0c, Y8, Y8
+	VPACKUSWB  Y8, Y6, Y6
+	VPERMD     Y6, Y3, Y6
+	JGT        listed53
+	VPMADDUBSW constantsAVX2<>+96(SB), Y6, Y6
+	VPACKUSWB  Y6, Y6, Y6
+	VPERMQ     $0x08, Y6, Y6
+	VMOVUPS    X6, (SI)
+	ADDQ       $+16, SI
+	JMP        stored54
+
+listed53:
+	VMOVUPS constantsAVX2<>+128(SB), Y8
+	VPSHUFB Y6, Y8, Y6
+	VPOR    Y4, Y6, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ    $+32, SI
+	JMP     stored54
+
+// func QuantizeFpPowerOfTwoF16BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8F16BF16AVX2(SB), $1056-72
+TEXT ·QuantizeFpPowerOfTwoF16BF16AVX2(SB), $1056-80
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 recip
-	// loaded at each use: nan, 0x80808080, 0x1010101
+	// loaded at each use: nan, 0x1010101, 0x80808080
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         recip+16(FP), BX
-	MOVL         elem+44(FP), R8
+	MOVL         layout+44(FP), R9
+	MOVL         elem+48(FP), R8
 	VBROADCASTSS least+24(FP), Y15
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
 	VBROADCASTSS top+36(FP), Y12
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VMOVUPS      constantsAVX2<>+12(SB), Y9
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
+	VMOVUPS      constantsAVX2<>+8(SB), Y9
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+16
@@ -1198,7 +1520,7 @@ groupbegin:
 
 groupnext:
 	VBROADCASTSS (BX), Y8
-	MOVQ         ahead+64(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1236,7 +1558,6 @@ halfdone2:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1249,19 +1570,23 @@ halfdone2:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R9, $+3
+	JNE          other3
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored5:
 groupback:
-	ADDQ $+32, SI
 	ADDQ $+64, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -1291,7 +1616,7 @@ groupchosen:
 
 groupmeet:
 	CMPL      R8, $+2
-	JNE       half3
+	JNE       half6
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1301,7 +1626,7 @@ groupmeet:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone4:
+halfdone7:
 	VMOVUPS      (R15), Y4
 	VMOVUPS      (BX), Y5
 	VPERMPS      Y5, Y4, Y4
@@ -1332,7 +1657,6 @@ halfdone4:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1345,31 +1669,36 @@ halfdone4:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R9, $+3
+	JNE          other8
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         568(SP), R15
-	MOVQ         R15, R13
-	SUBQ         576(SP), R13
-	XORL         AX, AX
-	CMPQ         584(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         560(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	SUBQ         $+32, DI
-	CMPQ         DI, 600(SP)
-	JLT          groupmet
-	CMPQ         R15, 592(SP)
-	JGT          groupmeet
+
+stored10:
+	ADDQ    $+64, DX
+	ADDQ    568(SP), R15
+	MOVQ    R15, R13
+	SUBQ    576(SP), R13
+	XORL    AX, AX
+	CMPQ    584(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    560(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	SUBQ    $+32, DI
+	CMPQ    DI, 600(SP)
+	JLT     groupmet
+	CMPQ    R15, 592(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 396(SP), R11
@@ -1395,10 +1724,33 @@ grouptail:
 
 groupstaged:
 	MOVQ 224(SP), SI
+	CMPL layout+44(FP), $+1
+	JLT  nibbles11
+	JEQ  crumbs12
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
+	ADDQ DI, SI
+	JMP  stored13
+
+nibbles11:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored13
+
+crumbs12:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored13:
 	MOVQ 232(SP), DX
 	LEAQ (DX)(DI*2), DX
 	JMP  return
@@ -1406,7 +1758,7 @@ groupstaged:
 short2:
 	CMPQ R11, $+2
 	JLT  few
-	MOVQ ahead+64(FP), CX
+	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -1414,7 +1766,7 @@ short2loop:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	CMPL         R8, $+2
-	JNE          half5
+	JNE          half14
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -1424,7 +1776,7 @@ short2loop:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone6:
+halfdone15:
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y2, Y2
@@ -1446,7 +1798,6 @@ halfdone6:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1459,20 +1810,24 @@ halfdone6:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R9, $+3
+	JNE          other16
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored18:
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+32, SI
 	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -1489,7 +1844,7 @@ lanerow:
 
 laneloop:
 	CMPL      R8, $+2
-	JNE       half7
+	JNE       half19
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1499,7 +1854,7 @@ laneloop:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone8:
+halfdone20:
 	VMOVUPS      (BX), Y4
 	VMULPS       Y4, Y0, Y0
 	VMOVUPS      32(BX), Y4
@@ -1525,7 +1880,6 @@ halfdone8:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1538,19 +1892,23 @@ halfdone8:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R9, $+3
+	JNE          other21
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored23:
 laneback:
-	ADDQ  $+32, SI
 	ADDQ  $+64, DX
 	SUBQ  $-128, BX
 	SUBQ  $+32, DI
@@ -1562,11 +1920,35 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  224(SP), SI
+	CMPL  layout+44(FP), $+1
+	JLT   nibbles24
+	JEQ   crumbs25
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  232(SP), DX
-	MOVQ  240(SP), BX
+	ADDQ  DI, SI
+	JMP   stored26
+
+nibbles24:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored26
+
+crumbs25:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored26:
+	MOVQ 232(SP), DX
+	MOVQ 240(SP), BX
 
 laneend:
 	CMPQ 624(SP), $+1
@@ -1578,7 +1960,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+64(FP)
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1592,7 +1974,7 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	CMPL      R8, $+2
-	JNE       half9
+	JNE       half27
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1602,7 +1984,7 @@ groupstream:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone10:
+halfdone28:
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y8, Y2, Y2
@@ -1624,7 +2006,6 @@ halfdone10:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1637,22 +2018,27 @@ halfdone10:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R9, $+3
+	JNE          other29
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
+
+stored31:
+	ADDQ $+64, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
 
 half1:
 	VCVTPH2PS (DX), Y0
@@ -1661,17 +2047,65 @@ half1:
 	VCVTPH2PS 48(DX), Y3
 	JMP       halfdone2
 
+other3:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed4
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored5
+
+listed4:
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y5, Y4, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored5
+
 grouprare:
 	MOVQ $+1, 256(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
-half3:
+half6:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone4
+	JMP       halfdone7
+
+other8:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed9
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored10
+
+listed9:
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y5, Y4, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored10
 
 groupending:
 	MOVQ DI, 616(SP)
@@ -1721,7 +2155,7 @@ short2stream:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	CMPL         R8, $+2
-	JNE          half11
+	JNE          half32
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
@@ -1731,7 +2165,7 @@ short2stream:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
 
-halfdone12:
+halfdone33:
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
 	VMULPS       Y7, Y2, Y2
@@ -1753,7 +2187,6 @@ halfdone12:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1766,42 +2199,95 @@ halfdone12:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R9, $+3
+	JNE          other34
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
-	ADDQ         $+8, BX
 	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
 
-half5:
+stored36:
+	ADDQ $+8, BX
+	ADDQ $+64, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+half14:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone6
+	JMP       halfdone15
+
+other16:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed17
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored18
+
+listed17:
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y5, Y4, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored18
 
 short2rare:
 	MOVQ $+2, 256(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
 
-half7:
+half19:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone8
+	JMP       halfdone20
+
+other21:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed22
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored23
+
+listed22:
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y5, Y4, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored23
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -1822,19 +2308,67 @@ lanestage:
 	LEAQ 96(SP), BX
 	JMP  laneloop
 
-half9:
+half27:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone10
+	JMP       halfdone28
 
-half11:
+other29:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed30
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVNTPS   X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored31
+
+listed30:
+	VMOVUPS  constantsAVX2<>+128(SB), Y4
+	VPSHUFB  Y5, Y4, Y5
+	VMOVNTPS Y5, (SI)
+	ADDQ     $+32, SI
+	JMP      stored31
+
+half32:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone12
+	JMP       halfdone33
+
+other34:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed35
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVNTPS   X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored36
+
+listed35:
+	VMOVUPS  constantsAVX2<>+128(SB), Y4
+	VPSHUFB  Y5, Y4, Y5
+	VMOVNTPS Y5, (SI)
+	ADDQ     $+32, SI
+	JMP      stored36
 
 spread:
 	LEAQ 96(SP), AX
@@ -1845,7 +2379,7 @@ spread:
 
 rare:
 	CMPL      R8, $+2
-	JNE       half13
+	JNE       half37
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 16(DX), Y1
@@ -1855,7 +2389,7 @@ rare:
 	VPMOVZXWD 48(DX), Y3
 	VPSLLD    $0x10, Y3, Y3
 
-halfdone14:
+halfdone38:
 	VMOVUPS      (BX), Y4
 	VMULPS       Y4, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
@@ -1886,7 +2420,6 @@ halfdone14:
 	VPMADDWD     Y8, Y5, Y5
 	VPMADDWD     Y8, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VMULPS       Y1, Y2, Y2
@@ -1918,36 +2451,42 @@ halfdone14:
 	VPMADDWD     Y10, Y7, Y7
 	VPMADDWD     Y10, Y9, Y9
 	VPACKSSDW    Y9, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS top+36(FP), Y3
-	VPMINUB      Y3, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y3
 	VPACKSSDW    Y6, Y4, Y4
 	VPACKSSDW    Y8, Y1, Y1
 	VPACKSSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y0, Y4
+	VPERMD       Y4, Y3, Y4
 	VPABSB       Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y4, Y4
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+160(SB), Y1
+	VPSUBB       Y1, Y4, Y4
+	VBROADCASTSS nan+40(FP), Y1
+	VPAND        Y1, Y4, Y4
+	VBROADCASTSS top+36(FP), Y1
+	VMOVUPS      constantsAVX2<>+8(SB), Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R9, $+3
+	JNE          other39
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y7, Y7
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPMINUB      Y1, Y5, Y5
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VPERMD       Y5, Y3, Y5
 	VPOR         Y4, Y5, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
+
+stored41:
 	VBROADCASTSS least+24(FP), Y15
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
 	VBROADCASTSS top+36(FP), Y12
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VMOVUPS      constantsAVX2<>+12(SB), Y9
+	VMOVUPS      constantsAVX2<>+8(SB), Y9
 	CMPQ         256(SP), $+3
 	JEQ          laneback
 	MOVQ         240(SP), BX
@@ -1956,3134 +2495,77 @@ halfdone14:
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
 
-half13:
+half37:
 	VCVTPH2PS (DX), Y0
 	VCVTPH2PS 16(DX), Y1
 	VCVTPH2PS 32(DX), Y2
 	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone14
-
-// func QuantizeFpE2M1F16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE2M1F16BF16AVX2(SB), $1616-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x7f7f7f7f, 0x1, 0x3f800000, 0x34800000, 0x8080808, 0x1010101, table, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVL         elem+32(FP), R9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 744(SP)
-	LEAQ  400(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	CMPL      R9, $+2
-	JNE       half1
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone2:
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMSUB231PS  Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMSUB231PS  Y10, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+72(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 736(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 532(SP)(R11*4), R15
-
-groupmeet:
-	CMPL      R9, $+2
-	JNE       half3
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone4:
-	VMOVUPS      (R15), Y4
-	VMOVUPS      (R8), Y5
-	VPERMPS      Y5, Y4, Y6
-	VMULPS       Y6, Y0, Y7
-	VMOVUPS      (BX), Y8
-	VPERMPS      Y8, Y4, Y4
-	VFMSUB231PS  Y4, Y7, Y0
-	VFNMADD231PS Y6, Y0, Y7
-	VMOVUPS      32(R15), Y0
-	VPERMPS      Y5, Y0, Y4
-	VMULPS       Y4, Y1, Y6
-	VPERMPS      Y8, Y0, Y0
-	VFMSUB231PS  Y0, Y6, Y1
-	VFNMADD231PS Y4, Y1, Y6
-	VMOVUPS      64(R15), Y0
-	VPERMPS      Y5, Y0, Y1
-	VMULPS       Y1, Y2, Y4
-	VPERMPS      Y8, Y0, Y0
-	VFMSUB231PS  Y0, Y4, Y2
-	VFNMADD231PS Y1, Y2, Y4
-	VMOVUPS      96(R15), Y0
-	VPERMPS      Y5, Y0, Y5
-	VMULPS       Y5, Y3, Y1
-	VPERMPS      Y8, Y0, Y8
-	VFMSUB231PS  Y8, Y1, Y3
-	VFNMADD231PS Y5, Y3, Y1
-	VCMPPS       $0x03, Y6, Y7, Y0
-	VCMPPS       $0x03, Y1, Y4, Y2
-	VORPS        Y2, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y7, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y6, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPACKSSDW    Y6, Y7, Y7
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPACKSSDW    Y1, Y4, Y4
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y4, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
-	VPACKUSWB    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-	VMOVUPS      constantsAVX2<>+72(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	ADDQ         704(SP), R15
-	MOVQ         R15, R13
-	SUBQ         712(SP), R13
-	XORL         AX, AX
-	CMPQ         720(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         696(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 736(SP)
-	JLT          groupmet
-	CMPQ         R15, 728(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	MOVQ         SI, 352(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 360(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 352(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	CMPL      R9, $+2
-	JNE       half5
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone6:
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMADD231PS  Y10, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMADD231PS  Y10, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+72(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SI)
-
-longback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	CMPL         R9, $+2
-	JNE          half7
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-
-halfdone8:
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VMULPS       Y8, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VMULPS       Y7, Y2, Y1
-	VFMSUB231PS  Y9, Y1, Y2
-	VFNMADD231PS Y7, Y2, Y1
-	VMULPS       Y7, Y3, Y2
-	VFMSUB231PS  Y9, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+72(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 760(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	CMPL      R9, $+2
-	JNE       half9
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone10:
-	VMOVUPS      (R8), Y4
-	VMULPS       Y4, Y0, Y5
-	VMOVUPS      (BX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y4, Y0, Y5
-	VMOVUPS      32(R8), Y0
-	VMULPS       Y0, Y1, Y4
-	VMOVUPS      32(BX), Y6
-	VFMSUB231PS  Y6, Y4, Y1
-	VFNMADD231PS Y0, Y1, Y4
-	VMOVUPS      64(R8), Y0
-	VMULPS       Y0, Y2, Y1
-	VMOVUPS      64(BX), Y6
-	VFMSUB231PS  Y6, Y1, Y2
-	VFNMADD231PS Y0, Y2, Y1
-	VMOVUPS      96(R8), Y0
-	VMULPS       Y0, Y3, Y2
-	VMOVUPS      96(BX), Y6
-	VFMSUB231PS  Y6, Y2, Y3
-	VFNMADD231PS Y0, Y3, Y2
-	VCMPPS       $0x03, Y4, Y5, Y0
-	VCMPPS       $0x03, Y2, Y1, Y3
-	VORPS        Y3, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y5, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y5, Y5
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y4
-	VFMADD231PS  Y14, Y0, Y4
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y1, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKUSWB    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPOR         Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+72(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      Y3, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+64, DX
-	SUBQ  $-128, BX
-	SUBQ  $-128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  360(SP), DX
-	MOVQ  368(SP), BX
-	MOVQ  376(SP), R8
-
-laneend:
-	CMPQ 760(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half11
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone12:
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMSUB231PS  Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMSUB231PS  Y10, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+72(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-half1:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone2
-
-grouprare:
-	MOVQ $+1, 392(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-half3:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone4
-
-groupending:
-	MOVQ DI, 752(SP)
-	MOVQ 744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 768(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 768(SP), BX
-	LEAQ 1192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1192(SP), R8
-	MOVQ $+32, 736(SP)
-	MOVQ 752(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 752(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 896(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1184(SP)
-	LEAQ 896(SP), BX
-	LEAQ 1320(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1608(SP)
-	LEAQ 1320(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 760(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1184(SP), BX
-	MOVQ 1608(SP), R8
-	MOVQ 752(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half13
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone14:
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMADD231PS  Y10, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMADD231PS  Y10, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+72(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
-
-half5:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone6
-
-longrare:
-	MOVQ $+2, 392(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	CMPL         R9, $+2
-	JNE          half15
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-
-halfdone16:
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VMULPS       Y8, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VMULPS       Y7, Y2, Y1
-	VFMSUB231PS  Y9, Y1, Y2
-	VFNMADD231PS Y7, Y2, Y1
-	VMULPS       Y7, Y3, Y2
-	VFMSUB231PS  Y9, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+72(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-half7:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone8
-
-short2rare:
-	MOVQ $+3, 392(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-half9:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone10
-
-lanerare:
-	MOVQ $+4, 392(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  laneloop
-
-half11:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone12
-
-half13:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone14
-
-half15:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone16
-
-spread:
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-
-rare:
-	CMPL      R9, $+2
-	JNE       half17
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone18:
-	VMOVUPS      (BX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y0, Y4, Y0
-	VMOVUPS      32(BX), Y5
-	VDIVPS       Y5, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y1, Y7
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+60(SB), Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VANDPS       Y8, Y5, Y8
-	VANDPS       Y1, Y5, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VPMADDWD     Y1, Y6, Y6
-	VPMADDWD     Y1, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VMOVUPS      64(BX), Y1
-	VDIVPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y2, Y8
-	VBROADCASTSS constantsAVX2<>+60(SB), Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VANDPS       Y8, Y1, Y8
-	VANDPS       Y2, Y1, Y2
-	VMOVUPS      96(BX), Y7
-	VDIVPS       Y7, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y3, Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y3, Y10
-	VBROADCASTSS constantsAVX2<>+60(SB), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y7, Y10
-	VANDPS       Y3, Y7, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3
-	VPMADDWD     Y3, Y8, Y8
-	VPMADDWD     Y3, Y10, Y10
-	VPACKSSDW    Y10, Y8, Y8
-	VPSRLW       $0x0c, Y8, Y8
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y8, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+72(SB), Y0
-	VPSHUFB      Y6, Y0, Y6
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y6, Y0, Y6
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSDW    Y7, Y1, Y1
-	VPACKSSWB    Y1, Y4, Y4
-	VPERMD       Y4, Y0, Y4
-	VPABSB       Y4, Y4
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y6, Y6
-	VMOVUPS      Y6, (SI)
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	CMPQ         392(SP), $+4
-	JEQ          laneback
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
-	CMPQ         392(SP), $+3
-	JEQ          short2back
-	CMPQ         392(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	JMP          longback
-
-half17:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone18
-
-// func QuantizeFpE2M1PackedF16BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE2M1PackedF16BF16AVX2(SB), $1600-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x8080808, table, 0x10011001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVL         elem+32(FP), R9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-	CMPQ         R12, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 728(SP)
-	LEAQ  384(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	CMPL      R9, $+2
-	JNE       half1
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone2:
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMSUB231PS  Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMSUB231PS  Y10, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 720(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 516(SP)(R11*4), R15
-
-groupmeet:
-	CMPL      R9, $+2
-	JNE       half3
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone4:
-	VMOVUPS      (R15), Y4
-	VMOVUPS      (R8), Y5
-	VPERMPS      Y5, Y4, Y6
-	VMULPS       Y6, Y0, Y7
-	VMOVUPS      (BX), Y8
-	VPERMPS      Y8, Y4, Y4
-	VFMSUB231PS  Y4, Y7, Y0
-	VFNMADD231PS Y6, Y0, Y7
-	VMOVUPS      32(R15), Y0
-	VPERMPS      Y5, Y0, Y4
-	VMULPS       Y4, Y1, Y6
-	VPERMPS      Y8, Y0, Y0
-	VFMSUB231PS  Y0, Y6, Y1
-	VFNMADD231PS Y4, Y1, Y6
-	VMOVUPS      64(R15), Y0
-	VPERMPS      Y5, Y0, Y1
-	VMULPS       Y1, Y2, Y4
-	VPERMPS      Y8, Y0, Y0
-	VFMSUB231PS  Y0, Y4, Y2
-	VFNMADD231PS Y1, Y2, Y4
-	VMOVUPS      96(R15), Y0
-	VPERMPS      Y5, Y0, Y5
-	VMULPS       Y5, Y3, Y1
-	VPERMPS      Y8, Y0, Y8
-	VFMSUB231PS  Y8, Y1, Y3
-	VFNMADD231PS Y5, Y3, Y1
-	VCMPPS       $0x03, Y6, Y7, Y0
-	VCMPPS       $0x03, Y1, Y4, Y2
-	VORPS        Y2, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y7, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y6, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPACKSSDW    Y6, Y7, Y7
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y3, Y3
-	VPACKSSDW    Y3, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPACKSSDW    Y1, Y4, Y4
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y4, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
-	VPACKUSWB    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPOR         Y7, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	ADDQ         688(SP), R15
-	MOVQ         R15, R13
-	SUBQ         696(SP), R13
-	XORL         AX, AX
-	CMPQ         704(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         680(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 720(SP)
-	JLT          groupmet
-	CMPQ         R15, 712(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 516(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	MOVQ         SI, 336(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 344(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 336(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 344(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-longs:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	CMPL      R9, $+2
-	JNE       half5
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone6:
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMADD231PS  Y10, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMADD231PS  Y10, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-
-longback:
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, SI
-	MOVQ  344(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	CMPL         R9, $+2
-	JNE          half7
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-
-halfdone8:
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VMULPS       Y8, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VMULPS       Y7, Y2, Y1
-	VFMSUB231PS  Y9, Y1, Y2
-	VFNMADD231PS Y7, Y2, Y1
-	VMULPS       Y7, Y3, Y2
-	VFMSUB231PS  Y9, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 744(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	CMPL      R9, $+2
-	JNE       half9
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone10:
-	VMOVUPS      (R8), Y4
-	VMULPS       Y4, Y0, Y5
-	VMOVUPS      (BX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y4, Y0, Y5
-	VMOVUPS      32(R8), Y0
-	VMULPS       Y0, Y1, Y4
-	VMOVUPS      32(BX), Y6
-	VFMSUB231PS  Y6, Y4, Y1
-	VFNMADD231PS Y0, Y1, Y4
-	VMOVUPS      64(R8), Y0
-	VMULPS       Y0, Y2, Y1
-	VMOVUPS      64(BX), Y6
-	VFMSUB231PS  Y6, Y1, Y2
-	VFNMADD231PS Y0, Y2, Y1
-	VMOVUPS      96(R8), Y0
-	VMULPS       Y0, Y3, Y2
-	VMOVUPS      96(BX), Y6
-	VFMSUB231PS  Y6, Y2, Y3
-	VFNMADD231PS Y0, Y3, Y2
-	VCMPPS       $0x03, Y4, Y5, Y0
-	VCMPPS       $0x03, Y2, Y1, Y3
-	VORPS        Y3, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y5, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y5, Y5
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y4
-	VFMADD231PS  Y14, Y0, Y4
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y1, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKUSWB    Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPOR         Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+64, DX
-	SUBQ  $-128, BX
-	SUBQ  $-128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  344(SP), DX
-	MOVQ  352(SP), BX
-	MOVQ  360(SP), R8
-
-laneend:
-	CMPQ 744(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half11
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone12:
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMSUB231PS  Y10, Y1, Y2
-	VFNMADD231PS Y9, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMSUB231PS  Y10, Y2, Y3
-	VFNMADD231PS Y9, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-half1:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone2
-
-grouprare:
-	MOVQ $+1, 376(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-half3:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone4
-
-groupending:
-	MOVQ DI, 736(SP)
-	MOVQ 728(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 752(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 752(SP), BX
-	LEAQ 1176(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1176(SP), R8
-	MOVQ $+32, 720(SP)
-	MOVQ 736(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 516(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 736(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 880(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1168(SP)
-	LEAQ 880(SP), BX
-	LEAQ 1304(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1592(SP)
-	LEAQ 1304(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 744(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1168(SP), BX
-	MOVQ 1592(SP), R8
-	MOVQ 736(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R9, $+2
-	JNE       half13
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone14:
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VMULPS       Y9, Y1, Y0
-	VFMADD231PS  Y10, Y1, Y0
-	VMULPS       Y9, Y2, Y1
-	VFMADD231PS  Y10, Y2, Y1
-	VMULPS       Y9, Y3, Y2
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
-
-half5:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone6
-
-longrare:
-	MOVQ $+2, 376(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-longstage:
-	MOVQ SI, 336(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 344(SP)
-	LEAQ 16(SP), DX
-	JMP  longloop
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	CMPL         R9, $+2
-	JNE          half15
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-
-halfdone16:
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VMULPS       Y8, Y1, Y0
-	VFMSUB231PS  Y10, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VMULPS       Y7, Y2, Y1
-	VFMSUB231PS  Y9, Y1, Y2
-	VFNMADD231PS Y7, Y2, Y1
-	VMULPS       Y7, Y3, Y2
-	VFMSUB231PS  Y9, Y2, Y3
-	VFNMADD231PS Y7, Y3, Y2
-	VCMPPS       $0x03, Y0, Y4, Y3
-	VCMPPS       $0x03, Y2, Y1, Y5
-	VORPS        Y5, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y4, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y4, Y5
-	VFMADD231PS  Y14, Y3, Y5
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y1, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y3, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-half7:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone8
-
-short2rare:
-	MOVQ $+3, 376(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-half9:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone10
-
-lanerare:
-	MOVQ $+4, 376(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 336(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 344(SP)
-	LEAQ 16(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  laneloop
-
-half11:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone12
-
-half13:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone14
-
-half15:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone16
-
-spread:
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-
-rare:
-	CMPL      R9, $+2
-	JNE       half17
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone18:
-	VMOVUPS      (BX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y0, Y4, Y4
-	VMOVUPS      32(BX), Y0
-	VDIVPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VPAND        Y13, Y1, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y1, Y7
-	VFMADD231PS  Y14, Y5, Y7
-	VANDPS       Y7, Y0, Y7
-	VANDPS       Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y7, Y7
-	VPACKSSDW    Y7, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VMOVUPS      64(BX), Y0
-	VDIVPS       Y0, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y5
-	VFMADD231PS  Y14, Y1, Y5
-	VANDPS       Y5, Y0, Y5
-	VANDPS       Y2, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VDIVPS       Y1, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VPAND        Y13, Y3, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y3, Y7
-	VFMADD231PS  Y14, Y2, Y7
-	VANDPS       Y7, Y1, Y7
-	VANDPS       Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSWB    Y0, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y6, Y6
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y6, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0
-	VPMADDUBSW   Y0, Y6, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-	CMPQ         376(SP), $+4
-	JEQ          laneback
-	MOVQ         352(SP), BX
-	MOVQ         360(SP), R8
-	CMPQ         376(SP), $+3
-	JEQ          short2back
-	CMPQ         376(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VFNMADD231PS Y0, Y10, Y1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y9
-	JMP          longback
-
-half17:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone18
-
-// func QuantizeFpPowerOfTwoE2M1PackedF16BF16AVX2(q *uint8, x *uint16, recip *float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16BF16AVX2(SB), $1040-56
-	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
-	// per group: Y8 recip
-	// loaded at each use: 0x8080808
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         recip+16(FP), BX
-	MOVL         elem+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+64(SB), Y11
-	VMOVUPS      constantsAVX2<>+12(SB), Y10
-	VBROADCASTSS constantsAVX2<>+108(SB), Y9
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 592(SP)
-	LEAQ  248(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y8
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	CMPL      R8, $+2
-	JNE       half1
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone2:
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 584(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 380(SP)(R11*4), R15
-
-groupmeet:
-	CMPL      R8, $+2
-	JNE       half3
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone4:
-	VMOVUPS      (R15), Y4
-	VMOVUPS      (BX), Y5
-	VPERMPS      Y5, Y4, Y4
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      32(R15), Y4
-	VPERMPS      Y5, Y4, Y4
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      64(R15), Y4
-	VPERMPS      Y5, Y4, Y4
-	VMULPS       Y4, Y2, Y2
-	VMOVUPS      96(R15), Y4
-	VPERMPS      Y5, Y4, Y5
-	VMULPS       Y5, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	ADDQ         552(SP), R15
-	MOVQ         R15, R13
-	SUBQ         560(SP), R13
-	XORL         AX, AX
-	CMPQ         568(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         544(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	SUBQ         $+32, DI
-	CMPQ         DI, 584(SP)
-	JLT          groupmet
-	CMPQ         R15, 576(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 380(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y8
-	MOVQ         SI, 208(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 216(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 208(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 216(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	CMPL         R8, $+2
-	JNE          half5
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-
-halfdone6:
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y7, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+16, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 608(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	CMPL      R8, $+2
-	JNE       half7
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone8:
-	VMOVUPS      (BX), Y4
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      32(BX), Y4
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      64(BX), Y4
-	VMULPS       Y4, Y2, Y2
-	VMOVUPS      96(BX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	ADDQ  $+64, DX
-	SUBQ  $-128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  208(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  216(SP), DX
-	MOVQ  224(SP), BX
-
-laneend:
-	CMPQ 608(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R8, $+2
-	JNE       half9
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone10:
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y8, Y2, Y2
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-half1:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone2
-
-grouprare:
-	MOVQ $+1, 240(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-half3:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone4
-
-groupending:
-	MOVQ DI, 600(SP)
-	MOVQ 592(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 616(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 616(SP), BX
-	MOVQ $+32, 584(SP)
-	MOVQ 600(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 380(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 600(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 744(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1032(SP)
-	LEAQ 744(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 608(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1032(SP), BX
-	MOVQ 600(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	CMPL         R8, $+2
-	JNE          half11
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-
-halfdone12:
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y7, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+16, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-half5:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone6
-
-short2rare:
-	MOVQ $+2, 240(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-half7:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone8
-
-lanerare:
-	MOVQ $+3, 240(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 208(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 216(SP)
-	LEAQ 16(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 224(SP)
-	LEAQ 80(SP), BX
-	JMP  laneloop
-
-half9:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone10
-
-half11:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone12
-
-spread:
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 224(SP)
-	LEAQ 80(SP), BX
-
-rare:
-	CMPL      R8, $+2
-	JNE       half13
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone14:
-	VMOVUPS      (BX), Y4
-	VMULPS       Y4, Y0, Y0
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y0, Y4, Y4
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y0, Y1, Y1
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VANDPS       Y6, Y0, Y6
-	VANDPS       Y1, Y0, Y0
-	VPACKSSDW    Y0, Y4, Y4
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y0, Y2, Y2
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VANDPS       Y1, Y0, Y1
-	VANDPS       Y2, Y0, Y0
-	VMOVUPS      96(BX), Y2
-	VMULPS       Y2, Y3, Y3
-	VPAND        Y13, Y3, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y2, Y6
-	VCMPPS       $0x07, Y3, Y3, Y2
-	VANDPS       Y6, Y2, Y6
-	VANDPS       Y3, Y2, Y2
-	VPACKSSDW    Y2, Y0, Y0
-	VPMADDWD     Y11, Y1, Y1
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSWB    Y0, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-	CMPQ         240(SP), $+3
-	JEQ          laneback
-	MOVQ         224(SP), BX
-	CMPQ         240(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y8
-	JMP          groupback
-
-half13:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone14
+	JMP       halfdone38
+
+other39:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y7, Y7
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y7, Y7
+	VPACKUSWB  Y7, Y5, Y5
+	VPERMD     Y5, Y3, Y5
+	JGT        listed40
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored41
+
+listed40:
+	VMOVUPS constantsAVX2<>+128(SB), Y7
+	VPSHUFB Y5, Y7, Y5
+	VPOR    Y4, Y5, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored41
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x80808080
-DATA constantsAVX2<>+12(SB)/4, $0x00000000
-DATA constantsAVX2<>+16(SB)/4, $0x00000004
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0x00000005
-DATA constantsAVX2<>+28(SB)/4, $0x00000002
-DATA constantsAVX2<>+32(SB)/4, $0x00000006
-DATA constantsAVX2<>+36(SB)/4, $0x00000003
-DATA constantsAVX2<>+40(SB)/4, $0x00000007
+DATA constantsAVX2<>+8(SB)/4, $0x00000000
+DATA constantsAVX2<>+12(SB)/4, $0x00000004
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x00000005
+DATA constantsAVX2<>+24(SB)/4, $0x00000002
+DATA constantsAVX2<>+28(SB)/4, $0x00000006
+DATA constantsAVX2<>+32(SB)/4, $0x00000003
+DATA constantsAVX2<>+36(SB)/4, $0x00000007
+DATA constantsAVX2<>+40(SB)/4, $0x80808080
 DATA constantsAVX2<>+44(SB)/4, $0x00000001
 DATA constantsAVX2<>+48(SB)/4, $0x3f800000
 DATA constantsAVX2<>+52(SB)/4, $0x34800000
-DATA constantsAVX2<>+56(SB)/4, $0x01010101
-DATA constantsAVX2<>+60(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+64(SB)/4, $0x00401000
-DATA constantsAVX2<>+68(SB)/4, $0x08080808
-DATA constantsAVX2<>+72(SB)/4, $0x3c383000
-DATA constantsAVX2<>+76(SB)/4, $0x4c484440
-DATA constantsAVX2<>+80(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+84(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+88(SB)/4, $0x3c383000
-DATA constantsAVX2<>+92(SB)/4, $0x4c484440
-DATA constantsAVX2<>+96(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+100(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+104(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000000
+DATA constantsAVX2<>+64(SB)/4, $0x80008000
+DATA constantsAVX2<>+68(SB)/4, $0x80008000
+DATA constantsAVX2<>+72(SB)/4, $0x80008000
+DATA constantsAVX2<>+76(SB)/4, $0x80008000
+DATA constantsAVX2<>+80(SB)/4, $0x80008000
+DATA constantsAVX2<>+84(SB)/4, $0x80008000
+DATA constantsAVX2<>+88(SB)/4, $0x80008000
+DATA constantsAVX2<>+92(SB)/4, $0x80008000
+DATA constantsAVX2<>+96(SB)/4, $0x10011001
+DATA constantsAVX2<>+100(SB)/4, $0x10011001
+DATA constantsAVX2<>+104(SB)/4, $0x10011001
 DATA constantsAVX2<>+108(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $112
+DATA constantsAVX2<>+112(SB)/4, $0x10011001
+DATA constantsAVX2<>+116(SB)/4, $0x10011001
+DATA constantsAVX2<>+120(SB)/4, $0x10011001
+DATA constantsAVX2<>+124(SB)/4, $0x10011001
+DATA constantsAVX2<>+128(SB)/4, $0x3c383000
+DATA constantsAVX2<>+132(SB)/4, $0x4c484440
+DATA constantsAVX2<>+136(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+140(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+144(SB)/4, $0x3c383000
+DATA constantsAVX2<>+148(SB)/4, $0x4c484440
+DATA constantsAVX2<>+152(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+156(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+160(SB)/4, $0x01010101
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $164

@@ -4,11 +4,11 @@
 
 #include "textflag.h"
 
-// func QuantizeFpFloat8F16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, elem int32, groups int, length int, ahead int)
+// func QuantizeFpF16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpFloat8F16BF16AVX512(SB), $3088-80
+TEXT ·QuantizeFpF16BF16AVX512(SB), $3088-88
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z6 table
+	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0x80808080
 	// per group: Z5 scale, Z4 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 28
@@ -16,21 +16,22 @@ TEXT ·QuantizeFpFloat8F16BF16AVX512(SB), $3088-80
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	MOVL         elem+52(FP), R9
+	MOVL         layout+52(FP), R10
+	MOVL         elem+56(FP), R9
 	VBROADCASTSS least+32(FP), Z15
 	VBROADCASTSS ruler+36(FP), Z14
 	VBROADCASTSS weights+40(FP), Z13
 	VBROADCASTSS top+44(FP), Z12
 	VBROADCASTSS constantsAVX512<>+0(SB), Z11
 	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VBROADCASTSS constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	VMOVUPS      constantsAVX512<>+76(SB), Z7
+	VMOVUPS      constantsAVX512<>+8(SB), Z9
+	VMOVUPS      constantsAVX512<>+72(SB), Z8
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+140(SB), Z6
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
+	VMOVUPS      constantsAVX512<>+136(SB), Z7
+	VBROADCASTSS constantsAVX512<>+200(SB), Z6
+	MOVQ         groups+64(FP), R11
+	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+32
@@ -68,7 +69,7 @@ groupbegin:
 groupnext:
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
@@ -82,10 +83,10 @@ groupnext:
 groupfirst:
 	CMPL     R9, $+2
 	JNE      half1
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z18
-	VPERMW.Z 64(DX), Z7, K6, Z19
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z18
+	VPERMW.Z 64(DX), Z8, K6, Z19
 
 halfdone2:
 	VMULPS       Z4, Z0, Z20
@@ -110,10 +111,10 @@ halfdone2:
 groupahead:
 	CMPL     R9, $+2
 	JNE      half3
-	VPERMW.Z 128(DX), Z8, K6, Z0
-	VPERMW.Z 128(DX), Z7, K6, Z1
-	VPERMW.Z 192(DX), Z8, K6, Z18
-	VPERMW.Z 192(DX), Z7, K6, Z19
+	VPERMW.Z 128(DX), Z9, K6, Z0
+	VPERMW.Z 128(DX), Z8, K6, Z1
+	VPERMW.Z 192(DX), Z9, K6, Z18
+	VPERMW.Z 192(DX), Z8, K6, Z19
 
 halfdone4:
 	VMULPS       Z4, Z0, Z20
@@ -151,28 +152,32 @@ halfdone4:
 	VPMADDWD     Z13, Z24, Z24
 	VPMADDWD     Z13, Z25, Z25
 	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x07, Z24, Z24
 	VPMADDWD     Z13, Z26, Z26
 	VPMADDWD     Z13, Z27, Z27
 	VPACKSSDW    Z27, Z26, Z26
-	VPSRLW       $0x07, Z26, Z26
-	VPACKUSWB    Z26, Z24, Z24
-	VPMINUB      Z12, Z24, Z24
 	VPACKSSDW    Z2, Z3, Z19
 	VPACKSSDW    Z17, Z16, Z21
+	CMPL         R10, $+3
+	JNE          other5
+	VPSRLW       $0x07, Z24, Z24
+	VPSRLW       $0x07, Z26, Z26
+	VPACKUSWB    Z26, Z24, Z24
 	VPACKSSWB    Z21, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z19, Z24
-	VPERMD       Z24, Z6, Z24
+	VPMINUB      Z12, Z24, Z24
+	VPTERNLOGD   $0xf8, Z6, Z19, Z24
+	VPERMD       Z24, Z7, Z24
 	VMOVUPS      Z24, (SI)
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z1, Z16
-	VMOVAPS      Z18, Z17
 	ADDQ         $+64, SI
-	SUBQ         $-128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
+
+stored7:
+	VMOVAPS Z20, Z3
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z16
+	VMOVAPS Z18, Z17
+	SUBQ    $-128, DX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R11, $+64
@@ -182,13 +187,13 @@ groupends:
 
 groupturn:
 	CMPL     R9, $+2
-	JNE      half5
-	VPERMW.Z 128(DX), Z8, K6, Z0
-	VPERMW.Z 128(DX), Z7, K6, Z1
-	VPERMW.Z 192(DX), Z8, K6, Z18
-	VPERMW.Z 192(DX), Z7, K6, Z19
+	JNE      half8
+	VPERMW.Z 128(DX), Z9, K6, Z0
+	VPERMW.Z 128(DX), Z8, K6, Z1
+	VPERMW.Z 192(DX), Z9, K6, Z18
+	VPERMW.Z 192(DX), Z8, K6, Z19
 
-halfdone6:
+halfdone9:
 	VMULPS.BCST       4(R8), Z0, Z20
 	VFMSUB231PS.BCST  4(BX), Z20, Z0
 	VFNMADD231PS.BCST 4(R8), Z0, Z20
@@ -224,33 +229,37 @@ halfdone6:
 	VPMADDWD          Z13, Z24, Z24
 	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x07, Z24, Z24
 	VPMADDWD          Z13, Z26, Z26
 	VPMADDWD          Z13, Z27, Z27
 	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x07, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPMINUB           Z12, Z24, Z24
 	VPACKSSDW         Z2, Z3, Z19
 	VPACKSSDW         Z17, Z16, Z21
+	CMPL              R10, $+3
+	JNE               other10
+	VPSRLW            $0x07, Z24, Z24
+	VPSRLW            $0x07, Z26, Z26
+	VPACKUSWB         Z26, Z24, Z24
 	VPACKSSWB         Z21, Z19, Z19
-	VPTERNLOGD        $0xf8, Z9, Z19, Z24
-	VPERMD            Z24, Z6, Z24
+	VPMINUB           Z12, Z24, Z24
+	VPTERNLOGD        $0xf8, Z6, Z19, Z24
+	VPERMD            Z24, Z7, Z24
 	VMOVUPS           Z24, (SI)
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z0, Z2
-	VMOVAPS           Z1, Z16
-	VMOVAPS           Z18, Z17
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
 	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
+
+stored12:
+	VMOVAPS Z20, Z3
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z16
+	VMOVAPS Z18, Z17
+	ADDQ    $+4, BX
+	ADDQ    $+4, R8
+	SUBQ    $-128, DX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z5
@@ -260,13 +269,13 @@ groupturned:
 
 grouploop:
 	CMPL     R9, $+2
-	JNE      half7
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half13
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone8:
+halfdone14:
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -294,7 +303,6 @@ halfdone8:
 	VPMADDWD     Z13, Z17, Z17
 	VPMADDWD     Z13, Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPSRLW       $0x07, Z17, Z17
 	VPACKSSDW    Z0, Z16, Z16
 	VPANDD       Z11, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -307,17 +315,21 @@ halfdone8:
 	VPMADDWD     Z13, Z3, Z3
 	VPMADDWD     Z13, Z18, Z18
 	VPACKSSDW    Z18, Z3, Z3
-	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z2, Z1, Z1
+	CMPL         R10, $+3
+	JNE          other15
+	VPSRLW       $0x07, Z17, Z17
+	VPSRLW       $0x07, Z3, Z3
 	VPACKUSWB    Z3, Z17, Z17
-	VPMINUB      Z12, Z17, Z17
 	VPACKSSWB    Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z17
-	VPERMD       Z17, Z6, Z17
+	VPMINUB      Z12, Z17, Z17
+	VPTERNLOGD   $0xf8, Z6, Z16, Z17
+	VPERMD       Z17, Z7, Z17
 	VMOVUPS      Z17, (SI)
+	ADDQ         $+64, SI
 
+stored17:
 groupback:
-	ADDQ $+64, SI
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -348,13 +360,13 @@ groupchosen:
 
 groupmeet:
 	CMPL     R9, $+2
-	JNE      half9
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half18
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone10:
+halfdone19:
 	VMOVUPS      (R15), Z4
 	VMOVUPS      (R8), Z5
 	VPERMPS      Z5, Z4, Z16
@@ -396,7 +408,6 @@ halfdone10:
 	VPMADDWD     Z13, Z2, Z2
 	VPMADDWD     Z13, Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z16, Z17, Z17
 	VPANDD       Z11, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -409,30 +420,35 @@ halfdone10:
 	VPMADDWD     Z13, Z3, Z3
 	VPMADDWD     Z13, Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
-	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z1, Z4, Z4
+	CMPL         R10, $+3
+	JNE          other20
+	VPSRLW       $0x07, Z2, Z2
+	VPSRLW       $0x07, Z3, Z3
 	VPACKUSWB    Z3, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z4, Z17, Z17
-	VPTERNLOGD   $0xf8, Z9, Z17, Z2
-	VPERMD       Z2, Z6, Z2
+	VPMINUB      Z12, Z2, Z2
+	VPTERNLOGD   $0xf8, Z6, Z17, Z2
+	VPERMD       Z2, Z7, Z2
 	VMOVUPS      Z2, (SI)
 	ADDQ         $+64, SI
-	SUBQ         $-128, DX
-	ADDQ         1344(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1352(SP), R13
-	XORL         AX, AX
-	CMPQ         1360(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1336(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1376(SP)
-	JLT          groupmet
-	CMPQ         R15, 1368(SP)
-	JGT          groupmeet
+
+stored22:
+	SUBQ    $-128, DX
+	ADDQ    1344(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1352(SP), R13
+	XORL    AX, AX
+	CMPQ    1360(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1336(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+64, DI
+	CMPQ    DI, 1376(SP)
+	JLT     groupmet
+	CMPQ    R15, 1368(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 1012(SP), R11
@@ -451,7 +467,7 @@ grouptail:
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	CMPL         R9, $+2
-	JNE          half11
+	JNE          half23
 	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
@@ -469,7 +485,7 @@ grouptail:
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
 
-halfdone12:
+halfdone24:
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -513,23 +529,27 @@ grouptailnarrow:
 	VPMADDWD   Z13, Z17, Z17
 	VPMADDWD   Z13, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x07, Z17, Z17
 	VPACKSSDW  Z0, Z16, Z16
 	VPMADDWD   Z13, Z19, Z19
 	VPMADDWD   Z13, Z20, Z20
 	VPACKSSDW  Z20, Z19, Z19
-	VPSRLW     $0x07, Z19, Z19
 	VPACKSSDW  Z2, Z1, Z1
+	CMPL       R10, $+3
+	JNE        other25
+	VPSRLW     $0x07, Z17, Z17
+	VPSRLW     $0x07, Z19, Z19
 	VPACKUSWB  Z19, Z17, Z17
-	VPMINUB    Z12, Z17, Z17
 	VPACKSSWB  Z1, Z16, Z16
-	VPTERNLOGD $0xf8, Z9, Z16, Z17
-	VPERMD     Z17, Z6, Z17
+	VPMINUB    Z12, Z17, Z17
+	VPTERNLOGD $0xf8, Z6, Z16, Z17
+	VPERMD     Z17, Z7, Z17
 	KMOVQ      K0, K7
 	VMOVDQU8   Z17, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*2), DX
-	JMP        return
+	ADDQ       DI, SI
+
+stored27:
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -544,19 +564,19 @@ longs:
 	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 	CMPQ         DI, $+256
 	JLT          longloop
 	CMPL         R9, $+2
-	JNE          half13
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VPERMW.Z     (DX), Z7, K6, Z1
-	VPERMW.Z     64(DX), Z8, K6, Z18
-	VPERMW.Z     64(DX), Z7, K6, Z19
+	JNE          half28
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VPERMW.Z     (DX), Z8, K6, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z18
+	VPERMW.Z     64(DX), Z8, K6, Z19
 
-halfdone14:
+halfdone29:
 	VMULPS      Z4, Z0, Z20
 	VMOVAPS     Z20, Z3
 	VFMADD231PS Z5, Z0, Z3
@@ -572,13 +592,13 @@ halfdone14:
 
 longahead:
 	CMPL     R9, $+2
-	JNE      half15
-	VPERMW.Z 128(DX), Z8, K6, Z0
-	VPERMW.Z 128(DX), Z7, K6, Z1
-	VPERMW.Z 192(DX), Z8, K6, Z18
-	VPERMW.Z 192(DX), Z7, K6, Z19
+	JNE      half30
+	VPERMW.Z 128(DX), Z9, K6, Z0
+	VPERMW.Z 128(DX), Z8, K6, Z1
+	VPERMW.Z 192(DX), Z9, K6, Z18
+	VPERMW.Z 192(DX), Z8, K6, Z19
 
-halfdone16:
+halfdone31:
 	VMULPS      Z4, Z0, Z20
 	VFMADD231PS Z5, Z0, Z20
 	VMULPS      Z4, Z1, Z0
@@ -610,38 +630,42 @@ halfdone16:
 	VPMADDWD    Z13, Z24, Z24
 	VPMADDWD    Z13, Z25, Z25
 	VPACKSSDW   Z25, Z24, Z24
-	VPSRLW      $0x07, Z24, Z24
 	VPMADDWD    Z13, Z26, Z26
 	VPMADDWD    Z13, Z27, Z27
 	VPACKSSDW   Z27, Z26, Z26
-	VPSRLW      $0x07, Z26, Z26
-	VPACKUSWB   Z26, Z24, Z24
-	VPMINUB     Z12, Z24, Z24
 	VPACKSSDW   Z2, Z3, Z19
 	VPACKSSDW   Z17, Z16, Z21
+	CMPL        R10, $+3
+	JNE         other32
+	VPSRLW      $0x07, Z24, Z24
+	VPSRLW      $0x07, Z26, Z26
+	VPACKUSWB   Z26, Z24, Z24
 	VPACKSSWB   Z21, Z19, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z24
-	VPERMD      Z24, Z6, Z24
+	VPMINUB     Z12, Z24, Z24
+	VPTERNLOGD  $0xf8, Z6, Z19, Z24
+	VPERMD      Z24, Z7, Z24
 	VMOVUPS     Z24, (SI)
-	VMOVAPS     Z20, Z3
-	VMOVAPS     Z0, Z2
-	VMOVAPS     Z1, Z16
-	VMOVAPS     Z18, Z17
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
+
+stored34:
+	VMOVAPS Z20, Z3
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z16
+	VMOVAPS Z18, Z17
+	SUBQ    $-128, DX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     longahead
 
 longloop:
 	CMPL     R9, $+2
-	JNE      half17
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half35
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone18:
+halfdone36:
 	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
 	VMULPS      Z4, Z1, Z0
@@ -665,7 +689,6 @@ halfdone18:
 	VPMADDWD    Z13, Z17, Z17
 	VPMADDWD    Z13, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x07, Z17, Z17
 	VPACKSSDW   Z0, Z16, Z16
 	VPANDD      Z11, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
@@ -678,17 +701,21 @@ halfdone18:
 	VPMADDWD    Z13, Z3, Z3
 	VPMADDWD    Z13, Z18, Z18
 	VPACKSSDW   Z18, Z3, Z3
-	VPSRLW      $0x07, Z3, Z3
 	VPACKSSDW   Z2, Z1, Z1
+	CMPL        R10, $+3
+	JNE         other37
+	VPSRLW      $0x07, Z17, Z17
+	VPSRLW      $0x07, Z3, Z3
 	VPACKUSWB   Z3, Z17, Z17
-	VPMINUB     Z12, Z17, Z17
 	VPACKSSWB   Z1, Z16, Z16
-	VPTERNLOGD  $0xf8, Z9, Z16, Z17
-	VPERMD      Z17, Z6, Z17
+	VPMINUB     Z12, Z17, Z17
+	VPTERNLOGD  $0xf8, Z6, Z16, Z17
+	VPERMD      Z17, Z7, Z17
 	VMOVUPS     Z17, (SI)
+	ADDQ        $+64, SI
 
+stored39:
 longback:
-	ADDQ $+64, SI
 	SUBQ $-128, DX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -705,7 +732,7 @@ longrest:
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
 	CMPL        R9, $+2
-	JNE         half19
+	JNE         half40
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
@@ -723,7 +750,7 @@ longrest:
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
 
-halfdone20:
+halfdone41:
 	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
 	VMULPS      Z4, Z1, Z0
@@ -763,22 +790,26 @@ longtailnarrow:
 	VPMADDWD   Z13, Z17, Z17
 	VPMADDWD   Z13, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x07, Z17, Z17
 	VPACKSSDW  Z0, Z16, Z16
 	VPMADDWD   Z13, Z19, Z19
 	VPMADDWD   Z13, Z20, Z20
 	VPACKSSDW  Z20, Z19, Z19
-	VPSRLW     $0x07, Z19, Z19
 	VPACKSSDW  Z2, Z1, Z1
+	CMPL       R10, $+3
+	JNE        other42
+	VPSRLW     $0x07, Z17, Z17
+	VPSRLW     $0x07, Z19, Z19
 	VPACKUSWB  Z19, Z17, Z17
-	VPMINUB    Z12, Z17, Z17
 	VPACKSSWB  Z1, Z16, Z16
-	VPTERNLOGD $0xf8, Z9, Z16, Z17
-	VPERMD     Z17, Z6, Z17
+	VPMINUB    Z12, Z17, Z17
+	VPTERNLOGD $0xf8, Z6, Z16, Z17
+	VPERMD     Z17, Z7, Z17
 	KMOVQ      K0, K7
 	VMOVDQU8   Z17, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*2), DX
+	ADDQ       DI, SI
+
+stored44:
+	LEAQ (DX)(DI*2), DX
 
 longend:
 	ADDQ  $+4, BX
@@ -791,19 +822,19 @@ longend:
 short2:
 	CMPQ     R11, $+2
 	JLT      few
-	MOVQ     ahead+72(FP), CX
+	MOVQ     ahead+80(FP), CX
 	CMPQ     CX, $+1
 	JGT      short2stream
 	CMPQ     R11, $+8
 	JLT      short2loop
 	CMPL     R9, $+2
-	JNE      half21
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z16
-	VPERMW.Z 64(DX), Z7, K6, Z17
+	JNE      half45
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z16
+	VPERMW.Z 64(DX), Z8, K6, Z17
 
-halfdone22:
+halfdone46:
 	VMULPS.BCST       (R8), Z0, Z18
 	VFMSUB231PS.BCST  (BX), Z18, Z0
 	VMOVAPS           Z18, Z5
@@ -823,13 +854,13 @@ halfdone22:
 
 short2ahead:
 	CMPL     R9, $+2
-	JNE      half23
-	VPERMW.Z 128(DX), Z8, K6, Z0
-	VPERMW.Z 128(DX), Z7, K6, Z1
-	VPERMW.Z 192(DX), Z8, K6, Z16
-	VPERMW.Z 192(DX), Z7, K6, Z17
+	JNE      half47
+	VPERMW.Z 128(DX), Z9, K6, Z0
+	VPERMW.Z 128(DX), Z8, K6, Z1
+	VPERMW.Z 192(DX), Z9, K6, Z16
+	VPERMW.Z 192(DX), Z8, K6, Z17
 
-halfdone24:
+halfdone48:
 	VMULPS.BCST       8(R8), Z0, Z18
 	VFMSUB231PS.BCST  8(BX), Z18, Z0
 	VFNMADD231PS.BCST 8(R8), Z0, Z18
@@ -865,40 +896,44 @@ halfdone24:
 	VPMADDWD          Z13, Z22, Z22
 	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x07, Z22, Z22
 	VPMADDWD          Z13, Z24, Z24
 	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x07, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z12, Z22, Z22
 	VPACKSSDW         Z4, Z5, Z17
 	VPACKSSDW         Z2, Z3, Z19
+	CMPL              R10, $+3
+	JNE               other49
+	VPSRLW            $0x07, Z22, Z22
+	VPSRLW            $0x07, Z24, Z24
+	VPACKUSWB         Z24, Z22, Z22
 	VPACKSSWB         Z19, Z17, Z17
-	VPTERNLOGD        $0xf8, Z9, Z17, Z22
-	VPERMD            Z22, Z6, Z22
+	VPMINUB           Z12, Z22, Z22
+	VPTERNLOGD        $0xf8, Z6, Z17, Z22
+	VPERMD            Z22, Z7, Z22
 	VMOVUPS           Z22, (SI)
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z0, Z4
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
+
+stored51:
+	VMOVAPS Z18, Z5
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z3
+	VMOVAPS Z16, Z2
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	SUBQ    $-128, DX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
 
 short2loop:
 	CMPL     R9, $+2
-	JNE      half25
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half52
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone26:
+halfdone53:
 	VMULPS.BCST       (R8), Z0, Z4
 	VFMSUB231PS.BCST  (BX), Z4, Z0
 	VFNMADD231PS.BCST (R8), Z0, Z4
@@ -926,7 +961,6 @@ halfdone26:
 	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z0, Z4, Z4
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
@@ -939,19 +973,23 @@ halfdone26:
 	VPMADDWD          Z13, Z3, Z3
 	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x07, Z3, Z3
 	VPACKSSDW         Z2, Z1, Z1
+	CMPL              R10, $+3
+	JNE               other54
+	VPSRLW            $0x07, Z5, Z5
+	VPSRLW            $0x07, Z3, Z3
 	VPACKUSWB         Z3, Z5, Z5
-	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z1, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z5
-	VPERMD            Z5, Z6, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPTERNLOGD        $0xf8, Z6, Z4, Z5
+	VPERMD            Z5, Z7, Z5
 	VMOVUPS           Z5, (SI)
+	ADDQ              $+64, SI
 
+stored56:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, SI
 	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -961,19 +999,19 @@ short2back:
 short4:
 	CMPQ     R11, $+4
 	JLT      few
-	MOVQ     ahead+72(FP), CX
+	MOVQ     ahead+80(FP), CX
 	CMPQ     CX, $+1
 	JGT      short4stream
 	CMPQ     R11, $+16
 	JLT      short4loop
 	CMPL     R9, $+2
-	JNE      half27
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z16
-	VPERMW.Z 64(DX), Z7, K6, Z17
+	JNE      half57
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z16
+	VPERMW.Z 64(DX), Z8, K6, Z17
 
-halfdone28:
+halfdone58:
 	VMULPS.BCST       (R8), Z0, Z18
 	VFMSUB231PS.BCST  (BX), Z18, Z0
 	VMOVAPS           Z18, Z5
@@ -993,13 +1031,13 @@ halfdone28:
 
 short4ahead:
 	CMPL     R9, $+2
-	JNE      half29
-	VPERMW.Z 128(DX), Z8, K6, Z0
-	VPERMW.Z 128(DX), Z7, K6, Z1
-	VPERMW.Z 192(DX), Z8, K6, Z16
-	VPERMW.Z 192(DX), Z7, K6, Z17
+	JNE      half59
+	VPERMW.Z 128(DX), Z9, K6, Z0
+	VPERMW.Z 128(DX), Z8, K6, Z1
+	VPERMW.Z 192(DX), Z9, K6, Z16
+	VPERMW.Z 192(DX), Z8, K6, Z17
 
-halfdone30:
+halfdone60:
 	VMULPS.BCST       16(R8), Z0, Z18
 	VFMSUB231PS.BCST  16(BX), Z18, Z0
 	VFNMADD231PS.BCST 16(R8), Z0, Z18
@@ -1035,40 +1073,44 @@ halfdone30:
 	VPMADDWD          Z13, Z22, Z22
 	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x07, Z22, Z22
 	VPMADDWD          Z13, Z24, Z24
 	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x07, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z12, Z22, Z22
 	VPACKSSDW         Z4, Z5, Z17
 	VPACKSSDW         Z2, Z3, Z19
+	CMPL              R10, $+3
+	JNE               other61
+	VPSRLW            $0x07, Z22, Z22
+	VPSRLW            $0x07, Z24, Z24
+	VPACKUSWB         Z24, Z22, Z22
 	VPACKSSWB         Z19, Z17, Z17
-	VPTERNLOGD        $0xf8, Z9, Z17, Z22
-	VPERMD            Z22, Z6, Z22
+	VPMINUB           Z12, Z22, Z22
+	VPTERNLOGD        $0xf8, Z6, Z17, Z22
+	VPERMD            Z22, Z7, Z22
 	VMOVUPS           Z22, (SI)
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z0, Z4
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
+
+stored63:
+	VMOVAPS Z18, Z5
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z3
+	VMOVAPS Z16, Z2
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	SUBQ    $-128, DX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
 
 short4loop:
 	CMPL     R9, $+2
-	JNE      half31
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half64
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone32:
+halfdone65:
 	VMULPS.BCST       (R8), Z0, Z4
 	VFMSUB231PS.BCST  (BX), Z4, Z0
 	VFNMADD231PS.BCST (R8), Z0, Z4
@@ -1096,7 +1138,6 @@ halfdone32:
 	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z0, Z4, Z4
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
@@ -1109,19 +1150,23 @@ halfdone32:
 	VPMADDWD          Z13, Z3, Z3
 	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x07, Z3, Z3
 	VPACKSSDW         Z2, Z1, Z1
+	CMPL              R10, $+3
+	JNE               other66
+	VPSRLW            $0x07, Z5, Z5
+	VPSRLW            $0x07, Z3, Z3
 	VPACKUSWB         Z3, Z5, Z5
-	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z1, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z5
-	VPERMD            Z5, Z6, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPTERNLOGD        $0xf8, Z6, Z4, Z5
+	VPERMD            Z5, Z7, Z5
 	VMOVUPS           Z5, (SI)
+	ADDQ              $+64, SI
 
+stored68:
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, SI
 	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -1138,13 +1183,13 @@ lanerow:
 
 laneloop:
 	CMPL     R9, $+2
-	JNE      half33
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half69
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone34:
+halfdone70:
 	VMOVUPS      (R8), Z4
 	VMULPS       Z4, Z0, Z5
 	VMOVUPS      (BX), Z16
@@ -1180,7 +1225,6 @@ halfdone34:
 	VPMADDWD     Z13, Z3, Z3
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z3, Z3
-	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z4, Z5, Z5
 	VPANDD       Z11, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -1193,17 +1237,21 @@ halfdone34:
 	VPMADDWD     Z13, Z4, Z4
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z2, Z1, Z1
+	CMPL         R10, $+3
+	JNE          other71
+	VPSRLW       $0x07, Z3, Z3
+	VPSRLW       $0x07, Z4, Z4
 	VPACKUSWB    Z4, Z3, Z3
-	VPMINUB      Z12, Z3, Z3
 	VPACKSSWB    Z1, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z5, Z3
-	VPERMD       Z3, Z6, Z3
+	VPMINUB      Z12, Z3, Z3
+	VPTERNLOGD   $0xf8, Z6, Z5, Z3
+	VPERMD       Z3, Z7, Z3
 	VMOVUPS      Z3, (SI)
+	ADDQ         $+64, SI
 
+stored73:
 laneback:
-	ADDQ  $+64, SI
 	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
@@ -1216,12 +1264,36 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  704(SP), SI
+	CMPL  layout+52(FP), $+1
+	JLT   nibbles74
+	JEQ   crumbs75
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	MOVQ  712(SP), DX
-	MOVQ  720(SP), BX
-	MOVQ  728(SP), R8
+	ADDQ  DI, SI
+	JMP   stored76
+
+nibbles74:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored76
+
+crumbs75:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored76:
+	MOVQ 712(SP), DX
+	MOVQ 720(SP), BX
+	MOVQ 728(SP), R8
 
 laneend:
 	CMPQ 1400(SP), $+1
@@ -1233,7 +1305,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+72(FP)
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1247,13 +1319,13 @@ groupstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half35
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half77
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone36:
+halfdone78:
 	VMULPS       Z4, Z0, Z16
 	VFMSUB231PS  Z5, Z16, Z0
 	VFNMADD231PS Z4, Z0, Z16
@@ -1281,7 +1353,6 @@ halfdone36:
 	VPMADDWD     Z13, Z17, Z17
 	VPMADDWD     Z13, Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
-	VPSRLW       $0x07, Z17, Z17
 	VPACKSSDW    Z0, Z16, Z16
 	VPANDD       Z11, Z1, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -1294,20 +1365,25 @@ halfdone36:
 	VPMADDWD     Z13, Z3, Z3
 	VPMADDWD     Z13, Z18, Z18
 	VPACKSSDW    Z18, Z3, Z3
-	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z2, Z1, Z1
+	CMPL         R10, $+3
+	JNE          other79
+	VPSRLW       $0x07, Z17, Z17
+	VPSRLW       $0x07, Z3, Z3
 	VPACKUSWB    Z3, Z17, Z17
-	VPMINUB      Z12, Z17, Z17
 	VPACKSSWB    Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z16, Z17
-	VPERMD       Z17, Z6, Z17
+	VPMINUB      Z12, Z17, Z17
+	VPTERNLOGD   $0xf8, Z6, Z16, Z17
+	VPERMD       Z17, Z7, Z17
 	VMOVNTPS     Z17, (SI)
 	ADDQ         $+64, SI
-	SUBQ         $-128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
+
+stored81:
+	SUBQ $-128, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
 
 half1:
 	VCVTPH2PS (DX), Z0
@@ -1322,6 +1398,27 @@ half3:
 	VCVTPH2PS 192(DX), Z18
 	VCVTPH2PS 224(DX), Z19
 	JMP       halfdone4
+
+other5:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z21, Z26
+	VPSRLW     $0x0c, Z24, Z24
+	VPSRLW     $0x0c, Z26, Z26
+	VPACKUSWB  Z26, Z24, Z24
+	VPERMD     Z24, Z7, Z24
+	JGT        listed6
+	VPMADDUBSW constantsAVX512<>+320(SB), Z24, Z24
+	VPMOVWB    Z24, Y24
+	VMOVUPS    Y24, (SI)
+	ADDQ       $+32, SI
+	JMP        stored7
+
+listed6:
+	VMOVUPS constantsAVX512<>+384(SB), Z26
+	VPSHUFB Z24, Z26, Z24
+	VMOVUPS Z24, (SI)
+	ADDQ    $+64, SI
+	JMP     stored7
 
 grouplast:
 	VCMPPS      $0x03, Z2, Z3, K1
@@ -1347,51 +1444,118 @@ grouplast:
 	VPMADDWD    Z13, Z20, Z20
 	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x07, Z20, Z20
 	VPMADDWD    Z13, Z22, Z22
 	VPMADDWD    Z13, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x07, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z12, Z20, Z20
 	VPACKSSDW   Z2, Z3, Z0
 	VPACKSSDW   Z17, Z16, Z1
+	CMPL        R10, $+3
+	JNE         other82
+	VPSRLW      $0x07, Z20, Z20
+	VPSRLW      $0x07, Z22, Z22
+	VPACKUSWB   Z22, Z20, Z20
 	VPACKSSWB   Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z20
-	VPERMD      Z20, Z6, Z20
+	VPMINUB     Z12, Z20, Z20
+	VPTERNLOGD  $0xf8, Z6, Z0, Z20
+	VPERMD      Z20, Z7, Z20
 	VMOVUPS     Z20, (SI)
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
 
-half5:
+stored84:
+	SUBQ $-128, DX
+	SUBQ $+64, R11
+	JMP  groupwhole
+
+half8:
 	VCVTPH2PS 128(DX), Z0
 	VCVTPH2PS 160(DX), Z1
 	VCVTPH2PS 192(DX), Z18
 	VCVTPH2PS 224(DX), Z19
-	JMP       halfdone6
+	JMP       halfdone9
 
-half7:
+other10:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z21, Z26
+	VPSRLW     $0x0c, Z24, Z24
+	VPSRLW     $0x0c, Z26, Z26
+	VPACKUSWB  Z26, Z24, Z24
+	VPERMD     Z24, Z7, Z24
+	JGT        listed11
+	VPMADDUBSW constantsAVX512<>+320(SB), Z24, Z24
+	VPMOVWB    Z24, Y24
+	VMOVUPS    Y24, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+listed11:
+	VMOVUPS constantsAVX512<>+384(SB), Z26
+	VPSHUFB Z24, Z26, Z24
+	VMOVUPS Z24, (SI)
+	ADDQ    $+64, SI
+	JMP     stored12
+
+half13:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone8
+	JMP       halfdone14
+
+other15:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPSRLW     $0x0c, Z17, Z17
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z17, Z17
+	VPERMD     Z17, Z7, Z17
+	JGT        listed16
+	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVUPS    Y17, (SI)
+	ADDQ       $+32, SI
+	JMP        stored17
+
+listed16:
+	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VPSHUFB Z17, Z3, Z17
+	VMOVUPS Z17, (SI)
+	ADDQ    $+64, SI
+	JMP     stored17
 
 grouprare:
 	MOVQ $+1, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
-half9:
+half18:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone10
+	JMP       halfdone19
 
-half11:
+other20:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z17, Z2
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z3
+	VPSRLW     $0x0c, Z2, Z2
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z2, Z2
+	VPERMD     Z2, Z7, Z2
+	JGT        listed21
+	VPMADDUBSW constantsAVX512<>+320(SB), Z2, Z2
+	VPMOVWB    Z2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+32, SI
+	JMP        stored22
+
+listed21:
+	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VPSHUFB Z2, Z3, Z2
+	VMOVUPS Z2, (SI)
+	ADDQ    $+64, SI
+	JMP     stored22
+
+half23:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1404,7 +1568,38 @@ half11:
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	JMP         halfdone12
+	JMP         halfdone24
+
+other25:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z19
+	VPSRLW     $0x0c, Z17, Z17
+	VPSRLW     $0x0c, Z19, Z19
+	VPACKUSWB  Z19, Z17, Z17
+	VPERMD     Z17, Z7, Z17
+	JGT        listed26
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z17, K7, Z17
+	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMOVWB    Z17, Y17
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y17, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored27
+
+listed26:
+	VMOVUPS  constantsAVX512<>+384(SB), Z19
+	VPSHUFB  Z17, Z19, Z17
+	KMOVQ    K0, K7
+	VMOVDQU8 Z17, K7, (SI)
+	ADDQ     DI, SI
+	JMP      stored27
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -1419,10 +1614,33 @@ groupstage:
 
 groupstaged:
 	MOVQ 704(SP), SI
+	CMPL layout+52(FP), $+1
+	JLT  nibbles85
+	JEQ  crumbs86
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
+	ADDQ DI, SI
+	JMP  stored87
+
+nibbles85:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored87
+
+crumbs86:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored87:
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
 	JMP  return
@@ -1483,13 +1701,13 @@ longstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half37
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half88
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone38:
+halfdone89:
 	VMULPS      Z4, Z0, Z16
 	VFMADD231PS Z5, Z0, Z16
 	VMULPS      Z4, Z1, Z0
@@ -1513,7 +1731,6 @@ halfdone38:
 	VPMADDWD    Z13, Z17, Z17
 	VPMADDWD    Z13, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x07, Z17, Z17
 	VPACKSSDW   Z0, Z16, Z16
 	VPANDD      Z11, Z1, Z0
 	VPMAXUD     Z15, Z0, Z0
@@ -1526,48 +1743,95 @@ halfdone38:
 	VPMADDWD    Z13, Z3, Z3
 	VPMADDWD    Z13, Z18, Z18
 	VPACKSSDW   Z18, Z3, Z3
-	VPSRLW      $0x07, Z3, Z3
 	VPACKSSDW   Z2, Z1, Z1
+	CMPL        R10, $+3
+	JNE         other90
+	VPSRLW      $0x07, Z17, Z17
+	VPSRLW      $0x07, Z3, Z3
 	VPACKUSWB   Z3, Z17, Z17
-	VPMINUB     Z12, Z17, Z17
 	VPACKSSWB   Z1, Z16, Z16
-	VPTERNLOGD  $0xf8, Z9, Z16, Z17
-	VPERMD      Z17, Z6, Z17
+	VPMINUB     Z12, Z17, Z17
+	VPTERNLOGD  $0xf8, Z6, Z16, Z17
+	VPERMD      Z17, Z7, Z17
 	VMOVNTPS    Z17, (SI)
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
 
-half13:
+stored92:
+	SUBQ $-128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longstream
+	JMP  longtail
+
+half28:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z18
 	VCVTPH2PS 96(DX), Z19
-	JMP       halfdone14
+	JMP       halfdone29
 
-half15:
+half30:
 	VCVTPH2PS 128(DX), Z0
 	VCVTPH2PS 160(DX), Z1
 	VCVTPH2PS 192(DX), Z18
 	VCVTPH2PS 224(DX), Z19
-	JMP       halfdone16
+	JMP       halfdone31
 
-half17:
+other32:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z21, Z26
+	VPSRLW     $0x0c, Z24, Z24
+	VPSRLW     $0x0c, Z26, Z26
+	VPACKUSWB  Z26, Z24, Z24
+	VPERMD     Z24, Z7, Z24
+	JGT        listed33
+	VPMADDUBSW constantsAVX512<>+320(SB), Z24, Z24
+	VPMOVWB    Z24, Y24
+	VMOVUPS    Y24, (SI)
+	ADDQ       $+32, SI
+	JMP        stored34
+
+listed33:
+	VMOVUPS constantsAVX512<>+384(SB), Z26
+	VPSHUFB Z24, Z26, Z24
+	VMOVUPS Z24, (SI)
+	ADDQ    $+64, SI
+	JMP     stored34
+
+half35:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone18
+	JMP       halfdone36
+
+other37:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPSRLW     $0x0c, Z17, Z17
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z17, Z17
+	VPERMD     Z17, Z7, Z17
+	JGT        listed38
+	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVUPS    Y17, (SI)
+	ADDQ       $+32, SI
+	JMP        stored39
+
+listed38:
+	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VPSHUFB Z17, Z3, Z17
+	VMOVUPS Z17, (SI)
+	ADDQ    $+64, SI
+	JMP     stored39
 
 longrare:
 	MOVQ $+2, 744(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
-half19:
+half40:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -1580,15 +1844,69 @@ half19:
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	JMP         halfdone20
+	JMP         halfdone41
+
+other42:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z19
+	VPSRLW     $0x0c, Z17, Z17
+	VPSRLW     $0x0c, Z19, Z19
+	VPACKUSWB  Z19, Z17, Z17
+	VPERMD     Z17, Z7, Z17
+	JGT        listed43
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z17, K7, Z17
+	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMOVWB    Z17, Y17
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y17, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored44
+
+listed43:
+	VMOVUPS  constantsAVX512<>+384(SB), Z19
+	VPSHUFB  Z17, Z19, Z17
+	KMOVQ    K0, K7
+	VMOVDQU8 Z17, K7, (SI)
+	ADDQ     DI, SI
+	JMP      stored44
 
 longstaged:
 	ADDQ $+64, DI
 	MOVQ 704(SP), SI
+	CMPL layout+52(FP), $+1
+	JLT  nibbles93
+	JEQ  crumbs94
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
+	ADDQ DI, SI
+	JMP  stored95
+
+nibbles93:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored95
+
+crumbs94:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored95:
 	MOVQ 712(SP), DX
 	LEAQ (DX)(DI*2), DX
 	JMP  longend
@@ -1597,13 +1915,13 @@ short2stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half39
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half96
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone40:
+halfdone97:
 	VMULPS.BCST       (R8), Z0, Z4
 	VFMSUB231PS.BCST  (BX), Z4, Z0
 	VFNMADD231PS.BCST (R8), Z0, Z4
@@ -1631,7 +1949,6 @@ halfdone40:
 	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z0, Z4, Z4
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
@@ -1644,43 +1961,90 @@ halfdone40:
 	VPMADDWD          Z13, Z3, Z3
 	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x07, Z3, Z3
 	VPACKSSDW         Z2, Z1, Z1
+	CMPL              R10, $+3
+	JNE               other98
+	VPSRLW            $0x07, Z5, Z5
+	VPSRLW            $0x07, Z3, Z3
 	VPACKUSWB         Z3, Z5, Z5
-	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z1, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z5
-	VPERMD            Z5, Z6, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPTERNLOGD        $0xf8, Z6, Z4, Z5
+	VPERMD            Z5, Z7, Z5
 	VMOVNTPS          Z5, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
 
-half21:
+stored100:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	SUBQ $-128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+half45:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z16
 	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone22
+	JMP       halfdone46
 
-half23:
+half47:
 	VCVTPH2PS 128(DX), Z0
 	VCVTPH2PS 160(DX), Z1
 	VCVTPH2PS 192(DX), Z16
 	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone24
+	JMP       halfdone48
 
-half25:
+other49:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z17, Z22
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPSRLW     $0x0c, Z22, Z22
+	VPSRLW     $0x0c, Z24, Z24
+	VPACKUSWB  Z24, Z22, Z22
+	VPERMD     Z22, Z7, Z22
+	JGT        listed50
+	VPMADDUBSW constantsAVX512<>+320(SB), Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored51
+
+listed50:
+	VMOVUPS constantsAVX512<>+384(SB), Z24
+	VPSHUFB Z22, Z24, Z22
+	VMOVUPS Z22, (SI)
+	ADDQ    $+64, SI
+	JMP     stored51
+
+half52:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone26
+	JMP       halfdone53
+
+other54:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed55
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored56
+
+listed55:
+	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VPSHUFB Z5, Z3, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored56
 
 short2rare:
 	MOVQ $+3, 744(SP)
@@ -1691,13 +2055,13 @@ short4stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R9, $+2
-	JNE      half41
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half101
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone42:
+halfdone102:
 	VMULPS.BCST       (R8), Z0, Z4
 	VFMSUB231PS.BCST  (BX), Z4, Z0
 	VFNMADD231PS.BCST (R8), Z0, Z4
@@ -1725,7 +2089,6 @@ halfdone42:
 	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z0, Z4, Z4
 	VPANDD            Z11, Z1, Z0
 	VPMAXUD           Z15, Z0, Z0
@@ -1738,55 +2101,123 @@ halfdone42:
 	VPMADDWD          Z13, Z3, Z3
 	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x07, Z3, Z3
 	VPACKSSDW         Z2, Z1, Z1
+	CMPL              R10, $+3
+	JNE               other103
+	VPSRLW            $0x07, Z5, Z5
+	VPSRLW            $0x07, Z3, Z3
 	VPACKUSWB         Z3, Z5, Z5
-	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z1, Z4, Z4
-	VPTERNLOGD        $0xf8, Z9, Z4, Z5
-	VPERMD            Z5, Z6, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPTERNLOGD        $0xf8, Z6, Z4, Z5
+	VPERMD            Z5, Z7, Z5
 	VMOVNTPS          Z5, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
 
-half27:
+stored105:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	SUBQ $-128, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  few
+
+half57:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z16
 	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone28
+	JMP       halfdone58
 
-half29:
+half59:
 	VCVTPH2PS 128(DX), Z0
 	VCVTPH2PS 160(DX), Z1
 	VCVTPH2PS 192(DX), Z16
 	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone30
+	JMP       halfdone60
 
-half31:
+other61:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z17, Z22
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPSRLW     $0x0c, Z22, Z22
+	VPSRLW     $0x0c, Z24, Z24
+	VPACKUSWB  Z24, Z22, Z22
+	VPERMD     Z22, Z7, Z22
+	JGT        listed62
+	VPMADDUBSW constantsAVX512<>+320(SB), Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored63
+
+listed62:
+	VMOVUPS constantsAVX512<>+384(SB), Z24
+	VPSHUFB Z22, Z24, Z22
+	VMOVUPS Z22, (SI)
+	ADDQ    $+64, SI
+	JMP     stored63
+
+half64:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone32
+	JMP       halfdone65
+
+other66:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed67
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored68
+
+listed67:
+	VMOVUPS constantsAVX512<>+384(SB), Z3
+	VPSHUFB Z5, Z3, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored68
 
 short4rare:
 	MOVQ $+4, 744(SP)
 	MOVL $0x00000004, R14
 	JMP  spread
 
-half33:
+half69:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone34
+	JMP       halfdone70
+
+other71:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z5, Z3
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z4
+	VPSRLW     $0x0c, Z3, Z3
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z3, Z3
+	VPERMD     Z3, Z7, Z3
+	JGT        listed72
+	VPMADDUBSW constantsAVX512<>+320(SB), Z3, Z3
+	VPMOVWB    Z3, Y3
+	VMOVUPS    Y3, (SI)
+	ADDQ       $+32, SI
+	JMP        stored73
+
+listed72:
+	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VPSHUFB Z3, Z4, Z3
+	VMOVUPS Z3, (SI)
+	ADDQ    $+64, SI
+	JMP     stored73
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -1812,19 +2243,82 @@ lanestage:
 	LEAQ 448(SP), R8
 	JMP  laneloop
 
-half35:
+half77:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone36
+	JMP       halfdone78
 
-half37:
+other79:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPSRLW     $0x0c, Z17, Z17
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z17, Z17
+	VPERMD     Z17, Z7, Z17
+	JGT        listed80
+	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVNTPS   Y17, (SI)
+	ADDQ       $+32, SI
+	JMP        stored81
+
+listed80:
+	VMOVUPS  constantsAVX512<>+384(SB), Z3
+	VPSHUFB  Z17, Z3, Z17
+	VMOVNTPS Z17, (SI)
+	ADDQ     $+64, SI
+	JMP      stored81
+
+other82:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z20
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z22
+	VPSRLW     $0x0c, Z20, Z20
+	VPSRLW     $0x0c, Z22, Z22
+	VPACKUSWB  Z22, Z20, Z20
+	VPERMD     Z20, Z7, Z20
+	JGT        listed83
+	VPMADDUBSW constantsAVX512<>+320(SB), Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (SI)
+	ADDQ       $+32, SI
+	JMP        stored84
+
+listed83:
+	VMOVUPS constantsAVX512<>+384(SB), Z22
+	VPSHUFB Z20, Z22, Z20
+	VMOVUPS Z20, (SI)
+	ADDQ    $+64, SI
+	JMP     stored84
+
+half88:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone38
+	JMP       halfdone89
+
+other90:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z16, Z17
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPSRLW     $0x0c, Z17, Z17
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z17, Z17
+	VPERMD     Z17, Z7, Z17
+	JGT        listed91
+	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVNTPS   Y17, (SI)
+	ADDQ       $+32, SI
+	JMP        stored92
+
+listed91:
+	VMOVUPS  constantsAVX512<>+384(SB), Z3
+	VPSHUFB  Z17, Z3, Z17
+	VMOVNTPS Z17, (SI)
+	ADDQ     $+64, SI
+	JMP      stored92
 
 longstage:
 	MOVQ SI, 704(SP)
@@ -1836,19 +2330,61 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-half39:
+half96:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone40
+	JMP       halfdone97
 
-half41:
+other98:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed99
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored100
+
+listed99:
+	VMOVUPS  constantsAVX512<>+384(SB), Z3
+	VPSHUFB  Z5, Z3, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored100
+
+half101:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone42
+	JMP       halfdone102
+
+other103:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z4, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z3
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed104
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored105
+
+listed104:
+	VMOVUPS  constantsAVX512<>+384(SB), Z3
+	VPSHUFB  Z5, Z3, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored105
 
 spread:
 	LEAQ 192(SP), AX
@@ -1864,13 +2400,13 @@ spread:
 
 rare:
 	CMPL     R9, $+2
-	JNE      half43
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half106
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone44:
+halfdone107:
 	VMOVUPS      (BX), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -1892,7 +2428,6 @@ halfdone44:
 	VPMADDWD     Z13, Z5, Z5
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(BX), Z1
 	VDIVPS       Z1, Z2, Z2
@@ -1915,23 +2450,30 @@ halfdone44:
 	VPMADDWD     Z13, Z4, Z4
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z2, Z2
-	VPACKUSWB    Z4, Z5, Z5
-	VPMINUB      Z12, Z5, Z5
-	VPACKSSWB    Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
-	VPERMD       Z5, Z6, Z5
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
+	VBROADCASTSS constantsAVX512<>+448(SB), Z1
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+448(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VBROADCASTSS nan+48(FP), Z3
+	VPANDD       Z3, Z1, Z1
+	CMPL         R10, $+3
+	JNE          other108
+	VPSRLW       $0x07, Z5, Z5
+	VPSRLW       $0x07, Z4, Z4
+	VPACKUSWB    Z4, Z5, Z5
+	VPACKSSWB    Z2, Z0, Z0
+	VPMINUB      Z12, Z5, Z5
+	VPTERNLOGD   $0xf8, Z6, Z0, Z5
+	VPERMD       Z5, Z7, Z5
+	VPORD        Z1, Z5, Z5
 	VMOVUPS      Z5, (SI)
+	ADDQ         $+64, SI
+
+stored110:
 	CMPQ         744(SP), $+5
 	JEQ          laneback
 	MOVQ         720(SP), BX
@@ -1958,38 +2500,61 @@ longresume:
 	VMULPS       Z5, Z1, Z4
 	JMP          longback
 
-half43:
+half106:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone44
+	JMP       halfdone107
 
-// func QuantizeFpPowerOfTwoFloat8F16BF16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, elem int32, groups int, length int, ahead int)
+other108:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed109
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored110
+
+listed109:
+	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VPORD   Z1, Z5, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored110
+
+// func QuantizeFpPowerOfTwoF16BF16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8F16BF16AVX512(SB), $1984-72
+TEXT ·QuantizeFpPowerOfTwoF16BF16AVX512(SB), $1984-80
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table, Z7 table, K6 Uppers, Z6 table
+	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0x80808080
 	// per group: Z5 recip
 	// vector registers in use at once: 27
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         recip+16(FP), BX
-	MOVL         elem+44(FP), R8
+	MOVL         layout+44(FP), R9
+	MOVL         elem+48(FP), R8
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS ruler+28(FP), Z14
 	VBROADCASTSS weights+32(FP), Z13
 	VBROADCASTSS top+36(FP), Z12
 	VBROADCASTSS constantsAVX512<>+0(SB), Z11
 	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VBROADCASTSS constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	VMOVUPS      constantsAVX512<>+76(SB), Z7
+	VMOVUPS      constantsAVX512<>+8(SB), Z9
+	VMOVUPS      constantsAVX512<>+72(SB), Z8
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VMOVUPS      constantsAVX512<>+140(SB), Z6
-	MOVQ         groups+48(FP), R11
-	MOVQ         length+56(FP), R12
+	VMOVUPS      constantsAVX512<>+136(SB), Z7
+	VBROADCASTSS constantsAVX512<>+200(SB), Z6
+	MOVQ         groups+56(FP), R11
+	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+32
@@ -2020,7 +2585,7 @@ groupbegin:
 
 groupnext:
 	VBROADCASTSS (BX), Z5
-	MOVQ         ahead+64(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
@@ -2034,10 +2599,10 @@ groupnext:
 groupfirst:
 	CMPL     R8, $+2
 	JNE      half1
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z17
-	VPERMW.Z 64(DX), Z7, K6, Z18
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z17
+	VPERMW.Z 64(DX), Z8, K6, Z18
 
 halfdone2:
 	VMULPS Z5, Z0, Z4
@@ -2050,10 +2615,10 @@ halfdone2:
 groupahead:
 	CMPL     R8, $+2
 	JNE      half3
-	VPERMW.Z 128(DX), Z8, K6, Z0
-	VPERMW.Z 128(DX), Z7, K6, Z1
-	VPERMW.Z 192(DX), Z8, K6, Z17
-	VPERMW.Z 192(DX), Z7, K6, Z18
+	VPERMW.Z 128(DX), Z9, K6, Z0
+	VPERMW.Z 128(DX), Z8, K6, Z1
+	VPERMW.Z 192(DX), Z9, K6, Z17
+	VPERMW.Z 192(DX), Z8, K6, Z18
 
 halfdone4:
 	VMULPS      Z5, Z0, Z0
@@ -2083,28 +2648,32 @@ halfdone4:
 	VPMADDWD    Z13, Z23, Z23
 	VPMADDWD    Z13, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x07, Z23, Z23
 	VPMADDWD    Z13, Z25, Z25
 	VPMADDWD    Z13, Z26, Z26
 	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x07, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPMINUB     Z12, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
 	VPACKSSDW   Z16, Z2, Z20
+	CMPL        R9, $+3
+	JNE         other5
+	VPSRLW      $0x07, Z23, Z23
+	VPSRLW      $0x07, Z25, Z25
+	VPACKUSWB   Z25, Z23, Z23
 	VPACKSSWB   Z20, Z19, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z23
-	VPERMD      Z23, Z6, Z23
+	VPMINUB     Z12, Z23, Z23
+	VPTERNLOGD  $0xf8, Z6, Z19, Z23
+	VPERMD      Z23, Z7, Z23
 	VMOVUPS     Z23, (SI)
-	VMOVAPS     Z0, Z4
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z16
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+128
-	JGE         groupahead
+
+stored7:
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z3
+	VMOVAPS Z17, Z2
+	VMOVAPS Z18, Z16
+	SUBQ    $-128, DX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R11, $+64
@@ -2114,13 +2683,13 @@ groupends:
 
 groupturn:
 	CMPL     R8, $+2
-	JNE      half5
-	VPERMW.Z 128(DX), Z8, K6, Z0
-	VPERMW.Z 128(DX), Z7, K6, Z1
-	VPERMW.Z 192(DX), Z8, K6, Z17
-	VPERMW.Z 192(DX), Z7, K6, Z18
+	JNE      half8
+	VPERMW.Z 128(DX), Z9, K6, Z0
+	VPERMW.Z 128(DX), Z8, K6, Z1
+	VPERMW.Z 192(DX), Z9, K6, Z17
+	VPERMW.Z 192(DX), Z8, K6, Z18
 
-halfdone6:
+halfdone9:
 	VMULPS.BCST 4(BX), Z0, Z0
 	VMULPS.BCST 4(BX), Z1, Z1
 	VMULPS.BCST 4(BX), Z17, Z17
@@ -2148,32 +2717,36 @@ halfdone6:
 	VPMADDWD    Z13, Z23, Z23
 	VPMADDWD    Z13, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x07, Z23, Z23
 	VPMADDWD    Z13, Z25, Z25
 	VPMADDWD    Z13, Z26, Z26
 	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x07, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPMINUB     Z12, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z19
 	VPACKSSDW   Z16, Z2, Z20
+	CMPL        R9, $+3
+	JNE         other10
+	VPSRLW      $0x07, Z23, Z23
+	VPSRLW      $0x07, Z25, Z25
+	VPACKUSWB   Z25, Z23, Z23
 	VPACKSSWB   Z20, Z19, Z19
-	VPTERNLOGD  $0xf8, Z9, Z19, Z23
-	VPERMD      Z23, Z6, Z23
+	VPMINUB     Z12, Z23, Z23
+	VPTERNLOGD  $0xf8, Z6, Z19, Z23
+	VPERMD      Z23, Z7, Z23
 	VMOVUPS     Z23, (SI)
-	VMOVAPS     Z0, Z4
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z16
-	ADDQ        $+4, BX
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	MOVQ        R12, R11
-	SUBQ        R11, DI
-	CMPQ        R11, $+64
-	JNE         groupturned
-	TESTQ       DI, DI
-	JNE         groupturn
+
+stored12:
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z3
+	VMOVAPS Z17, Z2
+	VMOVAPS Z18, Z16
+	ADDQ    $+4, BX
+	SUBQ    $-128, DX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z5
@@ -2182,13 +2755,13 @@ groupturned:
 
 grouploop:
 	CMPL     R8, $+2
-	JNE      half7
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half13
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone8:
+halfdone14:
 	VMULPS      Z5, Z0, Z0
 	VMULPS      Z5, Z1, Z1
 	VMULPS      Z5, Z2, Z2
@@ -2208,7 +2781,6 @@ halfdone8:
 	VPMADDWD    Z13, Z16, Z16
 	VPMADDWD    Z13, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x07, Z16, Z16
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2221,17 +2793,21 @@ halfdone8:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z17, Z17
 	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R9, $+3
+	JNE         other15
+	VPSRLW      $0x07, Z16, Z16
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z16, Z16
-	VPMINUB     Z12, Z16, Z16
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z16
-	VPERMD      Z16, Z6, Z16
+	VPMINUB     Z12, Z16, Z16
+	VPTERNLOGD  $0xf8, Z6, Z0, Z16
+	VPERMD      Z16, Z7, Z16
 	VMOVUPS     Z16, (SI)
+	ADDQ        $+64, SI
 
+stored17:
 groupback:
-	ADDQ $+64, SI
 	SUBQ $-128, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -2261,13 +2837,13 @@ groupchosen:
 
 groupmeet:
 	CMPL     R8, $+2
-	JNE      half9
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half18
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone10:
+halfdone19:
 	VMOVUPS     (R15), Z4
 	VMOVUPS     (BX), Z5
 	VPERMPS     Z5, Z4, Z4
@@ -2296,7 +2872,6 @@ halfdone10:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2309,29 +2884,34 @@ halfdone10:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R9, $+3
+	JNE         other20
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z6, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z6, Z0, Z5
+	VPERMD      Z5, Z7, Z5
 	VMOVUPS     Z5, (SI)
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	ADDQ        1080(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1088(SP), R13
-	XORL        AX, AX
-	CMPQ        1096(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1072(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	SUBQ        $+64, DI
-	CMPQ        DI, 1112(SP)
-	JLT         groupmet
-	CMPQ        R15, 1104(SP)
-	JGT         groupmeet
+
+stored22:
+	SUBQ    $-128, DX
+	ADDQ    1080(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1088(SP), R13
+	XORL    AX, AX
+	CMPQ    1096(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1072(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	SUBQ    $+64, DI
+	CMPQ    DI, 1112(SP)
+	JLT     groupmet
+	CMPQ    R15, 1104(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 748(SP), R11
@@ -2349,7 +2929,7 @@ grouptail:
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	CMPL         R8, $+2
-	JNE          half11
+	JNE          half23
 	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VPMOVZXWD    Y0, Z0
@@ -2367,7 +2947,7 @@ grouptail:
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
 
-halfdone12:
+halfdone24:
 	VMULPS      Z5, Z0, Z0
 	VMULPS      Z5, Z1, Z1
 	VMULPS      Z5, Z2, Z2
@@ -2403,40 +2983,44 @@ grouptailnarrow:
 	VPMADDWD   Z13, Z16, Z16
 	VPMADDWD   Z13, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x07, Z16, Z16
 	VPACKSSDW  Z1, Z0, Z0
 	VPMADDWD   Z13, Z18, Z18
 	VPMADDWD   Z13, Z19, Z19
 	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x07, Z18, Z18
 	VPACKSSDW  Z3, Z2, Z2
+	CMPL       R9, $+3
+	JNE        other25
+	VPSRLW     $0x07, Z16, Z16
+	VPSRLW     $0x07, Z18, Z18
 	VPACKUSWB  Z18, Z16, Z16
-	VPMINUB    Z12, Z16, Z16
 	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z16
-	VPERMD     Z16, Z6, Z16
+	VPMINUB    Z12, Z16, Z16
+	VPTERNLOGD $0xf8, Z6, Z0, Z16
+	VPERMD     Z16, Z7, Z16
 	KMOVQ      K0, K7
 	VMOVDQU8   Z16, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*2), DX
-	JMP        return
+	ADDQ       DI, SI
+
+stored27:
+	LEAQ (DX)(DI*2), DX
+	JMP  return
 
 short2:
 	CMPQ     R11, $+2
 	JLT      few
-	MOVQ     ahead+64(FP), CX
+	MOVQ     ahead+72(FP), CX
 	CMPQ     CX, $+1
 	JGT      short2stream
 	CMPQ     R11, $+8
 	JLT      short2loop
 	CMPL     R8, $+2
-	JNE      half13
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z16
-	VPERMW.Z 64(DX), Z7, K6, Z17
+	JNE      half28
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z16
+	VPERMW.Z 64(DX), Z8, K6, Z17
 
-halfdone14:
+halfdone29:
 	VMULPS.BCST (BX), Z0, Z5
 	VMULPS.BCST (BX), Z1, Z4
 	VMULPS.BCST 4(BX), Z16, Z3
@@ -2444,13 +3028,13 @@ halfdone14:
 
 short2ahead:
 	CMPL     R8, $+2
-	JNE      half15
-	VPERMW.Z 128(DX), Z8, K6, Z0
-	VPERMW.Z 128(DX), Z7, K6, Z1
-	VPERMW.Z 192(DX), Z8, K6, Z16
-	VPERMW.Z 192(DX), Z7, K6, Z17
+	JNE      half30
+	VPERMW.Z 128(DX), Z9, K6, Z0
+	VPERMW.Z 128(DX), Z8, K6, Z1
+	VPERMW.Z 192(DX), Z9, K6, Z16
+	VPERMW.Z 192(DX), Z8, K6, Z17
 
-halfdone16:
+halfdone31:
 	VMULPS.BCST 8(BX), Z0, Z0
 	VMULPS.BCST 8(BX), Z1, Z1
 	VMULPS.BCST 12(BX), Z16, Z16
@@ -2478,39 +3062,43 @@ halfdone16:
 	VPMADDWD    Z13, Z22, Z22
 	VPMADDWD    Z13, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x07, Z22, Z22
 	VPMADDWD    Z13, Z24, Z24
 	VPMADDWD    Z13, Z25, Z25
 	VPACKSSDW   Z25, Z24, Z24
-	VPSRLW      $0x07, Z24, Z24
-	VPACKUSWB   Z24, Z22, Z22
-	VPMINUB     Z12, Z22, Z22
 	VPACKSSDW   Z4, Z5, Z18
 	VPACKSSDW   Z2, Z3, Z19
+	CMPL        R9, $+3
+	JNE         other32
+	VPSRLW      $0x07, Z22, Z22
+	VPSRLW      $0x07, Z24, Z24
+	VPACKUSWB   Z24, Z22, Z22
 	VPACKSSWB   Z19, Z18, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z22
-	VPERMD      Z22, Z6, Z22
+	VPMINUB     Z12, Z22, Z22
+	VPTERNLOGD  $0xf8, Z6, Z18, Z22
+	VPERMD      Z22, Z7, Z22
 	VMOVUPS     Z22, (SI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
-	ADDQ        $+8, BX
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+4
-	JGE         short2ahead
+
+stored34:
+	VMOVAPS Z0, Z5
+	VMOVAPS Z1, Z4
+	VMOVAPS Z16, Z3
+	VMOVAPS Z17, Z2
+	ADDQ    $+8, BX
+	SUBQ    $-128, DX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
 
 short2loop:
 	CMPL     R8, $+2
-	JNE      half17
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half35
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone18:
+halfdone36:
 	VMULPS.BCST (BX), Z0, Z0
 	VMULPS.BCST (BX), Z1, Z1
 	VMULPS.BCST 4(BX), Z2, Z2
@@ -2530,7 +3118,6 @@ halfdone18:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2543,18 +3130,22 @@ halfdone18:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R9, $+3
+	JNE         other37
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z6, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z6, Z0, Z5
+	VPERMD      Z5, Z7, Z5
 	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
 
+stored39:
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+64, SI
 	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -2564,19 +3155,19 @@ short2back:
 short4:
 	CMPQ     R11, $+4
 	JLT      few
-	MOVQ     ahead+64(FP), CX
+	MOVQ     ahead+72(FP), CX
 	CMPQ     CX, $+1
 	JGT      short4stream
 	CMPQ     R11, $+16
 	JLT      short4loop
 	CMPL     R8, $+2
-	JNE      half19
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z16
-	VPERMW.Z 64(DX), Z7, K6, Z17
+	JNE      half40
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z16
+	VPERMW.Z 64(DX), Z8, K6, Z17
 
-halfdone20:
+halfdone41:
 	VMULPS.BCST (BX), Z0, Z5
 	VMULPS.BCST 4(BX), Z1, Z4
 	VMULPS.BCST 8(BX), Z16, Z3
@@ -2584,13 +3175,13 @@ halfdone20:
 
 short4ahead:
 	CMPL     R8, $+2
-	JNE      half21
-	VPERMW.Z 128(DX), Z8, K6, Z0
-	VPERMW.Z 128(DX), Z7, K6, Z1
-	VPERMW.Z 192(DX), Z8, K6, Z16
-	VPERMW.Z 192(DX), Z7, K6, Z17
+	JNE      half42
+	VPERMW.Z 128(DX), Z9, K6, Z0
+	VPERMW.Z 128(DX), Z8, K6, Z1
+	VPERMW.Z 192(DX), Z9, K6, Z16
+	VPERMW.Z 192(DX), Z8, K6, Z17
 
-halfdone22:
+halfdone43:
 	VMULPS.BCST 16(BX), Z0, Z0
 	VMULPS.BCST 20(BX), Z1, Z1
 	VMULPS.BCST 24(BX), Z16, Z16
@@ -2618,39 +3209,43 @@ halfdone22:
 	VPMADDWD    Z13, Z22, Z22
 	VPMADDWD    Z13, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x07, Z22, Z22
 	VPMADDWD    Z13, Z24, Z24
 	VPMADDWD    Z13, Z25, Z25
 	VPACKSSDW   Z25, Z24, Z24
-	VPSRLW      $0x07, Z24, Z24
-	VPACKUSWB   Z24, Z22, Z22
-	VPMINUB     Z12, Z22, Z22
 	VPACKSSDW   Z4, Z5, Z18
 	VPACKSSDW   Z2, Z3, Z19
+	CMPL        R9, $+3
+	JNE         other44
+	VPSRLW      $0x07, Z22, Z22
+	VPSRLW      $0x07, Z24, Z24
+	VPACKUSWB   Z24, Z22, Z22
 	VPACKSSWB   Z19, Z18, Z18
-	VPTERNLOGD  $0xf8, Z9, Z18, Z22
-	VPERMD      Z22, Z6, Z22
+	VPMINUB     Z12, Z22, Z22
+	VPTERNLOGD  $0xf8, Z6, Z18, Z22
+	VPERMD      Z22, Z7, Z22
 	VMOVUPS     Z22, (SI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
-	ADDQ        $+16, BX
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+8
-	JGE         short4ahead
+
+stored46:
+	VMOVAPS Z0, Z5
+	VMOVAPS Z1, Z4
+	VMOVAPS Z16, Z3
+	VMOVAPS Z17, Z2
+	ADDQ    $+16, BX
+	SUBQ    $-128, DX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
 
 short4loop:
 	CMPL     R8, $+2
-	JNE      half23
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half47
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone24:
+halfdone48:
 	VMULPS.BCST (BX), Z0, Z0
 	VMULPS.BCST 4(BX), Z1, Z1
 	VMULPS.BCST 8(BX), Z2, Z2
@@ -2670,7 +3265,6 @@ halfdone24:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2683,18 +3277,22 @@ halfdone24:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R9, $+3
+	JNE         other49
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z6, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z6, Z0, Z5
+	VPERMD      Z5, Z7, Z5
 	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
 
+stored51:
 short4back:
 	ADDQ $+16, BX
-	ADDQ $+64, SI
 	SUBQ $-128, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -2711,13 +3309,13 @@ lanerow:
 
 laneloop:
 	CMPL     R8, $+2
-	JNE      half25
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half52
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone26:
+halfdone53:
 	VMOVUPS     (BX), Z4
 	VMULPS      Z4, Z0, Z0
 	VMOVUPS     64(BX), Z4
@@ -2741,7 +3339,6 @@ halfdone26:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2754,17 +3351,21 @@ halfdone26:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R9, $+3
+	JNE         other54
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z6, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z6, Z0, Z5
+	VPERMD      Z5, Z7, Z5
 	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
 
+stored56:
 laneback:
-	ADDQ  $+64, SI
 	SUBQ  $-128, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
@@ -2776,11 +3377,35 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  448(SP), SI
+	CMPL  layout+44(FP), $+1
+	JLT   nibbles57
+	JEQ   crumbs58
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	MOVQ  456(SP), DX
-	MOVQ  464(SP), BX
+	ADDQ  DI, SI
+	JMP   stored59
+
+nibbles57:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored59
+
+crumbs58:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored59:
+	MOVQ 456(SP), DX
+	MOVQ 464(SP), BX
 
 laneend:
 	CMPQ 1136(SP), $+1
@@ -2792,7 +3417,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+64(FP)
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2806,13 +3431,13 @@ groupstream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R8, $+2
-	JNE      half27
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half60
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone28:
+halfdone61:
 	VMULPS      Z5, Z0, Z0
 	VMULPS      Z5, Z1, Z1
 	VMULPS      Z5, Z2, Z2
@@ -2832,7 +3457,6 @@ halfdone28:
 	VPMADDWD    Z13, Z16, Z16
 	VPMADDWD    Z13, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x07, Z16, Z16
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2845,20 +3469,25 @@ halfdone28:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z17, Z17
 	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R9, $+3
+	JNE         other62
+	VPSRLW      $0x07, Z16, Z16
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z16, Z16
-	VPMINUB     Z12, Z16, Z16
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z16
-	VPERMD      Z16, Z6, Z16
+	VPMINUB     Z12, Z16, Z16
+	VPTERNLOGD  $0xf8, Z6, Z0, Z16
+	VPERMD      Z16, Z7, Z16
 	VMOVNTPS    Z16, (SI)
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+stored64:
+	SUBQ $-128, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
 
 half1:
 	VCVTPH2PS (DX), Z0
@@ -2873,6 +3502,27 @@ half3:
 	VCVTPH2PS 192(DX), Z17
 	VCVTPH2PS 224(DX), Z18
 	JMP       halfdone4
+
+other5:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z23
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z20, Z25
+	VPSRLW     $0x0c, Z23, Z23
+	VPSRLW     $0x0c, Z25, Z25
+	VPACKUSWB  Z25, Z23, Z23
+	VPERMD     Z23, Z7, Z23
+	JGT        listed6
+	VPMADDUBSW constantsAVX512<>+320(SB), Z23, Z23
+	VPMOVWB    Z23, Y23
+	VMOVUPS    Y23, (SI)
+	ADDQ       $+32, SI
+	JMP        stored7
+
+listed6:
+	VMOVUPS constantsAVX512<>+384(SB), Z25
+	VPSHUFB Z23, Z25, Z23
+	VMOVUPS Z23, (SI)
+	ADDQ    $+64, SI
+	JMP     stored7
 
 grouplast:
 	VCMPPS      $0x03, Z3, Z4, K1
@@ -2898,51 +3548,118 @@ grouplast:
 	VPMADDWD    Z13, Z19, Z19
 	VPMADDWD    Z13, Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x07, Z19, Z19
 	VPMADDWD    Z13, Z21, Z21
 	VPMADDWD    Z13, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x07, Z21, Z21
-	VPACKUSWB   Z21, Z19, Z19
-	VPMINUB     Z12, Z19, Z19
 	VPACKSSDW   Z3, Z4, Z0
 	VPACKSSDW   Z16, Z2, Z1
+	CMPL        R9, $+3
+	JNE         other65
+	VPSRLW      $0x07, Z19, Z19
+	VPSRLW      $0x07, Z21, Z21
+	VPACKUSWB   Z21, Z19, Z19
 	VPACKSSWB   Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z19
-	VPERMD      Z19, Z6, Z19
+	VPMINUB     Z12, Z19, Z19
+	VPTERNLOGD  $0xf8, Z6, Z0, Z19
+	VPERMD      Z19, Z7, Z19
 	VMOVUPS     Z19, (SI)
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
 
-half5:
+stored67:
+	SUBQ $-128, DX
+	SUBQ $+64, R11
+	JMP  groupwhole
+
+half8:
 	VCVTPH2PS 128(DX), Z0
 	VCVTPH2PS 160(DX), Z1
 	VCVTPH2PS 192(DX), Z17
 	VCVTPH2PS 224(DX), Z18
-	JMP       halfdone6
+	JMP       halfdone9
 
-half7:
+other10:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z23
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z20, Z25
+	VPSRLW     $0x0c, Z23, Z23
+	VPSRLW     $0x0c, Z25, Z25
+	VPACKUSWB  Z25, Z23, Z23
+	VPERMD     Z23, Z7, Z23
+	JGT        listed11
+	VPMADDUBSW constantsAVX512<>+320(SB), Z23, Z23
+	VPMOVWB    Z23, Y23
+	VMOVUPS    Y23, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+listed11:
+	VMOVUPS constantsAVX512<>+384(SB), Z25
+	VPSHUFB Z23, Z25, Z23
+	VMOVUPS Z23, (SI)
+	ADDQ    $+64, SI
+	JMP     stored12
+
+half13:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone8
+	JMP       halfdone14
+
+other15:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z16, Z16
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z16, Z16
+	VPERMD     Z16, Z7, Z16
+	JGT        listed16
+	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVUPS    Y16, (SI)
+	ADDQ       $+32, SI
+	JMP        stored17
+
+listed16:
+	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VPSHUFB Z16, Z4, Z16
+	VMOVUPS Z16, (SI)
+	ADDQ    $+64, SI
+	JMP     stored17
 
 grouprare:
 	MOVQ $+1, 480(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
 
-half9:
+half18:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone10
+	JMP       halfdone19
 
-half11:
+other20:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed21
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored22
+
+listed21:
+	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored22
+
+half23:
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
@@ -2955,7 +3672,38 @@ half11:
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	JMP         halfdone12
+	JMP         halfdone24
+
+other25:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z18
+	VPSRLW     $0x0c, Z16, Z16
+	VPSRLW     $0x0c, Z18, Z18
+	VPACKUSWB  Z18, Z16, Z16
+	VPERMD     Z16, Z7, Z16
+	JGT        listed26
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z16, K7, Z16
+	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
+	VPMOVWB    Z16, Y16
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y16, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored27
+
+listed26:
+	VMOVUPS  constantsAVX512<>+384(SB), Z18
+	VPSHUFB  Z16, Z18, Z16
+	KMOVQ    K0, K7
+	VMOVDQU8 Z16, K7, (SI)
+	ADDQ     DI, SI
+	JMP      stored27
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -2970,10 +3718,33 @@ groupstage:
 
 groupstaged:
 	MOVQ 448(SP), SI
+	CMPL layout+44(FP), $+1
+	JLT  nibbles68
+	JEQ  crumbs69
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
+	ADDQ DI, SI
+	JMP  stored70
+
+nibbles68:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored70
+
+crumbs69:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored70:
 	MOVQ 456(SP), DX
 	LEAQ (DX)(DI*2), DX
 	JMP  return
@@ -3024,13 +3795,13 @@ short2stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R8, $+2
-	JNE      half29
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half71
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone30:
+halfdone72:
 	VMULPS.BCST (BX), Z0, Z0
 	VMULPS.BCST (BX), Z1, Z1
 	VMULPS.BCST 4(BX), Z2, Z2
@@ -3050,7 +3821,6 @@ halfdone30:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -3063,42 +3833,89 @@ halfdone30:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R9, $+3
+	JNE         other73
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z6, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z6, Z0, Z5
+	VPERMD      Z5, Z7, Z5
 	VMOVNTPS    Z5, (SI)
-	ADDQ        $+8, BX
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+2
-	JGE         short2stream
-	JMP         few
 
-half13:
+stored75:
+	ADDQ $+8, BX
+	SUBQ $-128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+half28:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z16
 	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone14
+	JMP       halfdone29
 
-half15:
+half30:
 	VCVTPH2PS 128(DX), Z0
 	VCVTPH2PS 160(DX), Z1
 	VCVTPH2PS 192(DX), Z16
 	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone16
+	JMP       halfdone31
 
-half17:
+other32:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z18, Z22
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPSRLW     $0x0c, Z22, Z22
+	VPSRLW     $0x0c, Z24, Z24
+	VPACKUSWB  Z24, Z22, Z22
+	VPERMD     Z22, Z7, Z22
+	JGT        listed33
+	VPMADDUBSW constantsAVX512<>+320(SB), Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored34
+
+listed33:
+	VMOVUPS constantsAVX512<>+384(SB), Z24
+	VPSHUFB Z22, Z24, Z22
+	VMOVUPS Z22, (SI)
+	ADDQ    $+64, SI
+	JMP     stored34
+
+half35:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone18
+	JMP       halfdone36
+
+other37:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed38
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored39
+
+listed38:
+	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored39
 
 short2rare:
 	MOVQ $+2, 480(SP)
@@ -3109,13 +3926,13 @@ short4stream:
 	LEAQ     (DX)(CX*1), AX
 	CALL     ·fetch128AVX512(SB)
 	CMPL     R8, $+2
-	JNE      half31
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half76
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone32:
+halfdone77:
 	VMULPS.BCST (BX), Z0, Z0
 	VMULPS.BCST 4(BX), Z1, Z1
 	VMULPS.BCST 8(BX), Z2, Z2
@@ -3135,7 +3952,6 @@ halfdone32:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -3148,54 +3964,122 @@ halfdone32:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R9, $+3
+	JNE         other78
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z6, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z6, Z0, Z5
+	VPERMD      Z5, Z7, Z5
 	VMOVNTPS    Z5, (SI)
-	ADDQ        $+16, BX
 	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+4
-	JGE         short4stream
-	JMP         few
 
-half19:
+stored80:
+	ADDQ $+16, BX
+	SUBQ $-128, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  few
+
+half40:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z16
 	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone20
+	JMP       halfdone41
 
-half21:
+half42:
 	VCVTPH2PS 128(DX), Z0
 	VCVTPH2PS 160(DX), Z1
 	VCVTPH2PS 192(DX), Z16
 	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone22
+	JMP       halfdone43
 
-half23:
+other44:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z18, Z22
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z24
+	VPSRLW     $0x0c, Z22, Z22
+	VPSRLW     $0x0c, Z24, Z24
+	VPACKUSWB  Z24, Z22, Z22
+	VPERMD     Z22, Z7, Z22
+	JGT        listed45
+	VPMADDUBSW constantsAVX512<>+320(SB), Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored46
+
+listed45:
+	VMOVUPS constantsAVX512<>+384(SB), Z24
+	VPSHUFB Z22, Z24, Z22
+	VMOVUPS Z22, (SI)
+	ADDQ    $+64, SI
+	JMP     stored46
+
+half47:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone24
+	JMP       halfdone48
+
+other49:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed50
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored51
+
+listed50:
+	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored51
 
 short4rare:
 	MOVQ $+3, 480(SP)
 	MOVL $0x00000004, R14
 	JMP  spread
 
-half25:
+half52:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone26
+	JMP       halfdone53
+
+other54:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed55
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored56
+
+listed55:
+	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored56
 
 lanerare:
 	MOVQ $+4, 480(SP)
@@ -3216,26 +4100,110 @@ lanestage:
 	LEAQ 192(SP), BX
 	JMP  laneloop
 
-half27:
+half60:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone28
+	JMP       halfdone61
 
-half29:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone30
+other62:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z16, Z16
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z16, Z16
+	VPERMD     Z16, Z7, Z16
+	JGT        listed63
+	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVNTPS   Y16, (SI)
+	ADDQ       $+32, SI
+	JMP        stored64
 
-half31:
+listed63:
+	VMOVUPS  constantsAVX512<>+384(SB), Z4
+	VPSHUFB  Z16, Z4, Z16
+	VMOVNTPS Z16, (SI)
+	ADDQ     $+64, SI
+	JMP      stored64
+
+other65:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z19
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z1, Z21
+	VPSRLW     $0x0c, Z19, Z19
+	VPSRLW     $0x0c, Z21, Z21
+	VPACKUSWB  Z21, Z19, Z19
+	VPERMD     Z19, Z7, Z19
+	JGT        listed66
+	VPMADDUBSW constantsAVX512<>+320(SB), Z19, Z19
+	VPMOVWB    Z19, Y19
+	VMOVUPS    Y19, (SI)
+	ADDQ       $+32, SI
+	JMP        stored67
+
+listed66:
+	VMOVUPS constantsAVX512<>+384(SB), Z21
+	VPSHUFB Z19, Z21, Z19
+	VMOVUPS Z19, (SI)
+	ADDQ    $+64, SI
+	JMP     stored67
+
+half71:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone32
+	JMP       halfdone72
+
+other73:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed74
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored75
+
+listed74:
+	VMOVUPS  constantsAVX512<>+384(SB), Z4
+	VPSHUFB  Z5, Z4, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored75
+
+half76:
+	VCVTPH2PS (DX), Z0
+	VCVTPH2PS 32(DX), Z1
+	VCVTPH2PS 64(DX), Z2
+	VCVTPH2PS 96(DX), Z3
+	JMP       halfdone77
+
+other78:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed79
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored80
+
+listed79:
+	VMOVUPS  constantsAVX512<>+384(SB), Z4
+	VPSHUFB  Z5, Z4, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored80
 
 spread:
 	LEAQ 192(SP), AX
@@ -3246,13 +4214,13 @@ spread:
 
 rare:
 	CMPL     R8, $+2
-	JNE      half33
-	VPERMW.Z (DX), Z8, K6, Z0
-	VPERMW.Z (DX), Z7, K6, Z1
-	VPERMW.Z 64(DX), Z8, K6, Z2
-	VPERMW.Z 64(DX), Z7, K6, Z3
+	JNE      half81
+	VPERMW.Z (DX), Z9, K6, Z0
+	VPERMW.Z (DX), Z8, K6, Z1
+	VPERMW.Z 64(DX), Z9, K6, Z2
+	VPERMW.Z 64(DX), Z8, K6, Z3
 
-halfdone34:
+halfdone82:
 	VMOVUPS      (BX), Z4
 	VMULPS       Z4, Z0, Z0
 	VPANDD       Z11, Z0, Z4
@@ -3274,7 +4242,6 @@ halfdone34:
 	VPMADDWD     Z13, Z5, Z5
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(BX), Z1
 	VMULPS       Z1, Z2, Z2
@@ -3297,23 +4264,30 @@ halfdone34:
 	VPMADDWD     Z13, Z4, Z4
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z2, Z2
-	VPACKUSWB    Z4, Z5, Z5
-	VPMINUB      Z12, Z5, Z5
-	VPACKSSWB    Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z5
-	VPERMD       Z5, Z6, Z5
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
+	VBROADCASTSS constantsAVX512<>+448(SB), Z1
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+448(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VBROADCASTSS nan+40(FP), Z3
+	VPANDD       Z3, Z1, Z1
+	CMPL         R9, $+3
+	JNE          other83
+	VPSRLW       $0x07, Z5, Z5
+	VPSRLW       $0x07, Z4, Z4
+	VPACKUSWB    Z4, Z5, Z5
+	VPACKSSWB    Z2, Z0, Z0
+	VPMINUB      Z12, Z5, Z5
+	VPTERNLOGD   $0xf8, Z6, Z0, Z5
+	VPERMD       Z5, Z7, Z5
+	VPORD        Z1, Z5, Z5
 	VMOVUPS      Z5, (SI)
+	ADDQ         $+64, SI
+
+stored85:
 	CMPQ         480(SP), $+4
 	JEQ          laneback
 	MOVQ         464(SP), BX
@@ -3324,5474 +4298,146 @@ halfdone34:
 	VBROADCASTSS (BX), Z5
 	JMP          groupback
 
-half33:
+half81:
 	VCVTPH2PS (DX), Z0
 	VCVTPH2PS 32(DX), Z1
 	VCVTPH2PS 64(DX), Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone34
-
-// func QuantizeFpE2M1F16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpE2M1F16BF16AVX512(SB), $3088-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 table
-	// per group: Z5 scale, Z4 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVL         elem+32(FP), R9
-	VBROADCASTSS constantsAVX512<>+208(SB), Z15
-	VBROADCASTSS constantsAVX512<>+220(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+224(SB), Z11
-	VMOVUPS      constantsAVX512<>+12(SB), Z10
-	VMOVUPS      constantsAVX512<>+76(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+228(SB), Z8
-	VMOVUPS      constantsAVX512<>+232(SB), Z7
-	VMOVUPS      constantsAVX512<>+140(SB), Z6
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1384(SP)
-	LEAQ  752(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	CMPL     R9, $+2
-	JNE      half1
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z18
-	VPERMW.Z 64(DX), Z9, K6, Z19
-
-halfdone2:
-	VMULPS       Z4, Z0, Z20
-	VFMSUB231PS  Z5, Z20, Z0
-	VMOVAPS      Z20, Z3
-	VFNMADD231PS Z4, Z0, Z3
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z4, Z1, Z2
-	VMULPS       Z4, Z18, Z0
-	VFMSUB231PS  Z5, Z0, Z18
-	VMOVAPS      Z0, Z16
-	VFNMADD231PS Z4, Z18, Z16
-	VMULPS       Z4, Z19, Z0
-	VFMSUB231PS  Z5, Z0, Z19
-	VMOVAPS      Z0, Z17
-	VFNMADD231PS Z4, Z19, Z17
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	CMPL     R9, $+2
-	JNE      half3
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z18
-	VPERMW.Z 192(DX), Z9, K6, Z19
-
-halfdone4:
-	VMULPS       Z4, Z0, Z20
-	VFMSUB231PS  Z5, Z20, Z0
-	VFNMADD231PS Z4, Z0, Z20
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMULPS       Z4, Z18, Z1
-	VFMSUB231PS  Z5, Z1, Z18
-	VFNMADD231PS Z4, Z18, Z1
-	VMULPS       Z4, Z19, Z18
-	VFMSUB231PS  Z5, Z18, Z19
-	VFNMADD231PS Z4, Z19, Z18
-	VCMPPS       $0x03, Z2, Z3, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VPANDD       Z13, Z3, Z19
-	VPANDD       Z13, Z2, Z21
-	VPANDD       Z13, Z16, Z22
-	VPANDD       Z13, Z17, Z23
-	VPMAXUD      Z15, Z19, Z19
-	VPMAXUD      Z15, Z21, Z21
-	VPMAXUD      Z15, Z22, Z22
-	VPMAXUD      Z15, Z23, Z23
-	VPANDD       Z12, Z3, Z24
-	VPANDD       Z12, Z2, Z25
-	VPANDD       Z12, Z16, Z26
-	VPANDD       Z12, Z17, Z27
-	VFMADD231PS  Z14, Z19, Z24
-	VFMADD231PS  Z14, Z21, Z25
-	VFMADD231PS  Z14, Z22, Z26
-	VFMADD231PS  Z14, Z23, Z27
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSDW    Z17, Z16, Z21
-	VPACKSSWB    Z21, Z19, Z19
-	VPSRLW       $0x04, Z19, Z19
-	VPMADDWD     Z8, Z24, Z24
-	VPMADDWD     Z8, Z25, Z25
-	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x0c, Z24, Z24
-	VPMADDWD     Z8, Z26, Z26
-	VPMADDWD     Z8, Z27, Z27
-	VPACKSSDW    Z27, Z26, Z26
-	VPSRLW       $0x0c, Z26, Z26
-	VPACKUSWB    Z26, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z19, Z24
-	VPSHUFB      Z24, Z7, Z24
-	VPERMD       Z24, Z6, Z24
-	VMOVUPS      Z24, (SI)
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z1, Z16
-	VMOVAPS      Z18, Z17
-	ADDQ         $+64, SI
-	SUBQ         $-128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	CMPL     R9, $+2
-	JNE      half5
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z18
-	VPERMW.Z 192(DX), Z9, K6, Z19
-
-halfdone6:
-	VMULPS.BCST       4(R8), Z0, Z20
-	VFMSUB231PS.BCST  4(BX), Z20, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z20
-	VMULPS.BCST       4(R8), Z1, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMULPS.BCST       4(R8), Z18, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z18
-	VFNMADD231PS.BCST 4(R8), Z18, Z1
-	VMULPS.BCST       4(R8), Z19, Z18
-	VFMSUB231PS.BCST  4(BX), Z18, Z19
-	VFNMADD231PS.BCST 4(R8), Z19, Z18
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z17, Z16, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VPANDD            Z13, Z3, Z19
-	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z16, Z22
-	VPANDD            Z13, Z17, Z23
-	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z16, Z26
-	VPANDD            Z12, Z17, Z27
-	VFMADD231PS       Z14, Z19, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSDW         Z17, Z16, Z21
-	VPACKSSWB         Z21, Z19, Z19
-	VPSRLW            $0x04, Z19, Z19
-	VPMADDWD          Z8, Z24, Z24
-	VPMADDWD          Z8, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPMADDWD          Z8, Z26, Z26
-	VPMADDWD          Z8, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z19, Z24
-	VPSHUFB           Z24, Z7, Z24
-	VPERMD            Z24, Z6, Z24
-	VMOVUPS           Z24, (SI)
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z0, Z2
-	VMOVAPS           Z1, Z16
-	VMOVAPS           Z18, Z17
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	CMPL     R9, $+2
-	JNE      half7
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone8:
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMULPS       Z4, Z2, Z1
-	VFMSUB231PS  Z5, Z1, Z2
-	VFNMADD231PS Z4, Z2, Z1
-	VMULPS       Z4, Z3, Z2
-	VFMSUB231PS  Z5, Z2, Z3
-	VFNMADD231PS Z4, Z3, Z2
-	VCMPPS       $0x03, Z0, Z16, K1
-	VCMPPS       $0x03, Z2, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z13, Z16, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z16, Z17
-	VFMADD231PS  Z14, Z3, Z17
-	VPANDD       Z13, Z0, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z0, Z18
-	VFMADD231PS  Z14, Z3, Z18
-	VPACKSSDW    Z0, Z16, Z16
-	VPMADDWD     Z8, Z17, Z17
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPSRLW       $0x0c, Z17, Z17
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z8, Z3, Z3
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSWB    Z1, Z16, Z16
-	VPSRLW       $0x04, Z16, Z16
-	VPACKUSWB    Z3, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z16, Z17
-	VPSHUFB      Z17, Z7, Z17
-	VPERMD       Z17, Z6, Z17
-	VMOVUPS      Z17, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	SUBQ $-128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1376(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1012(SP)(R11*4), R15
-
-groupmeet:
-	CMPL     R9, $+2
-	JNE      half9
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone10:
-	VMOVUPS      (R15), Z4
-	VMOVUPS      (R8), Z5
-	VPERMPS      Z5, Z4, Z16
-	VMULPS       Z16, Z0, Z17
-	VMOVUPS      (BX), Z18
-	VPERMPS      Z18, Z4, Z4
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z16, Z0, Z17
-	VMOVUPS      64(R15), Z0
-	VPERMPS      Z5, Z0, Z4
-	VMULPS       Z4, Z1, Z16
-	VPERMPS      Z18, Z0, Z0
-	VFMSUB231PS  Z0, Z16, Z1
-	VFNMADD231PS Z4, Z1, Z16
-	VMOVUPS      128(R15), Z0
-	VPERMPS      Z5, Z0, Z1
-	VMULPS       Z1, Z2, Z4
-	VPERMPS      Z18, Z0, Z0
-	VFMSUB231PS  Z0, Z4, Z2
-	VFNMADD231PS Z1, Z2, Z4
-	VMOVUPS      192(R15), Z0
-	VPERMPS      Z5, Z0, Z5
-	VMULPS       Z5, Z3, Z1
-	VPERMPS      Z18, Z0, Z18
-	VFMSUB231PS  Z18, Z1, Z3
-	VFNMADD231PS Z5, Z3, Z1
-	VCMPPS       $0x03, Z16, Z17, K1
-	VCMPPS       $0x03, Z1, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z13, Z17, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z17, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z16, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z16, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPACKSSDW    Z16, Z17, Z17
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPACKSSDW    Z1, Z4, Z4
-	VPMADDWD     Z8, Z3, Z3
-	VPMADDWD     Z8, Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSWB    Z4, Z17, Z17
-	VPSRLW       $0x04, Z17, Z17
-	VPACKUSWB    Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z17, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VMOVUPS      Z2, (SI)
-	ADDQ         $+64, SI
-	SUBQ         $-128, DX
-	ADDQ         1344(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1352(SP), R13
-	XORL         AX, AX
-	CMPQ         1360(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1336(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1376(SP)
-	JLT          groupmet
-	CMPQ         R15, 1368(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1012(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	CMPL         R9, $+2
-	JNE          half11
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-
-halfdone12:
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMULPS       Z4, Z2, Z1
-	VFMSUB231PS  Z5, Z1, Z2
-	VFNMADD231PS Z4, Z2, Z1
-	VMULPS       Z4, Z3, Z2
-	VFMSUB231PS  Z5, Z2, Z3
-	VFNMADD231PS Z4, Z3, Z2
-	VCMPPS       $0x03, Z0, Z16, K1
-	VCMPPS       $0x03, Z2, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VPANDD       Z13, Z16, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z16, Z17
-	VFMADD231PS  Z14, Z3, Z17
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z0, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z0, Z18
-	VFMADD231PS  Z14, Z3, Z18
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z19
-	VFMADD231PS  Z14, Z3, Z19
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z2, Z20
-	VFMADD231PS  Z14, Z3, Z20
-
-grouptailnarrow:
-	VPACKSSDW  Z0, Z16, Z16
-	VPMADDWD   Z8, Z17, Z17
-	VPMADDWD   Z8, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z8, Z19, Z19
-	VPMADDWD   Z8, Z20, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPSRLW     $0x0c, Z19, Z19
-	VPACKSSWB  Z1, Z16, Z16
-	VPSRLW     $0x04, Z16, Z16
-	VPACKUSWB  Z19, Z17, Z17
-	VPTERNLOGD $0xf8, Z11, Z16, Z17
-	VPSHUFB    Z17, Z7, Z17
-	VPERMD     Z17, Z6, Z17
-	KMOVQ      K0, K7
-	VMOVDQU8   Z17, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*2), DX
-	JMP        return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z1
-	VPSUBD       Z1, Z0, Z5
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+208(SB), Z1
-	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z5, Z1, Z4
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	CMPL         R9, $+2
-	JNE          half13
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VPERMW.Z     (DX), Z9, K6, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z18
-	VPERMW.Z     64(DX), Z9, K6, Z19
-
-halfdone14:
-	VMULPS      Z4, Z0, Z20
-	VMOVAPS     Z20, Z3
-	VFMADD231PS Z5, Z0, Z3
-	VMULPS      Z4, Z1, Z0
-	VMOVAPS     Z0, Z2
-	VFMADD231PS Z5, Z1, Z2
-	VMULPS      Z4, Z18, Z0
-	VMOVAPS     Z0, Z16
-	VFMADD231PS Z5, Z18, Z16
-	VMULPS      Z4, Z19, Z0
-	VMOVAPS     Z0, Z17
-	VFMADD231PS Z5, Z19, Z17
-
-longahead:
-	CMPL     R9, $+2
-	JNE      half15
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z18
-	VPERMW.Z 192(DX), Z9, K6, Z19
-
-halfdone16:
-	VMULPS      Z4, Z0, Z20
-	VFMADD231PS Z5, Z0, Z20
-	VMULPS      Z4, Z1, Z0
-	VFMADD231PS Z5, Z1, Z0
-	VMULPS      Z4, Z18, Z1
-	VFMADD231PS Z5, Z18, Z1
-	VMULPS      Z4, Z19, Z18
-	VFMADD231PS Z5, Z19, Z18
-	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z17, Z16, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VPANDD      Z13, Z3, Z19
-	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z16, Z22
-	VPANDD      Z13, Z17, Z23
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
-	VPMAXUD     Z15, Z23, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z16, Z26
-	VPANDD      Z12, Z17, Z27
-	VFMADD231PS Z14, Z19, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VFMADD231PS Z14, Z22, Z26
-	VFMADD231PS Z14, Z23, Z27
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSDW   Z17, Z16, Z21
-	VPACKSSWB   Z21, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
-	VPMADDWD    Z8, Z24, Z24
-	VPMADDWD    Z8, Z25, Z25
-	VPACKSSDW   Z25, Z24, Z24
-	VPSRLW      $0x0c, Z24, Z24
-	VPMADDWD    Z8, Z26, Z26
-	VPMADDWD    Z8, Z27, Z27
-	VPACKSSDW   Z27, Z26, Z26
-	VPSRLW      $0x0c, Z26, Z26
-	VPACKUSWB   Z26, Z24, Z24
-	VPTERNLOGD  $0xf8, Z11, Z19, Z24
-	VPSHUFB     Z24, Z7, Z24
-	VPERMD      Z24, Z6, Z24
-	VMOVUPS     Z24, (SI)
-	VMOVAPS     Z20, Z3
-	VMOVAPS     Z0, Z2
-	VMOVAPS     Z1, Z16
-	VMOVAPS     Z18, Z17
-	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	CMPL     R9, $+2
-	JNE      half17
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone18:
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VMULPS      Z4, Z1, Z0
-	VFMADD231PS Z5, Z1, Z0
-	VMULPS      Z4, Z2, Z1
-	VFMADD231PS Z5, Z2, Z1
-	VMULPS      Z4, Z3, Z2
-	VFMADD231PS Z5, Z3, Z2
-	VCMPPS      $0x03, Z0, Z16, K1
-	VCMPPS      $0x03, Z2, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VPANDD      Z13, Z16, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z16, Z17
-	VFMADD231PS Z14, Z3, Z17
-	VPANDD      Z13, Z0, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z0, Z18
-	VFMADD231PS Z14, Z3, Z18
-	VPACKSSDW   Z0, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x0c, Z17, Z17
-	VPANDD      Z13, Z1, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z3
-	VFMADD231PS Z14, Z0, Z3
-	VPANDD      Z13, Z2, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z18
-	VFMADD231PS Z14, Z0, Z18
-	VPACKSSDW   Z2, Z1, Z1
-	VPMADDWD    Z8, Z3, Z3
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPSRLW      $0x0c, Z3, Z3
-	VPACKSSWB   Z1, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPACKUSWB   Z3, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z16, Z17
-	VPSHUFB     Z17, Z7, Z17
-	VPERMD      Z17, Z6, Z17
-	VMOVUPS     Z17, (SI)
-
-longback:
-	ADDQ $+64, SI
-	SUBQ $-128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	CMPL        R9, $+2
-	JNE         half19
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-
-halfdone20:
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VMULPS      Z4, Z1, Z0
-	VFMADD231PS Z5, Z1, Z0
-	VMULPS      Z4, Z2, Z1
-	VFMADD231PS Z5, Z2, Z1
-	VMULPS      Z4, Z3, Z2
-	VFMADD231PS Z5, Z3, Z2
-	VCMPPS      $0x03, Z0, Z16, K1
-	VCMPPS      $0x03, Z2, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VPANDD      Z13, Z16, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z16, Z17
-	VFMADD231PS Z14, Z3, Z17
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VPANDD      Z13, Z0, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z0, Z18
-	VFMADD231PS Z14, Z3, Z18
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z19
-	VFMADD231PS Z14, Z3, Z19
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VPANDD      Z13, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z2, Z20
-	VFMADD231PS Z14, Z3, Z20
-
-longtailnarrow:
-	VPACKSSDW  Z0, Z16, Z16
-	VPMADDWD   Z8, Z17, Z17
-	VPMADDWD   Z8, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z8, Z19, Z19
-	VPMADDWD   Z8, Z20, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPSRLW     $0x0c, Z19, Z19
-	VPACKSSWB  Z1, Z16, Z16
-	VPSRLW     $0x04, Z16, Z16
-	VPACKUSWB  Z19, Z17, Z17
-	VPTERNLOGD $0xf8, Z11, Z16, Z17
-	VPSHUFB    Z17, Z7, Z17
-	VPERMD     Z17, Z6, Z17
-	KMOVQ      K0, K7
-	VMOVDQU8   Z17, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ     R11, $+2
-	JLT      few
-	MOVQ     ahead+56(FP), CX
-	CMPQ     CX, $+1
-	JGT      short2stream
-	CMPQ     R11, $+8
-	JLT      short2loop
-	CMPL     R9, $+2
-	JNE      half21
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z16
-	VPERMW.Z 64(DX), Z9, K6, Z17
-
-halfdone22:
-	VMULPS.BCST       (R8), Z0, Z18
-	VFMSUB231PS.BCST  (BX), Z18, Z0
-	VMOVAPS           Z18, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
-	VMULPS.BCST       (R8), Z1, Z0
-	VFMSUB231PS.BCST  (BX), Z0, Z1
-	VMOVAPS           Z0, Z4
-	VFNMADD231PS.BCST (R8), Z1, Z4
-	VMULPS.BCST       4(R8), Z16, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z16
-	VMOVAPS           Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z16, Z3
-	VMULPS.BCST       4(R8), Z17, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z17
-	VMOVAPS           Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z17, Z2
-
-short2ahead:
-	CMPL     R9, $+2
-	JNE      half23
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z16
-	VPERMW.Z 192(DX), Z9, K6, Z17
-
-halfdone24:
-	VMULPS.BCST       8(R8), Z0, Z18
-	VFMSUB231PS.BCST  8(BX), Z18, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z18
-	VMULPS.BCST       8(R8), Z1, Z0
-	VFMSUB231PS.BCST  8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMULPS.BCST       12(R8), Z16, Z1
-	VFMSUB231PS.BCST  12(BX), Z1, Z16
-	VFNMADD231PS.BCST 12(R8), Z16, Z1
-	VMULPS.BCST       12(R8), Z17, Z16
-	VFMSUB231PS.BCST  12(BX), Z16, Z17
-	VFNMADD231PS.BCST 12(R8), Z17, Z16
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VPANDD            Z13, Z5, Z17
-	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
-	VPMAXUD           Z15, Z17, Z17
-	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z17, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z17, Z17
-	VPSRLW            $0x04, Z17, Z17
-	VPMADDWD          Z8, Z22, Z22
-	VPMADDWD          Z8, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z8, Z24, Z24
-	VPMADDWD          Z8, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z17, Z22
-	VPSHUFB           Z22, Z7, Z22
-	VPERMD            Z22, Z6, Z22
-	VMOVUPS           Z22, (SI)
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z0, Z4
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	CMPL     R9, $+2
-	JNE      half25
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone26:
-	VMULPS.BCST       (R8), Z0, Z4
-	VFMSUB231PS.BCST  (BX), Z4, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VMULPS.BCST       (R8), Z1, Z0
-	VFMSUB231PS.BCST  (BX), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMULPS.BCST       4(R8), Z2, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z1
-	VMULPS.BCST       4(R8), Z3, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z2
-	VCMPPS            $0x03, Z0, Z4, K1
-	VCMPPS            $0x03, Z2, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z13, Z4, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z4, Z5
-	VFMADD231PS       Z14, Z3, Z5
-	VPANDD            Z13, Z0, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z0, Z16
-	VFMADD231PS       Z14, Z3, Z16
-	VPACKSSDW         Z0, Z4, Z4
-	VPMADDWD          Z8, Z5, Z5
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z3
-	VFMADD231PS       Z14, Z0, Z3
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z8, Z3, Z3
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x0c, Z3, Z3
-	VPACKSSWB         Z1, Z4, Z4
-	VPSRLW            $0x04, Z4, Z4
-	VPACKUSWB         Z3, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z4, Z5
-	VPSHUFB           Z5, Z7, Z5
-	VPERMD            Z5, Z6, Z5
-	VMOVUPS           Z5, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	SUBQ $-128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ     R11, $+4
-	JLT      few
-	MOVQ     ahead+56(FP), CX
-	CMPQ     CX, $+1
-	JGT      short4stream
-	CMPQ     R11, $+16
-	JLT      short4loop
-	CMPL     R9, $+2
-	JNE      half27
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z16
-	VPERMW.Z 64(DX), Z9, K6, Z17
-
-halfdone28:
-	VMULPS.BCST       (R8), Z0, Z18
-	VFMSUB231PS.BCST  (BX), Z18, Z0
-	VMOVAPS           Z18, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
-	VMULPS.BCST       4(R8), Z1, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z1
-	VMOVAPS           Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z1, Z4
-	VMULPS.BCST       8(R8), Z16, Z0
-	VFMSUB231PS.BCST  8(BX), Z0, Z16
-	VMOVAPS           Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z16, Z3
-	VMULPS.BCST       12(R8), Z17, Z0
-	VFMSUB231PS.BCST  12(BX), Z0, Z17
-	VMOVAPS           Z0, Z2
-	VFNMADD231PS.BCST 12(R8), Z17, Z2
-
-short4ahead:
-	CMPL     R9, $+2
-	JNE      half29
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z16
-	VPERMW.Z 192(DX), Z9, K6, Z17
-
-halfdone30:
-	VMULPS.BCST       16(R8), Z0, Z18
-	VFMSUB231PS.BCST  16(BX), Z18, Z0
-	VFNMADD231PS.BCST 16(R8), Z0, Z18
-	VMULPS.BCST       20(R8), Z1, Z0
-	VFMSUB231PS.BCST  20(BX), Z0, Z1
-	VFNMADD231PS.BCST 20(R8), Z1, Z0
-	VMULPS.BCST       24(R8), Z16, Z1
-	VFMSUB231PS.BCST  24(BX), Z1, Z16
-	VFNMADD231PS.BCST 24(R8), Z16, Z1
-	VMULPS.BCST       28(R8), Z17, Z16
-	VFMSUB231PS.BCST  28(BX), Z16, Z17
-	VFNMADD231PS.BCST 28(R8), Z17, Z16
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VPANDD            Z13, Z5, Z17
-	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
-	VPMAXUD           Z15, Z17, Z17
-	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z17, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z17, Z17
-	VPSRLW            $0x04, Z17, Z17
-	VPMADDWD          Z8, Z22, Z22
-	VPMADDWD          Z8, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z8, Z24, Z24
-	VPMADDWD          Z8, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z17, Z22
-	VPSHUFB           Z22, Z7, Z22
-	VPERMD            Z22, Z6, Z22
-	VMOVUPS           Z22, (SI)
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z0, Z4
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	CMPL     R9, $+2
-	JNE      half31
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone32:
-	VMULPS.BCST       (R8), Z0, Z4
-	VFMSUB231PS.BCST  (BX), Z4, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VMULPS.BCST       4(R8), Z1, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMULPS.BCST       8(R8), Z2, Z1
-	VFMSUB231PS.BCST  8(BX), Z1, Z2
-	VFNMADD231PS.BCST 8(R8), Z2, Z1
-	VMULPS.BCST       12(R8), Z3, Z2
-	VFMSUB231PS.BCST  12(BX), Z2, Z3
-	VFNMADD231PS.BCST 12(R8), Z3, Z2
-	VCMPPS            $0x03, Z0, Z4, K1
-	VCMPPS            $0x03, Z2, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z13, Z4, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z4, Z5
-	VFMADD231PS       Z14, Z3, Z5
-	VPANDD            Z13, Z0, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z0, Z16
-	VFMADD231PS       Z14, Z3, Z16
-	VPACKSSDW         Z0, Z4, Z4
-	VPMADDWD          Z8, Z5, Z5
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z3
-	VFMADD231PS       Z14, Z0, Z3
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z8, Z3, Z3
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x0c, Z3, Z3
-	VPACKSSWB         Z1, Z4, Z4
-	VPSRLW            $0x04, Z4, Z4
-	VPACKUSWB         Z3, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z4, Z5
-	VPSHUFB           Z5, Z7, Z5
-	VPERMD            Z5, Z6, Z5
-	VMOVUPS           Z5, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, SI
-	SUBQ $-128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1400(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	CMPL     R9, $+2
-	JNE      half33
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone34:
-	VMOVUPS      (R8), Z4
-	VMULPS       Z4, Z0, Z5
-	VMOVUPS      (BX), Z16
-	VFMSUB231PS  Z16, Z5, Z0
-	VFNMADD231PS Z4, Z0, Z5
-	VMOVUPS      64(R8), Z0
-	VMULPS       Z0, Z1, Z4
-	VMOVUPS      64(BX), Z16
-	VFMSUB231PS  Z16, Z4, Z1
-	VFNMADD231PS Z0, Z1, Z4
-	VMOVUPS      128(R8), Z0
-	VMULPS       Z0, Z2, Z1
-	VMOVUPS      128(BX), Z16
-	VFMSUB231PS  Z16, Z1, Z2
-	VFNMADD231PS Z0, Z2, Z1
-	VMOVUPS      192(R8), Z0
-	VMULPS       Z0, Z3, Z2
-	VMOVUPS      192(BX), Z16
-	VFMSUB231PS  Z16, Z2, Z3
-	VFNMADD231PS Z0, Z3, Z2
-	VCMPPS       $0x03, Z4, Z5, K1
-	VCMPPS       $0x03, Z2, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z5, Z5
-	VPMADDWD     Z8, Z3, Z3
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z0, Z4
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSWB    Z1, Z5, Z5
-	VPSRLW       $0x04, Z5, Z5
-	VPACKUSWB    Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z5, Z3
-	VPSHUFB      Z3, Z7, Z3
-	VPERMD       Z3, Z6, Z3
-	VMOVUPS      Z3, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	SUBQ  $-128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  704(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  712(SP), DX
-	MOVQ  720(SP), BX
-	MOVQ  728(SP), R8
-
-laneend:
-	CMPQ 1400(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R9, $+2
-	JNE      half35
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone36:
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMULPS       Z4, Z2, Z1
-	VFMSUB231PS  Z5, Z1, Z2
-	VFNMADD231PS Z4, Z2, Z1
-	VMULPS       Z4, Z3, Z2
-	VFMSUB231PS  Z5, Z2, Z3
-	VFNMADD231PS Z4, Z3, Z2
-	VCMPPS       $0x03, Z0, Z16, K1
-	VCMPPS       $0x03, Z2, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z13, Z16, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z16, Z17
-	VFMADD231PS  Z14, Z3, Z17
-	VPANDD       Z13, Z0, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z0, Z18
-	VFMADD231PS  Z14, Z3, Z18
-	VPACKSSDW    Z0, Z16, Z16
-	VPMADDWD     Z8, Z17, Z17
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPSRLW       $0x0c, Z17, Z17
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z8, Z3, Z3
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSWB    Z1, Z16, Z16
-	VPSRLW       $0x04, Z16, Z16
-	VPACKUSWB    Z3, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z16, Z17
-	VPSHUFB      Z17, Z7, Z17
-	VPERMD       Z17, Z6, Z17
-	VMOVNTPS     Z17, (SI)
-	ADDQ         $+64, SI
-	SUBQ         $-128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-half1:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z18
-	VCVTPH2PS 96(DX), Z19
-	JMP       halfdone2
-
-half3:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z18
-	VCVTPH2PS 224(DX), Z19
-	JMP       halfdone4
-
-grouplast:
-	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z17, Z16, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z3, Z0
-	VPANDD      Z13, Z2, Z1
-	VPANDD      Z13, Z16, Z18
-	VPANDD      Z13, Z17, Z19
-	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z1, Z1
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z16, Z22
-	VPANDD      Z12, Z17, Z23
-	VFMADD231PS Z14, Z0, Z20
-	VFMADD231PS Z14, Z1, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VPACKSSDW   Z2, Z3, Z0
-	VPACKSSDW   Z17, Z16, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPMADDWD    Z8, Z20, Z20
-	VPMADDWD    Z8, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPMADDWD    Z8, Z22, Z22
-	VPMADDWD    Z8, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z0, Z20
-	VPSHUFB     Z20, Z7, Z20
-	VPERMD      Z20, Z6, Z20
-	VMOVUPS     Z20, (SI)
-	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-half5:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z18
-	VCVTPH2PS 224(DX), Z19
-	JMP       halfdone6
-
-half7:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone8
-
-grouprare:
-	MOVQ $+1, 744(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-half9:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone10
-
-half11:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	JMP         halfdone12
-
-groupstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 704(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1392(SP)
-	MOVQ 1384(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1408(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1408(SP), BX
-	LEAQ 2248(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2248(SP), R8
-	MOVQ $+64, 1376(SP)
-	MOVQ 1392(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1012(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1392(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1664(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2240(SP)
-	LEAQ 1664(SP), BX
-	LEAQ 2504(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3080(SP)
-	LEAQ 2504(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1400(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2240(SP), BX
-	MOVQ 3080(SP), R8
-	MOVQ 1392(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R9, $+2
-	JNE      half37
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone38:
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VMULPS      Z4, Z1, Z0
-	VFMADD231PS Z5, Z1, Z0
-	VMULPS      Z4, Z2, Z1
-	VFMADD231PS Z5, Z2, Z1
-	VMULPS      Z4, Z3, Z2
-	VFMADD231PS Z5, Z3, Z2
-	VCMPPS      $0x03, Z0, Z16, K1
-	VCMPPS      $0x03, Z2, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VPANDD      Z13, Z16, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z16, Z17
-	VFMADD231PS Z14, Z3, Z17
-	VPANDD      Z13, Z0, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z0, Z18
-	VFMADD231PS Z14, Z3, Z18
-	VPACKSSDW   Z0, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x0c, Z17, Z17
-	VPANDD      Z13, Z1, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z3
-	VFMADD231PS Z14, Z0, Z3
-	VPANDD      Z13, Z2, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z18
-	VFMADD231PS Z14, Z0, Z18
-	VPACKSSDW   Z2, Z1, Z1
-	VPMADDWD    Z8, Z3, Z3
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPSRLW      $0x0c, Z3, Z3
-	VPACKSSWB   Z1, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPACKUSWB   Z3, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z16, Z17
-	VPSHUFB     Z17, Z7, Z17
-	VPERMD      Z17, Z6, Z17
-	VMOVNTPS    Z17, (SI)
-	ADDQ        $+64, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-half13:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z18
-	VCVTPH2PS 96(DX), Z19
-	JMP       halfdone14
-
-half15:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z18
-	VCVTPH2PS 224(DX), Z19
-	JMP       halfdone16
-
-half17:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone18
-
-longrare:
-	MOVQ $+2, 744(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-half19:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	JMP         halfdone20
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 704(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R9, $+2
-	JNE      half39
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone40:
-	VMULPS.BCST       (R8), Z0, Z4
-	VFMSUB231PS.BCST  (BX), Z4, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VMULPS.BCST       (R8), Z1, Z0
-	VFMSUB231PS.BCST  (BX), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMULPS.BCST       4(R8), Z2, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z1
-	VMULPS.BCST       4(R8), Z3, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z2
-	VCMPPS            $0x03, Z0, Z4, K1
-	VCMPPS            $0x03, Z2, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z13, Z4, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z4, Z5
-	VFMADD231PS       Z14, Z3, Z5
-	VPANDD            Z13, Z0, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z0, Z16
-	VFMADD231PS       Z14, Z3, Z16
-	VPACKSSDW         Z0, Z4, Z4
-	VPMADDWD          Z8, Z5, Z5
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z3
-	VFMADD231PS       Z14, Z0, Z3
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z8, Z3, Z3
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x0c, Z3, Z3
-	VPACKSSWB         Z1, Z4, Z4
-	VPSRLW            $0x04, Z4, Z4
-	VPACKUSWB         Z3, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z4, Z5
-	VPSHUFB           Z5, Z7, Z5
-	VPERMD            Z5, Z6, Z5
-	VMOVNTPS          Z5, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-half21:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z16
-	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone22
-
-half23:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z16
-	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone24
-
-half25:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone26
-
-short2rare:
-	MOVQ $+3, 744(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R9, $+2
-	JNE      half41
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone42:
-	VMULPS.BCST       (R8), Z0, Z4
-	VFMSUB231PS.BCST  (BX), Z4, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VMULPS.BCST       4(R8), Z1, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMULPS.BCST       8(R8), Z2, Z1
-	VFMSUB231PS.BCST  8(BX), Z1, Z2
-	VFNMADD231PS.BCST 8(R8), Z2, Z1
-	VMULPS.BCST       12(R8), Z3, Z2
-	VFMSUB231PS.BCST  12(BX), Z2, Z3
-	VFNMADD231PS.BCST 12(R8), Z3, Z2
-	VCMPPS            $0x03, Z0, Z4, K1
-	VCMPPS            $0x03, Z2, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z13, Z4, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z4, Z5
-	VFMADD231PS       Z14, Z3, Z5
-	VPANDD            Z13, Z0, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z0, Z16
-	VFMADD231PS       Z14, Z3, Z16
-	VPACKSSDW         Z0, Z4, Z4
-	VPMADDWD          Z8, Z5, Z5
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z3
-	VFMADD231PS       Z14, Z0, Z3
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z8, Z3, Z3
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x0c, Z3, Z3
-	VPACKSSWB         Z1, Z4, Z4
-	VPSRLW            $0x04, Z4, Z4
-	VPACKUSWB         Z3, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z4, Z5
-	VPSHUFB           Z5, Z7, Z5
-	VPERMD            Z5, Z6, Z5
-	VMOVNTPS          Z5, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	SUBQ              $-128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-half27:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z16
-	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone28
-
-half29:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z16
-	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone30
-
-half31:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone32
-
-short4rare:
-	MOVQ $+4, 744(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-half33:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone34
-
-lanerare:
-	MOVQ $+5, 744(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  laneloop
-
-half35:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone36
-
-half37:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone38
-
-longstage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-half39:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone40
-
-half41:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone42
-
-spread:
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-
-rare:
-	CMPL     R9, $+2
-	JNE      half43
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone44:
-	VMOVUPS      (BX), Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z14, Z4, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(BX), Z4
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z4, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPMADDWD     Z8, Z5, Z5
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VMOVUPS      128(BX), Z1
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K3
-	VPANDD       Z13, Z2, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z2, Z4
-	VFMADD231PS  Z14, Z1, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z2, K3, Z2
-	VMOVUPS      192(BX), Z1
-	VDIVPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z1, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VPSHUFB      Z5, Z7, Z5
-	VPERMD       Z5, Z6, Z5
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z5
-	VMOVUPS      Z5, (SI)
-	CMPQ         744(SP), $+5
-	JEQ          laneback
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
-	CMPQ         744(SP), $+3
-	JEQ          short2back
-	CMPQ         744(SP), $+4
-	JEQ          short4back
-	CMPQ         744(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z1
-	VPSUBD       Z1, Z0, Z5
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+208(SB), Z1
-	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z5, Z1, Z4
-	JMP          longback
-
-half43:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone44
-
-// func QuantizeFpE2M1PackedF16BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpE2M1PackedF16BF16AVX512(SB), $3056-64
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 0x10011001
-	// per group: Z5 scale, Z4 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVL         elem+32(FP), R9
-	VBROADCASTSS constantsAVX512<>+208(SB), Z15
-	VBROADCASTSS constantsAVX512<>+220(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+224(SB), Z11
-	VMOVUPS      constantsAVX512<>+12(SB), Z10
-	VMOVUPS      constantsAVX512<>+76(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+228(SB), Z8
-	VMOVUPS      constantsAVX512<>+140(SB), Z7
-	VBROADCASTSS constantsAVX512<>+300(SB), Z6
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1352(SP)
-	LEAQ  720(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	CMPL     R9, $+2
-	JNE      half1
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z18
-	VPERMW.Z 64(DX), Z9, K6, Z19
-
-halfdone2:
-	VMULPS       Z4, Z0, Z20
-	VFMSUB231PS  Z5, Z20, Z0
-	VMOVAPS      Z20, Z3
-	VFNMADD231PS Z4, Z0, Z3
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z4, Z1, Z2
-	VMULPS       Z4, Z18, Z0
-	VFMSUB231PS  Z5, Z0, Z18
-	VMOVAPS      Z0, Z16
-	VFNMADD231PS Z4, Z18, Z16
-	VMULPS       Z4, Z19, Z0
-	VFMSUB231PS  Z5, Z0, Z19
-	VMOVAPS      Z0, Z17
-	VFNMADD231PS Z4, Z19, Z17
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	CMPL     R9, $+2
-	JNE      half3
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z18
-	VPERMW.Z 192(DX), Z9, K6, Z19
-
-halfdone4:
-	VMULPS       Z4, Z0, Z20
-	VFMSUB231PS  Z5, Z20, Z0
-	VFNMADD231PS Z4, Z0, Z20
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMULPS       Z4, Z18, Z1
-	VFMSUB231PS  Z5, Z1, Z18
-	VFNMADD231PS Z4, Z18, Z1
-	VMULPS       Z4, Z19, Z18
-	VFMSUB231PS  Z5, Z18, Z19
-	VFNMADD231PS Z4, Z19, Z18
-	VCMPPS       $0x03, Z2, Z3, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VPANDD       Z13, Z3, Z19
-	VPANDD       Z13, Z2, Z21
-	VPANDD       Z13, Z16, Z22
-	VPANDD       Z13, Z17, Z23
-	VPMAXUD      Z15, Z19, Z19
-	VPMAXUD      Z15, Z21, Z21
-	VPMAXUD      Z15, Z22, Z22
-	VPMAXUD      Z15, Z23, Z23
-	VPANDD       Z12, Z3, Z24
-	VPANDD       Z12, Z2, Z25
-	VPANDD       Z12, Z16, Z26
-	VPANDD       Z12, Z17, Z27
-	VFMADD231PS  Z14, Z19, Z24
-	VFMADD231PS  Z14, Z21, Z25
-	VFMADD231PS  Z14, Z22, Z26
-	VFMADD231PS  Z14, Z23, Z27
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSDW    Z17, Z16, Z21
-	VPACKSSWB    Z21, Z19, Z19
-	VPSRLW       $0x04, Z19, Z19
-	VPMADDWD     Z8, Z24, Z24
-	VPMADDWD     Z8, Z25, Z25
-	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x0c, Z24, Z24
-	VPMADDWD     Z8, Z26, Z26
-	VPMADDWD     Z8, Z27, Z27
-	VPACKSSDW    Z27, Z26, Z26
-	VPSRLW       $0x0c, Z26, Z26
-	VPACKUSWB    Z26, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z19, Z24
-	VPERMD       Z24, Z7, Z24
-	VPMADDUBSW   Z6, Z24, Z19
-	VPMOVWB      Z19, Y19
-	VMOVUPS      Y19, (SI)
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z1, Z16
-	VMOVAPS      Z18, Z17
-	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	CMPL     R9, $+2
-	JNE      half5
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z18
-	VPERMW.Z 192(DX), Z9, K6, Z19
-
-halfdone6:
-	VMULPS.BCST       4(R8), Z0, Z20
-	VFMSUB231PS.BCST  4(BX), Z20, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z20
-	VMULPS.BCST       4(R8), Z1, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMULPS.BCST       4(R8), Z18, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z18
-	VFNMADD231PS.BCST 4(R8), Z18, Z1
-	VMULPS.BCST       4(R8), Z19, Z18
-	VFMSUB231PS.BCST  4(BX), Z18, Z19
-	VFNMADD231PS.BCST 4(R8), Z19, Z18
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z17, Z16, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VPANDD            Z13, Z3, Z19
-	VPANDD            Z13, Z2, Z21
-	VPANDD            Z13, Z16, Z22
-	VPANDD            Z13, Z17, Z23
-	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z16, Z26
-	VPANDD            Z12, Z17, Z27
-	VFMADD231PS       Z14, Z19, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VFMADD231PS       Z14, Z22, Z26
-	VFMADD231PS       Z14, Z23, Z27
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSDW         Z17, Z16, Z21
-	VPACKSSWB         Z21, Z19, Z19
-	VPSRLW            $0x04, Z19, Z19
-	VPMADDWD          Z8, Z24, Z24
-	VPMADDWD          Z8, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPMADDWD          Z8, Z26, Z26
-	VPMADDWD          Z8, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x0c, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z19, Z24
-	VPERMD            Z24, Z7, Z24
-	VPMADDUBSW        Z6, Z24, Z19
-	VPMOVWB           Z19, Y19
-	VMOVUPS           Y19, (SI)
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z0, Z2
-	VMOVAPS           Z1, Z16
-	VMOVAPS           Z18, Z17
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+32, SI
-	SUBQ              $-128, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	CMPL     R9, $+2
-	JNE      half7
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone8:
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMULPS       Z4, Z2, Z1
-	VFMSUB231PS  Z5, Z1, Z2
-	VFNMADD231PS Z4, Z2, Z1
-	VMULPS       Z4, Z3, Z2
-	VFMSUB231PS  Z5, Z2, Z3
-	VFNMADD231PS Z4, Z3, Z2
-	VCMPPS       $0x03, Z0, Z16, K1
-	VCMPPS       $0x03, Z2, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z13, Z16, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z16, Z17
-	VFMADD231PS  Z14, Z3, Z17
-	VPANDD       Z13, Z0, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z0, Z18
-	VFMADD231PS  Z14, Z3, Z18
-	VPACKSSDW    Z0, Z16, Z16
-	VPMADDWD     Z8, Z17, Z17
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPSRLW       $0x0c, Z17, Z17
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z8, Z3, Z3
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSWB    Z1, Z16, Z16
-	VPSRLW       $0x04, Z16, Z16
-	VPACKUSWB    Z3, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z16, Z17
-	VPERMD       Z17, Z7, Z17
-	VPMADDUBSW   Z6, Z17, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1344(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 980(SP)(R11*4), R15
-
-groupmeet:
-	CMPL     R9, $+2
-	JNE      half9
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone10:
-	VMOVUPS      (R15), Z4
-	VMOVUPS      (R8), Z5
-	VPERMPS      Z5, Z4, Z16
-	VMULPS       Z16, Z0, Z17
-	VMOVUPS      (BX), Z18
-	VPERMPS      Z18, Z4, Z4
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z16, Z0, Z17
-	VMOVUPS      64(R15), Z0
-	VPERMPS      Z5, Z0, Z4
-	VMULPS       Z4, Z1, Z16
-	VPERMPS      Z18, Z0, Z0
-	VFMSUB231PS  Z0, Z16, Z1
-	VFNMADD231PS Z4, Z1, Z16
-	VMOVUPS      128(R15), Z0
-	VPERMPS      Z5, Z0, Z1
-	VMULPS       Z1, Z2, Z4
-	VPERMPS      Z18, Z0, Z0
-	VFMSUB231PS  Z0, Z4, Z2
-	VFNMADD231PS Z1, Z2, Z4
-	VMOVUPS      192(R15), Z0
-	VPERMPS      Z5, Z0, Z5
-	VMULPS       Z5, Z3, Z1
-	VPERMPS      Z18, Z0, Z18
-	VFMSUB231PS  Z18, Z1, Z3
-	VFNMADD231PS Z5, Z3, Z1
-	VCMPPS       $0x03, Z16, Z17, K1
-	VCMPPS       $0x03, Z1, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z13, Z17, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z17, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z16, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z16, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPACKSSDW    Z16, Z17, Z17
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPACKSSDW    Z1, Z4, Z4
-	VPMADDWD     Z8, Z3, Z3
-	VPMADDWD     Z8, Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSWB    Z4, Z17, Z17
-	VPSRLW       $0x04, Z17, Z17
-	VPACKUSWB    Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z17, Z2
-	VPERMD       Z2, Z7, Z2
-	VPMADDUBSW   Z6, Z2, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	ADDQ         1312(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1320(SP), R13
-	XORL         AX, AX
-	CMPQ         1328(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1304(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1344(SP)
-	JLT          groupmet
-	CMPQ         R15, 1336(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 980(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	CMPL         R9, $+2
-	JNE          half11
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-
-halfdone12:
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMULPS       Z4, Z2, Z1
-	VFMSUB231PS  Z5, Z1, Z2
-	VFNMADD231PS Z4, Z2, Z1
-	VMULPS       Z4, Z3, Z2
-	VFMSUB231PS  Z5, Z2, Z3
-	VFNMADD231PS Z4, Z3, Z2
-	VCMPPS       $0x03, Z0, Z16, K1
-	VCMPPS       $0x03, Z2, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VPANDD       Z13, Z16, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z16, Z17
-	VFMADD231PS  Z14, Z3, Z17
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z0, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z0, Z18
-	VFMADD231PS  Z14, Z3, Z18
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z19
-	VFMADD231PS  Z14, Z3, Z19
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z2, Z20
-	VFMADD231PS  Z14, Z3, Z20
-
-grouptailnarrow:
-	VPACKSSDW  Z0, Z16, Z16
-	VPMADDWD   Z8, Z17, Z17
-	VPMADDWD   Z8, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z8, Z19, Z19
-	VPMADDWD   Z8, Z20, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPSRLW     $0x0c, Z19, Z19
-	VPACKSSWB  Z1, Z16, Z16
-	VPSRLW     $0x04, Z16, Z16
-	VPACKUSWB  Z19, Z17, Z17
-	VPTERNLOGD $0xf8, Z11, Z16, Z17
-	VPERMD     Z17, Z7, Z17
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z17, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-	JMP        return
-
-longs:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z1
-	VPSUBD       Z1, Z0, Z5
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+208(SB), Z1
-	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z5, Z1, Z4
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	CMPL         R9, $+2
-	JNE          half13
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VPERMW.Z     (DX), Z9, K6, Z1
-	VPERMW.Z     64(DX), Z10, K6, Z18
-	VPERMW.Z     64(DX), Z9, K6, Z19
-
-halfdone14:
-	VMULPS      Z4, Z0, Z20
-	VMOVAPS     Z20, Z3
-	VFMADD231PS Z5, Z0, Z3
-	VMULPS      Z4, Z1, Z0
-	VMOVAPS     Z0, Z2
-	VFMADD231PS Z5, Z1, Z2
-	VMULPS      Z4, Z18, Z0
-	VMOVAPS     Z0, Z16
-	VFMADD231PS Z5, Z18, Z16
-	VMULPS      Z4, Z19, Z0
-	VMOVAPS     Z0, Z17
-	VFMADD231PS Z5, Z19, Z17
-
-longahead:
-	CMPL     R9, $+2
-	JNE      half15
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z18
-	VPERMW.Z 192(DX), Z9, K6, Z19
-
-halfdone16:
-	VMULPS      Z4, Z0, Z20
-	VFMADD231PS Z5, Z0, Z20
-	VMULPS      Z4, Z1, Z0
-	VFMADD231PS Z5, Z1, Z0
-	VMULPS      Z4, Z18, Z1
-	VFMADD231PS Z5, Z18, Z1
-	VMULPS      Z4, Z19, Z18
-	VFMADD231PS Z5, Z19, Z18
-	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z17, Z16, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VPANDD      Z13, Z3, Z19
-	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z16, Z22
-	VPANDD      Z13, Z17, Z23
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
-	VPMAXUD     Z15, Z23, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z16, Z26
-	VPANDD      Z12, Z17, Z27
-	VFMADD231PS Z14, Z19, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VFMADD231PS Z14, Z22, Z26
-	VFMADD231PS Z14, Z23, Z27
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSDW   Z17, Z16, Z21
-	VPACKSSWB   Z21, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
-	VPMADDWD    Z8, Z24, Z24
-	VPMADDWD    Z8, Z25, Z25
-	VPACKSSDW   Z25, Z24, Z24
-	VPSRLW      $0x0c, Z24, Z24
-	VPMADDWD    Z8, Z26, Z26
-	VPMADDWD    Z8, Z27, Z27
-	VPACKSSDW   Z27, Z26, Z26
-	VPSRLW      $0x0c, Z26, Z26
-	VPACKUSWB   Z26, Z24, Z24
-	VPTERNLOGD  $0xf8, Z11, Z19, Z24
-	VPERMD      Z24, Z7, Z24
-	VPMADDUBSW  Z6, Z24, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (SI)
-	VMOVAPS     Z20, Z3
-	VMOVAPS     Z0, Z2
-	VMOVAPS     Z1, Z16
-	VMOVAPS     Z18, Z17
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	CMPL     R9, $+2
-	JNE      half17
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone18:
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VMULPS      Z4, Z1, Z0
-	VFMADD231PS Z5, Z1, Z0
-	VMULPS      Z4, Z2, Z1
-	VFMADD231PS Z5, Z2, Z1
-	VMULPS      Z4, Z3, Z2
-	VFMADD231PS Z5, Z3, Z2
-	VCMPPS      $0x03, Z0, Z16, K1
-	VCMPPS      $0x03, Z2, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VPANDD      Z13, Z16, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z16, Z17
-	VFMADD231PS Z14, Z3, Z17
-	VPANDD      Z13, Z0, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z0, Z18
-	VFMADD231PS Z14, Z3, Z18
-	VPACKSSDW   Z0, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x0c, Z17, Z17
-	VPANDD      Z13, Z1, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z3
-	VFMADD231PS Z14, Z0, Z3
-	VPANDD      Z13, Z2, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z18
-	VFMADD231PS Z14, Z0, Z18
-	VPACKSSDW   Z2, Z1, Z1
-	VPMADDWD    Z8, Z3, Z3
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPSRLW      $0x0c, Z3, Z3
-	VPACKSSWB   Z1, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPACKUSWB   Z3, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z16, Z17
-	VPERMD      Z17, Z7, Z17
-	VPMADDUBSW  Z6, Z17, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-longback:
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	CMPL        R9, $+2
-	JNE         half19
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-
-halfdone20:
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VMULPS      Z4, Z1, Z0
-	VFMADD231PS Z5, Z1, Z0
-	VMULPS      Z4, Z2, Z1
-	VFMADD231PS Z5, Z2, Z1
-	VMULPS      Z4, Z3, Z2
-	VFMADD231PS Z5, Z3, Z2
-	VCMPPS      $0x03, Z0, Z16, K1
-	VCMPPS      $0x03, Z2, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VPANDD      Z13, Z16, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z16, Z17
-	VFMADD231PS Z14, Z3, Z17
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VPANDD      Z13, Z0, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z0, Z18
-	VFMADD231PS Z14, Z3, Z18
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z19
-	VFMADD231PS Z14, Z3, Z19
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VPANDD      Z13, Z2, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z2, Z20
-	VFMADD231PS Z14, Z3, Z20
-
-longtailnarrow:
-	VPACKSSDW  Z0, Z16, Z16
-	VPMADDWD   Z8, Z17, Z17
-	VPMADDWD   Z8, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z8, Z19, Z19
-	VPMADDWD   Z8, Z20, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPSRLW     $0x0c, Z19, Z19
-	VPACKSSWB  Z1, Z16, Z16
-	VPSRLW     $0x04, Z16, Z16
-	VPACKUSWB  Z19, Z17, Z17
-	VPTERNLOGD $0xf8, Z11, Z16, Z17
-	VPERMD     Z17, Z7, Z17
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z17, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	JMP   return
-
-short2:
-	CMPQ     R11, $+2
-	JLT      few
-	MOVQ     ahead+56(FP), CX
-	CMPQ     CX, $+1
-	JGT      short2stream
-	CMPQ     R11, $+8
-	JLT      short2loop
-	CMPL     R9, $+2
-	JNE      half21
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z16
-	VPERMW.Z 64(DX), Z9, K6, Z17
-
-halfdone22:
-	VMULPS.BCST       (R8), Z0, Z18
-	VFMSUB231PS.BCST  (BX), Z18, Z0
-	VMOVAPS           Z18, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
-	VMULPS.BCST       (R8), Z1, Z0
-	VFMSUB231PS.BCST  (BX), Z0, Z1
-	VMOVAPS           Z0, Z4
-	VFNMADD231PS.BCST (R8), Z1, Z4
-	VMULPS.BCST       4(R8), Z16, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z16
-	VMOVAPS           Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z16, Z3
-	VMULPS.BCST       4(R8), Z17, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z17
-	VMOVAPS           Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z17, Z2
-
-short2ahead:
-	CMPL     R9, $+2
-	JNE      half23
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z16
-	VPERMW.Z 192(DX), Z9, K6, Z17
-
-halfdone24:
-	VMULPS.BCST       8(R8), Z0, Z18
-	VFMSUB231PS.BCST  8(BX), Z18, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z18
-	VMULPS.BCST       8(R8), Z1, Z0
-	VFMSUB231PS.BCST  8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMULPS.BCST       12(R8), Z16, Z1
-	VFMSUB231PS.BCST  12(BX), Z1, Z16
-	VFNMADD231PS.BCST 12(R8), Z16, Z1
-	VMULPS.BCST       12(R8), Z17, Z16
-	VFMSUB231PS.BCST  12(BX), Z16, Z17
-	VFNMADD231PS.BCST 12(R8), Z17, Z16
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VPANDD            Z13, Z5, Z17
-	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
-	VPMAXUD           Z15, Z17, Z17
-	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z17, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z17, Z17
-	VPSRLW            $0x04, Z17, Z17
-	VPMADDWD          Z8, Z22, Z22
-	VPMADDWD          Z8, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z8, Z24, Z24
-	VPMADDWD          Z8, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z17, Z22
-	VPERMD            Z22, Z7, Z22
-	VPMADDUBSW        Z6, Z22, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (SI)
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z0, Z4
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+32, SI
-	SUBQ              $-128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	CMPL     R9, $+2
-	JNE      half25
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone26:
-	VMULPS.BCST       (R8), Z0, Z4
-	VFMSUB231PS.BCST  (BX), Z4, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VMULPS.BCST       (R8), Z1, Z0
-	VFMSUB231PS.BCST  (BX), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMULPS.BCST       4(R8), Z2, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z1
-	VMULPS.BCST       4(R8), Z3, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z2
-	VCMPPS            $0x03, Z0, Z4, K1
-	VCMPPS            $0x03, Z2, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z13, Z4, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z4, Z5
-	VFMADD231PS       Z14, Z3, Z5
-	VPANDD            Z13, Z0, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z0, Z16
-	VFMADD231PS       Z14, Z3, Z16
-	VPACKSSDW         Z0, Z4, Z4
-	VPMADDWD          Z8, Z5, Z5
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z3
-	VFMADD231PS       Z14, Z0, Z3
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z8, Z3, Z3
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x0c, Z3, Z3
-	VPACKSSWB         Z1, Z4, Z4
-	VPSRLW            $0x04, Z4, Z4
-	VPACKUSWB         Z3, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z4, Z5
-	VPERMD            Z5, Z7, Z5
-	VPMADDUBSW        Z6, Z5, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ     R11, $+4
-	JLT      few
-	MOVQ     ahead+56(FP), CX
-	CMPQ     CX, $+1
-	JGT      short4stream
-	CMPQ     R11, $+16
-	JLT      short4loop
-	CMPL     R9, $+2
-	JNE      half27
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z16
-	VPERMW.Z 64(DX), Z9, K6, Z17
-
-halfdone28:
-	VMULPS.BCST       (R8), Z0, Z18
-	VFMSUB231PS.BCST  (BX), Z18, Z0
-	VMOVAPS           Z18, Z5
-	VFNMADD231PS.BCST (R8), Z0, Z5
-	VMULPS.BCST       4(R8), Z1, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z1
-	VMOVAPS           Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z1, Z4
-	VMULPS.BCST       8(R8), Z16, Z0
-	VFMSUB231PS.BCST  8(BX), Z0, Z16
-	VMOVAPS           Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z16, Z3
-	VMULPS.BCST       12(R8), Z17, Z0
-	VFMSUB231PS.BCST  12(BX), Z0, Z17
-	VMOVAPS           Z0, Z2
-	VFNMADD231PS.BCST 12(R8), Z17, Z2
-
-short4ahead:
-	CMPL     R9, $+2
-	JNE      half29
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z16
-	VPERMW.Z 192(DX), Z9, K6, Z17
-
-halfdone30:
-	VMULPS.BCST       16(R8), Z0, Z18
-	VFMSUB231PS.BCST  16(BX), Z18, Z0
-	VFNMADD231PS.BCST 16(R8), Z0, Z18
-	VMULPS.BCST       20(R8), Z1, Z0
-	VFMSUB231PS.BCST  20(BX), Z0, Z1
-	VFNMADD231PS.BCST 20(R8), Z1, Z0
-	VMULPS.BCST       24(R8), Z16, Z1
-	VFMSUB231PS.BCST  24(BX), Z1, Z16
-	VFNMADD231PS.BCST 24(R8), Z16, Z1
-	VMULPS.BCST       28(R8), Z17, Z16
-	VFMSUB231PS.BCST  28(BX), Z16, Z17
-	VFNMADD231PS.BCST 28(R8), Z17, Z16
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VPANDD            Z13, Z5, Z17
-	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
-	VPMAXUD           Z15, Z17, Z17
-	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z17, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z17, Z17
-	VPSRLW            $0x04, Z17, Z17
-	VPMADDWD          Z8, Z22, Z22
-	VPMADDWD          Z8, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z8, Z24, Z24
-	VPMADDWD          Z8, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z17, Z22
-	VPERMD            Z22, Z7, Z22
-	VPMADDUBSW        Z6, Z22, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (SI)
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z0, Z4
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, SI
-	SUBQ              $-128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	CMPL     R9, $+2
-	JNE      half31
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone32:
-	VMULPS.BCST       (R8), Z0, Z4
-	VFMSUB231PS.BCST  (BX), Z4, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VMULPS.BCST       4(R8), Z1, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMULPS.BCST       8(R8), Z2, Z1
-	VFMSUB231PS.BCST  8(BX), Z1, Z2
-	VFNMADD231PS.BCST 8(R8), Z2, Z1
-	VMULPS.BCST       12(R8), Z3, Z2
-	VFMSUB231PS.BCST  12(BX), Z2, Z3
-	VFNMADD231PS.BCST 12(R8), Z3, Z2
-	VCMPPS            $0x03, Z0, Z4, K1
-	VCMPPS            $0x03, Z2, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z13, Z4, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z4, Z5
-	VFMADD231PS       Z14, Z3, Z5
-	VPANDD            Z13, Z0, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z0, Z16
-	VFMADD231PS       Z14, Z3, Z16
-	VPACKSSDW         Z0, Z4, Z4
-	VPMADDWD          Z8, Z5, Z5
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z3
-	VFMADD231PS       Z14, Z0, Z3
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z8, Z3, Z3
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x0c, Z3, Z3
-	VPACKSSWB         Z1, Z4, Z4
-	VPSRLW            $0x04, Z4, Z4
-	VPACKUSWB         Z3, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z4, Z5
-	VPERMD            Z5, Z7, Z5
-	VPMADDUBSW        Z6, Z5, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1368(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	CMPL     R9, $+2
-	JNE      half33
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone34:
-	VMOVUPS      (R8), Z4
-	VMULPS       Z4, Z0, Z5
-	VMOVUPS      (BX), Z16
-	VFMSUB231PS  Z16, Z5, Z0
-	VFNMADD231PS Z4, Z0, Z5
-	VMOVUPS      64(R8), Z0
-	VMULPS       Z0, Z1, Z4
-	VMOVUPS      64(BX), Z16
-	VFMSUB231PS  Z16, Z4, Z1
-	VFNMADD231PS Z0, Z1, Z4
-	VMOVUPS      128(R8), Z0
-	VMULPS       Z0, Z2, Z1
-	VMOVUPS      128(BX), Z16
-	VFMSUB231PS  Z16, Z1, Z2
-	VFNMADD231PS Z0, Z2, Z1
-	VMOVUPS      192(R8), Z0
-	VMULPS       Z0, Z3, Z2
-	VMOVUPS      192(BX), Z16
-	VFMSUB231PS  Z16, Z2, Z3
-	VFNMADD231PS Z0, Z3, Z2
-	VCMPPS       $0x03, Z4, Z5, K1
-	VCMPPS       $0x03, Z2, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z5, Z5
-	VPMADDWD     Z8, Z3, Z3
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z0, Z4
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSWB    Z1, Z5, Z5
-	VPSRLW       $0x04, Z5, Z5
-	VPACKUSWB    Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z5, Z3
-	VPERMD       Z3, Z7, Z3
-	VPMADDUBSW   Z6, Z3, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	SUBQ  $-128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  672(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX512(SB)
-	MOVQ  680(SP), DX
-	MOVQ  688(SP), BX
-	MOVQ  696(SP), R8
-
-laneend:
-	CMPQ 1368(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R9, $+2
-	JNE      half35
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone36:
-	VMULPS       Z4, Z0, Z16
-	VFMSUB231PS  Z5, Z16, Z0
-	VFNMADD231PS Z4, Z0, Z16
-	VMULPS       Z4, Z1, Z0
-	VFMSUB231PS  Z5, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMULPS       Z4, Z2, Z1
-	VFMSUB231PS  Z5, Z1, Z2
-	VFNMADD231PS Z4, Z2, Z1
-	VMULPS       Z4, Z3, Z2
-	VFMSUB231PS  Z5, Z2, Z3
-	VFNMADD231PS Z4, Z3, Z2
-	VCMPPS       $0x03, Z0, Z16, K1
-	VCMPPS       $0x03, Z2, Z1, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z13, Z16, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z16, Z17
-	VFMADD231PS  Z14, Z3, Z17
-	VPANDD       Z13, Z0, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z0, Z18
-	VFMADD231PS  Z14, Z3, Z18
-	VPACKSSDW    Z0, Z16, Z16
-	VPMADDWD     Z8, Z17, Z17
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPSRLW       $0x0c, Z17, Z17
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z18
-	VFMADD231PS  Z14, Z0, Z18
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z8, Z3, Z3
-	VPMADDWD     Z8, Z18, Z18
-	VPACKSSDW    Z18, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSWB    Z1, Z16, Z16
-	VPSRLW       $0x04, Z16, Z16
-	VPACKUSWB    Z3, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z16, Z17
-	VPERMD       Z17, Z7, Z17
-	VPMADDUBSW   Z6, Z17, Z0
-	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-half1:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z18
-	VCVTPH2PS 96(DX), Z19
-	JMP       halfdone2
-
-half3:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z18
-	VCVTPH2PS 224(DX), Z19
-	JMP       halfdone4
-
-grouplast:
-	VCMPPS      $0x03, Z2, Z3, K1
-	VCMPPS      $0x03, Z17, Z16, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z3, Z0
-	VPANDD      Z13, Z2, Z1
-	VPANDD      Z13, Z16, Z18
-	VPANDD      Z13, Z17, Z19
-	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z1, Z1
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z16, Z22
-	VPANDD      Z12, Z17, Z23
-	VFMADD231PS Z14, Z0, Z20
-	VFMADD231PS Z14, Z1, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VPACKSSDW   Z2, Z3, Z0
-	VPACKSSDW   Z17, Z16, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPMADDWD    Z8, Z20, Z20
-	VPMADDWD    Z8, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPMADDWD    Z8, Z22, Z22
-	VPMADDWD    Z8, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z0, Z20
-	VPERMD      Z20, Z7, Z20
-	VPMADDUBSW  Z6, Z20, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-half5:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z18
-	VCVTPH2PS 224(DX), Z19
-	JMP       halfdone6
-
-half7:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone8
-
-grouprare:
-	MOVQ $+1, 712(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-half9:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone10
-
-half11:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	JMP         halfdone12
-
-groupstage:
-	MOVQ SI, 672(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 680(SP)
-	LEAQ 32(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 672(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 680(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1360(SP)
-	MOVQ 1352(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1376(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1376(SP), BX
-	LEAQ 2216(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2216(SP), R8
-	MOVQ $+64, 1344(SP)
-	MOVQ 1360(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 980(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1360(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1632(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2208(SP)
-	LEAQ 1632(SP), BX
-	LEAQ 2472(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3048(SP)
-	LEAQ 2472(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1368(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2208(SP), BX
-	MOVQ 3048(SP), R8
-	MOVQ 1360(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-longstream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R9, $+2
-	JNE      half37
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone38:
-	VMULPS      Z4, Z0, Z16
-	VFMADD231PS Z5, Z0, Z16
-	VMULPS      Z4, Z1, Z0
-	VFMADD231PS Z5, Z1, Z0
-	VMULPS      Z4, Z2, Z1
-	VFMADD231PS Z5, Z2, Z1
-	VMULPS      Z4, Z3, Z2
-	VFMADD231PS Z5, Z3, Z2
-	VCMPPS      $0x03, Z0, Z16, K1
-	VCMPPS      $0x03, Z2, Z1, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VPANDD      Z13, Z16, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z16, Z17
-	VFMADD231PS Z14, Z3, Z17
-	VPANDD      Z13, Z0, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z0, Z18
-	VFMADD231PS Z14, Z3, Z18
-	VPACKSSDW   Z0, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x0c, Z17, Z17
-	VPANDD      Z13, Z1, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z1, Z3
-	VFMADD231PS Z14, Z0, Z3
-	VPANDD      Z13, Z2, Z0
-	VPMAXUD     Z15, Z0, Z0
-	VPANDD      Z12, Z2, Z18
-	VFMADD231PS Z14, Z0, Z18
-	VPACKSSDW   Z2, Z1, Z1
-	VPMADDWD    Z8, Z3, Z3
-	VPMADDWD    Z8, Z18, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPSRLW      $0x0c, Z3, Z3
-	VPACKSSWB   Z1, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPACKUSWB   Z3, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z16, Z17
-	VPERMD      Z17, Z7, Z17
-	VPMADDUBSW  Z6, Z17, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-half13:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z18
-	VCVTPH2PS 96(DX), Z19
-	JMP       halfdone14
-
-half15:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z18
-	VCVTPH2PS 224(DX), Z19
-	JMP       halfdone16
-
-half17:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone18
-
-longrare:
-	MOVQ $+2, 712(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-half19:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	JMP         halfdone20
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 672(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 680(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R9, $+2
-	JNE      half39
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone40:
-	VMULPS.BCST       (R8), Z0, Z4
-	VFMSUB231PS.BCST  (BX), Z4, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VMULPS.BCST       (R8), Z1, Z0
-	VFMSUB231PS.BCST  (BX), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMULPS.BCST       4(R8), Z2, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z1
-	VMULPS.BCST       4(R8), Z3, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z2
-	VCMPPS            $0x03, Z0, Z4, K1
-	VCMPPS            $0x03, Z2, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z13, Z4, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z4, Z5
-	VFMADD231PS       Z14, Z3, Z5
-	VPANDD            Z13, Z0, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z0, Z16
-	VFMADD231PS       Z14, Z3, Z16
-	VPACKSSDW         Z0, Z4, Z4
-	VPMADDWD          Z8, Z5, Z5
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z3
-	VFMADD231PS       Z14, Z0, Z3
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z8, Z3, Z3
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x0c, Z3, Z3
-	VPACKSSWB         Z1, Z4, Z4
-	VPSRLW            $0x04, Z4, Z4
-	VPACKUSWB         Z3, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z4, Z5
-	VPERMD            Z5, Z7, Z5
-	VPMADDUBSW        Z6, Z5, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+32, SI
-	SUBQ              $-128, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-half21:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z16
-	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone22
-
-half23:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z16
-	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone24
-
-half25:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone26
-
-short2rare:
-	MOVQ $+3, 712(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R9, $+2
-	JNE      half41
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone42:
-	VMULPS.BCST       (R8), Z0, Z4
-	VFMSUB231PS.BCST  (BX), Z4, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z4
-	VMULPS.BCST       4(R8), Z1, Z0
-	VFMSUB231PS.BCST  4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMULPS.BCST       8(R8), Z2, Z1
-	VFMSUB231PS.BCST  8(BX), Z1, Z2
-	VFNMADD231PS.BCST 8(R8), Z2, Z1
-	VMULPS.BCST       12(R8), Z3, Z2
-	VFMSUB231PS.BCST  12(BX), Z2, Z3
-	VFNMADD231PS.BCST 12(R8), Z3, Z2
-	VCMPPS            $0x03, Z0, Z4, K1
-	VCMPPS            $0x03, Z2, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z13, Z4, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z4, Z5
-	VFMADD231PS       Z14, Z3, Z5
-	VPANDD            Z13, Z0, Z3
-	VPMAXUD           Z15, Z3, Z3
-	VPANDD            Z12, Z0, Z16
-	VFMADD231PS       Z14, Z3, Z16
-	VPACKSSDW         Z0, Z4, Z4
-	VPMADDWD          Z8, Z5, Z5
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z3
-	VFMADD231PS       Z14, Z0, Z3
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z14, Z0, Z16
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z8, Z3, Z3
-	VPMADDWD          Z8, Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPSRLW            $0x0c, Z3, Z3
-	VPACKSSWB         Z1, Z4, Z4
-	VPSRLW            $0x04, Z4, Z4
-	VPACKUSWB         Z3, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z4, Z5
-	VPERMD            Z5, Z7, Z5
-	VPMADDUBSW        Z6, Z5, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, SI
-	SUBQ              $-128, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-half27:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z16
-	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone28
-
-half29:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z16
-	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone30
-
-half31:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone32
-
-short4rare:
-	MOVQ $+4, 712(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-half33:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone34
-
-lanerare:
-	MOVQ $+5, 712(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 672(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 680(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  laneloop
-
-half35:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone36
-
-half37:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone38
-
-longstage:
-	MOVQ SI, 672(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 680(SP)
-	LEAQ 32(SP), DX
-	JMP  longloop
-
-half39:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone40
-
-half41:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone42
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-
-rare:
-	CMPL     R9, $+2
-	JNE      half43
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone44:
-	VMOVUPS      (BX), Z4
-	VDIVPS       Z4, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z14, Z4, Z5
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(BX), Z4
-	VDIVPS       Z4, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VPANDD       Z13, Z1, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z4, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPMADDWD     Z8, Z5, Z5
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VMOVUPS      128(BX), Z1
-	VDIVPS       Z1, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VPANDD       Z13, Z2, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z2, Z4
-	VFMADD231PS  Z14, Z1, Z4
-	VMOVAPS.Z    Z4, K1, Z4
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      192(BX), Z1
-	VDIVPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VPANDD       Z13, Z3, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z1, Z16
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z3, K1, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VPERMD       Z5, Z7, Z5
-	VPMADDUBSW   Z6, Z5, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         712(SP), $+5
-	JEQ          laneback
-	MOVQ         688(SP), BX
-	MOVQ         696(SP), R8
-	CMPQ         712(SP), $+3
-	JEQ          short2back
-	CMPQ         712(SP), $+4
-	JEQ          short4back
-	CMPQ         712(SP), $+2
-	JEQ          longresume
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	JMP          groupback
-
-longresume:
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+204(SB), Z1
-	VPSUBD       Z1, Z0, Z5
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+208(SB), Z1
-	VFNMADD231PS Z0, Z5, Z1
-	VBROADCASTSS constantsAVX512<>+212(SB), Z0
-	VFMADD231PS  Z0, Z1, Z1
-	VMULPS       Z5, Z1, Z4
-	JMP          longback
-
-half43:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone44
-
-// func QuantizeFpPowerOfTwoE2M1PackedF16BF16AVX512(q *uint8, x *uint16, recip *float32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16BF16AVX512(SB), $1952-56
-	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 0x10011001
-	// per group: Z5 recip
-	// vector registers in use at once: 27
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         recip+16(FP), BX
-	MOVL         elem+24(FP), R8
-	VBROADCASTSS constantsAVX512<>+208(SB), Z15
-	VBROADCASTSS constantsAVX512<>+220(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+224(SB), Z11
-	VMOVUPS      constantsAVX512<>+12(SB), Z10
-	VMOVUPS      constantsAVX512<>+76(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+228(SB), Z8
-	VMOVUPS      constantsAVX512<>+140(SB), Z7
-	VBROADCASTSS constantsAVX512<>+300(SB), Z6
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1088(SP)
-	LEAQ  456(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z5
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	CMPL     R8, $+2
-	JNE      half1
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z17
-	VPERMW.Z 64(DX), Z9, K6, Z18
-
-halfdone2:
-	VMULPS Z5, Z0, Z4
-	VMULPS Z5, Z1, Z3
-	VMULPS Z5, Z17, Z2
-	VMULPS Z5, Z18, Z16
-	CMPQ   R11, $+128
-	JLT    groupends
-
-groupahead:
-	CMPL     R8, $+2
-	JNE      half3
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z17
-	VPERMW.Z 192(DX), Z9, K6, Z18
-
-halfdone4:
-	VMULPS      Z5, Z0, Z0
-	VMULPS      Z5, Z1, Z1
-	VMULPS      Z5, Z17, Z17
-	VMULPS      Z5, Z18, Z18
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z16, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z16, Z22
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z16, Z26
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VFMADD231PS Z14, Z22, Z26
-	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z16, Z2, Z20
-	VPACKSSWB   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
-	VPMADDWD    Z8, Z23, Z23
-	VPMADDWD    Z8, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPMADDWD    Z8, Z25, Z25
-	VPMADDWD    Z8, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPTERNLOGD  $0xf8, Z11, Z19, Z23
-	VPERMD      Z23, Z7, Z23
-	VPMADDUBSW  Z6, Z23, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (SI)
-	VMOVAPS     Z0, Z4
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z16
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+128
-	JGE         groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	CMPL     R8, $+2
-	JNE      half5
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z17
-	VPERMW.Z 192(DX), Z9, K6, Z18
-
-halfdone6:
-	VMULPS.BCST 4(BX), Z0, Z0
-	VMULPS.BCST 4(BX), Z1, Z1
-	VMULPS.BCST 4(BX), Z17, Z17
-	VMULPS.BCST 4(BX), Z18, Z18
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z16, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupturned
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z16, Z22
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z16, Z26
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VFMADD231PS Z14, Z22, Z26
-	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z16, Z2, Z20
-	VPACKSSWB   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
-	VPMADDWD    Z8, Z23, Z23
-	VPMADDWD    Z8, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPMADDWD    Z8, Z25, Z25
-	VPMADDWD    Z8, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPTERNLOGD  $0xf8, Z11, Z19, Z23
-	VPERMD      Z23, Z7, Z23
-	VPMADDUBSW  Z6, Z23, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (SI)
-	VMOVAPS     Z0, Z4
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z16
-	ADDQ        $+4, BX
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	MOVQ        R12, R11
-	SUBQ        R11, DI
-	CMPQ        R11, $+64
-	JNE         groupturned
-	TESTQ       DI, DI
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z5
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	CMPL     R8, $+2
-	JNE      half7
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone8:
-	VMULPS      Z5, Z0, Z0
-	VMULPS      Z5, Z1, Z1
-	VMULPS      Z5, Z2, Z2
-	VMULPS      Z5, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z4, Z17
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z1, Z17
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z0, Z16
-	VPERMD      Z16, Z7, Z16
-	VPMADDUBSW  Z6, Z16, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1080(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 716(SP)(R11*4), R15
-
-groupmeet:
-	CMPL     R8, $+2
-	JNE      half9
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone10:
-	VMOVUPS     (R15), Z4
-	VMOVUPS     (BX), Z5
-	VPERMPS     Z5, Z4, Z4
-	VMULPS      Z4, Z0, Z0
-	VMOVUPS     64(R15), Z4
-	VPERMPS     Z5, Z4, Z4
-	VMULPS      Z4, Z1, Z1
-	VMOVUPS     128(R15), Z4
-	VPERMPS     Z5, Z4, Z4
-	VMULPS      Z4, Z2, Z2
-	VMOVUPS     192(R15), Z4
-	VPERMPS     Z5, Z4, Z5
-	VMULPS      Z5, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupmeetrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z7, Z5
-	VPMADDUBSW  Z6, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	ADDQ        1048(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1056(SP), R13
-	XORL        AX, AX
-	CMPQ        1064(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1040(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	SUBQ        $+64, DI
-	CMPQ        DI, 1080(SP)
-	JLT         groupmet
-	CMPQ        R15, 1072(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z5
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	CMPL         R8, $+2
-	JNE          half11
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-
-halfdone12:
-	VMULPS      Z5, Z0, Z0
-	VMULPS      Z5, Z1, Z1
-	VMULPS      Z5, Z2, Z2
-	VMULPS      Z5, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupstage
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z16
-	VFMADD231PS Z14, Z4, Z16
-	CMPQ        DI, $+17
-	JLT         grouptailnarrow
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z4, Z17
-	CMPQ        DI, $+33
-	JLT         grouptailnarrow
-	VPANDD      Z13, Z2, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z2, Z18
-	VFMADD231PS Z14, Z4, Z18
-	CMPQ        DI, $+49
-	JLT         grouptailnarrow
-	VPANDD      Z13, Z3, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z3, Z19
-	VFMADD231PS Z14, Z4, Z19
-
-grouptailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z8, Z16, Z16
-	VPMADDWD   Z8, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z8, Z18, Z18
-	VPMADDWD   Z8, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x0c, Z18, Z18
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPACKUSWB  Z18, Z16, Z16
-	VPTERNLOGD $0xf8, Z11, Z0, Z16
-	VPERMD     Z16, Z7, Z16
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z16, K7, Z0
-	VPMADDUBSW Z6, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*2), DX
-	JMP        return
-
-short2:
-	CMPQ     R11, $+2
-	JLT      few
-	MOVQ     ahead+48(FP), CX
-	CMPQ     CX, $+1
-	JGT      short2stream
-	CMPQ     R11, $+8
-	JLT      short2loop
-	CMPL     R8, $+2
-	JNE      half13
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z16
-	VPERMW.Z 64(DX), Z9, K6, Z17
-
-halfdone14:
-	VMULPS.BCST (BX), Z0, Z5
-	VMULPS.BCST (BX), Z1, Z4
-	VMULPS.BCST 4(BX), Z16, Z3
-	VMULPS.BCST 4(BX), Z17, Z2
-
-short2ahead:
-	CMPL     R8, $+2
-	JNE      half15
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z16
-	VPERMW.Z 192(DX), Z9, K6, Z17
-
-halfdone16:
-	VMULPS.BCST 8(BX), Z0, Z0
-	VMULPS.BCST 8(BX), Z1, Z1
-	VMULPS.BCST 12(BX), Z16, Z16
-	VMULPS.BCST 12(BX), Z17, Z17
-	VCMPPS      $0x03, Z4, Z5, K1
-	VCMPPS      $0x03, Z2, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         short2loop
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPANDD      Z13, Z2, Z21
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPMAXUD     Z15, Z21, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VPACKSSDW   Z4, Z5, Z18
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSWB   Z19, Z18, Z18
-	VPSRLW      $0x04, Z18, Z18
-	VPMADDWD    Z8, Z22, Z22
-	VPMADDWD    Z8, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPMADDWD    Z8, Z24, Z24
-	VPMADDWD    Z8, Z25, Z25
-	VPACKSSDW   Z25, Z24, Z24
-	VPSRLW      $0x0c, Z24, Z24
-	VPACKUSWB   Z24, Z22, Z22
-	VPTERNLOGD  $0xf8, Z11, Z18, Z22
-	VPERMD      Z22, Z7, Z22
-	VPMADDUBSW  Z6, Z22, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (SI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
-	ADDQ        $+8, BX
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+4
-	JGE         short2ahead
-
-short2loop:
-	CMPL     R8, $+2
-	JNE      half17
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone18:
-	VMULPS.BCST (BX), Z0, Z0
-	VMULPS.BCST (BX), Z1, Z1
-	VMULPS.BCST 4(BX), Z2, Z2
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z7, Z5
-	VPMADDUBSW  Z6, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ     R11, $+4
-	JLT      few
-	MOVQ     ahead+48(FP), CX
-	CMPQ     CX, $+1
-	JGT      short4stream
-	CMPQ     R11, $+16
-	JLT      short4loop
-	CMPL     R8, $+2
-	JNE      half19
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z16
-	VPERMW.Z 64(DX), Z9, K6, Z17
-
-halfdone20:
-	VMULPS.BCST (BX), Z0, Z5
-	VMULPS.BCST 4(BX), Z1, Z4
-	VMULPS.BCST 8(BX), Z16, Z3
-	VMULPS.BCST 12(BX), Z17, Z2
-
-short4ahead:
-	CMPL     R8, $+2
-	JNE      half21
-	VPERMW.Z 128(DX), Z10, K6, Z0
-	VPERMW.Z 128(DX), Z9, K6, Z1
-	VPERMW.Z 192(DX), Z10, K6, Z16
-	VPERMW.Z 192(DX), Z9, K6, Z17
-
-halfdone22:
-	VMULPS.BCST 16(BX), Z0, Z0
-	VMULPS.BCST 20(BX), Z1, Z1
-	VMULPS.BCST 24(BX), Z16, Z16
-	VMULPS.BCST 28(BX), Z17, Z17
-	VCMPPS      $0x03, Z4, Z5, K1
-	VCMPPS      $0x03, Z2, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         short4loop
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPANDD      Z13, Z2, Z21
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPMAXUD     Z15, Z21, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VPACKSSDW   Z4, Z5, Z18
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSWB   Z19, Z18, Z18
-	VPSRLW      $0x04, Z18, Z18
-	VPMADDWD    Z8, Z22, Z22
-	VPMADDWD    Z8, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPMADDWD    Z8, Z24, Z24
-	VPMADDWD    Z8, Z25, Z25
-	VPACKSSDW   Z25, Z24, Z24
-	VPSRLW      $0x0c, Z24, Z24
-	VPACKUSWB   Z24, Z22, Z22
-	VPTERNLOGD  $0xf8, Z11, Z18, Z22
-	VPERMD      Z22, Z7, Z22
-	VPMADDUBSW  Z6, Z22, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (SI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
-	ADDQ        $+16, BX
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+8
-	JGE         short4ahead
-
-short4loop:
-	CMPL     R8, $+2
-	JNE      half23
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone24:
-	VMULPS.BCST (BX), Z0, Z0
-	VMULPS.BCST 4(BX), Z1, Z1
-	VMULPS.BCST 8(BX), Z2, Z2
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z7, Z5
-	VPMADDUBSW  Z6, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1104(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	CMPL     R8, $+2
-	JNE      half25
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone26:
-	VMOVUPS     (BX), Z4
-	VMULPS      Z4, Z0, Z0
-	VMOVUPS     64(BX), Z4
-	VMULPS      Z4, Z1, Z1
-	VMOVUPS     128(BX), Z4
-	VMULPS      Z4, Z2, Z2
-	VMOVUPS     192(BX), Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z7, Z5
-	VPMADDUBSW  Z6, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	SUBQ  $-128, DX
-	ADDQ  $+256, BX
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX512(SB)
-	MOVQ  424(SP), DX
-	MOVQ  432(SP), BX
-
-laneend:
-	CMPQ 1104(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R8, $+2
-	JNE      half27
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone28:
-	VMULPS      Z5, Z0, Z0
-	VMULPS      Z5, Z1, Z1
-	VMULPS      Z5, Z2, Z2
-	VMULPS      Z5, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z4, Z17
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z1, Z17
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z0, Z16
-	VPERMD      Z16, Z7, Z16
-	VPMADDUBSW  Z6, Z16, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-half1:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z17
-	VCVTPH2PS 96(DX), Z18
-	JMP       halfdone2
-
-half3:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z17
-	VCVTPH2PS 224(DX), Z18
-	JMP       halfdone4
-
-grouplast:
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z16, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z4, Z0
-	VPANDD      Z13, Z3, Z1
-	VPANDD      Z13, Z2, Z17
-	VPANDD      Z13, Z16, Z18
-	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z1, Z1
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z16, Z22
-	VFMADD231PS Z14, Z0, Z19
-	VFMADD231PS Z14, Z1, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z16, Z2, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPMADDWD    Z8, Z19, Z19
-	VPMADDWD    Z8, Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x0c, Z19, Z19
-	VPMADDWD    Z8, Z21, Z21
-	VPMADDWD    Z8, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPACKUSWB   Z21, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z0, Z19
-	VPERMD      Z19, Z7, Z19
-	VPMADDUBSW  Z6, Z19, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-half5:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z17
-	VCVTPH2PS 224(DX), Z18
-	JMP       halfdone6
-
-half7:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone8
-
-grouprare:
-	MOVQ $+1, 448(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-half9:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone10
-
-half11:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	JMP         halfdone12
-
-groupstage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 32(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1096(SP)
-	MOVQ 1088(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1112(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1112(SP), BX
-	MOVQ $+64, 1080(SP)
-	MOVQ 1096(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1096(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1368(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1944(SP)
-	LEAQ 1368(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 1104(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1944(SP), BX
-	MOVQ 1096(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R8, $+2
-	JNE      half29
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone30:
-	VMULPS.BCST (BX), Z0, Z0
-	VMULPS.BCST (BX), Z1, Z1
-	VMULPS.BCST 4(BX), Z2, Z2
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z7, Z5
-	VPMADDUBSW  Z6, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+8, BX
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+2
-	JGE         short2stream
-	JMP         few
-
-half13:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z16
-	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone14
-
-half15:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z16
-	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone16
-
-half17:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone18
-
-short2rare:
-	MOVQ $+2, 448(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	CMPL     R8, $+2
-	JNE      half31
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone32:
-	VMULPS.BCST (BX), Z0, Z0
-	VMULPS.BCST 4(BX), Z1, Z1
-	VMULPS.BCST 8(BX), Z2, Z2
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z7, Z5
-	VPMADDUBSW  Z6, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+16, BX
-	ADDQ        $+32, SI
-	SUBQ        $-128, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+4
-	JGE         short4stream
-	JMP         few
-
-half19:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z16
-	VCVTPH2PS 96(DX), Z17
-	JMP       halfdone20
-
-half21:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z16
-	VCVTPH2PS 224(DX), Z17
-	JMP       halfdone22
-
-half23:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone24
-
-short4rare:
-	MOVQ $+3, 448(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-half25:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone26
-
-lanerare:
-	MOVQ $+4, 448(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	JMP  laneloop
-
-half27:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone28
-
-half29:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone30
-
-half31:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone32
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-
-rare:
-	CMPL     R8, $+2
-	JNE      half33
-	VPERMW.Z (DX), Z10, K6, Z0
-	VPERMW.Z (DX), Z9, K6, Z1
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z3
-
-halfdone34:
-	VMOVUPS      (BX), Z4
-	VMULPS       Z4, Z0, Z0
-	VPANDD       Z13, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z14, Z4, Z5
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z5, K1, Z5
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(BX), Z4
-	VMULPS       Z4, Z1, Z1
-	VPANDD       Z13, Z1, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z14, Z4, Z16
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPMADDWD     Z8, Z5, Z5
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VMOVUPS      128(BX), Z1
-	VMULPS       Z1, Z2, Z2
-	VPANDD       Z13, Z2, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z2, Z4
-	VFMADD231PS  Z14, Z1, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z4, K1, Z4
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z3, Z3
-	VPANDD       Z13, Z3, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z1, Z16
-	VCMPPS       $0x07, Z3, Z3, K1
-	VMOVAPS.Z    Z16, K1, Z16
-	VMOVAPS.Z    Z3, K1, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSWB    Z2, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VPERMD       Z5, Z7, Z5
-	VPMADDUBSW   Z6, Z5, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         448(SP), $+4
-	JEQ          laneback
-	MOVQ         432(SP), BX
-	CMPQ         448(SP), $+2
-	JEQ          short2back
-	CMPQ         448(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z5
-	JMP          groupback
-
-half33:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone34
+	JMP       halfdone82
+
+other83:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z7, Z5
+	JGT        listed84
+	VPMADDUBSW constantsAVX512<>+320(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored85
+
+listed84:
+	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VPORD   Z1, Z5, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored85
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+8(SB)/4, $0x80808080
-DATA constantsAVX512<>+12(SB)/4, $0x00000000
-DATA constantsAVX512<>+16(SB)/4, $0x00010000
-DATA constantsAVX512<>+20(SB)/4, $0x00020000
-DATA constantsAVX512<>+24(SB)/4, $0x00030000
-DATA constantsAVX512<>+28(SB)/4, $0x00040000
-DATA constantsAVX512<>+32(SB)/4, $0x00050000
-DATA constantsAVX512<>+36(SB)/4, $0x00060000
-DATA constantsAVX512<>+40(SB)/4, $0x00070000
-DATA constantsAVX512<>+44(SB)/4, $0x00080000
-DATA constantsAVX512<>+48(SB)/4, $0x00090000
-DATA constantsAVX512<>+52(SB)/4, $0x000a0000
-DATA constantsAVX512<>+56(SB)/4, $0x000b0000
-DATA constantsAVX512<>+60(SB)/4, $0x000c0000
-DATA constantsAVX512<>+64(SB)/4, $0x000d0000
-DATA constantsAVX512<>+68(SB)/4, $0x000e0000
-DATA constantsAVX512<>+72(SB)/4, $0x000f0000
-DATA constantsAVX512<>+76(SB)/4, $0x00100000
-DATA constantsAVX512<>+80(SB)/4, $0x00110000
-DATA constantsAVX512<>+84(SB)/4, $0x00120000
-DATA constantsAVX512<>+88(SB)/4, $0x00130000
-DATA constantsAVX512<>+92(SB)/4, $0x00140000
-DATA constantsAVX512<>+96(SB)/4, $0x00150000
-DATA constantsAVX512<>+100(SB)/4, $0x00160000
-DATA constantsAVX512<>+104(SB)/4, $0x00170000
-DATA constantsAVX512<>+108(SB)/4, $0x00180000
-DATA constantsAVX512<>+112(SB)/4, $0x00190000
-DATA constantsAVX512<>+116(SB)/4, $0x001a0000
-DATA constantsAVX512<>+120(SB)/4, $0x001b0000
-DATA constantsAVX512<>+124(SB)/4, $0x001c0000
-DATA constantsAVX512<>+128(SB)/4, $0x001d0000
-DATA constantsAVX512<>+132(SB)/4, $0x001e0000
-DATA constantsAVX512<>+136(SB)/4, $0x001f0000
-DATA constantsAVX512<>+140(SB)/4, $0x00000000
-DATA constantsAVX512<>+144(SB)/4, $0x00000004
-DATA constantsAVX512<>+148(SB)/4, $0x00000008
-DATA constantsAVX512<>+152(SB)/4, $0x0000000c
-DATA constantsAVX512<>+156(SB)/4, $0x00000001
-DATA constantsAVX512<>+160(SB)/4, $0x00000005
-DATA constantsAVX512<>+164(SB)/4, $0x00000009
-DATA constantsAVX512<>+168(SB)/4, $0x0000000d
-DATA constantsAVX512<>+172(SB)/4, $0x00000002
-DATA constantsAVX512<>+176(SB)/4, $0x00000006
-DATA constantsAVX512<>+180(SB)/4, $0x0000000a
-DATA constantsAVX512<>+184(SB)/4, $0x0000000e
-DATA constantsAVX512<>+188(SB)/4, $0x00000003
-DATA constantsAVX512<>+192(SB)/4, $0x00000007
-DATA constantsAVX512<>+196(SB)/4, $0x0000000b
-DATA constantsAVX512<>+200(SB)/4, $0x0000000f
+DATA constantsAVX512<>+8(SB)/4, $0x00000000
+DATA constantsAVX512<>+12(SB)/4, $0x00010000
+DATA constantsAVX512<>+16(SB)/4, $0x00020000
+DATA constantsAVX512<>+20(SB)/4, $0x00030000
+DATA constantsAVX512<>+24(SB)/4, $0x00040000
+DATA constantsAVX512<>+28(SB)/4, $0x00050000
+DATA constantsAVX512<>+32(SB)/4, $0x00060000
+DATA constantsAVX512<>+36(SB)/4, $0x00070000
+DATA constantsAVX512<>+40(SB)/4, $0x00080000
+DATA constantsAVX512<>+44(SB)/4, $0x00090000
+DATA constantsAVX512<>+48(SB)/4, $0x000a0000
+DATA constantsAVX512<>+52(SB)/4, $0x000b0000
+DATA constantsAVX512<>+56(SB)/4, $0x000c0000
+DATA constantsAVX512<>+60(SB)/4, $0x000d0000
+DATA constantsAVX512<>+64(SB)/4, $0x000e0000
+DATA constantsAVX512<>+68(SB)/4, $0x000f0000
+DATA constantsAVX512<>+72(SB)/4, $0x00100000
+DATA constantsAVX512<>+76(SB)/4, $0x00110000
+DATA constantsAVX512<>+80(SB)/4, $0x00120000
+DATA constantsAVX512<>+84(SB)/4, $0x00130000
+DATA constantsAVX512<>+88(SB)/4, $0x00140000
+DATA constantsAVX512<>+92(SB)/4, $0x00150000
+DATA constantsAVX512<>+96(SB)/4, $0x00160000
+DATA constantsAVX512<>+100(SB)/4, $0x00170000
+DATA constantsAVX512<>+104(SB)/4, $0x00180000
+DATA constantsAVX512<>+108(SB)/4, $0x00190000
+DATA constantsAVX512<>+112(SB)/4, $0x001a0000
+DATA constantsAVX512<>+116(SB)/4, $0x001b0000
+DATA constantsAVX512<>+120(SB)/4, $0x001c0000
+DATA constantsAVX512<>+124(SB)/4, $0x001d0000
+DATA constantsAVX512<>+128(SB)/4, $0x001e0000
+DATA constantsAVX512<>+132(SB)/4, $0x001f0000
+DATA constantsAVX512<>+136(SB)/4, $0x00000000
+DATA constantsAVX512<>+140(SB)/4, $0x00000004
+DATA constantsAVX512<>+144(SB)/4, $0x00000008
+DATA constantsAVX512<>+148(SB)/4, $0x0000000c
+DATA constantsAVX512<>+152(SB)/4, $0x00000001
+DATA constantsAVX512<>+156(SB)/4, $0x00000005
+DATA constantsAVX512<>+160(SB)/4, $0x00000009
+DATA constantsAVX512<>+164(SB)/4, $0x0000000d
+DATA constantsAVX512<>+168(SB)/4, $0x00000002
+DATA constantsAVX512<>+172(SB)/4, $0x00000006
+DATA constantsAVX512<>+176(SB)/4, $0x0000000a
+DATA constantsAVX512<>+180(SB)/4, $0x0000000e
+DATA constantsAVX512<>+184(SB)/4, $0x00000003
+DATA constantsAVX512<>+188(SB)/4, $0x00000007
+DATA constantsAVX512<>+192(SB)/4, $0x0000000b
+DATA constantsAVX512<>+196(SB)/4, $0x0000000f
+DATA constantsAVX512<>+200(SB)/4, $0x80808080
 DATA constantsAVX512<>+204(SB)/4, $0x00000001
 DATA constantsAVX512<>+208(SB)/4, $0x3f800000
 DATA constantsAVX512<>+212(SB)/4, $0x34800000
-DATA constantsAVX512<>+216(SB)/4, $0x01010101
-DATA constantsAVX512<>+220(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+224(SB)/4, $0x08080808
-DATA constantsAVX512<>+228(SB)/4, $0x00401000
-DATA constantsAVX512<>+232(SB)/4, $0x3c383000
-DATA constantsAVX512<>+236(SB)/4, $0x4c484440
-DATA constantsAVX512<>+240(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+244(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+248(SB)/4, $0x3c383000
-DATA constantsAVX512<>+252(SB)/4, $0x4c484440
-DATA constantsAVX512<>+256(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+260(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+264(SB)/4, $0x3c383000
-DATA constantsAVX512<>+268(SB)/4, $0x4c484440
-DATA constantsAVX512<>+272(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+276(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+280(SB)/4, $0x3c383000
-DATA constantsAVX512<>+284(SB)/4, $0x4c484440
-DATA constantsAVX512<>+288(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+292(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+296(SB)/4, $0x7f7f7f7f
-DATA constantsAVX512<>+300(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $304
+DATA constantsAVX512<>+216(SB)/4, $0x00000000
+DATA constantsAVX512<>+220(SB)/4, $0x00000000
+DATA constantsAVX512<>+224(SB)/4, $0x00000000
+DATA constantsAVX512<>+228(SB)/4, $0x00000000
+DATA constantsAVX512<>+232(SB)/4, $0x00000000
+DATA constantsAVX512<>+236(SB)/4, $0x00000000
+DATA constantsAVX512<>+240(SB)/4, $0x00000000
+DATA constantsAVX512<>+244(SB)/4, $0x00000000
+DATA constantsAVX512<>+248(SB)/4, $0x00000000
+DATA constantsAVX512<>+252(SB)/4, $0x00000000
+DATA constantsAVX512<>+256(SB)/4, $0x80008000
+DATA constantsAVX512<>+260(SB)/4, $0x80008000
+DATA constantsAVX512<>+264(SB)/4, $0x80008000
+DATA constantsAVX512<>+268(SB)/4, $0x80008000
+DATA constantsAVX512<>+272(SB)/4, $0x80008000
+DATA constantsAVX512<>+276(SB)/4, $0x80008000
+DATA constantsAVX512<>+280(SB)/4, $0x80008000
+DATA constantsAVX512<>+284(SB)/4, $0x80008000
+DATA constantsAVX512<>+288(SB)/4, $0x80008000
+DATA constantsAVX512<>+292(SB)/4, $0x80008000
+DATA constantsAVX512<>+296(SB)/4, $0x80008000
+DATA constantsAVX512<>+300(SB)/4, $0x80008000
+DATA constantsAVX512<>+304(SB)/4, $0x80008000
+DATA constantsAVX512<>+308(SB)/4, $0x80008000
+DATA constantsAVX512<>+312(SB)/4, $0x80008000
+DATA constantsAVX512<>+316(SB)/4, $0x80008000
+DATA constantsAVX512<>+320(SB)/4, $0x10011001
+DATA constantsAVX512<>+324(SB)/4, $0x10011001
+DATA constantsAVX512<>+328(SB)/4, $0x10011001
+DATA constantsAVX512<>+332(SB)/4, $0x10011001
+DATA constantsAVX512<>+336(SB)/4, $0x10011001
+DATA constantsAVX512<>+340(SB)/4, $0x10011001
+DATA constantsAVX512<>+344(SB)/4, $0x10011001
+DATA constantsAVX512<>+348(SB)/4, $0x10011001
+DATA constantsAVX512<>+352(SB)/4, $0x10011001
+DATA constantsAVX512<>+356(SB)/4, $0x10011001
+DATA constantsAVX512<>+360(SB)/4, $0x10011001
+DATA constantsAVX512<>+364(SB)/4, $0x10011001
+DATA constantsAVX512<>+368(SB)/4, $0x10011001
+DATA constantsAVX512<>+372(SB)/4, $0x10011001
+DATA constantsAVX512<>+376(SB)/4, $0x10011001
+DATA constantsAVX512<>+380(SB)/4, $0x10011001
+DATA constantsAVX512<>+384(SB)/4, $0x3c383000
+DATA constantsAVX512<>+388(SB)/4, $0x4c484440
+DATA constantsAVX512<>+392(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+396(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+400(SB)/4, $0x3c383000
+DATA constantsAVX512<>+404(SB)/4, $0x4c484440
+DATA constantsAVX512<>+408(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+412(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+416(SB)/4, $0x3c383000
+DATA constantsAVX512<>+420(SB)/4, $0x4c484440
+DATA constantsAVX512<>+424(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+428(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+432(SB)/4, $0x3c383000
+DATA constantsAVX512<>+436(SB)/4, $0x4c484440
+DATA constantsAVX512<>+440(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+444(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+448(SB)/4, $0x01010101
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $452

@@ -4,19 +4,20 @@
 
 #include "textflag.h"
 
-// func QuantizeFpFloat8F16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, elem int32, groups int, length int, ahead int)
+// func QuantizeFpF16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpFloat8F16BF16NEON(SB), 0, $888-80
+TEXT ·QuantizeFpF16BF16NEON(SB), 0, $888-88
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
-	// per group: V8 scale, V7 recip
+	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
+	// per group: V7 scale, V6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
+	// vector registers in use at once: 19
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVD recip+24(FP), R4
-	MOVWU elem+52(FP), R5
+	MOVWU layout+52(FP), R6
+	MOVWU elem+56(FP), R5
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+36(FP), F14
@@ -29,14 +30,24 @@ TEXT ·QuantizeFpFloat8F16BF16NEON(SB), 0, $888-80
 	VDUP R16, V12.S4
 	MOVD $2147483647, R16
 	VDUP R16, V11.S4
+	VUSHR $16, V0.S4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	MOVD $65535, R16
+	VDUP R16, V2.S4
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	MOVD $1191182336, R16
+	VDUP R16, V0.S4
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VSHL $16, V1.S4, V0.S4
+	VORR V0.B16, V1.B16, V10.B16
 	MOVD $2155905152, R16
-	VDUP R16, V10.S4
-	VUSHR $16, V0.S4, V0.S4
-	VSHL $8, V0.S4, V0.S4
-	VSHL $16, V0.S4, V1.S4
-	VORR V1.B16, V0.B16, V9.B16
-	MOVD groups+56(FP), R12
-	MOVD length+64(FP), R13
+	VDUP R16, V9.S4
+	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V8
+	MOVD groups+64(FP), R12
+	MOVD length+72(FP), R13
 	CMP $1, R13
 	BEQ lanes
 	CMP $128, R13
@@ -65,8 +76,8 @@ groupbegin:
 	BLT grouptomeet
 	SUB R12, R0, R0
 groupnext:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
 grouploop:
 	CMP $2, R5
 	BNE half1
@@ -77,22 +88,22 @@ grouploop:
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
 halfdone2:
-	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
+	WORD $0x6e26dc04 // fmul v4.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V4.S4
-	WORD $0x6e27dc20 // fmul v0.4s, v1.4s, v7.4s
+	VFMLA V7.S4, V4.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V4.S4
+	WORD $0x6e26dc20 // fmul v0.4s, v1.4s, v6.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V0.S4, V1.S4
-	VFMLS V7.S4, V1.S4, V0.S4
-	WORD $0x6e27dc41 // fmul v1.4s, v2.4s, v7.4s
+	VFMLA V7.S4, V0.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V0.S4
+	WORD $0x6e26dc41 // fmul v1.4s, v2.4s, v6.4s
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	VFMLA V8.S4, V1.S4, V2.S4
-	VFMLS V7.S4, V2.S4, V1.S4
-	WORD $0x6e27dc62 // fmul v2.4s, v3.4s, v7.4s
+	VFMLA V7.S4, V1.S4, V2.S4
+	VFMLS V6.S4, V2.S4, V1.S4
+	WORD $0x6e26dc62 // fmul v2.4s, v3.4s, v6.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V2.S4, V3.S4
-	VFMLS V7.S4, V3.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V3.S4
+	VFMLS V6.S4, V3.S4, V2.S4
 	WORD $0x4e20f483 // fmax v3.4s, v4.4s, v0.4s
 	WORD $0x4e22f425 // fmax v5.4s, v1.4s, v2.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
@@ -105,11 +116,11 @@ halfdone2:
 	VFMLA V14.S4, V3.S4, V5.S4
 	VAND V12.B16, V0.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V3.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VAND V11.B16, V0.B16, V16.B16
+	VFMLA V14.S4, V3.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V3.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V3.H8, V3.H8
 	VUZP2 V0.H8, V4.H8, V4.H8
 	VAND V12.B16, V1.B16, V0.B16
@@ -118,22 +129,25 @@ halfdone2:
 	VFMLA V14.S4, V0.S4, V5.S4
 	VAND V12.B16, V2.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VAND V11.B16, V2.B16, V16.B16
+	VFMLA V14.S4, V0.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V0.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212803 // sqxtun2 v3.16b, v0.8h
-	VUMIN V13.B16, V3.B16, V3.B16
-	VUZP2 V1.B16, V4.B16, V4.B16
-	VAND V10.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-groupback:
+	CMP $3, R6
+	BNE other3
+	WORD $0x2e212862 // sqxtun v2.8b, v3.8h
+	WORD $0x6e212802 // sqxtun2 v2.16b, v0.8h
+	VUZP2 V1.B16, V4.B16, V5.B16
+	VUMIN V13.B16, V2.B16, V2.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
 	ADD $16, R1, R1
+stored5:
+groupback:
 	ADD $32, R2, R2
 	SUB $16, R12, R12
 	CMP $16, R12
@@ -159,43 +173,43 @@ groupchosen:
 	SUB R12<<2, R15, R15
 groupmeet:
 	CMP $2, R5
-	BNE half3
+	BNE half6
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone4:
+halfdone7:
 	FMOVQ (R15), F4
 	FMOVQ (R4), F5
 	VTBL V4.B16, [V5.B16], V6.B16
 	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
-	FMOVQ (R3), F8
-	VTBL V4.B16, [V8.B16], V4.B16
+	FMOVQ (R3), F16
+	VTBL V4.B16, [V16.B16], V4.B16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V4.S4, V7.S4, V0.S4
 	VFMLS V6.S4, V0.S4, V7.S4
 	FMOVQ 16(R15), F0
 	VTBL V0.B16, [V5.B16], V4.B16
 	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VTBL V0.B16, [V8.B16], V0.B16
+	VTBL V0.B16, [V16.B16], V0.B16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	VFMLA V0.S4, V6.S4, V1.S4
 	VFMLS V4.S4, V1.S4, V6.S4
 	FMOVQ 32(R15), F0
 	VTBL V0.B16, [V5.B16], V1.B16
 	WORD $0x6e21dc44 // fmul v4.4s, v2.4s, v1.4s
-	VTBL V0.B16, [V8.B16], V0.B16
+	VTBL V0.B16, [V16.B16], V0.B16
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
 	VFMLA V0.S4, V4.S4, V2.S4
 	VFMLS V1.S4, V2.S4, V4.S4
 	FMOVQ 48(R15), F0
 	VTBL V0.B16, [V5.B16], V5.B16
 	WORD $0x6e25dc61 // fmul v1.4s, v3.4s, v5.4s
-	VTBL V0.B16, [V8.B16], V8.B16
+	VTBL V0.B16, [V16.B16], V16.B16
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V1.S4, V3.S4
+	VFMLA V16.S4, V1.S4, V3.S4
 	VFMLS V5.S4, V3.S4, V1.S4
 	WORD $0x4e26f4e0 // fmax v0.4s, v7.4s, v6.4s
 	WORD $0x4e21f482 // fmax v2.4s, v4.4s, v1.4s
@@ -213,7 +227,7 @@ halfdone4:
 	VFMLA V14.S4, V0.S4, V3.S4
 	VUZP1 V3.H8, V2.H8, V0.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
+	WORD $0x4e6ab442 // sqdmulh v2.8h, v2.8h, v10.8h
 	VADD V2.H8, V0.H8, V0.H8
 	VUZP2 V6.H8, V7.H8, V7.H8
 	VAND V12.B16, V4.B16, V2.B16
@@ -226,17 +240,20 @@ halfdone4:
 	VFMLA V14.S4, V2.S4, V5.S4
 	VUZP1 V5.H8, V3.H8, V2.H8
 	VUZP2 V5.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	WORD $0x4e6ab463 // sqdmulh v3.8h, v3.8h, v10.8h
 	VADD V3.H8, V2.H8, V2.H8
 	VUZP2 V1.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V7.B16, V7.B16
-	VAND V10.B16, V7.B16, V7.B16
-	VORR V7.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
+	CMP $3, R6
+	BNE other8
+	WORD $0x2e212801 // sqxtun v1.8b, v0.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUZP2 V4.B16, V7.B16, V3.B16
+	VUMIN V13.B16, V1.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
 	ADD $16, R1, R1
+stored10:
 	ADD $32, R2, R2
 	ADD R23, R15, R15
 	SUB R24, R15, R17
@@ -263,8 +280,8 @@ grouptail:
 	CBZ R0, groupdone
 	CMP R0, R12
 	BLT groupodd
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
 	ADD $32, RSP, R16
@@ -276,10 +293,29 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 192(RSP), R1
+	MOVWU layout+52(FP), R16
+	CMP $1, R16
+	BLT nibbles11
+	BEQ crumbs12
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
 	ADD R0, R1, R1
+	B stored13
+nibbles11:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored13
+crumbs12:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored13:
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
 groupdone:
@@ -288,37 +324,37 @@ longs:
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V8.S4
+	VSUB V1.S4, V0.S4, V7.S4
 	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
 	VDUP R16, V1.S4
-	VFMLS V0.S4, V8.S4, V1.S4
+	VFMLS V0.S4, V7.S4, V1.S4
 	MOVD $880803840, R16
 	VDUP R16, V0.S4
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	WORD $0x6e27dc46 // fmul v6.4s, v2.4s, v7.4s
 	MOVD R13, R0
 	CMP $16, R0
 	BLT longstage
 longloop:
 	CMP $2, R5
-	BNE half5
+	BNE half14
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone6:
-	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V4.S4
-	WORD $0x6e27dc20 // fmul v0.4s, v1.4s, v7.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	WORD $0x6e27dc41 // fmul v1.4s, v2.4s, v7.4s
-	VFMLA V8.S4, V2.S4, V1.S4
-	WORD $0x6e27dc62 // fmul v2.4s, v3.4s, v7.4s
-	VFMLA V8.S4, V3.S4, V2.S4
+halfdone15:
+	WORD $0x6e26dc04 // fmul v4.4s, v0.4s, v6.4s
+	VFMLA V7.S4, V0.S4, V4.S4
+	WORD $0x6e26dc20 // fmul v0.4s, v1.4s, v6.4s
+	VFMLA V7.S4, V1.S4, V0.S4
+	WORD $0x6e26dc41 // fmul v1.4s, v2.4s, v6.4s
+	VFMLA V7.S4, V2.S4, V1.S4
+	WORD $0x6e26dc62 // fmul v2.4s, v3.4s, v6.4s
+	VFMLA V7.S4, V3.S4, V2.S4
 	WORD $0x4e20f483 // fmax v3.4s, v4.4s, v0.4s
 	WORD $0x4e22f425 // fmax v5.4s, v1.4s, v2.4s
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
@@ -331,11 +367,11 @@ halfdone6:
 	VFMLA V14.S4, V3.S4, V5.S4
 	VAND V12.B16, V0.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V11.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V3.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VAND V11.B16, V0.B16, V16.B16
+	VFMLA V14.S4, V3.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V3.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V3.H8, V3.H8
 	VUZP2 V0.H8, V4.H8, V4.H8
 	VAND V12.B16, V1.B16, V0.B16
@@ -344,22 +380,25 @@ halfdone6:
 	VFMLA V14.S4, V0.S4, V5.S4
 	VAND V12.B16, V2.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VAND V11.B16, V2.B16, V16.B16
+	VFMLA V14.S4, V0.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V0.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
-	WORD $0x6e212803 // sqxtun2 v3.16b, v0.8h
-	VUMIN V13.B16, V3.B16, V3.B16
-	VUZP2 V1.B16, V4.B16, V4.B16
-	VAND V10.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-longback:
+	CMP $3, R6
+	BNE other16
+	WORD $0x2e212862 // sqxtun v2.8b, v3.8h
+	WORD $0x6e212802 // sqxtun2 v2.16b, v0.8h
+	VUZP2 V1.B16, V4.B16, V5.B16
+	VUMIN V13.B16, V2.B16, V2.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
 	ADD $16, R1, R1
+stored18:
+longback:
 	ADD $32, R2, R2
 	SUB $16, R0, R0
 	CMP $16, R0
@@ -370,10 +409,29 @@ longtail:
 	BGE longstage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
+	MOVWU layout+52(FP), R16
+	CMP $1, R16
+	BLT nibbles19
+	BEQ crumbs20
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
 	ADD R0, R1, R1
+	B stored21
+nibbles19:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored21
+crumbs20:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored21:
 	MOVD 200(RSP), R2
 	ADD R0<<1, R2, R2
 longend:
@@ -391,14 +449,14 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $2, R5
-	BNE half7
+	BNE half22
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone8:
+halfdone23:
 	FMOVQ (R4), F4
 	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
 	FMOVQ (R3), F6
@@ -439,7 +497,7 @@ halfdone8:
 	VFMLA V14.S4, V0.S4, V6.S4
 	VUZP1 V6.H8, V3.H8, V0.H8
 	VUZP2 V6.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	WORD $0x4e6ab463 // sqdmulh v3.8h, v3.8h, v10.8h
 	VADD V3.H8, V0.H8, V0.H8
 	VUZP2 V4.H8, V5.H8, V5.H8
 	VAND V12.B16, V1.B16, V3.B16
@@ -452,18 +510,21 @@ halfdone8:
 	VFMLA V14.S4, V3.S4, V6.S4
 	VUZP1 V6.H8, V4.H8, V3.H8
 	VUZP2 V6.H8, V4.H8, V4.H8
-	WORD $0x4e69b484 // sqdmulh v4.8h, v4.8h, v9.8h
+	WORD $0x4e6ab484 // sqdmulh v4.8h, v4.8h, v10.8h
 	VADD V4.H8, V3.H8, V3.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212860 // sqxtun2 v0.16b, v3.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V1.B16, V5.B16, V5.B16
-	VAND V10.B16, V5.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-laneback:
+	CMP $3, R6
+	BNE other24
+	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
+	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	VUZP2 V1.B16, V5.B16, V4.B16
+	VUMIN V13.B16, V2.B16, V2.B16
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
 	ADD $16, R1, R1
+stored26:
+laneback:
 	ADD $32, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
@@ -476,9 +537,29 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 192(RSP), R1
+	MOVWU layout+52(FP), R16
+	CMP $1, R16
+	BLT nibbles27
+	BEQ crumbs28
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored29
+nibbles27:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored29
+crumbs28:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored29:
 	MOVD 200(RSP), R2
 	MOVD 208(RSP), R3
 	MOVD 216(RSP), R4
@@ -495,18 +576,56 @@ half1:
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone2
+other3:
+	WORD $0x2e212862 // sqxtun v2.8b, v3.8h
+	WORD $0x6e212802 // sqxtun2 v2.16b, v0.8h
+	VUZP2 V1.B16, V4.B16, V5.B16
+	VUMIN V13.B16, V2.B16, V2.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V2.B16
+	BLT nibbles4
+	VTBL V2.B16, [V8.B16], V2.B16
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	B stored5
+nibbles4:
+	VUZP2 V2.B16, V2.B16, V5.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V5.B16, V2.B16
+	FMOVD F2, (R1)
+	ADD $8, R1, R1
+	B stored5
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
 	B spread
-half3:
+half6:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone4
+	B halfdone7
+other8:
+	WORD $0x2e212801 // sqxtun v1.8b, v0.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUZP2 V4.B16, V7.B16, V3.B16
+	VUMIN V13.B16, V1.B16, V1.B16
+	VUSHR $7, V3.B16, V3.B16
+	VSLI $3, V3.B16, V1.B16
+	BLT nibbles9
+	VTBL V1.B16, [V8.B16], V1.B16
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	B stored10
+nibbles9:
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V3.B16, V1.B16
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	B stored10
 groupending:
 	MOVD R0, 448(RSP)
 	MOVD 440(RSP), R16
@@ -558,14 +677,33 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half5:
+half14:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone6
+	B halfdone15
+other16:
+	WORD $0x2e212862 // sqxtun v2.8b, v3.8h
+	WORD $0x6e212802 // sqxtun2 v2.16b, v0.8h
+	VUZP2 V1.B16, V4.B16, V5.B16
+	VUMIN V13.B16, V2.B16, V2.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V2.B16
+	BLT nibbles17
+	VTBL V2.B16, [V8.B16], V2.B16
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	B stored18
+nibbles17:
+	VUZP2 V2.B16, V2.B16, V5.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V5.B16, V2.B16
+	FMOVD F2, (R1)
+	ADD $8, R1, R1
+	B stored18
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
@@ -579,14 +717,33 @@ longstage:
 	MOVD R2, 200(RSP)
 	ADD $32, RSP, R2
 	B longloop
-half7:
+half22:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone8
+	B halfdone23
+other24:
+	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
+	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	VUZP2 V1.B16, V5.B16, V4.B16
+	VUMIN V13.B16, V2.B16, V2.B16
+	VUSHR $7, V4.B16, V4.B16
+	VSLI $3, V4.B16, V2.B16
+	BLT nibbles25
+	VTBL V2.B16, [V8.B16], V2.B16
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	B stored26
+nibbles25:
+	VUZP2 V2.B16, V2.B16, V4.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V4.B16, V2.B16
+	FMOVD F2, (R1)
+	ADD $8, R1, R1
+	B stored26
 lanerare:
 	MOVD $3, R16
 	MOVD R16, 232(RSP)
@@ -623,14 +780,14 @@ spread:
 	ADD $128, RSP, R4
 rare:
 	CMP $2, R5
-	BNE half9
+	BNE half30
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone10:
+halfdone31:
 	FMOVQ (R3), F4
 	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
@@ -645,13 +802,13 @@ halfdone10:
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VAND V12.B16, V1.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VAND V11.B16, V1.B16, V8.B16
-	VFMLA V14.S4, V7.S4, V8.S4
-	VAND V8.B16, V5.B16, V8.B16
+	VAND V11.B16, V1.B16, V16.B16
+	VFMLA V14.S4, V7.S4, V16.S4
+	VAND V16.B16, V5.B16, V16.B16
 	VAND V1.B16, V5.B16, V1.B16
-	VUZP1 V8.H8, V6.H8, V7.H8
-	VUZP2 V8.H8, V6.H8, V6.H8
-	WORD $0x4e69b4c6 // sqdmulh v6.8h, v6.8h, v9.8h
+	VUZP1 V16.H8, V6.H8, V7.H8
+	VUZP2 V16.H8, V6.H8, V6.H8
+	WORD $0x4e6ab4c6 // sqdmulh v6.8h, v6.8h, v10.8h
 	VADD V6.H8, V7.H8, V7.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ 32(R3), F1
@@ -659,42 +816,46 @@ halfdone10:
 	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VAND V12.B16, V2.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V11.B16, V2.B16, V8.B16
-	VFMLA V14.S4, V6.S4, V8.S4
-	VAND V8.B16, V1.B16, V8.B16
+	VAND V11.B16, V2.B16, V16.B16
+	VFMLA V14.S4, V6.S4, V16.S4
+	VAND V16.B16, V1.B16, V16.B16
 	VAND V2.B16, V1.B16, V2.B16
 	FMOVQ 48(R3), F6
 	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
 	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VAND V12.B16, V3.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V3.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V6.B16, V17.B16
+	VAND V12.B16, V3.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VAND V11.B16, V3.B16, V18.B16
+	VFMLA V14.S4, V17.S4, V18.S4
+	VAND V18.B16, V6.B16, V18.B16
 	VAND V3.B16, V6.B16, V3.B16
-	VUZP1 V17.H8, V8.H8, V16.H8
-	VUZP2 V17.H8, V8.H8, V8.H8
-	WORD $0x4e69b508 // sqdmulh v8.8h, v8.8h, v9.8h
-	VADD V8.H8, V16.H8, V16.H8
+	VUZP1 V18.H8, V16.H8, V17.H8
+	VUZP2 V18.H8, V16.H8, V16.H8
+	WORD $0x4e6ab610 // sqdmulh v16.8h, v16.8h, v10.8h
+	VADD V16.H8, V17.H8, V17.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e2128e7 // sqxtun v7.8b, v7.8h
-	WORD $0x6e212a07 // sqxtun2 v7.16b, v16.8h
-	VUMIN V13.B16, V7.B16, V7.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V6.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V4.B16, V4.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V4.B16, V4.B16
-	VORR V4.B16, V7.B16, V7.B16
-	FMOVQ F7, (R1)
+	VDUP R16, V1.S4
+	VSUB V1.B16, V4.B16, V4.B16
+	FMOVS nan+48(FP), F1
+	VDUP V1.S[0], V1.S4
+	VAND V1.B16, V4.B16, V4.B16
+	CMP $3, R6
+	BNE other32
+	WORD $0x2e2128e1 // sqxtun v1.8b, v7.8h
+	WORD $0x6e212a21 // sqxtun2 v1.16b, v17.8h
+	VUZP2 V2.B16, V0.B16, V3.B16
+	VUMIN V13.B16, V1.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	VORR V4.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+stored34:
 	MOVD 232(RSP), R16
 	CMP $3, R16
 	BEQ laneback
@@ -704,44 +865,65 @@ halfdone10:
 	CMP $2, R16
 	BEQ longresume
 groupresume:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
 	B groupback
 longresume:
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V8.S4
+	VSUB V1.S4, V0.S4, V7.S4
 	VLD1R (R3), [V0.S4]
 	MOVD $1065353216, R16
 	VDUP R16, V1.S4
-	VFMLS V0.S4, V8.S4, V1.S4
+	VFMLS V0.S4, V7.S4, V1.S4
 	MOVD $880803840, R16
 	VDUP R16, V0.S4
 	VMOV V1.B16, V2.B16
 	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	WORD $0x6e27dc46 // fmul v6.4s, v2.4s, v7.4s
 	B longback
-half9:
+half30:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone10
+	B halfdone31
+other32:
+	WORD $0x2e2128e1 // sqxtun v1.8b, v7.8h
+	WORD $0x6e212a21 // sqxtun2 v1.16b, v17.8h
+	VUZP2 V2.B16, V0.B16, V3.B16
+	VUMIN V13.B16, V1.B16, V1.B16
+	VUSHR $7, V3.B16, V3.B16
+	VSLI $3, V3.B16, V1.B16
+	BLT nibbles33
+	VTBL V1.B16, [V8.B16], V1.B16
+	VORR V4.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	B stored34
+nibbles33:
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V3.B16, V1.B16
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	B stored34
 
-// func QuantizeFpPowerOfTwoFloat8F16BF16NEON(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, elem int32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoF16BF16NEON(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoFloat8F16BF16NEON(SB), 0, $600-72
+TEXT ·QuantizeFpPowerOfTwoF16BF16NEON(SB), 0, $600-80
 	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
-	// per group: V8 recip
-	// vector registers in use at once: 18
+	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
+	// per group: V7 recip
+	// vector registers in use at once: 19
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD recip+16(FP), R3
-	MOVWU elem+44(FP), R4
+	MOVWU layout+44(FP), R5
+	MOVWU elem+48(FP), R4
 	FMOVS least+24(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+28(FP), F14
@@ -754,14 +936,24 @@ TEXT ·QuantizeFpPowerOfTwoFloat8F16BF16NEON(SB), 0, $600-72
 	VDUP R16, V12.S4
 	MOVD $2147483647, R16
 	VDUP R16, V11.S4
+	VUSHR $16, V0.S4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	MOVD $65535, R16
+	VDUP R16, V2.S4
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	MOVD $1191182336, R16
+	VDUP R16, V0.S4
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VSHL $16, V1.S4, V0.S4
+	VORR V0.B16, V1.B16, V10.B16
 	MOVD $2155905152, R16
-	VDUP R16, V10.S4
-	VUSHR $16, V0.S4, V0.S4
-	VSHL $8, V0.S4, V0.S4
-	VSHL $16, V0.S4, V1.S4
-	VORR V1.B16, V0.B16, V9.B16
-	MOVD groups+48(FP), R12
-	MOVD length+56(FP), R13
+	VDUP R16, V9.S4
+	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V8
+	MOVD groups+56(FP), R12
+	MOVD length+64(FP), R13
 	CMP $1, R13
 	BEQ lanes
 groups:
@@ -784,7 +976,7 @@ groupbegin:
 	BLT grouptomeet
 	SUB R12, R0, R0
 groupnext:
-	VLD1R (R3), [V8.S4]
+	VLD1R (R3), [V7.S4]
 grouploop:
 	CMP $2, R4
 	BNE half1
@@ -795,10 +987,10 @@ grouploop:
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
 halfdone2:
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -815,7 +1007,7 @@ halfdone2:
 	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
 	VAND V12.B16, V2.B16, V1.B16
@@ -828,18 +1020,21 @@ halfdone2:
 	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R1)
-groupback:
+	CMP $3, R5
+	BNE other3
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	ADD $16, R1, R1
+stored5:
+groupback:
 	ADD $32, R2, R2
 	SUB $16, R12, R12
 	CMP $16, R12
@@ -864,14 +1059,14 @@ groupchosen:
 	SUB R12<<2, R15, R15
 groupmeet:
 	CMP $2, R4
-	BNE half3
+	BNE half6
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone4:
+halfdone7:
 	FMOVQ (R15), F4
 	FMOVQ (R3), F5
 	VTBL V4.B16, [V5.B16], V4.B16
@@ -901,7 +1096,7 @@ halfdone4:
 	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
 	VAND V12.B16, V2.B16, V1.B16
@@ -914,17 +1109,20 @@ halfdone4:
 	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R1)
+	CMP $3, R5
+	BNE other8
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	ADD $16, R1, R1
+stored10:
 	ADD $32, R2, R2
 	ADD R23, R15, R15
 	SUB R24, R15, R17
@@ -950,7 +1148,7 @@ grouptail:
 	CBZ R0, groupdone
 	CMP R0, R12
 	BLT groupodd
-	VLD1R (R3), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
 	ADD $32, RSP, R16
@@ -962,10 +1160,29 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 128(RSP), R1
+	MOVWU layout+44(FP), R16
+	CMP $1, R16
+	BLT nibbles11
+	BEQ crumbs12
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
 	ADD R0, R1, R1
+	B stored13
+nibbles11:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored13
+crumbs12:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored13:
 	MOVD 136(RSP), R2
 	ADD R0<<1, R2, R2
 groupdone:
@@ -979,14 +1196,14 @@ lanerow:
 	BLT lanestage
 laneloop:
 	CMP $2, R4
-	BNE half5
+	BNE half14
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone6:
+halfdone15:
 	FMOVQ (R3), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVQ 16(R3), F4
@@ -1011,7 +1228,7 @@ halfdone6:
 	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
 	VAND V12.B16, V2.B16, V1.B16
@@ -1024,18 +1241,21 @@ halfdone6:
 	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R1)
-laneback:
+	CMP $3, R5
+	BNE other16
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	ADD $16, R1, R1
+stored18:
+laneback:
 	ADD $32, R2, R2
 	ADD $64, R3, R3
 	SUB $16, R0, R0
@@ -1047,9 +1267,29 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 128(RSP), R1
+	MOVWU layout+44(FP), R16
+	CMP $1, R16
+	BLT nibbles19
+	BEQ crumbs20
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored21
+nibbles19:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored21
+crumbs20:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored21:
 	MOVD 136(RSP), R2
 	MOVD 144(RSP), R3
 laneend:
@@ -1065,18 +1305,56 @@ half1:
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
 	B halfdone2
+other3:
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V3.B16
+	BLT nibbles4
+	VTBL V3.B16, [V8.B16], V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+	B stored5
+nibbles4:
+	VUZP2 V3.B16, V3.B16, V5.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V5.B16, V3.B16
+	FMOVD F3, (R1)
+	ADD $8, R1, R1
+	B stored5
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 160(RSP)
 	B spread
-half3:
+half6:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone4
+	B halfdone7
+other8:
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V3.B16
+	BLT nibbles9
+	VTBL V3.B16, [V8.B16], V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+	B stored10
+nibbles9:
+	VUZP2 V3.B16, V3.B16, V5.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V5.B16, V3.B16
+	FMOVD F3, (R1)
+	ADD $8, R1, R1
+	B stored10
 groupending:
 	MOVD R0, 376(RSP)
 	MOVD 368(RSP), R16
@@ -1118,14 +1396,33 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half5:
+half14:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone6
+	B halfdone15
+other16:
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V3.B16
+	BLT nibbles17
+	VTBL V3.B16, [V8.B16], V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+	B stored18
+nibbles17:
+	VUZP2 V3.B16, V3.B16, V5.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V5.B16, V3.B16
+	FMOVD F3, (R1)
+	ADD $8, R1, R1
+	B stored18
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 160(RSP)
@@ -1152,14 +1449,14 @@ spread:
 	ADD $64, RSP, R3
 rare:
 	CMP $2, R4
-	BNE half7
+	BNE half22
 	FMOVQ (R2), F1
 	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 16(R2), F3
 	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone8:
+halfdone23:
 	FMOVQ (R3), F4
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	VAND V12.B16, V0.B16, V4.B16
@@ -1178,10 +1475,10 @@ halfdone8:
 	WORD $0x4e21e426 // fcmeq v6.4s, v1.4s, v1.4s
 	VAND V7.B16, V6.B16, V7.B16
 	VAND V1.B16, V6.B16, V1.B16
-	VUZP1 V7.H8, V5.H8, V8.H8
+	VUZP1 V7.H8, V5.H8, V16.H8
 	VUZP2 V7.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V8.H8, V8.H8
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
+	VADD V5.H8, V16.H8, V16.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
 	FMOVQ 32(R3), F1
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
@@ -1196,2002 +1493,70 @@ halfdone8:
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	VAND V12.B16, V3.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
-	VAND V11.B16, V3.B16, V16.B16
-	VFMLA V14.S4, V7.S4, V16.S4
+	VAND V11.B16, V3.B16, V17.B16
+	VFMLA V14.S4, V7.S4, V17.S4
 	WORD $0x4e23e467 // fcmeq v7.4s, v3.4s, v3.4s
-	VAND V16.B16, V7.B16, V16.B16
+	VAND V17.B16, V7.B16, V17.B16
 	VAND V3.B16, V7.B16, V3.B16
-	VUZP1 V16.H8, V5.H8, V17.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V17.H8, V17.H8
+	VUZP1 V17.H8, V5.H8, V18.H8
+	VUZP2 V17.H8, V5.H8, V5.H8
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
+	VADD V5.H8, V18.H8, V18.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212908 // sqxtun v8.8b, v8.8h
-	WORD $0x6e212a28 // sqxtun2 v8.16b, v17.8h
-	VUMIN V13.B16, V8.B16, V8.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
 	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V7.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V4.B16, V4.B16
-	FMOVS nan+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V4.B16, V4.B16
-	VORR V4.B16, V8.B16, V8.B16
-	FMOVQ F8, (R1)
-	MOVD 160(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 144(RSP), R3
-groupresume:
-	VLD1R (R3), [V8.S4]
-	B groupback
-half7:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone8
-
-// func QuantizeFpE2M1F16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpE2M1F16BF16NEON(SB), 0, $888-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
-	// per group: V8 scale, V7 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVWU elem+32(FP), R5
-	MOVD $1065353216, R16
-	VDUP R16, V15.S4
-	MOVD $1249967830, R16
-	VDUP R16, V14.S4
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	MOVD $134744072, R16
-	VDUP R16, V11.S4
-	MOVD $458759, R16
-	VDUP R16, V10.S4
-	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V9
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 440(RSP)
-	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-grouploop:
-	CMP $2, R5
-	BNE half1
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone2:
-	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V4.S4
-	WORD $0x6e27dc20 // fmul v0.4s, v1.4s, v7.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V0.S4, V1.S4
-	VFMLS V7.S4, V1.S4, V0.S4
-	WORD $0x6e27dc41 // fmul v1.4s, v2.4s, v7.4s
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	VFMLA V8.S4, V1.S4, V2.S4
-	VFMLS V7.S4, V2.S4, V1.S4
-	WORD $0x6e27dc62 // fmul v2.4s, v3.4s, v7.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V2.S4, V3.S4
-	VFMLS V7.S4, V3.S4, V2.S4
-	WORD $0x4e20f483 // fmax v3.4s, v4.4s, v0.4s
-	WORD $0x4e22f425 // fmax v5.4s, v1.4s, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS grouprare
-	VAND V13.B16, V4.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V4.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V0.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V1.B16, V4.B16, V4.B16
-	VUSHR $4, V4.B16, V4.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R1)
-groupback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $308, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	CMP $2, R5
-	BNE half3
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone4:
-	FMOVQ (R15), F4
-	FMOVQ (R4), F5
-	VTBL V4.B16, [V5.B16], V6.B16
-	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
-	FMOVQ (R3), F8
-	VTBL V4.B16, [V8.B16], V4.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V7.S4, V0.S4
-	VFMLS V6.S4, V0.S4, V7.S4
-	FMOVQ 16(R15), F0
-	VTBL V0.B16, [V5.B16], V4.B16
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VTBL V0.B16, [V8.B16], V0.B16
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V0.S4, V6.S4, V1.S4
-	VFMLS V4.S4, V1.S4, V6.S4
-	FMOVQ 32(R15), F0
-	VTBL V0.B16, [V5.B16], V1.B16
-	WORD $0x6e21dc44 // fmul v4.4s, v2.4s, v1.4s
-	VTBL V0.B16, [V8.B16], V0.B16
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	VFMLA V0.S4, V4.S4, V2.S4
-	VFMLS V1.S4, V2.S4, V4.S4
-	FMOVQ 48(R15), F0
-	VTBL V0.B16, [V5.B16], V5.B16
-	WORD $0x6e25dc61 // fmul v1.4s, v3.4s, v5.4s
-	VTBL V0.B16, [V8.B16], V8.B16
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V1.S4, V3.S4
-	VFMLS V5.S4, V3.S4, V1.S4
-	WORD $0x4e26f4e0 // fmax v0.4s, v7.4s, v6.4s
-	WORD $0x4e21f482 // fmax v2.4s, v4.4s, v1.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS groupmeetrare
-	VAND V13.B16, V7.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V7.B16, V2.B16
-	VFMLA V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V6.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V6.B16, V3.B16
-	VFMLA V14.S4, V0.S4, V3.S4
-	VUZP2 V6.H8, V7.H8, V7.H8
-	VUZP1 V3.H8, V2.H8, V0.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V4.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
-	VUZP2 V1.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V3.H8, V1.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V4.B16, V7.B16, V7.B16
-	VUSHR $4, V7.B16, V7.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VAND V11.B16, V7.B16, V7.B16
-	VORR V7.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R1)
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 424(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
 	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V8.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V8.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	CMP $2, R5
-	BNE half5
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone6:
-	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
-	VFMLA V8.S4, V0.S4, V4.S4
-	WORD $0x6e27dc20 // fmul v0.4s, v1.4s, v7.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	WORD $0x6e27dc41 // fmul v1.4s, v2.4s, v7.4s
-	VFMLA V8.S4, V2.S4, V1.S4
-	WORD $0x6e27dc62 // fmul v2.4s, v3.4s, v7.4s
-	VFMLA V8.S4, V3.S4, V2.S4
-	WORD $0x4e20f483 // fmax v3.4s, v4.4s, v0.4s
-	WORD $0x4e22f425 // fmax v5.4s, v1.4s, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS longrare
-	VAND V13.B16, V4.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V4.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V0.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V1.B16, V4.B16, V4.B16
-	VUSHR $4, V4.B16, V4.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R1)
-longback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 456(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	CMP $2, R5
-	BNE half7
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone8:
-	FMOVQ (R4), F4
-	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
-	FMOVQ (R3), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V4.S4, V0.S4, V5.S4
-	FMOVQ 16(R4), F0
-	WORD $0x6e20dc24 // fmul v4.4s, v1.4s, v0.4s
-	FMOVQ 16(R3), F6
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V6.S4, V4.S4, V1.S4
-	VFMLS V0.S4, V1.S4, V4.S4
-	FMOVQ 32(R4), F0
-	WORD $0x6e20dc41 // fmul v1.4s, v2.4s, v0.4s
-	FMOVQ 32(R3), F6
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	VFMLA V6.S4, V1.S4, V2.S4
-	VFMLS V0.S4, V2.S4, V1.S4
-	FMOVQ 48(R4), F0
-	WORD $0x6e20dc62 // fmul v2.4s, v3.4s, v0.4s
-	FMOVQ 48(R3), F6
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V6.S4, V2.S4, V3.S4
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4e24f4a0 // fmax v0.4s, v5.4s, v4.4s
-	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	VAND V13.B16, V5.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V5.B16, V3.B16
-	VFMLA V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP2 V4.H8, V5.H8, V5.H8
-	VUZP1 V6.H8, V3.H8, V0.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V2.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V1.B16, V5.B16, V5.B16
-	VUSHR $4, V5.B16, V5.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V5.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-laneend:
-	MOVD 456(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-half1:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone2
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 232(RSP)
-	B spread
-half3:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone4
-groupending:
-	MOVD R0, 448(RSP)
-	MOVD 440(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 432(RSP)
-	MOVD 448(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $528, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 456(RSP)
-	B lanerow
-groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
-	MOVD 448(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-half5:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone6
-longrare:
-	MOVD $2, R16
-	MOVD R16, 232(RSP)
-	B spread
-longstage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	B longloop
-half7:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone8
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 232(RSP)
-	B rare
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-rare:
-	CMP $2, R5
-	BNE half9
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone10:
-	FMOVQ (R3), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V0.B16, V4.B16, V0.B16
-	FMOVQ 16(R3), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VAND V12.B16, V1.B16, V8.B16
-	VFMLA V14.S4, V7.S4, V8.S4
-	VAND V8.B16, V5.B16, V8.B16
-	VAND V1.B16, V5.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V6.H8, V1.H8
-	VUZP2 V8.H8, V6.H8, V6.H8
-	VUSRA $6, V6.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	FMOVQ 32(R3), F6
-	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
-	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VAND V12.B16, V2.B16, V8.B16
-	VFMLA V14.S4, V7.S4, V8.S4
-	VAND V8.B16, V6.B16, V8.B16
-	VAND V2.B16, V6.B16, V2.B16
-	FMOVQ 48(R3), F7
-	WORD $0x6e27fc63 // fdiv v3.4s, v3.4s, v7.4s
-	WORD $0x4e23e467 // fcmeq v7.4s, v3.4s, v3.4s
-	VAND V13.B16, V3.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V3.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V7.B16, V17.B16
-	VAND V3.B16, V7.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V17.H8, V8.H8, V3.H8
-	VUZP2 V17.H8, V8.H8, V8.H8
-	VUSRA $6, V8.H8, V3.H8
-	VUMIN V10.H8, V3.H8, V3.H8
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V9.B16], V1.B16
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V4.B16, V4.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V4.B16, V4.B16
+	VSUB V1.B16, V4.B16, V4.B16
+	FMOVS nan+40(FP), F1
+	VDUP V1.S[0], V1.S4
+	VAND V1.B16, V4.B16, V4.B16
+	CMP $3, R5
+	BNE other24
+	WORD $0x2e212a01 // sqxtun v1.8b, v16.8h
+	WORD $0x6e212a41 // sqxtun2 v1.16b, v18.8h
+	VUZP2 V2.B16, V0.B16, V3.B16
+	VUMIN V13.B16, V1.B16, V1.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
 	VORR V4.B16, V1.B16, V1.B16
 	FMOVQ F1, (R1)
-	MOVD 232(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-	MOVD 232(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V8.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V8.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
-	B longback
-half9:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone10
-
-// func QuantizeFpE2M1PackedF16BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, elem int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpE2M1PackedF16BF16NEON(SB), 0, $888-64
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
-	// per group: V9 scale, V8 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVWU elem+32(FP), R5
-	MOVD $1065353216, R16
-	VDUP R16, V15.S4
-	MOVD $1249967830, R16
-	VDUP R16, V14.S4
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	MOVD $134744072, R16
-	VDUP R16, V11.S4
-	MOVD $458759, R16
-	VDUP R16, V10.S4
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-	CMP $128, R13
-	BLT groups
-	AND $15, R13, R16
-	CBZ R16, longs
-	CMP $1, R12
-	BEQ longs
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 440(RSP)
-	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-grouploop:
-	CMP $2, R5
-	BNE half1
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone2:
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x6e28dc20 // fmul v0.4s, v1.4s, v8.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	VFMLS V8.S4, V1.S4, V0.S4
-	WORD $0x6e28dc41 // fmul v1.4s, v2.4s, v8.4s
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	VFMLS V8.S4, V2.S4, V1.S4
-	WORD $0x6e28dc62 // fmul v2.4s, v3.4s, v8.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V9.S4, V2.S4, V3.S4
-	VFMLS V8.S4, V3.S4, V2.S4
-	WORD $0x4e20f483 // fmax v3.4s, v4.4s, v0.4s
-	WORD $0x4e22f425 // fmax v5.4s, v1.4s, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS grouprare
-	VAND V13.B16, V4.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V4.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V0.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V1.B16, V4.B16, V4.B16
-	VUSHR $4, V4.B16, V4.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-groupback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $308, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	CMP $2, R5
-	BNE half3
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone4:
-	FMOVQ (R15), F4
-	FMOVQ (R4), F5
-	VTBL V4.B16, [V5.B16], V6.B16
-	WORD $0x6e26dc07 // fmul v7.4s, v0.4s, v6.4s
-	FMOVQ (R3), F8
-	VTBL V4.B16, [V8.B16], V4.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V7.S4, V0.S4
-	VFMLS V6.S4, V0.S4, V7.S4
-	FMOVQ 16(R15), F0
-	VTBL V0.B16, [V5.B16], V4.B16
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VTBL V0.B16, [V8.B16], V0.B16
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V0.S4, V6.S4, V1.S4
-	VFMLS V4.S4, V1.S4, V6.S4
-	FMOVQ 32(R15), F0
-	VTBL V0.B16, [V5.B16], V1.B16
-	WORD $0x6e21dc44 // fmul v4.4s, v2.4s, v1.4s
-	VTBL V0.B16, [V8.B16], V0.B16
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	VFMLA V0.S4, V4.S4, V2.S4
-	VFMLS V1.S4, V2.S4, V4.S4
-	FMOVQ 48(R15), F0
-	VTBL V0.B16, [V5.B16], V5.B16
-	WORD $0x6e25dc61 // fmul v1.4s, v3.4s, v5.4s
-	VTBL V0.B16, [V8.B16], V8.B16
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V1.S4, V3.S4
-	VFMLS V5.S4, V3.S4, V1.S4
-	WORD $0x4e26f4e0 // fmax v0.4s, v7.4s, v6.4s
-	WORD $0x4e21f482 // fmax v2.4s, v4.4s, v1.4s
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS groupmeetrare
-	VAND V13.B16, V7.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V7.B16, V2.B16
-	VFMLA V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V6.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V6.B16, V3.B16
-	VFMLA V14.S4, V0.S4, V3.S4
-	VUZP2 V6.H8, V7.H8, V7.H8
-	VUZP1 V3.H8, V2.H8, V0.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V4.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
-	VUZP2 V1.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V3.H8, V1.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V4.B16, V7.B16, V7.B16
-	VUSHR $4, V7.B16, V7.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VAND V11.B16, V7.B16, V7.B16
-	VORR V7.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 424(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V9.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	MOVD R13, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	CMP $2, R5
-	BNE half5
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone6:
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V4.S4
-	WORD $0x6e28dc20 // fmul v0.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	WORD $0x6e28dc41 // fmul v1.4s, v2.4s, v8.4s
-	VFMLA V9.S4, V2.S4, V1.S4
-	WORD $0x6e28dc62 // fmul v2.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V2.S4
-	WORD $0x4e20f483 // fmax v3.4s, v4.4s, v0.4s
-	WORD $0x4e22f425 // fmax v5.4s, v1.4s, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
-	BVS longrare
-	VAND V13.B16, V4.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V4.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V0.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V3.S4, V5.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V1.B16, V4.B16, V4.B16
-	VUSHR $4, V4.B16, V4.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-longback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R12, R12
-	CBNZ R12, longs
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 456(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	CMP $2, R5
-	BNE half7
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone8:
-	FMOVQ (R4), F4
-	WORD $0x6e24dc05 // fmul v5.4s, v0.4s, v4.4s
-	FMOVQ (R3), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V4.S4, V0.S4, V5.S4
-	FMOVQ 16(R4), F0
-	WORD $0x6e20dc24 // fmul v4.4s, v1.4s, v0.4s
-	FMOVQ 16(R3), F6
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V6.S4, V4.S4, V1.S4
-	VFMLS V0.S4, V1.S4, V4.S4
-	FMOVQ 32(R4), F0
-	WORD $0x6e20dc41 // fmul v1.4s, v2.4s, v0.4s
-	FMOVQ 32(R3), F6
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	VFMLA V6.S4, V1.S4, V2.S4
-	VFMLS V0.S4, V2.S4, V1.S4
-	FMOVQ 48(R4), F0
-	WORD $0x6e20dc62 // fmul v2.4s, v3.4s, v0.4s
-	FMOVQ 48(R3), F6
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V6.S4, V2.S4, V3.S4
-	VFMLS V0.S4, V3.S4, V2.S4
-	WORD $0x4e24f4a0 // fmax v0.4s, v5.4s, v4.4s
-	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	VAND V13.B16, V5.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V5.B16, V3.B16
-	VFMLA V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP2 V4.H8, V5.H8, V5.H8
-	VUZP1 V6.H8, V3.H8, V0.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V1.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V3.S4, V6.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V2.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V1.B16, V5.B16, V5.B16
-	VUSHR $4, V5.B16, V5.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V5.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-laneback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-laneend:
-	MOVD 456(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-half1:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone2
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 232(RSP)
-	B spread
-half3:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone4
-groupending:
-	MOVD R0, 448(RSP)
-	MOVD 440(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 432(RSP)
-	MOVD 448(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $528, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 456(RSP)
-	B lanerow
-groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
-	MOVD 448(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-half5:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone6
-longrare:
-	MOVD $2, R16
-	MOVD R16, 232(RSP)
-	B spread
-longstage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	B longloop
-half7:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone8
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 232(RSP)
-	B rare
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-rare:
-	CMP $2, R5
-	BNE half9
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone10:
-	FMOVQ (R3), F4
-	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V0.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V0.B16, V4.B16, V4.B16
-	FMOVQ 16(R3), F0
-	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VAND V13.B16, V1.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V1.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	VAND V7.B16, V0.B16, V7.B16
-	VAND V1.B16, V0.B16, V0.B16
-	VUZP2 V0.H8, V4.H8, V4.H8
-	VUZP1 V7.H8, V6.H8, V0.H8
-	VUZP2 V7.H8, V6.H8, V6.H8
-	VUSRA $6, V6.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	FMOVQ 32(R3), F1
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V1.B16, V6.B16
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R3), F2
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V5.S4, V7.S4
-	VAND V7.B16, V2.B16, V7.B16
-	VAND V3.B16, V2.B16, V2.B16
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V6.H8, V2.H8
-	VUZP2 V7.H8, V6.H8, V6.H8
-	VUSRA $6, V6.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V1.B16, V4.B16, V4.B16
-	VUSHR $4, V4.B16, V4.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-	MOVD 232(RSP), R16
-	CMP $3, R16
-	BEQ laneback
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
-	MOVD 232(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-groupresume:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	B groupback
-longresume:
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	VLD1R (R3), [V0.S4]
-	MOVD $1065353216, R16
-	VDUP R16, V1.S4
-	VFMLS V0.S4, V9.S4, V1.S4
-	MOVD $880803840, R16
-	VDUP R16, V0.S4
-	VMOV V1.B16, V2.B16
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	B longback
-half9:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone10
-
-// func QuantizeFpPowerOfTwoE2M1PackedF16BF16NEON(q *uint8, x *uint16, recip *float32, elem int32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16BF16NEON(SB), 0, $600-56
-	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
-	// per group: V9 recip
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD recip+16(FP), R3
-	MOVWU elem+24(FP), R4
-	MOVD $1065353216, R16
-	VDUP R16, V15.S4
-	MOVD $1249967830, R16
-	VDUP R16, V14.S4
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	MOVD $134744072, R16
-	VDUP R16, V11.S4
-	MOVD $458759, R16
-	VDUP R16, V10.S4
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 368(RSP)
-	ADD $168, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V9.S4]
-grouploop:
-	CMP $2, R4
-	BNE half1
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone2:
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouprare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V3.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V3.H8
-	VUMIN V10.H8, V3.H8, V3.H8
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	VUZP2 V1.B16, V1.B16, V2.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VSLI $4, V2.B16, V0.B16
-	FMOVD F0, (R1)
-groupback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 360(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $236, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	CMP $2, R4
-	BNE half3
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone4:
-	FMOVQ (R15), F4
-	FMOVQ (R3), F5
-	VTBL V4.B16, [V5.B16], V4.B16
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ 16(R15), F4
-	VTBL V4.B16, [V5.B16], V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V5.B16], V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	FMOVQ 48(R15), F4
-	VTBL V4.B16, [V5.B16], V5.B16
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS groupmeetrare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V3.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V3.H8
-	VUMIN V10.H8, V3.H8, V3.H8
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	VUZP2 V1.B16, V1.B16, V2.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VSLI $4, V2.B16, V0.B16
-	FMOVD F0, (R1)
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	SUB $16, R0, R0
-	MOVD 360(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 352(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $236, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V9.S4]
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 136(RSP), R2
-	ADD R0<<1, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 384(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	CMP $2, R4
-	BNE half5
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone6:
-	FMOVQ (R3), F4
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	FMOVQ 16(R3), F4
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	FMOVQ 32(R3), F4
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	FMOVQ 48(R3), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V3.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V3.H8
-	VUMIN V10.H8, V3.H8, V3.H8
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	VUZP2 V1.B16, V1.B16, V2.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VSLI $4, V2.B16, V0.B16
-	FMOVD F0, (R1)
-laneback:
-	ADD $8, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	MOVD 136(RSP), R2
-	MOVD 144(RSP), R3
-laneend:
-	MOVD 384(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-half1:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone2
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 160(RSP)
-	B spread
-half3:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone4
-groupending:
-	MOVD R0, 376(RSP)
-	MOVD 368(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $392, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $392, RSP, R3
-	MOVD $16, R16
-	MOVD R16, 360(RSP)
-	MOVD 376(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $236, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 376(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $456, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 600(RSP)
-	ADD $456, RSP, R3
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 384(RSP)
-	B lanerow
-groupodddone:
-	MOVD 600(RSP), R3
-	MOVD 376(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-half5:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone6
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 160(RSP)
-	B rare
-lanestage:
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $32, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B laneloop
-spread:
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-rare:
-	CMP $2, R4
-	BNE half7
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone8:
-	FMOVQ (R3), F4
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V0.B16, V4.B16, V4.B16
-	FMOVQ 16(R3), F0
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	VAND V13.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VAND V6.B16, V0.B16, V6.B16
-	VAND V1.B16, V0.B16, V0.B16
-	VUZP2 V0.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	VAND V13.B16, V2.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V1.S4, V5.S4
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VAND V5.B16, V1.B16, V5.B16
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVQ 48(R3), F2
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	VAND V13.B16, V3.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V2.S4, V6.S4
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VAND V6.B16, V2.B16, V6.B16
-	VAND V3.B16, V2.B16, V2.B16
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V1.B16, V4.B16, V4.B16
-	VUSHR $4, V4.B16, V4.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
+	ADD $16, R1, R1
+stored26:
 	MOVD 160(RSP), R16
 	CMP $2, R16
 	BEQ laneback
 	MOVD 144(RSP), R3
 groupresume:
-	VLD1R (R3), [V9.S4]
+	VLD1R (R3), [V7.S4]
 	B groupback
-half7:
+half22:
 	FMOVQ (R2), F1
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R2), F3
 	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone8
+	B halfdone23
+other24:
+	WORD $0x2e212a01 // sqxtun v1.8b, v16.8h
+	WORD $0x6e212a41 // sqxtun2 v1.16b, v18.8h
+	VUZP2 V2.B16, V0.B16, V3.B16
+	VUMIN V13.B16, V1.B16, V1.B16
+	VUSHR $7, V3.B16, V3.B16
+	VSLI $3, V3.B16, V1.B16
+	BLT nibbles25
+	VTBL V1.B16, [V8.B16], V1.B16
+	VORR V4.B16, V1.B16, V1.B16
+	FMOVQ F1, (R1)
+	ADD $16, R1, R1
+	B stored26
+nibbles25:
+	VUZP2 V1.B16, V1.B16, V3.B16
+	VUZP1 V1.B16, V1.B16, V1.B16
+	VSLI $4, V3.B16, V1.B16
+	FMOVD F1, (R1)
+	ADD $8, R1, R1
+	B stored26

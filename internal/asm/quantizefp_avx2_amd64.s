@@ -4,18 +4,19 @@
 
 #include "textflag.h"
 
-// func QuantizeFpFloat8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
+// func QuantizeFpAVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpFloat8AVX2(SB), $1680-80
+TEXT ·QuantizeFpAVX2(SB), $1680-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: top, nan, 0x80808080, 0x1010101, table
+	// loaded at each use: top, nan, 0x1010101, table, 0x80808080
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
+	MOVL         layout+52(FP), R9
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
@@ -90,7 +91,6 @@ grouploop:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y12, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -103,21 +103,25 @@ grouploop:
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R9, $+3
+	JNE          other1
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y2, Y2
+	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y1
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y4, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored3:
 groupback:
-	ADDQ $+32, SI
 	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -194,7 +198,6 @@ groupmeet:
 	VPMADDWD     Y13, Y1, Y1
 	VPMADDWD     Y13, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
-	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y6, Y4, Y4
 	VPAND        Y12, Y7, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -207,34 +210,39 @@ groupmeet:
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y7, Y7
-	VPACKUSWB    Y2, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y1, Y1
+	VMOVUPS      constantsAVX2<>+8(SB), Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	CMPL         R9, $+3
+	JNE          other4
+	VPSRLW       $0x07, Y1, Y1
+	VPSRLW       $0x07, Y2, Y2
+	VPACKUSWB    Y2, Y1, Y1
 	VPACKSSWB    Y7, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y4
+	VPMINUB      Y0, Y1, Y1
+	VPAND        Y5, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y3, Y1
 	VMOVUPS      Y1, (SI)
 	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	ADDQ         768(SP), R15
-	MOVQ         R15, R13
-	SUBQ         776(SP), R13
-	XORL         AX, AX
-	CMPQ         784(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         760(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 800(SP)
-	JLT          groupmet
-	CMPQ         R15, 792(SP)
-	JGT          groupmeet
+
+stored6:
+	SUBQ    $-128, DX
+	ADDQ    768(SP), R15
+	MOVQ    R15, R13
+	SUBQ    776(SP), R13
+	XORL    AX, AX
+	CMPQ    784(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    760(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+32, DI
+	CMPQ    DI, 800(SP)
+	JLT     groupmet
+	CMPQ    R15, 792(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 596(SP), R11
@@ -261,10 +269,33 @@ grouptail:
 
 groupstaged:
 	MOVQ 416(SP), SI
+	CMPL layout+52(FP), $+1
+	JLT  nibbles7
+	JEQ  crumbs8
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
+	ADDQ DI, SI
+	JMP  stored9
+
+nibbles7:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored9
+
+crumbs8:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored9:
 	MOVQ 424(SP), DX
 	LEAQ (DX)(DI*4), DX
 	JMP  return
@@ -314,7 +345,6 @@ short2loop:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y12, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -327,23 +357,27 @@ short2loop:
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R9, $+3
+	JNE          other10
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y2, Y2
+	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y1
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y4, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored12:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, SI
 	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -400,7 +434,6 @@ laneloop:
 	VPMADDWD     Y13, Y1, Y1
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
 	VPAND        Y12, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -413,21 +446,25 @@ laneloop:
 	VPMADDWD     Y13, Y3, Y3
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y1, Y1
+	VMOVUPS      constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R9, $+3
+	JNE          other13
+	VPSRLW       $0x07, Y1, Y1
+	VPSRLW       $0x07, Y3, Y3
+	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y2
+	VPMINUB      Y0, Y1, Y1
+	VPAND        Y6, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y5, Y1
 	VMOVUPS      Y1, (SI)
+	ADDQ         $+32, SI
 
+stored15:
 laneback:
-	ADDQ  $+32, SI
 	SUBQ  $-128, DX
 	SUBQ  $-128, BX
 	SUBQ  $-128, R8
@@ -440,12 +477,36 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  416(SP), SI
+	CMPL  layout+52(FP), $+1
+	JLT   nibbles16
+	JEQ   crumbs17
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  424(SP), DX
-	MOVQ  432(SP), BX
-	MOVQ  440(SP), R8
+	ADDQ  DI, SI
+	JMP   stored18
+
+nibbles16:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored18
+
+crumbs17:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored18:
+	MOVQ 424(SP), DX
+	MOVQ 432(SP), BX
+	MOVQ 440(SP), R8
 
 laneend:
 	CMPQ 824(SP), $+1
@@ -503,7 +564,6 @@ groupstream:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y12, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -516,29 +576,82 @@ groupstream:
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R9, $+3
+	JNE          other19
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y2, Y2
+	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y1
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y4, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
+
+stored21:
+	SUBQ $-128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPOR       Y3, Y2, Y2
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y5, Y5
+	VPERMD     Y5, Y4, Y5
+	JGT        listed2
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored3
+
+listed2:
+	VMOVUPS constantsAVX2<>+128(SB), Y2
+	VPSHUFB Y5, Y2, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored3
 
 grouprare:
 	MOVQ $+1, 456(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
+
+other4:
+	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPOR       Y4, Y1, Y1
+	VPAND      constantsAVX2<>+64(SB), Y7, Y7
+	VPOR       Y7, Y2, Y2
+	VPSRLW     $0x0c, Y1, Y1
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y1, Y1
+	VPERMD     Y1, Y3, Y1
+	JGT        listed5
+	VPMADDUBSW constantsAVX2<>+96(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored6
+
+listed5:
+	VMOVUPS constantsAVX2<>+128(SB), Y2
+	VPSHUFB Y1, Y2, Y1
+	VMOVUPS Y1, (SI)
+	ADDQ    $+32, SI
+	JMP     stored6
 
 groupending:
 	MOVQ DI, 816(SP)
@@ -632,7 +745,6 @@ short2stream:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y12, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
@@ -645,31 +757,84 @@ short2stream:
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS top+44(FP), Y0
-	VPMINUB      Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R9, $+3
+	JNE          other22
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y2, Y2
+	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y1
+	VPMINUB      Y0, Y5, Y5
+	VPAND        Y6, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y4, Y5
 	VMOVNTPS     Y5, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
 	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
+
+stored24:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	SUBQ $-128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other10:
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPOR       Y3, Y2, Y2
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y5, Y5
+	VPERMD     Y5, Y4, Y5
+	JGT        listed11
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored12
+
+listed11:
+	VMOVUPS constantsAVX2<>+128(SB), Y2
+	VPSHUFB Y5, Y2, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored12
 
 short2rare:
 	MOVQ $+2, 456(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
+
+other13:
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y1, Y1
+	VPAND      constantsAVX2<>+64(SB), Y4, Y4
+	VPOR       Y4, Y3, Y3
+	VPSRLW     $0x0c, Y1, Y1
+	VPSRLW     $0x0c, Y3, Y3
+	VPACKUSWB  Y3, Y1, Y1
+	VPERMD     Y1, Y5, Y1
+	JGT        listed14
+	VPMADDUBSW constantsAVX2<>+96(SB), Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVUPS    X1, (SI)
+	ADDQ       $+16, SI
+	JMP        stored15
+
+listed14:
+	VMOVUPS constantsAVX2<>+128(SB), Y3
+	VPSHUFB Y1, Y3, Y1
+	VMOVUPS Y1, (SI)
+	ADDQ    $+32, SI
+	JMP     stored15
 
 lanerare:
 	MOVQ $+3, 456(SP)
@@ -694,6 +859,54 @@ lanestage:
 	MOVQ R8, 440(SP)
 	LEAQ 288(SP), R8
 	JMP  laneloop
+
+other19:
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPOR       Y3, Y2, Y2
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y5, Y5
+	VPERMD     Y5, Y4, Y5
+	JGT        listed20
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVNTPS   X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored21
+
+listed20:
+	VMOVUPS  constantsAVX2<>+128(SB), Y2
+	VPSHUFB  Y5, Y2, Y5
+	VMOVNTPS Y5, (SI)
+	ADDQ     $+32, SI
+	JMP      stored21
+
+other22:
+	VPAND      constantsAVX2<>+64(SB), Y1, Y1
+	VPOR       Y1, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPOR       Y3, Y2, Y2
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y5, Y5
+	VPERMD     Y5, Y4, Y5
+	JGT        listed23
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVNTPS   X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+listed23:
+	VMOVUPS  constantsAVX2<>+128(SB), Y2
+	VPSHUFB  Y5, Y2, Y5
+	VMOVNTPS Y5, (SI)
+	ADDQ     $+32, SI
+	JMP      stored24
 
 spread:
 	LEAQ 160(SP), AX
@@ -740,7 +953,6 @@ rare:
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VMOVUPS      64(DX), Y2
 	VMOVUPS      64(BX), Y5
@@ -774,29 +986,35 @@ rare:
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS top+44(FP), Y6
-	VPMINUB      Y6, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y6
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y6, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+48(FP), Y0
-	VPAND        Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+160(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VBROADCASTSS nan+48(FP), Y4
+	VPAND        Y4, Y1, Y1
+	VBROADCASTSS top+44(FP), Y4
+	VMOVUPS      constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+40(SB), Y6
+	CMPL         R9, $+3
+	JNE          other25
+	VPSRLW       $0x07, Y3, Y3
+	VPSRLW       $0x07, Y7, Y7
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPMINUB      Y4, Y3, Y3
+	VPAND        Y6, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPERMD       Y3, Y5, Y3
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)
+	ADDQ         $+32, SI
+
+stored27:
 	VBROADCASTSS least+32(FP), Y15
 	VBROADCASTSS ruler+36(FP), Y14
 	VBROADCASTSS weights+40(FP), Y13
@@ -812,24 +1030,50 @@ rare:
 	VBROADCASTSS (R8), Y9
 	JMP          groupback
 
-// func QuantizeFpPowerOfTwoFloat8AVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
+other25:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y3, Y3
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y7, Y7
+	VPSRLW     $0x0c, Y3, Y3
+	VPSRLW     $0x0c, Y7, Y7
+	VPACKUSWB  Y7, Y3, Y3
+	VPERMD     Y3, Y5, Y3
+	JGT        listed26
+	VPMADDUBSW constantsAVX2<>+96(SB), Y3, Y3
+	VPACKUSWB  Y3, Y3, Y3
+	VPERMQ     $0x08, Y3, Y3
+	VMOVUPS    X3, (SI)
+	ADDQ       $+16, SI
+	JMP        stored27
+
+listed26:
+	VMOVUPS constantsAVX2<>+128(SB), Y7
+	VPSHUFB Y3, Y7, Y3
+	VPOR    Y1, Y3, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ    $+32, SI
+	JMP     stored27
+
+// func QuantizeFpPowerOfTwoAVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8AVX2(SB), $1120-72
+TEXT ·QuantizeFpPowerOfTwoAVX2(SB), $1120-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
 	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
 	// per group: Y8 recip
-	// loaded at each use: nan, 0x80808080, 0x1010101
+	// loaded at each use: nan, 0x1010101, 0x80808080
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         recip+16(FP), BX
+	MOVL         layout+44(FP), R8
 	VBROADCASTSS least+24(FP), Y15
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
 	VBROADCASTSS top+36(FP), Y12
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VMOVUPS      constantsAVX2<>+12(SB), Y9
+	VMOVUPS      constantsAVX2<>+8(SB), Y9
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
 	CMPQ         R12, $+1
@@ -890,7 +1134,6 @@ grouploop:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -903,19 +1146,23 @@ grouploop:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R8, $+3
+	JNE          other1
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored3:
 groupback:
-	ADDQ $+32, SI
 	SUBQ $-128, DX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -978,7 +1225,6 @@ groupmeet:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -991,31 +1237,36 @@ groupmeet:
 	VPMADDWD     Y13, Y2, Y2
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R8, $+3
+	JNE          other4
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y2, Y2
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	ADDQ         632(SP), R15
-	MOVQ         R15, R13
-	SUBQ         640(SP), R13
-	XORL         AX, AX
-	CMPQ         648(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         624(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	SUBQ         $+32, DI
-	CMPQ         DI, 664(SP)
-	JLT          groupmet
-	CMPQ         R15, 656(SP)
-	JGT          groupmeet
+
+stored6:
+	SUBQ    $-128, DX
+	ADDQ    632(SP), R15
+	MOVQ    R15, R13
+	SUBQ    640(SP), R13
+	XORL    AX, AX
+	CMPQ    648(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    624(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	SUBQ    $+32, DI
+	CMPQ    DI, 664(SP)
+	JLT     groupmet
+	CMPQ    R15, 656(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 460(SP), R11
@@ -1041,10 +1292,33 @@ grouptail:
 
 groupstaged:
 	MOVQ 288(SP), SI
+	CMPL layout+44(FP), $+1
+	JLT  nibbles7
+	JEQ  crumbs8
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
+	ADDQ DI, SI
+	JMP  stored9
+
+nibbles7:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored9
+
+crumbs8:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored9:
 	MOVQ 296(SP), DX
 	LEAQ (DX)(DI*4), DX
 	JMP  return
@@ -1084,7 +1358,6 @@ short2loop:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1097,20 +1370,24 @@ short2loop:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R8, $+3
+	JNE          other10
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored12:
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+32, SI
 	SUBQ $-128, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -1155,7 +1432,6 @@ laneloop:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1168,19 +1444,23 @@ laneloop:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R8, $+3
+	JNE          other13
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, SI
 
+stored15:
 laneback:
-	ADDQ  $+32, SI
 	SUBQ  $-128, DX
 	SUBQ  $-128, BX
 	SUBQ  $+32, DI
@@ -1192,11 +1472,35 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+32, DI
 	MOVQ  288(SP), SI
+	CMPL  layout+44(FP), $+1
+	JLT   nibbles16
+	JEQ   crumbs17
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  296(SP), DX
-	MOVQ  304(SP), BX
+	ADDQ  DI, SI
+	JMP   stored18
+
+nibbles16:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX2(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored18
+
+crumbs17:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX2(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored18:
+	MOVQ 296(SP), DX
+	MOVQ 304(SP), BX
 
 laneend:
 	CMPQ 688(SP), $+1
@@ -1246,7 +1550,6 @@ groupstream:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1259,27 +1562,80 @@ groupstream:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R8, $+3
+	JNE          other19
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
+
+stored21:
+	SUBQ $-128, DX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed2
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored3
+
+listed2:
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y5, Y4, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored3
 
 grouprare:
 	MOVQ $+1, 320(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
+
+other4:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPOR       Y3, Y2, Y2
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y2, Y2
+	VPACKUSWB  Y2, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed5
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored6
+
+listed5:
+	VMOVUPS constantsAVX2<>+128(SB), Y2
+	VPSHUFB Y5, Y2, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored6
 
 groupending:
 	MOVQ DI, 680(SP)
@@ -1353,7 +1709,6 @@ short2stream:
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
@@ -1366,28 +1721,81 @@ short2stream:
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	CMPL         R8, $+3
+	JNE          other22
+	VPSRLW       $0x07, Y5, Y5
+	VPSRLW       $0x07, Y4, Y4
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VPMINUB      Y12, Y5, Y5
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
-	ADDQ         $+8, BX
 	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
+
+stored24:
+	ADDQ $+8, BX
+	SUBQ $-128, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other10:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed11
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored12
+
+listed11:
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y5, Y4, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored12
 
 short2rare:
 	MOVQ $+2, 320(SP)
 	MOVL $0x00000002, R14
 	JMP  spread
+
+other13:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed14
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVUPS    X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored15
+
+listed14:
+	VMOVUPS constantsAVX2<>+128(SB), Y4
+	VPSHUFB Y5, Y4, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ    $+32, SI
+	JMP     stored15
 
 lanerare:
 	MOVQ $+3, 320(SP)
@@ -1407,6 +1815,54 @@ lanestage:
 	MOVQ BX, 304(SP)
 	LEAQ 160(SP), BX
 	JMP  laneloop
+
+other19:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed20
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVNTPS   X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored21
+
+listed20:
+	VMOVUPS  constantsAVX2<>+128(SB), Y4
+	VPSHUFB  Y5, Y4, Y5
+	VMOVNTPS Y5, (SI)
+	ADDQ     $+32, SI
+	JMP      stored21
+
+other22:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y5, Y5
+	VPAND      constantsAVX2<>+64(SB), Y2, Y2
+	VPOR       Y2, Y4, Y4
+	VPSRLW     $0x0c, Y5, Y5
+	VPSRLW     $0x0c, Y4, Y4
+	VPACKUSWB  Y4, Y5, Y5
+	VPERMD     Y5, Y9, Y5
+	JGT        listed23
+	VPMADDUBSW constantsAVX2<>+96(SB), Y5, Y5
+	VPACKUSWB  Y5, Y5, Y5
+	VPERMQ     $0x08, Y5, Y5
+	VMOVNTPS   X5, (SI)
+	ADDQ       $+16, SI
+	JMP        stored24
+
+listed23:
+	VMOVUPS  constantsAVX2<>+128(SB), Y4
+	VPSHUFB  Y5, Y4, Y5
+	VMOVNTPS Y5, (SI)
+	ADDQ     $+32, SI
+	JMP      stored24
 
 spread:
 	LEAQ 160(SP), AX
@@ -1448,7 +1904,6 @@ rare:
 	VPMADDWD     Y6, Y2, Y2
 	VPMADDWD     Y6, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(DX), Y3
 	VMOVUPS      64(BX), Y5
@@ -1482,36 +1937,42 @@ rare:
 	VPMADDWD     Y10, Y6, Y6
 	VPMADDWD     Y10, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VBROADCASTSS top+36(FP), Y6
-	VPMINUB      Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y7
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y7, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS nan+40(FP), Y0
-	VPAND        Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+160(SB), Y4
+	VPSUBB       Y4, Y1, Y1
+	VBROADCASTSS nan+40(FP), Y4
+	VPAND        Y4, Y1, Y1
+	VBROADCASTSS top+36(FP), Y4
+	VMOVUPS      constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+40(SB), Y7
+	CMPL         R8, $+3
+	JNE          other25
+	VPSRLW       $0x07, Y2, Y2
+	VPSRLW       $0x07, Y6, Y6
+	VPACKUSWB    Y6, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
+	VPMINUB      Y4, Y2, Y2
+	VPAND        Y7, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPERMD       Y2, Y5, Y2
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)
+	ADDQ         $+32, SI
+
+stored27:
 	VBROADCASTSS least+24(FP), Y15
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
 	VBROADCASTSS top+36(FP), Y12
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VMOVUPS      constantsAVX2<>+12(SB), Y9
+	VMOVUPS      constantsAVX2<>+8(SB), Y9
 	CMPQ         320(SP), $+3
 	JEQ          laneback
 	MOVQ         304(SP), BX
@@ -1520,2310 +1981,30 @@ rare:
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
 
-// func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpE2M1AVX2(SB), $1680-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x7f7f7f7f, 0x8080808, 0x1010101, table, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+56(SB), Y11
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 596(SP)(R11*4), R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (R8), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y4
-	VMOVUPS      (BX), Y5
-	VPERMPS      Y5, Y1, Y1
-	VFMSUB231PS  Y1, Y4, Y0
-	VFNMADD231PS Y3, Y0, Y4
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y6
-	VPERMPS      Y5, Y1, Y1
-	VFMSUB231PS  Y1, Y6, Y0
-	VFNMADD231PS Y3, Y0, Y6
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y7
-	VPERMPS      Y5, Y1, Y1
-	VFMSUB231PS  Y1, Y7, Y0
-	VFNMADD231PS Y3, Y0, Y7
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VMULPS       Y2, Y0, Y3
-	VPERMPS      Y5, Y1, Y5
-	VFMSUB231PS  Y5, Y3, Y0
-	VFNMADD231PS Y2, Y0, Y3
-	VCMPPS       $0x03, Y6, Y4, Y0
-	VCMPPS       $0x03, Y3, Y7, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y6, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPACKSSDW    Y6, Y4, Y4
-	VPMADDWD     Y11, Y1, Y1
-	VPMADDWD     Y11, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y7, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPACKSSDW    Y3, Y7, Y7
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y7, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SI)
-	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	ADDQ         768(SP), R15
-	MOVQ         R15, R13
-	SUBQ         776(SP), R13
-	XORL         AX, AX
-	CMPQ         784(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         760(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 800(SP)
-	JLT          groupmet
-	CMPQ         R15, 792(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         32(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	SUBQ $-128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(BX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(BX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(BX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y1, Y1
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y5, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y5, Y4, Y4
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKUSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	SUBQ  $-128, DX
-	SUBQ  $-128, BX
-	SUBQ  $-128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  424(SP), DX
-	MOVQ  432(SP), BX
-	MOVQ  440(SP), R8
-
-laneend:
-	CMPQ 824(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 456(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 816(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 960(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
-	MOVQ 816(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+32, SI
-	SUBQ         $-128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 456(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 456(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(BX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+52(SB), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VPACKSSDW    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
-	VPMADDWD     Y2, Y3, Y3
-	VPMADDWD     Y2, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VPAND        Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+52(SB), Y8
-	VFMADD231PS  Y8, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(DX), Y6
-	VMOVUPS      96(BX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y6, Y10
-	VBROADCASTSS constantsAVX2<>+52(SB), Y11
-	VFMADD231PS  Y11, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6
-	VPMADDWD     Y6, Y7, Y7
-	VPMADDWD     Y6, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y7, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+56(SB), Y11
-	CMPQ         456(SP), $+3
-	JEQ          laneback
-	MOVQ         432(SP), BX
-	MOVQ         440(SP), R8
-	CMPQ         456(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	JMP          groupback
-
-// func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpE2M1PackedAVX2(SB), $1664-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x8080808, table, 0x10011001
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+56(SB), Y11
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 792(SP)
-	LEAQ  448(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	SUBQ $-128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 784(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 580(SP)(R11*4), R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (R8), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y4
-	VMOVUPS      (BX), Y5
-	VPERMPS      Y5, Y1, Y1
-	VFMSUB231PS  Y1, Y4, Y0
-	VFNMADD231PS Y3, Y0, Y4
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y6
-	VPERMPS      Y5, Y1, Y1
-	VFMSUB231PS  Y1, Y6, Y0
-	VFNMADD231PS Y3, Y0, Y6
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y7
-	VPERMPS      Y5, Y1, Y1
-	VFMSUB231PS  Y1, Y7, Y0
-	VFNMADD231PS Y3, Y0, Y7
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VMULPS       Y2, Y0, Y3
-	VPERMPS      Y5, Y1, Y5
-	VFMSUB231PS  Y5, Y3, Y0
-	VFNMADD231PS Y2, Y0, Y3
-	VCMPPS       $0x03, Y6, Y4, Y0
-	VCMPPS       $0x03, Y3, Y7, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y6, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPACKSSDW    Y6, Y4, Y4
-	VPMADDWD     Y11, Y1, Y1
-	VPMADDWD     Y11, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y7, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPACKSSDW    Y3, Y7, Y7
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y7, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKUSWB    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
-	ADDQ         $+16, SI
-	SUBQ         $-128, DX
-	ADDQ         752(SP), R15
-	MOVQ         R15, R13
-	SUBQ         760(SP), R13
-	XORL         AX, AX
-	CMPQ         768(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         744(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 784(SP)
-	JLT          groupmet
-	CMPQ         R15, 776(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 408(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 400(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 408(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+16, SI
-	SUBQ $-128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 808(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(BX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(BX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(BX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y1, Y1
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y5, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y5, Y4, Y4
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKUSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	SUBQ  $-128, DX
-	SUBQ  $-128, BX
-	SUBQ  $-128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  408(SP), DX
-	MOVQ  416(SP), BX
-	MOVQ  424(SP), R8
-
-laneend:
-	CMPQ 808(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (SI)
-	ADDQ         $+16, SI
-	SUBQ         $-128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 440(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 800(SP)
-	MOVQ 792(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 816(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 816(SP), BX
-	LEAQ 1240(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1240(SP), R8
-	MOVQ $+32, 784(SP)
-	MOVQ 800(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 800(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 944(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1232(SP)
-	LEAQ 944(SP), BX
-	LEAQ 1368(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1656(SP)
-	LEAQ 1368(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 808(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1232(SP), BX
-	MOVQ 1656(SP), R8
-	MOVQ 800(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS 4(BX), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS 4(R8), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y1, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y14, Y0, Y5
-	VPAND        Y13, Y2, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y15, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y0, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPMADDUBSW   Y0, Y5, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVNTPS     X1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+16, SI
-	SUBQ         $-128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 440(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 440(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 408(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VANDPS       Y5, Y2, Y5
-	VANDPS       Y0, Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y4
-	VDIVPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y13, Y0, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y14, Y6, Y7
-	VANDPS       Y7, Y4, Y7
-	VANDPS       Y0, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSWB    Y2, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
-	VPMADDUBSW   Y0, Y3, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SI)
-	CMPQ         440(SP), $+3
-	JEQ          laneback
-	MOVQ         416(SP), BX
-	MOVQ         424(SP), R8
-	CMPQ         440(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (R8), Y9
-	JMP          groupback
-
-// func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $1104-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
-	// per group: Y8 recip
-	// loaded at each use: 0x8080808
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         recip+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+56(SB), Y11
-	VMOVUPS      constantsAVX2<>+12(SB), Y10
-	VBROADCASTSS constantsAVX2<>+100(SB), Y9
-	MOVQ         groups+24(FP), R11
-	MOVQ         length+32(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 656(SP)
-	LEAQ  312(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y8
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-groupback:
-	ADDQ $+16, SI
-	SUBQ $-128, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 648(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 444(SP)(R11*4), R15
-
-groupmeet:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y3
-	VMULPS       Y3, Y1, Y1
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(R15), Y4
-	VPERMPS      Y2, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VMOVUPS      96(DX), Y4
-	VMOVUPS      96(R15), Y5
-	VPERMPS      Y2, Y5, Y2
-	VMULPS       Y2, Y4, Y4
-	VCMPPS       $0x03, Y1, Y0, Y2
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y2, Y2
-	VPMOVMSKB    Y2, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VPAND        Y13, Y1, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y2, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VPAND        Y13, Y4, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y4, Y3, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-	ADDQ         $+16, SI
-	SUBQ         $-128, DX
-	ADDQ         616(SP), R15
-	MOVQ         R15, R13
-	SUBQ         624(SP), R13
-	XORL         AX, AX
-	CMPQ         632(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         608(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	SUBQ         $+32, DI
-	CMPQ         DI, 648(SP)
-	JLT          groupmet
-	CMPQ         R15, 640(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 444(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y8
-	MOVQ         SI, 272(SP)
-	LEAQ         (SP), SI
-	LEAQ         16(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 280(SP)
-	LEAQ         16(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 280(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y7, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+16, SI
-	SUBQ $-128, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 672(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(BX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-
-laneback:
-	ADDQ  $+16, SI
-	SUBQ  $-128, DX
-	SUBQ  $-128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  272(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX2(SB)
-	MOVQ  280(SP), DX
-	MOVQ  288(SP), BX
-
-laneend:
-	CMPQ 672(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+16, SI
-	SUBQ         $-128, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 304(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupending:
-	MOVQ DI, 664(SP)
-	MOVQ 656(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 680(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 680(SP), BX
-	MOVQ $+32, 648(SP)
-	MOVQ 664(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 444(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 664(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 808(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1096(SP)
-	LEAQ 808(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 672(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1096(SP), BX
-	MOVQ 664(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch128AVX2(SB)
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y7, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VPMADDUBSW   Y9, Y5, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVNTPS     X0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+16, SI
-	SUBQ         $-128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short2rare:
-	MOVQ $+2, 304(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+3, 304(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	LEAQ 16(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 280(SP)
-	LEAQ 16(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  laneloop
-
-spread:
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y3
-	VMULPS       Y3, Y0, Y0
-	VPAND        Y13, Y0, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y14, Y3, Y4
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VANDPS       Y4, Y3, Y4
-	VANDPS       Y0, Y3, Y3
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y5
-	VMULPS       Y5, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y14, Y5, Y6
-	VCMPPS       $0x07, Y0, Y0, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y0, Y5, Y5
-	VPACKSSDW    Y5, Y3, Y3
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VPERMD       Y2, Y10, Y2
-	VPMADDUBSW   Y9, Y2, Y0
-	VPACKUSWB    Y0, Y0, Y0
-	VPERMQ       $0x08, Y0, Y0
-	VMOVUPS      X0, (SI)
-	CMPQ         304(SP), $+3
-	JEQ          laneback
-	MOVQ         288(SP), BX
-	CMPQ         304(SP), $+2
-	JEQ          short2back
-	VBROADCASTSS (BX), Y8
-	JMP          groupback
+other25:
+	VPAND      constantsAVX2<>+64(SB), Y0, Y0
+	VPOR       Y0, Y2, Y2
+	VPAND      constantsAVX2<>+64(SB), Y3, Y3
+	VPOR       Y3, Y6, Y6
+	VPSRLW     $0x0c, Y2, Y2
+	VPSRLW     $0x0c, Y6, Y6
+	VPACKUSWB  Y6, Y2, Y2
+	VPERMD     Y2, Y5, Y2
+	JGT        listed26
+	VPMADDUBSW constantsAVX2<>+96(SB), Y2, Y2
+	VPACKUSWB  Y2, Y2, Y2
+	VPERMQ     $0x08, Y2, Y2
+	VMOVUPS    X2, (SI)
+	ADDQ       $+16, SI
+	JMP        stored27
+
+listed26:
+	VMOVUPS constantsAVX2<>+128(SB), Y6
+	VPSHUFB Y2, Y6, Y2
+	VPOR    Y1, Y2, Y2
+	VMOVUPS Y2, (SI)
+	ADDQ    $+32, SI
+	JMP     stored27
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
@@ -3837,11 +2018,11 @@ TEXT ·QuantizeE2M1AVX2(SB), $1664-64
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y14
+	VBROADCASTSS constantsAVX2<>+164(SB), Y15
+	VBROADCASTSS constantsAVX2<>+168(SB), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+56(SB), Y11
+	VBROADCASTSS constantsAVX2<>+172(SB), Y11
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -3929,12 +2110,12 @@ grouploop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+176(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4036,12 +2217,12 @@ groupmeet:
 	VPACKSSWB    Y7, Y4, Y4
 	VPSRLW       $0x04, Y4, Y4
 	VPACKUSWB    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+176(SB), Y0
 	VPAND        Y0, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -4161,12 +2342,12 @@ short2loop:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+176(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4250,12 +2431,12 @@ laneloop:
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
 	VPACKUSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+176(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -4356,12 +2537,12 @@ groupstream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+176(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4488,12 +2669,12 @@ short2stream:
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
 	VPACKUSWB    Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+176(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4616,12 +2797,12 @@ rare:
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
 	VPACKUSWB    Y7, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+176(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4649,11 +2830,11 @@ TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $1104-64
 	MOVQ         factor+16(FP), BX
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS tie+28(FP), Y14
-	VBROADCASTSS constantsAVX2<>+104(SB), Y13
+	VBROADCASTSS constantsAVX2<>+184(SB), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS constantsAVX2<>+188(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VBROADCASTSS constantsAVX2<>+56(SB), Y9
+	VBROADCASTSS constantsAVX2<>+172(SB), Y9
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -4738,12 +2919,12 @@ grouploop:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+176(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4837,12 +3018,12 @@ groupmeet:
 	VBROADCASTSS flip+32(FP), Y3
 	VPXOR        Y3, Y0, Y0
 	VPACKUSWB    Y1, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+176(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -4956,12 +3137,12 @@ short2loop:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+176(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -5038,12 +3219,12 @@ laneloop:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+176(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -5140,12 +3321,12 @@ groupstream:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+176(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -5258,12 +3439,12 @@ short2stream:
 	VBROADCASTSS flip+32(FP), Y2
 	VPXOR        Y2, Y0, Y0
 	VPACKUSWB    Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+176(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y4, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -5317,11 +3498,11 @@ rare:
 	VBROADCASTSS instead+24(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
+	VBROADCASTSS constantsAVX2<>+184(SB), Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y3
 	VPAND        Y3, Y1, Y3
 	VPOR         Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+108(SB), Y3
+	VBROADCASTSS constantsAVX2<>+188(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y1, Y3
@@ -5338,11 +3519,11 @@ rare:
 	VBROADCASTSS instead+24(FP), Y4
 	VBLENDVPS    Y3, Y1, Y4, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y4
+	VBROADCASTSS constantsAVX2<>+184(SB), Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VPOR         Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+108(SB), Y5
+	VBROADCASTSS constantsAVX2<>+188(SB), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y3, Y5
@@ -5351,7 +3532,7 @@ rare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+172(SB), Y1
 	VPMADDWD     Y1, Y2, Y2
 	VPMADDWD     Y1, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
@@ -5365,11 +3546,11 @@ rare:
 	VBROADCASTSS instead+24(FP), Y4
 	VBLENDVPS    Y3, Y1, Y4, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y4
+	VBROADCASTSS constantsAVX2<>+184(SB), Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VPOR         Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+108(SB), Y5
+	VBROADCASTSS constantsAVX2<>+188(SB), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y3, Y5
@@ -5386,11 +3567,11 @@ rare:
 	VBROADCASTSS instead+24(FP), Y6
 	VBLENDVPS    Y5, Y3, Y6, Y5
 	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+104(SB), Y6
+	VBROADCASTSS constantsAVX2<>+184(SB), Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
 	VPAND        Y7, Y5, Y7
 	VPOR         Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+108(SB), Y7
+	VBROADCASTSS constantsAVX2<>+188(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y5, Y7
@@ -5399,7 +3580,7 @@ rare:
 	VANDPS       Y6, Y3, Y6
 	VANDPS       Y5, Y3, Y3
 	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VBROADCASTSS constantsAVX2<>+172(SB), Y3
 	VPMADDWD     Y3, Y4, Y4
 	VPMADDWD     Y3, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -5409,23 +3590,23 @@ rare:
 	VBROADCASTSS flip+32(FP), Y1
 	VPXOR        Y1, Y0, Y0
 	VPACKUSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+176(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBROADCASTSS constantsAVX2<>+180(SB), Y0
 	VPMADDUBSW   Y0, Y2, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
 	VXORPS       Y15, Y15, Y15
 	VBROADCASTSS tie+28(FP), Y14
-	VBROADCASTSS constantsAVX2<>+104(SB), Y13
+	VBROADCASTSS constantsAVX2<>+184(SB), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS constantsAVX2<>+188(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VBROADCASTSS constantsAVX2<>+56(SB), Y9
+	VBROADCASTSS constantsAVX2<>+172(SB), Y9
 	CMPQ         304(SP), $+3
 	JEQ          laneback
 	MOVQ         288(SP), BX
@@ -5436,30 +3617,50 @@ rare:
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x80808080
-DATA constantsAVX2<>+12(SB)/4, $0x00000000
-DATA constantsAVX2<>+16(SB)/4, $0x00000004
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0x00000005
-DATA constantsAVX2<>+28(SB)/4, $0x00000002
-DATA constantsAVX2<>+32(SB)/4, $0x00000006
-DATA constantsAVX2<>+36(SB)/4, $0x00000003
-DATA constantsAVX2<>+40(SB)/4, $0x00000007
-DATA constantsAVX2<>+44(SB)/4, $0x01010101
-DATA constantsAVX2<>+48(SB)/4, $0x3f800000
-DATA constantsAVX2<>+52(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+56(SB)/4, $0x00401000
-DATA constantsAVX2<>+60(SB)/4, $0x08080808
-DATA constantsAVX2<>+64(SB)/4, $0x3c383000
-DATA constantsAVX2<>+68(SB)/4, $0x4c484440
-DATA constantsAVX2<>+72(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+76(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+80(SB)/4, $0x3c383000
-DATA constantsAVX2<>+84(SB)/4, $0x4c484440
-DATA constantsAVX2<>+88(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+92(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+96(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+8(SB)/4, $0x00000000
+DATA constantsAVX2<>+12(SB)/4, $0x00000004
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x00000005
+DATA constantsAVX2<>+24(SB)/4, $0x00000002
+DATA constantsAVX2<>+28(SB)/4, $0x00000006
+DATA constantsAVX2<>+32(SB)/4, $0x00000003
+DATA constantsAVX2<>+36(SB)/4, $0x00000007
+DATA constantsAVX2<>+40(SB)/4, $0x80808080
+DATA constantsAVX2<>+44(SB)/4, $0x00000000
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000000
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000000
+DATA constantsAVX2<>+64(SB)/4, $0x80008000
+DATA constantsAVX2<>+68(SB)/4, $0x80008000
+DATA constantsAVX2<>+72(SB)/4, $0x80008000
+DATA constantsAVX2<>+76(SB)/4, $0x80008000
+DATA constantsAVX2<>+80(SB)/4, $0x80008000
+DATA constantsAVX2<>+84(SB)/4, $0x80008000
+DATA constantsAVX2<>+88(SB)/4, $0x80008000
+DATA constantsAVX2<>+92(SB)/4, $0x80008000
+DATA constantsAVX2<>+96(SB)/4, $0x10011001
 DATA constantsAVX2<>+100(SB)/4, $0x10011001
-DATA constantsAVX2<>+104(SB)/4, $0x0000ff02
-DATA constantsAVX2<>+108(SB)/4, $0x3f80ff02
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $112
+DATA constantsAVX2<>+104(SB)/4, $0x10011001
+DATA constantsAVX2<>+108(SB)/4, $0x10011001
+DATA constantsAVX2<>+112(SB)/4, $0x10011001
+DATA constantsAVX2<>+116(SB)/4, $0x10011001
+DATA constantsAVX2<>+120(SB)/4, $0x10011001
+DATA constantsAVX2<>+124(SB)/4, $0x10011001
+DATA constantsAVX2<>+128(SB)/4, $0x3c383000
+DATA constantsAVX2<>+132(SB)/4, $0x4c484440
+DATA constantsAVX2<>+136(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+140(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+144(SB)/4, $0x3c383000
+DATA constantsAVX2<>+148(SB)/4, $0x4c484440
+DATA constantsAVX2<>+152(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+156(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+160(SB)/4, $0x01010101
+DATA constantsAVX2<>+164(SB)/4, $0x3f800000
+DATA constantsAVX2<>+168(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+172(SB)/4, $0x00401000
+DATA constantsAVX2<>+176(SB)/4, $0x08080808
+DATA constantsAVX2<>+180(SB)/4, $0x10011001
+DATA constantsAVX2<>+184(SB)/4, $0x0000ff02
+DATA constantsAVX2<>+188(SB)/4, $0x3f80ff02
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $192

@@ -4,25 +4,26 @@
 
 #include "textflag.h"
 
-// func QuantizeFpFloat8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpFloat8AVX512(SB), $3216-80
+// func QuantizeFpAVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpAVX512(SB), $3216-80
 	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
+	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 0x80808080
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 26
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
+	MOVL         layout+52(FP), R9
 	VBROADCASTSS least+32(FP), Z15
 	VBROADCASTSS ruler+36(FP), Z14
 	VBROADCASTSS weights+40(FP), Z13
 	VBROADCASTSS top+44(FP), Z12
 	VBROADCASTSS constantsAVX512<>+0(SB), Z11
 	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VBROADCASTSS constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	VMOVUPS      constantsAVX512<>+8(SB), Z9
+	VBROADCASTSS constantsAVX512<>+72(SB), Z8
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -131,28 +132,32 @@ groupahead:
 	VPMADDWD     Z13, Z22, Z22
 	VPMADDWD     Z13, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
-	VPSRLW       $0x07, Z22, Z22
 	VPMADDWD     Z13, Z24, Z24
 	VPMADDWD     Z13, Z25, Z25
 	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x07, Z24, Z24
-	VPACKUSWB    Z24, Z22, Z22
-	VPMINUB      Z12, Z22, Z22
 	VPACKSSDW    Z4, Z5, Z0
 	VPACKSSDW    Z2, Z3, Z19
+	CMPL         R9, $+3
+	JNE          other1
+	VPSRLW       $0x07, Z22, Z22
+	VPSRLW       $0x07, Z24, Z24
+	VPACKUSWB    Z24, Z22, Z22
 	VPACKSSWB    Z19, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z22
-	VPERMD       Z22, Z8, Z22
+	VPMINUB      Z12, Z22, Z22
+	VPTERNLOGD   $0xf8, Z8, Z0, Z22
+	VPERMD       Z22, Z9, Z22
 	VMOVUPS      Z22, (SI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
 	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
+
+stored3:
+	VMOVAPS Z1, Z5
+	VMOVAPS Z16, Z4
+	VMOVAPS Z17, Z3
+	VMOVAPS Z18, Z2
+	ADDQ    $+256, DX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R11, $+64
@@ -200,33 +205,37 @@ groupturn:
 	VPMADDWD          Z13, Z22, Z22
 	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x07, Z22, Z22
 	VPMADDWD          Z13, Z24, Z24
 	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x07, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z12, Z22, Z22
 	VPACKSSDW         Z4, Z5, Z0
 	VPACKSSDW         Z2, Z3, Z19
+	CMPL              R9, $+3
+	JNE               other4
+	VPSRLW            $0x07, Z22, Z22
+	VPSRLW            $0x07, Z24, Z24
+	VPACKUSWB         Z24, Z22, Z22
 	VPACKSSWB         Z19, Z0, Z0
-	VPTERNLOGD        $0xf8, Z9, Z0, Z22
-	VPERMD            Z22, Z8, Z22
+	VPMINUB           Z12, Z22, Z22
+	VPTERNLOGD        $0xf8, Z8, Z0, Z22
+	VPERMD            Z22, Z9, Z22
 	VMOVUPS           Z22, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
 	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
+
+stored6:
+	VMOVAPS Z1, Z5
+	VMOVAPS Z16, Z4
+	VMOVAPS Z17, Z3
+	VMOVAPS Z18, Z2
+	ADDQ    $+4, BX
+	ADDQ    $+4, R8
+	ADDQ    $+256, DX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z7
@@ -266,7 +275,6 @@ grouploop:
 	VPMADDWD     Z13, Z5, Z5
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z11, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -279,17 +287,21 @@ grouploop:
 	VPMADDWD     Z13, Z2, Z2
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z4, Z3, Z3
+	CMPL         R9, $+3
+	JNE          other7
+	VPSRLW       $0x07, Z5, Z5
+	VPSRLW       $0x07, Z2, Z2
 	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z12, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
+	VPMINUB      Z12, Z5, Z5
+	VPTERNLOGD   $0xf8, Z8, Z1, Z5
+	VPERMD       Z5, Z9, Z5
 	VMOVUPS      Z5, (SI)
+	ADDQ         $+64, SI
 
+stored9:
 groupback:
-	ADDQ $+64, SI
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -364,7 +376,6 @@ groupmeet:
 	VPMADDWD     Z13, Z1, Z1
 	VPMADDWD     Z13, Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPSRLW       $0x07, Z1, Z1
 	VPACKSSDW    Z6, Z4, Z4
 	VPANDD       Z11, Z7, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -377,30 +388,35 @@ groupmeet:
 	VPMADDWD     Z13, Z2, Z2
 	VPMADDWD     Z13, Z5, Z5
 	VPACKSSDW    Z5, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z3, Z7, Z7
+	CMPL         R9, $+3
+	JNE          other10
+	VPSRLW       $0x07, Z1, Z1
+	VPSRLW       $0x07, Z2, Z2
 	VPACKUSWB    Z2, Z1, Z1
-	VPMINUB      Z12, Z1, Z1
 	VPACKSSWB    Z7, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z4, Z1
-	VPERMD       Z1, Z8, Z1
+	VPMINUB      Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z4, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	ADDQ         1472(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1480(SP), R13
-	XORL         AX, AX
-	CMPQ         1488(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1464(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1504(SP)
-	JLT          groupmet
-	CMPQ         R15, 1496(SP)
-	JGT          groupmeet
+
+stored12:
+	ADDQ    $+256, DX
+	ADDQ    1472(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1480(SP), R13
+	XORL    AX, AX
+	CMPQ    1488(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1464(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+64, DI
+	CMPQ    DI, 1504(SP)
+	JLT     groupmet
+	CMPQ    R15, 1496(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 1140(SP), R11
@@ -469,23 +485,27 @@ grouptailnarrow:
 	VPMADDWD   Z13, Z5, Z5
 	VPMADDWD   Z13, Z16, Z16
 	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z13, Z17, Z17
 	VPMADDWD   Z13, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x07, Z17, Z17
 	VPACKSSDW  Z4, Z3, Z3
+	CMPL       R9, $+3
+	JNE        other13
+	VPSRLW     $0x07, Z5, Z5
+	VPSRLW     $0x07, Z17, Z17
 	VPACKUSWB  Z17, Z5, Z5
-	VPMINUB    Z12, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z5
-	VPERMD     Z5, Z8, Z5
+	VPMINUB    Z12, Z5, Z5
+	VPTERNLOGD $0xf8, Z8, Z1, Z5
+	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
 	VMOVDQU8   Z5, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
+	ADDQ       DI, SI
+
+stored15:
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
 	CMPQ              R11, $+2
@@ -556,30 +576,34 @@ short2ahead:
 	VPMADDWD          Z13, Z20, Z20
 	VPMADDWD          Z13, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
-	VPSRLW            $0x07, Z20, Z20
 	VPMADDWD          Z13, Z22, Z22
 	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x07, Z22, Z22
-	VPACKUSWB         Z22, Z20, Z20
-	VPMINUB           Z12, Z20, Z20
 	VPACKSSDW         Z6, Z7, Z0
 	VPACKSSDW         Z4, Z5, Z17
+	CMPL              R9, $+3
+	JNE               other16
+	VPSRLW            $0x07, Z20, Z20
+	VPSRLW            $0x07, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
 	VPACKSSWB         Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z9, Z0, Z20
-	VPERMD            Z20, Z8, Z20
+	VPMINUB           Z12, Z20, Z20
+	VPTERNLOGD        $0xf8, Z8, Z0, Z20
+	VPERMD            Z20, Z9, Z20
 	VMOVUPS           Z20, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
+
+stored18:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+8, BX
+	ADDQ    $+8, R8
+	ADDQ    $+256, DX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
 
 short2loop:
 	VMOVUPS           (DX), Z0
@@ -613,7 +637,6 @@ short2loop:
 	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
@@ -626,19 +649,23 @@ short2loop:
 	VPMADDWD          Z13, Z2, Z2
 	VPMADDWD          Z13, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
+	CMPL              R9, $+3
+	JNE               other19
+	VPSRLW            $0x07, Z5, Z5
+	VPSRLW            $0x07, Z2, Z2
 	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z5
-	VPERMD            Z5, Z8, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPTERNLOGD        $0xf8, Z8, Z1, Z5
+	VPERMD            Z5, Z9, Z5
 	VMOVUPS           Z5, (SI)
+	ADDQ              $+64, SI
 
+stored21:
 short2back:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+64, SI
 	ADDQ $+256, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -714,30 +741,34 @@ short4ahead:
 	VPMADDWD          Z13, Z20, Z20
 	VPMADDWD          Z13, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
-	VPSRLW            $0x07, Z20, Z20
 	VPMADDWD          Z13, Z22, Z22
 	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x07, Z22, Z22
-	VPACKUSWB         Z22, Z20, Z20
-	VPMINUB           Z12, Z20, Z20
 	VPACKSSDW         Z6, Z7, Z0
 	VPACKSSDW         Z4, Z5, Z17
+	CMPL              R9, $+3
+	JNE               other22
+	VPSRLW            $0x07, Z20, Z20
+	VPSRLW            $0x07, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
 	VPACKSSWB         Z17, Z0, Z0
-	VPTERNLOGD        $0xf8, Z9, Z0, Z20
-	VPERMD            Z20, Z8, Z20
+	VPMINUB           Z12, Z20, Z20
+	VPTERNLOGD        $0xf8, Z8, Z0, Z20
+	VPERMD            Z20, Z9, Z20
 	VMOVUPS           Z20, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
+
+stored24:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+16, BX
+	ADDQ    $+16, R8
+	ADDQ    $+256, DX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
 
 short4loop:
 	VMOVUPS           (DX), Z0
@@ -771,7 +802,6 @@ short4loop:
 	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
@@ -784,19 +814,23 @@ short4loop:
 	VPMADDWD          Z13, Z2, Z2
 	VPMADDWD          Z13, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
+	CMPL              R9, $+3
+	JNE               other25
+	VPSRLW            $0x07, Z5, Z5
+	VPSRLW            $0x07, Z2, Z2
 	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z5
-	VPERMD            Z5, Z8, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPTERNLOGD        $0xf8, Z8, Z1, Z5
+	VPERMD            Z5, Z9, Z5
 	VMOVUPS           Z5, (SI)
+	ADDQ              $+64, SI
 
+stored27:
 short4back:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+64, SI
 	ADDQ $+256, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -851,7 +885,6 @@ laneloop:
 	VPMADDWD     Z13, Z1, Z1
 	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
-	VPSRLW       $0x07, Z1, Z1
 	VPACKSSDW    Z3, Z2, Z2
 	VPANDD       Z11, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -864,17 +897,21 @@ laneloop:
 	VPMADDWD     Z13, Z3, Z3
 	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
-	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z5, Z4, Z4
+	CMPL         R9, $+3
+	JNE          other28
+	VPSRLW       $0x07, Z1, Z1
+	VPSRLW       $0x07, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPMINUB      Z12, Z1, Z1
 	VPACKSSWB    Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VPERMD       Z1, Z8, Z1
+	VPMINUB      Z12, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VPERMD       Z1, Z9, Z1
 	VMOVUPS      Z1, (SI)
+	ADDQ         $+64, SI
 
+stored30:
 laneback:
-	ADDQ  $+64, SI
 	ADDQ  $+256, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
@@ -887,12 +924,36 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  832(SP), SI
+	CMPL  layout+52(FP), $+1
+	JLT   nibbles31
+	JEQ   crumbs32
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	MOVQ  840(SP), DX
-	MOVQ  848(SP), BX
-	MOVQ  856(SP), R8
+	ADDQ  DI, SI
+	JMP   stored33
+
+nibbles31:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored33
+
+crumbs32:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored33:
+	MOVQ 840(SP), DX
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
 
 laneend:
 	CMPQ 1528(SP), $+1
@@ -948,7 +1009,6 @@ groupstream:
 	VPMADDWD     Z13, Z5, Z5
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z11, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
@@ -961,20 +1021,46 @@ groupstream:
 	VPMADDWD     Z13, Z2, Z2
 	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z4, Z3, Z3
+	CMPL         R9, $+3
+	JNE          other34
+	VPSRLW       $0x07, Z5, Z5
+	VPSRLW       $0x07, Z2, Z2
 	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z12, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
+	VPMINUB      Z12, Z5, Z5
+	VPTERNLOGD   $0xf8, Z8, Z1, Z5
+	VPERMD       Z5, Z9, Z5
 	VMOVNTPS     Z5, (SI)
 	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
+
+stored36:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z22
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z19, Z24
+	VPSRLW     $0x0c, Z22, Z22
+	VPSRLW     $0x0c, Z24, Z24
+	VPACKUSWB  Z24, Z22, Z22
+	VPERMD     Z22, Z9, Z22
+	JGT        listed2
+	VPMADDUBSW constantsAVX512<>+192(SB), Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored3
+
+listed2:
+	VMOVUPS constantsAVX512<>+256(SB), Z24
+	VPSHUFB Z22, Z24, Z22
+	VMOVUPS Z22, (SI)
+	ADDQ    $+64, SI
+	JMP     stored3
 
 grouplast:
 	VCMPPS      $0x03, Z4, Z5, K1
@@ -1000,28 +1086,126 @@ grouplast:
 	VPMADDWD    Z13, Z18, Z18
 	VPMADDWD    Z13, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x07, Z18, Z18
 	VPMADDWD    Z13, Z20, Z20
 	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x07, Z20, Z20
-	VPACKUSWB   Z20, Z18, Z18
-	VPMINUB     Z12, Z18, Z18
 	VPACKSSDW   Z4, Z5, Z0
 	VPACKSSDW   Z2, Z3, Z1
+	CMPL        R9, $+3
+	JNE         other37
+	VPSRLW      $0x07, Z18, Z18
+	VPSRLW      $0x07, Z20, Z20
+	VPACKUSWB   Z20, Z18, Z18
 	VPACKSSWB   Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z18
-	VPERMD      Z18, Z8, Z18
+	VPMINUB     Z12, Z18, Z18
+	VPTERNLOGD  $0xf8, Z8, Z0, Z18
+	VPERMD      Z18, Z9, Z18
 	VMOVUPS     Z18, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
+
+stored39:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	JMP  groupwhole
+
+other4:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z22
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z19, Z24
+	VPSRLW     $0x0c, Z22, Z22
+	VPSRLW     $0x0c, Z24, Z24
+	VPACKUSWB  Z24, Z22, Z22
+	VPERMD     Z22, Z9, Z22
+	JGT        listed5
+	VPMADDUBSW constantsAVX512<>+192(SB), Z22, Z22
+	VPMOVWB    Z22, Y22
+	VMOVUPS    Y22, (SI)
+	ADDQ       $+32, SI
+	JMP        stored6
+
+listed5:
+	VMOVUPS constantsAVX512<>+256(SB), Z24
+	VPSHUFB Z22, Z24, Z22
+	VMOVUPS Z22, (SI)
+	ADDQ    $+64, SI
+	JMP     stored6
+
+other7:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed8
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored9
+
+listed8:
+	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VPSHUFB Z5, Z2, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored9
 
 grouprare:
 	MOVQ $+1, 872(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
+
+other10:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z4, Z1
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z7, Z2
+	VPSRLW     $0x0c, Z1, Z1
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z9, Z1
+	JGT        listed11
+	VPMADDUBSW constantsAVX512<>+192(SB), Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+listed11:
+	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VPSHUFB Z1, Z2, Z1
+	VMOVUPS Z1, (SI)
+	ADDQ    $+64, SI
+	JMP     stored12
+
+other13:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z17
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKUSWB  Z17, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed14
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z5, K7, Z5
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y5, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored15
+
+listed14:
+	VMOVUPS  constantsAVX512<>+256(SB), Z17
+	VPSHUFB  Z5, Z17, Z5
+	KMOVQ    K0, K7
+	VMOVDQU8 Z5, K7, (SI)
+	ADDQ     DI, SI
+	JMP      stored15
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -1036,10 +1220,33 @@ groupstage:
 
 groupstaged:
 	MOVQ 832(SP), SI
+	CMPL layout+52(FP), $+1
+	JLT  nibbles40
+	JEQ  crumbs41
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
+	ADDQ DI, SI
+	JMP  stored42
+
+nibbles40:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored42
+
+crumbs41:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored42:
 	MOVQ 840(SP), DX
 	LEAQ (DX)(DI*4), DX
 	JMP  return
@@ -1130,7 +1337,6 @@ short2stream:
 	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
@@ -1143,22 +1349,69 @@ short2stream:
 	VPMADDWD          Z13, Z2, Z2
 	VPMADDWD          Z13, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
+	CMPL              R9, $+3
+	JNE               other43
+	VPSRLW            $0x07, Z5, Z5
+	VPSRLW            $0x07, Z2, Z2
 	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z5
-	VPERMD            Z5, Z8, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPTERNLOGD        $0xf8, Z8, Z1, Z5
+	VPERMD            Z5, Z9, Z5
 	VMOVNTPS          Z5, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
 	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
+
+stored45:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+256, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other16:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z20
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z22
+	VPSRLW     $0x0c, Z20, Z20
+	VPSRLW     $0x0c, Z22, Z22
+	VPACKUSWB  Z22, Z20, Z20
+	VPERMD     Z20, Z9, Z20
+	JGT        listed17
+	VPMADDUBSW constantsAVX512<>+192(SB), Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (SI)
+	ADDQ       $+32, SI
+	JMP        stored18
+
+listed17:
+	VMOVUPS constantsAVX512<>+256(SB), Z22
+	VPSHUFB Z20, Z22, Z20
+	VMOVUPS Z20, (SI)
+	ADDQ    $+64, SI
+	JMP     stored18
+
+other19:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed20
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored21
+
+listed20:
+	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VPSHUFB Z5, Z2, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored21
 
 short2rare:
 	MOVQ $+2, 872(SP)
@@ -1199,7 +1452,6 @@ short4stream:
 	VPMADDWD          Z13, Z5, Z5
 	VPMADDWD          Z13, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z11, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
@@ -1212,27 +1464,95 @@ short4stream:
 	VPMADDWD          Z13, Z2, Z2
 	VPMADDWD          Z13, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
+	CMPL              R9, $+3
+	JNE               other46
+	VPSRLW            $0x07, Z5, Z5
+	VPSRLW            $0x07, Z2, Z2
 	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z5
-	VPERMD            Z5, Z8, Z5
+	VPMINUB           Z12, Z5, Z5
+	VPTERNLOGD        $0xf8, Z8, Z1, Z5
+	VPERMD            Z5, Z9, Z5
 	VMOVNTPS          Z5, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
 	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
+
+stored48:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+256, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  few
+
+other22:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z20
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z22
+	VPSRLW     $0x0c, Z20, Z20
+	VPSRLW     $0x0c, Z22, Z22
+	VPACKUSWB  Z22, Z20, Z20
+	VPERMD     Z20, Z9, Z20
+	JGT        listed23
+	VPMADDUBSW constantsAVX512<>+192(SB), Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (SI)
+	ADDQ       $+32, SI
+	JMP        stored24
+
+listed23:
+	VMOVUPS constantsAVX512<>+256(SB), Z22
+	VPSHUFB Z20, Z22, Z20
+	VMOVUPS Z20, (SI)
+	ADDQ    $+64, SI
+	JMP     stored24
+
+other25:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed26
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored27
+
+listed26:
+	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VPSHUFB Z5, Z2, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored27
 
 short4rare:
 	MOVQ $+3, 872(SP)
 	MOVL $0x00000004, R14
 	JMP  spread
+
+other28:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z1
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z4, Z3
+	VPSRLW     $0x0c, Z1, Z1
+	VPSRLW     $0x0c, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z9, Z1
+	JGT        listed29
+	VPMADDUBSW constantsAVX512<>+192(SB), Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	JMP        stored30
+
+listed29:
+	VMOVUPS constantsAVX512<>+256(SB), Z3
+	VPSHUFB Z1, Z3, Z1
+	VMOVUPS Z1, (SI)
+	ADDQ    $+64, SI
+	JMP     stored30
 
 lanerare:
 	MOVQ $+4, 872(SP)
@@ -1257,6 +1577,90 @@ lanestage:
 	MOVQ R8, 856(SP)
 	LEAQ 576(SP), R8
 	JMP  laneloop
+
+other34:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed35
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored36
+
+listed35:
+	VMOVUPS  constantsAVX512<>+256(SB), Z2
+	VPSHUFB  Z5, Z2, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored36
+
+other37:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z18
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z20
+	VPSRLW     $0x0c, Z18, Z18
+	VPSRLW     $0x0c, Z20, Z20
+	VPACKUSWB  Z20, Z18, Z18
+	VPERMD     Z18, Z9, Z18
+	JGT        listed38
+	VPMADDUBSW constantsAVX512<>+192(SB), Z18, Z18
+	VPMOVWB    Z18, Y18
+	VMOVUPS    Y18, (SI)
+	ADDQ       $+32, SI
+	JMP        stored39
+
+listed38:
+	VMOVUPS constantsAVX512<>+256(SB), Z20
+	VPSHUFB Z18, Z20, Z18
+	VMOVUPS Z18, (SI)
+	ADDQ    $+64, SI
+	JMP     stored39
+
+other43:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed44
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored45
+
+listed44:
+	VMOVUPS  constantsAVX512<>+256(SB), Z2
+	VPSHUFB  Z5, Z2, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored45
+
+other46:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed47
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored48
+
+listed47:
+	VMOVUPS  constantsAVX512<>+256(SB), Z2
+	VPSHUFB  Z5, Z2, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored48
 
 spread:
 	LEAQ 320(SP), AX
@@ -1294,7 +1698,6 @@ rare:
 	VPMADDWD     Z13, Z2, Z2
 	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(DX), Z1
 	VMOVUPS      128(BX), Z3
@@ -1319,23 +1722,30 @@ rare:
 	VPMADDWD     Z13, Z4, Z4
 	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VBROADCASTSS constantsAVX512<>+320(SB), Z3
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+48(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+320(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VBROADCASTSS nan+48(FP), Z5
+	VPANDD       Z5, Z3, Z3
+	CMPL         R9, $+3
+	JNE          other49
+	VPSRLW       $0x07, Z2, Z2
+	VPSRLW       $0x07, Z4, Z4
+	VPACKUSWB    Z4, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPMINUB      Z12, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z0, Z2
+	VPERMD       Z2, Z9, Z2
+	VPORD        Z3, Z2, Z2
 	VMOVUPS      Z2, (SI)
+	ADDQ         $+64, SI
+
+stored51:
 	CMPQ         872(SP), $+4
 	JEQ          laneback
 	MOVQ         848(SP), BX
@@ -1348,24 +1758,47 @@ rare:
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
 
-// func QuantizeFpPowerOfTwoFloat8AVX512(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpPowerOfTwoFloat8AVX512(SB), $2112-72
+other49:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z2
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z4
+	VPSRLW     $0x0c, Z2, Z2
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z2, Z2
+	VPERMD     Z2, Z9, Z2
+	JGT        listed50
+	VPMADDUBSW constantsAVX512<>+192(SB), Z2, Z2
+	VPMOVWB    Z2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+32, SI
+	JMP        stored51
+
+listed50:
+	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VPSHUFB Z2, Z4, Z2
+	VPORD   Z3, Z2, Z2
+	VMOVUPS Z2, (SI)
+	ADDQ    $+64, SI
+	JMP     stored51
+
+// func QuantizeFpPowerOfTwoAVX512(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·QuantizeFpPowerOfTwoAVX512(SB), $2112-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
+	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 table, Z8 0x80808080
 	// per group: Z7 recip
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         recip+16(FP), BX
+	MOVL         layout+44(FP), R8
 	VBROADCASTSS least+24(FP), Z15
 	VBROADCASTSS ruler+28(FP), Z14
 	VBROADCASTSS weights+32(FP), Z13
 	VBROADCASTSS top+36(FP), Z12
 	VBROADCASTSS constantsAVX512<>+0(SB), Z11
 	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VBROADCASTSS constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	VMOVUPS      constantsAVX512<>+8(SB), Z9
+	VBROADCASTSS constantsAVX512<>+72(SB), Z8
 	MOVQ         groups+48(FP), R11
 	MOVQ         length+56(FP), R12
 	CMPQ         R12, $+1
@@ -1453,28 +1886,32 @@ groupahead:
 	VPMADDWD    Z13, Z21, Z21
 	VPMADDWD    Z13, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x07, Z21, Z21
 	VPMADDWD    Z13, Z23, Z23
 	VPMADDWD    Z13, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x07, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z12, Z21, Z21
 	VPACKSSDW   Z5, Z6, Z17
 	VPACKSSDW   Z3, Z4, Z18
+	CMPL        R8, $+3
+	JNE         other1
+	VPSRLW      $0x07, Z21, Z21
+	VPSRLW      $0x07, Z23, Z23
+	VPACKUSWB   Z23, Z21, Z21
 	VPACKSSWB   Z18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z21
-	VPERMD      Z21, Z8, Z21
+	VPMINUB     Z12, Z21, Z21
+	VPTERNLOGD  $0xf8, Z8, Z17, Z21
+	VPERMD      Z21, Z9, Z21
 	VMOVUPS     Z21, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+128
-	JGE         groupahead
+
+stored3:
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z5
+	VMOVAPS Z2, Z4
+	VMOVAPS Z16, Z3
+	ADDQ    $+256, DX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R11, $+64
@@ -1514,32 +1951,36 @@ groupturn:
 	VPMADDWD    Z13, Z21, Z21
 	VPMADDWD    Z13, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x07, Z21, Z21
 	VPMADDWD    Z13, Z23, Z23
 	VPMADDWD    Z13, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x07, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z12, Z21, Z21
 	VPACKSSDW   Z5, Z6, Z17
 	VPACKSSDW   Z3, Z4, Z18
+	CMPL        R8, $+3
+	JNE         other4
+	VPSRLW      $0x07, Z21, Z21
+	VPSRLW      $0x07, Z23, Z23
+	VPACKUSWB   Z23, Z21, Z21
 	VPACKSSWB   Z18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z21
-	VPERMD      Z21, Z8, Z21
+	VPMINUB     Z12, Z21, Z21
+	VPTERNLOGD  $0xf8, Z8, Z17, Z21
+	VPERMD      Z21, Z9, Z21
 	VMOVUPS     Z21, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+4, BX
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	MOVQ        R12, R11
-	SUBQ        R11, DI
-	CMPQ        R11, $+64
-	JNE         groupturned
-	TESTQ       DI, DI
-	JNE         groupturn
+
+stored6:
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z5
+	VMOVAPS Z2, Z4
+	VMOVAPS Z16, Z3
+	ADDQ    $+4, BX
+	ADDQ    $+256, DX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (BX), Z7
@@ -1570,7 +2011,6 @@ grouploop:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -1583,17 +2023,21 @@ grouploop:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R8, $+3
+	JNE         other7
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z9, Z5
 	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
 
+stored9:
 groupback:
-	ADDQ $+64, SI
 	ADDQ $+256, DX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -1654,7 +2098,6 @@ groupmeet:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z3, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -1667,29 +2110,34 @@ groupmeet:
 	VPMADDWD    Z13, Z2, Z2
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z2, Z2
-	VPSRLW      $0x07, Z2, Z2
 	VPACKSSDW   Z4, Z3, Z3
+	CMPL        R8, $+3
+	JNE         other10
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z2, Z2
 	VPACKUSWB   Z2, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z3, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z9, Z5
 	VMOVUPS     Z5, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	ADDQ        1208(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1216(SP), R13
-	XORL        AX, AX
-	CMPQ        1224(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1200(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	SUBQ        $+64, DI
-	CMPQ        DI, 1240(SP)
-	JLT         groupmet
-	CMPQ        R15, 1232(SP)
-	JGT         groupmeet
+
+stored12:
+	ADDQ    $+256, DX
+	ADDQ    1208(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1216(SP), R13
+	XORL    AX, AX
+	CMPQ    1224(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1200(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	SUBQ    $+64, DI
+	CMPQ    DI, 1240(SP)
+	JLT     groupmet
+	CMPQ    R15, 1232(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 876(SP), R11
@@ -1749,23 +2197,27 @@ grouptailnarrow:
 	VPMADDWD   Z13, Z5, Z5
 	VPMADDWD   Z13, Z6, Z6
 	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z1, Z0, Z0
 	VPMADDWD   Z13, Z16, Z16
 	VPMADDWD   Z13, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x07, Z16, Z16
 	VPACKSSDW  Z3, Z2, Z2
+	CMPL       R8, $+3
+	JNE        other13
+	VPSRLW     $0x07, Z5, Z5
+	VPSRLW     $0x07, Z16, Z16
 	VPACKUSWB  Z16, Z5, Z5
-	VPMINUB    Z12, Z5, Z5
 	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z5
-	VPERMD     Z5, Z8, Z5
+	VPMINUB    Z12, Z5, Z5
+	VPTERNLOGD $0xf8, Z8, Z0, Z5
+	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
 	VMOVDQU8   Z5, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
+	ADDQ       DI, SI
+
+stored15:
+	LEAQ (DX)(DI*4), DX
+	JMP  return
 
 short2:
 	CMPQ        R11, $+2
@@ -1816,29 +2268,33 @@ short2ahead:
 	VPMADDWD    Z13, Z20, Z20
 	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x07, Z20, Z20
 	VPMADDWD    Z13, Z22, Z22
 	VPMADDWD    Z13, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x07, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z12, Z20, Z20
 	VPACKSSDW   Z6, Z7, Z16
 	VPACKSSDW   Z4, Z5, Z17
+	CMPL        R8, $+3
+	JNE         other16
+	VPSRLW      $0x07, Z20, Z20
+	VPSRLW      $0x07, Z22, Z22
+	VPACKUSWB   Z22, Z20, Z20
 	VPACKSSWB   Z17, Z16, Z16
-	VPTERNLOGD  $0xf8, Z9, Z16, Z20
-	VPERMD      Z20, Z8, Z20
+	VPMINUB     Z12, Z20, Z20
+	VPTERNLOGD  $0xf8, Z8, Z16, Z20
+	VPERMD      Z20, Z9, Z20
 	VMOVUPS     Z20, (SI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+8, BX
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+4
-	JGE         short2ahead
+
+stored18:
+	VMOVAPS Z0, Z7
+	VMOVAPS Z1, Z6
+	VMOVAPS Z2, Z5
+	VMOVAPS Z3, Z4
+	ADDQ    $+8, BX
+	ADDQ    $+256, DX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
 
 short2loop:
 	VMOVUPS     (DX), Z0
@@ -1864,7 +2320,6 @@ short2loop:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -1877,18 +2332,22 @@ short2loop:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R8, $+3
+	JNE         other19
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z9, Z5
 	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
 
+stored21:
 short2back:
 	ADDQ $+8, BX
-	ADDQ $+64, SI
 	ADDQ $+256, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -1944,29 +2403,33 @@ short4ahead:
 	VPMADDWD    Z13, Z20, Z20
 	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x07, Z20, Z20
 	VPMADDWD    Z13, Z22, Z22
 	VPMADDWD    Z13, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x07, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z12, Z20, Z20
 	VPACKSSDW   Z6, Z7, Z16
 	VPACKSSDW   Z4, Z5, Z17
+	CMPL        R8, $+3
+	JNE         other22
+	VPSRLW      $0x07, Z20, Z20
+	VPSRLW      $0x07, Z22, Z22
+	VPACKUSWB   Z22, Z20, Z20
 	VPACKSSWB   Z17, Z16, Z16
-	VPTERNLOGD  $0xf8, Z9, Z16, Z20
-	VPERMD      Z20, Z8, Z20
+	VPMINUB     Z12, Z20, Z20
+	VPTERNLOGD  $0xf8, Z8, Z16, Z20
+	VPERMD      Z20, Z9, Z20
 	VMOVUPS     Z20, (SI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+16, BX
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+8
-	JGE         short4ahead
+
+stored24:
+	VMOVAPS Z0, Z7
+	VMOVAPS Z1, Z6
+	VMOVAPS Z2, Z5
+	VMOVAPS Z3, Z4
+	ADDQ    $+16, BX
+	ADDQ    $+256, DX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
 
 short4loop:
 	VMOVUPS     (DX), Z0
@@ -1992,7 +2455,6 @@ short4loop:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2005,18 +2467,22 @@ short4loop:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R8, $+3
+	JNE         other25
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z9, Z5
 	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
 
+stored27:
 short4back:
 	ADDQ $+16, BX
-	ADDQ $+64, SI
 	ADDQ $+256, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -2059,7 +2525,6 @@ laneloop:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2072,17 +2537,21 @@ laneloop:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R8, $+3
+	JNE         other28
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z9, Z5
 	VMOVUPS     Z5, (SI)
+	ADDQ        $+64, SI
 
+stored30:
 laneback:
-	ADDQ  $+64, SI
 	ADDQ  $+256, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
@@ -2094,11 +2563,35 @@ laneback:
 	JGE   lanestage
 	ADDQ  $+64, DI
 	MOVQ  576(SP), SI
+	CMPL  layout+44(FP), $+1
+	JLT   nibbles31
+	JEQ   crumbs32
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	MOVQ  584(SP), DX
-	MOVQ  592(SP), BX
+	ADDQ  DI, SI
+	JMP   stored33
+
+nibbles31:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored33
+
+crumbs32:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored33:
+	MOVQ 584(SP), DX
+	MOVQ 592(SP), BX
 
 laneend:
 	CMPQ 1264(SP), $+1
@@ -2146,7 +2639,6 @@ groupstream:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2159,20 +2651,46 @@ groupstream:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R8, $+3
+	JNE         other34
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z9, Z5
 	VMOVNTPS    Z5, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+stored36:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
+
+other1:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z21
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z18, Z23
+	VPSRLW     $0x0c, Z21, Z21
+	VPSRLW     $0x0c, Z23, Z23
+	VPACKUSWB  Z23, Z21, Z21
+	VPERMD     Z21, Z9, Z21
+	JGT        listed2
+	VPMADDUBSW constantsAVX512<>+192(SB), Z21, Z21
+	VPMOVWB    Z21, Y21
+	VMOVUPS    Y21, (SI)
+	ADDQ       $+32, SI
+	JMP        stored3
+
+listed2:
+	VMOVUPS constantsAVX512<>+256(SB), Z23
+	VPSHUFB Z21, Z23, Z21
+	VMOVUPS Z21, (SI)
+	ADDQ    $+64, SI
+	JMP     stored3
 
 grouplast:
 	VCMPPS      $0x03, Z5, Z6, K1
@@ -2198,28 +2716,126 @@ grouplast:
 	VPMADDWD    Z13, Z17, Z17
 	VPMADDWD    Z13, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x07, Z17, Z17
 	VPMADDWD    Z13, Z19, Z19
 	VPMADDWD    Z13, Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x07, Z19, Z19
-	VPACKUSWB   Z19, Z17, Z17
-	VPMINUB     Z12, Z17, Z17
 	VPACKSSDW   Z5, Z6, Z0
 	VPACKSSDW   Z3, Z4, Z1
+	CMPL        R8, $+3
+	JNE         other37
+	VPSRLW      $0x07, Z17, Z17
+	VPSRLW      $0x07, Z19, Z19
+	VPACKUSWB   Z19, Z17, Z17
 	VPACKSSWB   Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z17
-	VPERMD      Z17, Z8, Z17
+	VPMINUB     Z12, Z17, Z17
+	VPTERNLOGD  $0xf8, Z8, Z0, Z17
+	VPERMD      Z17, Z9, Z17
 	VMOVUPS     Z17, (SI)
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
+
+stored39:
+	ADDQ $+256, DX
+	SUBQ $+64, R11
+	JMP  groupwhole
+
+other4:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z21
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z18, Z23
+	VPSRLW     $0x0c, Z21, Z21
+	VPSRLW     $0x0c, Z23, Z23
+	VPACKUSWB  Z23, Z21, Z21
+	VPERMD     Z21, Z9, Z21
+	JGT        listed5
+	VPMADDUBSW constantsAVX512<>+192(SB), Z21, Z21
+	VPMOVWB    Z21, Y21
+	VMOVUPS    Y21, (SI)
+	ADDQ       $+32, SI
+	JMP        stored6
+
+listed5:
+	VMOVUPS constantsAVX512<>+256(SB), Z23
+	VPSHUFB Z21, Z23, Z21
+	VMOVUPS Z21, (SI)
+	ADDQ    $+64, SI
+	JMP     stored6
+
+other7:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed8
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored9
+
+listed8:
+	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored9
 
 grouprare:
 	MOVQ $+1, 608(SP)
 	MOVL $0x00000001, R14
 	JMP  spread
+
+other10:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z3, Z2
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z2, Z2
+	VPACKUSWB  Z2, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed11
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+listed11:
+	VMOVUPS constantsAVX512<>+256(SB), Z2
+	VPSHUFB Z5, Z2, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored12
+
+other13:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z16
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z16, Z16
+	VPACKUSWB  Z16, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed14
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z5, K7, Z5
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y5, K7, (SI)
+	LEAQ       1(DI), AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	JMP        stored15
+
+listed14:
+	VMOVUPS  constantsAVX512<>+256(SB), Z16
+	VPSHUFB  Z5, Z16, Z5
+	KMOVQ    K0, K7
+	VMOVDQU8 Z5, K7, (SI)
+	ADDQ     DI, SI
+	JMP      stored15
 
 groupstage:
 	MOVQ SI, 576(SP)
@@ -2234,10 +2850,33 @@ groupstage:
 
 groupstaged:
 	MOVQ 576(SP), SI
+	CMPL layout+44(FP), $+1
+	JLT  nibbles40
+	JEQ  crumbs41
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
+	ADDQ DI, SI
+	JMP  stored42
+
+nibbles40:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	LEAQ 1(DI), AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	JMP  stored42
+
+crumbs41:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+	LEAQ 3(DI), AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+stored42:
 	MOVQ 584(SP), DX
 	LEAQ (DX)(DI*4), DX
 	JMP  return
@@ -2310,7 +2949,6 @@ short2stream:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2323,21 +2961,68 @@ short2stream:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R8, $+3
+	JNE         other43
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z9, Z5
 	VMOVNTPS    Z5, (SI)
-	ADDQ        $+8, BX
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+2
-	JGE         short2stream
-	JMP         few
+
+stored45:
+	ADDQ $+8, BX
+	ADDQ $+256, DX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+other16:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z16, Z20
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z22
+	VPSRLW     $0x0c, Z20, Z20
+	VPSRLW     $0x0c, Z22, Z22
+	VPACKUSWB  Z22, Z20, Z20
+	VPERMD     Z20, Z9, Z20
+	JGT        listed17
+	VPMADDUBSW constantsAVX512<>+192(SB), Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (SI)
+	ADDQ       $+32, SI
+	JMP        stored18
+
+listed17:
+	VMOVUPS constantsAVX512<>+256(SB), Z22
+	VPSHUFB Z20, Z22, Z20
+	VMOVUPS Z20, (SI)
+	ADDQ    $+64, SI
+	JMP     stored18
+
+other19:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed20
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored21
+
+listed20:
+	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored21
 
 short2rare:
 	MOVQ $+2, 608(SP)
@@ -2370,7 +3055,6 @@ short4stream:
 	VPMADDWD    Z13, Z5, Z5
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z11, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
@@ -2383,26 +3067,94 @@ short4stream:
 	VPMADDWD    Z13, Z4, Z4
 	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R8, $+3
+	JNE         other46
+	VPSRLW      $0x07, Z5, Z5
+	VPSRLW      $0x07, Z4, Z4
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
+	VPMINUB     Z12, Z5, Z5
+	VPTERNLOGD  $0xf8, Z8, Z0, Z5
+	VPERMD      Z5, Z9, Z5
 	VMOVNTPS    Z5, (SI)
-	ADDQ        $+16, BX
 	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+4
-	JGE         short4stream
-	JMP         few
+
+stored48:
+	ADDQ $+16, BX
+	ADDQ $+256, DX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  few
+
+other22:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z16, Z20
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z17, Z22
+	VPSRLW     $0x0c, Z20, Z20
+	VPSRLW     $0x0c, Z22, Z22
+	VPACKUSWB  Z22, Z20, Z20
+	VPERMD     Z20, Z9, Z20
+	JGT        listed23
+	VPMADDUBSW constantsAVX512<>+192(SB), Z20, Z20
+	VPMOVWB    Z20, Y20
+	VMOVUPS    Y20, (SI)
+	ADDQ       $+32, SI
+	JMP        stored24
+
+listed23:
+	VMOVUPS constantsAVX512<>+256(SB), Z22
+	VPSHUFB Z20, Z22, Z20
+	VMOVUPS Z20, (SI)
+	ADDQ    $+64, SI
+	JMP     stored24
+
+other25:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed26
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored27
+
+listed26:
+	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored27
 
 short4rare:
 	MOVQ $+3, 608(SP)
 	MOVL $0x00000004, R14
 	JMP  spread
+
+other28:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed29
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored30
+
+listed29:
+	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VPSHUFB Z5, Z4, Z5
+	VMOVUPS Z5, (SI)
+	ADDQ    $+64, SI
+	JMP     stored30
 
 lanerare:
 	MOVQ $+4, 608(SP)
@@ -2422,6 +3174,90 @@ lanestage:
 	MOVQ BX, 592(SP)
 	LEAQ 320(SP), BX
 	JMP  laneloop
+
+other34:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed35
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored36
+
+listed35:
+	VMOVUPS  constantsAVX512<>+256(SB), Z4
+	VPSHUFB  Z5, Z4, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored36
+
+other37:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z17
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z19
+	VPSRLW     $0x0c, Z17, Z17
+	VPSRLW     $0x0c, Z19, Z19
+	VPACKUSWB  Z19, Z17, Z17
+	VPERMD     Z17, Z9, Z17
+	JGT        listed38
+	VPMADDUBSW constantsAVX512<>+192(SB), Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVUPS    Y17, (SI)
+	ADDQ       $+32, SI
+	JMP        stored39
+
+listed38:
+	VMOVUPS constantsAVX512<>+256(SB), Z19
+	VPSHUFB Z17, Z19, Z17
+	VMOVUPS Z17, (SI)
+	ADDQ    $+64, SI
+	JMP     stored39
+
+other43:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed44
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored45
+
+listed44:
+	VMOVUPS  constantsAVX512<>+256(SB), Z4
+	VPSHUFB  Z5, Z4, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored45
+
+other46:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z5
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z2, Z4
+	VPSRLW     $0x0c, Z5, Z5
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z5, Z5
+	VPERMD     Z5, Z9, Z5
+	JGT        listed47
+	VPMADDUBSW constantsAVX512<>+192(SB), Z5, Z5
+	VPMOVWB    Z5, Y5
+	VMOVNTPS   Y5, (SI)
+	ADDQ       $+32, SI
+	JMP        stored48
+
+listed47:
+	VMOVUPS  constantsAVX512<>+256(SB), Z4
+	VPSHUFB  Z5, Z4, Z5
+	VMOVNTPS Z5, (SI)
+	ADDQ     $+64, SI
+	JMP      stored48
 
 spread:
 	LEAQ 320(SP), AX
@@ -2454,7 +3290,6 @@ rare:
 	VPMADDWD     Z13, Z2, Z2
 	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(DX), Z1
 	VMOVUPS      128(BX), Z3
@@ -2479,23 +3314,30 @@ rare:
 	VPMADDWD     Z13, Z4, Z4
 	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z12, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VBROADCASTSS constantsAVX512<>+320(SB), Z3
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS nan+40(FP), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
+	VMOVDQU8.Z   Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+320(SB), Z5
+	VPSUBB       Z5, Z3, Z3
+	VBROADCASTSS nan+40(FP), Z5
+	VPANDD       Z5, Z3, Z3
+	CMPL         R8, $+3
+	JNE          other49
+	VPSRLW       $0x07, Z2, Z2
+	VPSRLW       $0x07, Z4, Z4
+	VPACKUSWB    Z4, Z2, Z2
+	VPACKSSWB    Z1, Z0, Z0
+	VPMINUB      Z12, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z0, Z2
+	VPERMD       Z2, Z9, Z2
+	VPORD        Z3, Z2, Z2
 	VMOVUPS      Z2, (SI)
+	ADDQ         $+64, SI
+
+stored51:
 	CMPQ         608(SP), $+4
 	JEQ          laneback
 	MOVQ         592(SP), BX
@@ -2506,3928 +3348,27 @@ rare:
 	VBROADCASTSS (BX), Z7
 	JMP          groupback
 
-// func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpE2M1AVX512(SB), $3216-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
-	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 26
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX512<>+80(SB), Z15
-	VBROADCASTSS constantsAVX512<>+84(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+88(SB), Z11
-	VBROADCASTSS constantsAVX512<>+92(SB), Z10
-	VMOVUPS      constantsAVX512<>+96(SB), Z9
-	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1512(SP)
-	LEAQ  880(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z6, Z0, Z5
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z6, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z6, Z0, Z16
-	VFMSUB231PS  Z7, Z16, Z0
-	VFNMADD231PS Z6, Z0, Z16
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z6, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z6, Z0, Z17
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z6, Z0, Z18
-	VFMSUB231PS  Z7, Z18, Z0
-	VFNMADD231PS Z6, Z0, Z18
-	VCMPPS       $0x03, Z4, Z5, K1
-	VCMPPS       $0x03, Z2, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VPANDD       Z13, Z5, Z0
-	VPANDD       Z13, Z4, Z19
-	VPANDD       Z13, Z3, Z20
-	VPANDD       Z13, Z2, Z21
-	VPMAXUD      Z15, Z0, Z0
-	VPMAXUD      Z15, Z19, Z19
-	VPMAXUD      Z15, Z20, Z20
-	VPMAXUD      Z15, Z21, Z21
-	VPANDD       Z12, Z5, Z22
-	VPANDD       Z12, Z4, Z23
-	VPANDD       Z12, Z3, Z24
-	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z14, Z0, Z22
-	VFMADD231PS  Z14, Z19, Z23
-	VFMADD231PS  Z14, Z20, Z24
-	VFMADD231PS  Z14, Z21, Z25
-	VPACKSSDW    Z4, Z5, Z0
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSWB    Z19, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPMADDWD     Z10, Z22, Z22
-	VPMADDWD     Z10, Z23, Z23
-	VPACKSSDW    Z23, Z22, Z22
-	VPSRLW       $0x0c, Z22, Z22
-	VPMADDWD     Z10, Z24, Z24
-	VPMADDWD     Z10, Z25, Z25
-	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x0c, Z24, Z24
-	VPACKUSWB    Z24, Z22, Z22
-	VPTERNLOGD   $0xf8, Z11, Z0, Z22
-	VPSHUFB      Z22, Z9, Z22
-	VPERMD       Z22, Z8, Z22
-	VMOVUPS      Z22, (SI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z16
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFMSUB231PS.BCST  4(BX), Z17, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z17
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFMSUB231PS.BCST  4(BX), Z18, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VPANDD            Z13, Z5, Z0
-	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
-	VPMAXUD           Z15, Z0, Z0
-	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z0, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
-	VPMADDWD          Z10, Z22, Z22
-	VPMADDWD          Z10, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z0, Z22
-	VPSHUFB           Z22, Z9, Z22
-	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z10, Z5, Z5
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z3, Z3
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z1, Z5
-	VPSHUFB      Z5, Z9, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1504(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1140(SP)(R11*4), R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (R8), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMULPS       Z3, Z0, Z4
-	VMOVUPS      (BX), Z5
-	VPERMPS      Z5, Z1, Z1
-	VFMSUB231PS  Z1, Z4, Z0
-	VFNMADD231PS Z3, Z0, Z4
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VMULPS       Z3, Z0, Z6
-	VPERMPS      Z5, Z1, Z1
-	VFMSUB231PS  Z1, Z6, Z0
-	VFNMADD231PS Z3, Z0, Z6
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VMULPS       Z3, Z0, Z7
-	VPERMPS      Z5, Z1, Z1
-	VFMSUB231PS  Z1, Z7, Z0
-	VFNMADD231PS Z3, Z0, Z7
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VMULPS       Z2, Z0, Z3
-	VPERMPS      Z5, Z1, Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z2, Z0, Z3
-	VCMPPS       $0x03, Z6, Z4, K1
-	VCMPPS       $0x03, Z3, Z7, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	VPANDD       Z13, Z6, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z6, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPACKSSDW    Z6, Z4, Z4
-	VPMADDWD     Z10, Z1, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPSRLW       $0x0c, Z1, Z1
-	VPANDD       Z13, Z7, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z7, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPACKSSDW    Z3, Z7, Z7
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z5, Z5
-	VPACKSSDW    Z5, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z7, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
-	VPACKUSWB    Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z4, Z1
-	VPSHUFB      Z1, Z9, Z1
-	VPERMD       Z1, Z8, Z1
-	VMOVUPS      Z1, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	ADDQ         1472(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1480(SP), R13
-	XORL         AX, AX
-	CMPQ         1488(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1464(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1504(SP)
-	JLT          groupmet
-	CMPQ         R15, 1496(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z14, Z0, Z18
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z10, Z5, Z5
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z4, Z3, Z3
-	VPMADDWD   Z10, Z17, Z17
-	VPMADDWD   Z10, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSWB  Z3, Z1, Z1
-	VPSRLW     $0x04, Z1, Z1
-	VPACKUSWB  Z17, Z5, Z5
-	VPTERNLOGD $0xf8, Z11, Z1, Z5
-	VPSHUFB    Z5, Z9, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+48(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (R8), Z0, Z6
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST 4(R8), Z0, Z5
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFMSUB231PS.BCST  8(BX), Z2, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFMSUB231PS.BCST  12(BX), Z3, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z16
-	VFMSUB231PS.BCST  12(BX), Z16, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z16
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z4, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VPANDD            Z13, Z7, Z0
-	VPANDD            Z13, Z6, Z17
-	VPANDD            Z13, Z5, Z18
-	VPANDD            Z13, Z4, Z19
-	VPMAXUD           Z15, Z0, Z0
-	VPMAXUD           Z15, Z17, Z17
-	VPMAXUD           Z15, Z18, Z18
-	VPMAXUD           Z15, Z19, Z19
-	VPANDD            Z12, Z7, Z20
-	VPANDD            Z12, Z6, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VFMADD231PS       Z14, Z0, Z20
-	VFMADD231PS       Z14, Z17, Z21
-	VFMADD231PS       Z14, Z18, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
-	VPMADDWD          Z10, Z20, Z20
-	VPMADDWD          Z10, Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPSRLW            $0x0c, Z20, Z20
-	VPMADDWD          Z10, Z22, Z22
-	VPMADDWD          Z10, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPACKUSWB         Z22, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z0, Z20
-	VPSHUFB           Z20, Z9, Z20
-	VPERMD            Z20, Z8, Z20
-	VMOVUPS           Z20, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z14, Z0, Z5
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z3, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z4, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z4, Z3, Z3
-	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSWB         Z3, Z1, Z1
-	VPSRLW            $0x04, Z1, Z1
-	VPACKUSWB         Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z1, Z5
-	VPSHUFB           Z5, Z9, Z5
-	VPERMD            Z5, Z8, Z5
-	VMOVUPS           Z5, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+48(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST 4(R8), Z0, Z6
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST 8(R8), Z0, Z5
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VFMSUB231PS.BCST  12(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFMSUB231PS.BCST  16(BX), Z1, Z0
-	VFNMADD231PS.BCST 16(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFMSUB231PS.BCST  20(BX), Z2, Z0
-	VFNMADD231PS.BCST 20(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z3
-	VFMSUB231PS.BCST  24(BX), Z3, Z0
-	VFNMADD231PS.BCST 24(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z16
-	VFMSUB231PS.BCST  28(BX), Z16, Z0
-	VFNMADD231PS.BCST 28(R8), Z0, Z16
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z4, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VPANDD            Z13, Z7, Z0
-	VPANDD            Z13, Z6, Z17
-	VPANDD            Z13, Z5, Z18
-	VPANDD            Z13, Z4, Z19
-	VPMAXUD           Z15, Z0, Z0
-	VPMAXUD           Z15, Z17, Z17
-	VPMAXUD           Z15, Z18, Z18
-	VPMAXUD           Z15, Z19, Z19
-	VPANDD            Z12, Z7, Z20
-	VPANDD            Z12, Z6, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VFMADD231PS       Z14, Z0, Z20
-	VFMADD231PS       Z14, Z17, Z21
-	VFMADD231PS       Z14, Z18, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
-	VPMADDWD          Z10, Z20, Z20
-	VPMADDWD          Z10, Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPSRLW            $0x0c, Z20, Z20
-	VPMADDWD          Z10, Z22, Z22
-	VPMADDWD          Z10, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPACKUSWB         Z22, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z0, Z20
-	VPSHUFB           Z20, Z9, Z20
-	VPERMD            Z20, Z8, Z20
-	VMOVUPS           Z20, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z14, Z0, Z5
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z3, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z4, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z4, Z3, Z3
-	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSWB         Z3, Z1, Z1
-	VPSRLW            $0x04, Z1, Z1
-	VPACKUSWB         Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z1, Z5
-	VPSHUFB           Z5, Z9, Z5
-	VPERMD            Z5, Z8, Z5
-	VMOVUPS           Z5, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1528(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(BX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(BX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(BX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	VPACKSSDW    Z3, Z2, Z2
-	VPMADDWD     Z10, Z1, Z1
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z1, Z1
-	VPSRLW       $0x0c, Z1, Z1
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	VPACKSSDW    Z5, Z4, Z4
-	VPMADDWD     Z10, Z3, Z3
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSWB    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
-	VPACKUSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VPSHUFB      Z1, Z9, Z1
-	VPERMD       Z1, Z8, Z1
-	VMOVUPS      Z1, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  832(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  840(SP), DX
-	MOVQ  848(SP), BX
-	MOVQ  856(SP), R8
-
-laneend:
-	CMPQ 1528(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z10, Z5, Z5
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z3, Z3
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z1, Z5
-	VPSHUFB      Z5, Z9, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVNTPS     Z5, (SI)
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z4, Z5, K1
-	VCMPPS      $0x03, Z2, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z5, Z0
-	VPANDD      Z13, Z4, Z1
-	VPANDD      Z13, Z3, Z16
-	VPANDD      Z13, Z2, Z17
-	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z1, Z1
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z14, Z0, Z18
-	VFMADD231PS Z14, Z1, Z19
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPMADDWD    Z10, Z18, Z18
-	VPMADDWD    Z10, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x0c, Z18, Z18
-	VPMADDWD    Z10, Z20, Z20
-	VPMADDWD    Z10, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPACKUSWB   Z20, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z0, Z18
-	VPSHUFB     Z18, Z9, Z18
-	VPERMD      Z18, Z8, Z18
-	VMOVUPS     Z18, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 872(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 832(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 840(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1520(SP)
-	MOVQ 1512(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
-	MOVQ $+64, 1504(SP)
-	MOVQ 1520(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1792(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
-	MOVQ 1520(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z14, Z0, Z5
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z3, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z4, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z4, Z3, Z3
-	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSWB         Z3, Z1, Z1
-	VPSRLW            $0x04, Z1, Z1
-	VPACKUSWB         Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z1, Z5
-	VPSHUFB           Z5, Z9, Z5
-	VPERMD            Z5, Z8, Z5
-	VMOVNTPS          Z5, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 872(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z14, Z0, Z5
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z3, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z4, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z4, Z3, Z3
-	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSWB         Z3, Z1, Z1
-	VPSRLW            $0x04, Z1, Z1
-	VPACKUSWB         Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z1, Z5
-	VPSHUFB           Z5, Z9, Z5
-	VPERMD            Z5, Z8, Z5
-	VMOVNTPS          Z5, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 872(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 872(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(BX), Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (SI)
-	CMPQ         872(SP), $+4
-	JEQ          laneback
-	MOVQ         848(SP), BX
-	MOVQ         856(SP), R8
-	CMPQ         872(SP), $+2
-	JEQ          short2back
-	CMPQ         872(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	JMP          groupback
-
-// func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpE2M1PackedAVX512(SB), $3184-56
-	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
-	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 26
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX512<>+80(SB), Z15
-	VBROADCASTSS constantsAVX512<>+84(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+88(SB), Z11
-	VBROADCASTSS constantsAVX512<>+92(SB), Z10
-	VMOVUPS      constantsAVX512<>+12(SB), Z9
-	VBROADCASTSS constantsAVX512<>+164(SB), Z8
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1480(SP)
-	LEAQ  848(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z6, Z0, Z5
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z6, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z6, Z0, Z16
-	VFMSUB231PS  Z7, Z16, Z0
-	VFNMADD231PS Z6, Z0, Z16
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z6, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z6, Z0, Z17
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z6, Z0, Z18
-	VFMSUB231PS  Z7, Z18, Z0
-	VFNMADD231PS Z6, Z0, Z18
-	VCMPPS       $0x03, Z4, Z5, K1
-	VCMPPS       $0x03, Z2, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VPANDD       Z13, Z5, Z0
-	VPANDD       Z13, Z4, Z19
-	VPANDD       Z13, Z3, Z20
-	VPANDD       Z13, Z2, Z21
-	VPMAXUD      Z15, Z0, Z0
-	VPMAXUD      Z15, Z19, Z19
-	VPMAXUD      Z15, Z20, Z20
-	VPMAXUD      Z15, Z21, Z21
-	VPANDD       Z12, Z5, Z22
-	VPANDD       Z12, Z4, Z23
-	VPANDD       Z12, Z3, Z24
-	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z14, Z0, Z22
-	VFMADD231PS  Z14, Z19, Z23
-	VFMADD231PS  Z14, Z20, Z24
-	VFMADD231PS  Z14, Z21, Z25
-	VPACKSSDW    Z4, Z5, Z0
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSWB    Z19, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPMADDWD     Z10, Z22, Z22
-	VPMADDWD     Z10, Z23, Z23
-	VPACKSSDW    Z23, Z22, Z22
-	VPSRLW       $0x0c, Z22, Z22
-	VPMADDWD     Z10, Z24, Z24
-	VPMADDWD     Z10, Z25, Z25
-	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x0c, Z24, Z24
-	VPACKUSWB    Z24, Z22, Z22
-	VPTERNLOGD   $0xf8, Z11, Z0, Z22
-	VPERMD       Z22, Z9, Z22
-	VPMADDUBSW   Z8, Z22, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z16
-	VFMSUB231PS.BCST  4(BX), Z16, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z16
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z17
-	VFMSUB231PS.BCST  4(BX), Z17, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z17
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z18
-	VFMSUB231PS.BCST  4(BX), Z18, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VPANDD            Z13, Z5, Z0
-	VPANDD            Z13, Z4, Z19
-	VPANDD            Z13, Z3, Z20
-	VPANDD            Z13, Z2, Z21
-	VPMAXUD           Z15, Z0, Z0
-	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z14, Z0, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VFMADD231PS       Z14, Z20, Z24
-	VFMADD231PS       Z14, Z21, Z25
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
-	VPMADDWD          Z10, Z22, Z22
-	VPMADDWD          Z10, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPMADDWD          Z10, Z24, Z24
-	VPMADDWD          Z10, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x0c, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z0, Z22
-	VPERMD            Z22, Z9, Z22
-	VPMADDUBSW        Z8, Z22, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z10, Z5, Z5
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z3, Z3
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z1, Z5
-	VPERMD       Z5, Z9, Z5
-	VPMADDUBSW   Z8, Z5, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1472(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1108(SP)(R11*4), R15
-
-groupmeet:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (R8), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMULPS       Z3, Z0, Z4
-	VMOVUPS      (BX), Z5
-	VPERMPS      Z5, Z1, Z1
-	VFMSUB231PS  Z1, Z4, Z0
-	VFNMADD231PS Z3, Z0, Z4
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VMULPS       Z3, Z0, Z6
-	VPERMPS      Z5, Z1, Z1
-	VFMSUB231PS  Z1, Z6, Z0
-	VFNMADD231PS Z3, Z0, Z6
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VMULPS       Z3, Z0, Z7
-	VPERMPS      Z5, Z1, Z1
-	VFMSUB231PS  Z1, Z7, Z0
-	VFNMADD231PS Z3, Z0, Z7
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VMULPS       Z2, Z0, Z3
-	VPERMPS      Z5, Z1, Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z2, Z0, Z3
-	VCMPPS       $0x03, Z6, Z4, K1
-	VCMPPS       $0x03, Z3, Z7, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	VPANDD       Z13, Z6, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z6, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPACKSSDW    Z6, Z4, Z4
-	VPMADDWD     Z10, Z1, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPSRLW       $0x0c, Z1, Z1
-	VPANDD       Z13, Z7, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z7, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPACKSSDW    Z3, Z7, Z7
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z5, Z5
-	VPACKSSDW    Z5, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z7, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
-	VPACKUSWB    Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z4, Z1
-	VPERMD       Z1, Z9, Z1
-	VPMADDUBSW   Z8, Z1, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	ADDQ         1440(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1448(SP), R13
-	XORL         AX, AX
-	CMPQ         1456(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1432(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1472(SP)
-	JLT          groupmet
-	CMPQ         R15, 1464(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1108(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z14, Z0, Z17
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z14, Z0, Z18
-
-grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z10, Z5, Z5
-	VPMADDWD   Z10, Z16, Z16
-	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z4, Z3, Z3
-	VPMADDWD   Z10, Z17, Z17
-	VPMADDWD   Z10, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSWB  Z3, Z1, Z1
-	VPSRLW     $0x04, Z1, Z1
-	VPACKUSWB  Z17, Z5, Z5
-	VPTERNLOGD $0xf8, Z11, Z1, Z5
-	VPERMD     Z5, Z9, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z5, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
-
-short2:
-	CMPQ              R11, $+2
-	JLT               few
-	MOVQ              ahead+48(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (R8), Z0, Z6
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST 4(R8), Z0, Z5
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VFMSUB231PS.BCST  8(BX), Z2, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z3
-	VFMSUB231PS.BCST  12(BX), Z3, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z16
-	VFMSUB231PS.BCST  12(BX), Z16, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z16
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z4, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VPANDD            Z13, Z7, Z0
-	VPANDD            Z13, Z6, Z17
-	VPANDD            Z13, Z5, Z18
-	VPANDD            Z13, Z4, Z19
-	VPMAXUD           Z15, Z0, Z0
-	VPMAXUD           Z15, Z17, Z17
-	VPMAXUD           Z15, Z18, Z18
-	VPMAXUD           Z15, Z19, Z19
-	VPANDD            Z12, Z7, Z20
-	VPANDD            Z12, Z6, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VFMADD231PS       Z14, Z0, Z20
-	VFMADD231PS       Z14, Z17, Z21
-	VFMADD231PS       Z14, Z18, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
-	VPMADDWD          Z10, Z20, Z20
-	VPMADDWD          Z10, Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPSRLW            $0x0c, Z20, Z20
-	VPMADDWD          Z10, Z22, Z22
-	VPMADDWD          Z10, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPACKUSWB         Z22, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z0, Z20
-	VPERMD            Z20, Z9, Z20
-	VPMADDUBSW        Z8, Z20, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z14, Z0, Z5
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z3, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z4, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z4, Z3, Z3
-	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSWB         Z3, Z1, Z1
-	VPSRLW            $0x04, Z1, Z1
-	VPACKUSWB         Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z1, Z5
-	VPERMD            Z5, Z9, Z5
-	VPMADDUBSW        Z8, Z5, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ              R11, $+4
-	JLT               few
-	MOVQ              ahead+48(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST (R8), Z0, Z7
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST 4(R8), Z0, Z6
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST 8(R8), Z0, Z5
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VFMSUB231PS.BCST  12(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VFMSUB231PS.BCST  16(BX), Z1, Z0
-	VFNMADD231PS.BCST 16(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z2
-	VFMSUB231PS.BCST  20(BX), Z2, Z0
-	VFNMADD231PS.BCST 20(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z3
-	VFMSUB231PS.BCST  24(BX), Z3, Z0
-	VFNMADD231PS.BCST 24(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z16
-	VFMSUB231PS.BCST  28(BX), Z16, Z0
-	VFNMADD231PS.BCST 28(R8), Z0, Z16
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z4, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VPANDD            Z13, Z7, Z0
-	VPANDD            Z13, Z6, Z17
-	VPANDD            Z13, Z5, Z18
-	VPANDD            Z13, Z4, Z19
-	VPMAXUD           Z15, Z0, Z0
-	VPMAXUD           Z15, Z17, Z17
-	VPMAXUD           Z15, Z18, Z18
-	VPMAXUD           Z15, Z19, Z19
-	VPANDD            Z12, Z7, Z20
-	VPANDD            Z12, Z6, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VFMADD231PS       Z14, Z0, Z20
-	VFMADD231PS       Z14, Z17, Z21
-	VFMADD231PS       Z14, Z18, Z22
-	VFMADD231PS       Z14, Z19, Z23
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
-	VPMADDWD          Z10, Z20, Z20
-	VPMADDWD          Z10, Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPSRLW            $0x0c, Z20, Z20
-	VPMADDWD          Z10, Z22, Z22
-	VPMADDWD          Z10, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x0c, Z22, Z22
-	VPACKUSWB         Z22, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z0, Z20
-	VPERMD            Z20, Z9, Z20
-	VPMADDUBSW        Z8, Z20, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z14, Z0, Z5
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z3, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z4, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z4, Z3, Z3
-	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSWB         Z3, Z1, Z1
-	VPSRLW            $0x04, Z1, Z1
-	VPACKUSWB         Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z1, Z5
-	VPERMD            Z5, Z9, Z5
-	VPMADDUBSW        Z8, Z5, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1496(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(BX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(BX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(BX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z14, Z0, Z1
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	VPACKSSDW    Z3, Z2, Z2
-	VPMADDWD     Z10, Z1, Z1
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z1, Z1
-	VPSRLW       $0x0c, Z1, Z1
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z14, Z0, Z3
-	VPANDD       Z13, Z5, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z14, Z0, Z6
-	VPACKSSDW    Z5, Z4, Z4
-	VPMADDWD     Z10, Z3, Z3
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSWB    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
-	VPACKUSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VPERMD       Z1, Z9, Z1
-	VPMADDUBSW   Z8, Z1, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  800(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX512(SB)
-	MOVQ  808(SP), DX
-	MOVQ  816(SP), BX
-	MOVQ  824(SP), R8
-
-laneend:
-	CMPQ 1496(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch256AVX512(SB)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z13, Z1, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z14, Z0, Z5
-	VPANDD       Z13, Z2, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z2, Z1, Z1
-	VPMADDWD     Z10, Z5, Z5
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x0c, Z5, Z5
-	VPANDD       Z13, Z3, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z14, Z0, Z2
-	VPANDD       Z13, Z4, Z0
-	VPMAXUD      Z15, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z14, Z0, Z16
-	VPACKSSDW    Z4, Z3, Z3
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSWB    Z3, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z1, Z5
-	VPERMD       Z5, Z9, Z5
-	VPMADDUBSW   Z8, Z5, Z0
-	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z4, Z5, K1
-	VCMPPS      $0x03, Z2, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z5, Z0
-	VPANDD      Z13, Z4, Z1
-	VPANDD      Z13, Z3, Z16
-	VPANDD      Z13, Z2, Z17
-	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z1, Z1
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z14, Z0, Z18
-	VFMADD231PS Z14, Z1, Z19
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPMADDWD    Z10, Z18, Z18
-	VPMADDWD    Z10, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x0c, Z18, Z18
-	VPMADDWD    Z10, Z20, Z20
-	VPMADDWD    Z10, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPACKUSWB   Z20, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z0, Z18
-	VPERMD      Z18, Z9, Z18
-	VPMADDUBSW  Z8, Z18, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 840(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 800(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 808(SP)
-	LEAQ 32(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 800(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 808(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1488(SP)
-	MOVQ 1480(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1504(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1504(SP), BX
-	LEAQ 2344(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2344(SP), R8
-	MOVQ $+64, 1472(SP)
-	MOVQ 1488(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 1108(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1488(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1760(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2336(SP)
-	LEAQ 1760(SP), BX
-	LEAQ 2600(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3176(SP)
-	LEAQ 2600(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1496(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2336(SP), BX
-	MOVQ 3176(SP), R8
-	MOVQ 1488(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z14, Z0, Z5
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z3, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z4, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z4, Z3, Z3
-	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSWB         Z3, Z1, Z1
-	VPSRLW            $0x04, Z1, Z1
-	VPACKUSWB         Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z1, Z5
-	VPERMD            Z5, Z9, Z5
-	VPMADDUBSW        Z8, Z5, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               few
-
-short2rare:
-	MOVQ $+2, 840(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ              (DX)(CX*1), AX
-	CALL              ·fetch256AVX512(SB)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z13, Z1, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z14, Z0, Z5
-	VPANDD            Z13, Z2, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z2, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z2, Z1, Z1
-	VPMADDWD          Z10, Z5, Z5
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z5, Z5
-	VPSRLW            $0x0c, Z5, Z5
-	VPANDD            Z13, Z3, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z14, Z0, Z2
-	VPANDD            Z13, Z4, Z0
-	VPMAXUD           Z15, Z0, Z0
-	VPANDD            Z12, Z4, Z6
-	VFMADD231PS       Z14, Z0, Z6
-	VPACKSSDW         Z4, Z3, Z3
-	VPMADDWD          Z10, Z2, Z2
-	VPMADDWD          Z10, Z6, Z6
-	VPACKSSDW         Z6, Z2, Z2
-	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSWB         Z3, Z1, Z1
-	VPSRLW            $0x04, Z1, Z1
-	VPACKUSWB         Z2, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z1, Z5
-	VPERMD            Z5, Z9, Z5
-	VPMADDUBSW        Z8, Z5, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               few
-
-short4rare:
-	MOVQ $+3, 840(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 840(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 800(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 808(SP)
-	LEAQ 32(SP), DX
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  laneloop
-
-spread:
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K1, Z4
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VMOVAPS.Z    Z4, K1, Z4
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(BX), Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VMOVAPS.Z    Z6, K1, Z6
-	VMOVAPS.Z    Z3, K1, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPERMD       Z2, Z9, Z2
-	VPMADDUBSW   Z8, Z2, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         840(SP), $+4
-	JEQ          laneback
-	MOVQ         816(SP), BX
-	MOVQ         824(SP), R8
-	CMPQ         840(SP), $+2
-	JEQ          short2back
-	CMPQ         840(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	JMP          groupback
-
-// func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), $2080-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
-	// per group: Z7 recip
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         recip+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+80(SB), Z15
-	VBROADCASTSS constantsAVX512<>+84(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+88(SB), Z11
-	VBROADCASTSS constantsAVX512<>+92(SB), Z10
-	VMOVUPS      constantsAVX512<>+12(SB), Z9
-	VBROADCASTSS constantsAVX512<>+164(SB), Z8
-	MOVQ         groups+24(FP), R11
-	MOVQ         length+32(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1216(SP)
-	LEAQ  584(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z7
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS (DX), Z0
-	VMULPS  Z7, Z0, Z6
-	VMOVUPS 64(DX), Z0
-	VMULPS  Z7, Z0, Z5
-	VMOVUPS 128(DX), Z0
-	VMULPS  Z7, Z0, Z4
-	VMOVUPS 192(DX), Z0
-	VMULPS  Z7, Z0, Z3
-	CMPQ    R11, $+128
-	JLT     groupends
-
-groupahead:
-	VMOVUPS     256(DX), Z0
-	VMULPS      Z7, Z0, Z0
-	VMOVUPS     320(DX), Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVUPS     384(DX), Z2
-	VMULPS      Z7, Z2, Z2
-	VMOVUPS     448(DX), Z16
-	VMULPS      Z7, Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPMADDWD    Z10, Z21, Z21
-	VPMADDWD    Z10, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPMADDWD    Z10, Z23, Z23
-	VPMADDWD    Z10, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPTERNLOGD  $0xf8, Z11, Z17, Z21
-	VPERMD      Z21, Z9, Z21
-	VPMADDUBSW  Z8, Z21, Z17
-	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+128
-	JGE         groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS     256(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     320(DX), Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VMOVUPS     384(DX), Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VMOVUPS     448(DX), Z16
-	VMULPS.BCST 4(BX), Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         groupturned
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPMADDWD    Z10, Z21, Z21
-	VPMADDWD    Z10, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPMADDWD    Z10, Z23, Z23
-	VPMADDWD    Z10, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPTERNLOGD  $0xf8, Z11, Z17, Z21
-	VPERMD      Z21, Z9, Z21
-	VPMADDUBSW  Z8, Z21, Z17
-	VPMOVWB     Z17, Y17
-	VMOVUPS     Y17, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+4, BX
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	MOVQ        R12, R11
-	SUBQ        R11, DI
-	CMPQ        R11, $+64
-	JNE         groupturned
-	TESTQ       DI, DI
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS     (DX), Z0
-	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z9, Z5
-	VPMADDUBSW  Z8, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1208(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 844(SP)(R11*4), R15
-
-groupmeet:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(R15), Z3
-	VPERMPS     Z2, Z3, Z3
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     128(DX), Z3
-	VMOVUPS     128(R15), Z4
-	VPERMPS     Z2, Z4, Z4
-	VMULPS      Z4, Z3, Z3
-	VMOVUPS     192(DX), Z4
-	VMOVUPS     192(R15), Z5
-	VPERMPS     Z2, Z5, Z2
-	VMULPS      Z2, Z4, Z4
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         groupmeetrare
-	VPANDD      Z13, Z0, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z2, Z5
-	VPANDD      Z13, Z1, Z2
-	VPMAXUD     Z15, Z2, Z2
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z2, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VPANDD      Z13, Z4, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z4, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z4, Z3, Z3
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSWB   Z3, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z2, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z9, Z5
-	VPMADDUBSW  Z8, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	ADDQ        1176(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1184(SP), R13
-	XORL        AX, AX
-	CMPQ        1192(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1168(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	SUBQ        $+64, DI
-	CMPQ        DI, 1208(SP)
-	JLT         groupmet
-	CMPQ        R15, 1200(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 844(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z7
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z7, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMULPS       Z7, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z2
-	VMULPS       Z7, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z3
-	VMULPS       Z7, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VPANDD       Z13, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z14, Z4, Z5
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z1, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z14, Z4, Z6
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z2, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z14, Z4, Z17
-
-grouptailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z10, Z5, Z5
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z10, Z16, Z16
-	VPMADDWD   Z10, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPACKUSWB  Z16, Z5, Z5
-	VPTERNLOGD $0xf8, Z11, Z0, Z5
-	VPERMD     Z5, Z9, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8.Z Z5, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(DI), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K7
-	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
-	JMP        return
-
-short2:
-	CMPQ        R11, $+2
-	JLT         few
-	MOVQ        ahead+40(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R11, $+8
-	JLT         short2loop
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z7
-	VMOVUPS     64(DX), Z0
-	VMULPS.BCST (BX), Z0, Z6
-	VMOVUPS     128(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z5
-	VMOVUPS     192(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z4
-
-short2ahead:
-	VMOVUPS     256(DX), Z0
-	VMULPS.BCST 8(BX), Z0, Z0
-	VMOVUPS     320(DX), Z1
-	VMULPS.BCST 8(BX), Z1, Z1
-	VMOVUPS     384(DX), Z2
-	VMULPS.BCST 12(BX), Z2, Z2
-	VMOVUPS     448(DX), Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short2loop
-	VPANDD      Z13, Z7, Z16
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPMADDWD    Z10, Z20, Z20
-	VPMADDWD    Z10, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPMADDWD    Z10, Z22, Z22
-	VPMADDWD    Z10, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z16, Z20
-	VPERMD      Z20, Z9, Z20
-	VPMADDUBSW  Z8, Z20, Z16
-	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (SI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+8, BX
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+4
-	JGE         short2ahead
-
-short2loop:
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS.BCST (BX), Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z9, Z5
-	VPMADDUBSW  Z8, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ        R11, $+4
-	JLT         few
-	MOVQ        ahead+40(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R11, $+16
-	JLT         short4loop
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z7
-	VMOVUPS     64(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z6
-	VMOVUPS     128(DX), Z0
-	VMULPS.BCST 8(BX), Z0, Z5
-	VMOVUPS     192(DX), Z0
-	VMULPS.BCST 12(BX), Z0, Z4
-
-short4ahead:
-	VMOVUPS     256(DX), Z0
-	VMULPS.BCST 16(BX), Z0, Z0
-	VMOVUPS     320(DX), Z1
-	VMULPS.BCST 20(BX), Z1, Z1
-	VMOVUPS     384(DX), Z2
-	VMULPS.BCST 24(BX), Z2, Z2
-	VMOVUPS     448(DX), Z3
-	VMULPS.BCST 28(BX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short4loop
-	VPANDD      Z13, Z7, Z16
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPMADDWD    Z10, Z20, Z20
-	VPMADDWD    Z10, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPMADDWD    Z10, Z22, Z22
-	VPMADDWD    Z10, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z16, Z20
-	VPERMD      Z20, Z9, Z20
-	VPMADDUBSW  Z8, Z20, Z16
-	VPMOVWB     Z16, Y16
-	VMOVUPS     Y16, (SI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+16, BX
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+8
-	JGE         short4ahead
-
-short4loop:
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z9, Z5
-	VPMADDUBSW  Z8, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+32, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1232(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z2
-	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(BX), Z3
-	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMOVUPS     192(BX), Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z9, Z5
-	VPMADDUBSW  Z8, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut4AVX512(SB)
-	MOVQ  552(SP), DX
-	MOVQ  560(SP), BX
-
-laneend:
-	CMPQ 1232(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
-	VMOVUPS     (DX), Z0
-	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z9, Z5
-	VPMADDUBSW  Z8, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z6, Z0
-	VPANDD      Z13, Z5, Z1
-	VPANDD      Z13, Z4, Z2
-	VPANDD      Z13, Z3, Z16
-	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z1, Z1
-	VPMAXUD     Z15, Z2, Z2
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z6, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z14, Z0, Z17
-	VFMADD231PS Z14, Z1, Z18
-	VFMADD231PS Z14, Z2, Z19
-	VFMADD231PS Z14, Z16, Z20
-	VPACKSSDW   Z5, Z6, Z0
-	VPACKSSDW   Z3, Z4, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPMADDWD    Z10, Z17, Z17
-	VPMADDWD    Z10, Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x0c, Z17, Z17
-	VPMADDWD    Z10, Z19, Z19
-	VPMADDWD    Z10, Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x0c, Z19, Z19
-	VPACKUSWB   Z19, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z0, Z17
-	VPERMD      Z17, Z9, Z17
-	VPMADDUBSW  Z8, Z17, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 576(SP)
-	MOVL $0x00000001, R14
-	JMP  spread
-
-groupstage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 544(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 552(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
-
-groupending:
-	MOVQ DI, 1224(SP)
-	MOVQ 1216(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1240(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1240(SP), BX
-	MOVQ $+64, 1208(SP)
-	MOVQ 1224(SP), DI
-	JMP  groupchosen
-
-groupmeetrare:
-	LEAQ 844(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-
-groupodd:
-	MOVQ DI, 1224(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1496(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2072(SP)
-	LEAQ 1496(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 1232(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2072(SP), BX
-	MOVQ 1224(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS.BCST (BX), Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z9, Z5
-	VPMADDUBSW  Z8, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+8, BX
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+2
-	JGE         short2stream
-	JMP         few
-
-short2rare:
-	MOVQ $+2, 576(SP)
-	MOVL $0x00000002, R14
-	JMP  spread
-
-short4stream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch256AVX512(SB)
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPACKSSDW   Z3, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPERMD      Z5, Z9, Z5
-	VPMADDUBSW  Z8, Z5, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+16, BX
-	ADDQ        $+32, SI
-	ADDQ        $+256, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+4
-	JGE         short4stream
-	JMP         few
-
-short4rare:
-	MOVQ $+3, 576(SP)
-	MOVL $0x00000004, R14
-	JMP  spread
-
-lanerare:
-	MOVQ $+4, 576(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 552(SP)
-	LEAQ 32(SP), DX
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
-	JMP  laneloop
-
-spread:
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spreadAVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z4, K1, Z4
-	VMOVAPS.Z    Z1, K1, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z4, K1, Z4
-	VMOVAPS.Z    Z1, K1, Z1
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(BX), Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K1
-	VMOVAPS.Z    Z6, K1, Z6
-	VMOVAPS.Z    Z3, K1, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPACKUSWB    Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPERMD       Z2, Z9, Z2
-	VPMADDUBSW   Z8, Z2, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (SI)
-	CMPQ         576(SP), $+4
-	JEQ          laneback
-	MOVQ         560(SP), BX
-	CMPQ         576(SP), $+2
-	JEQ          short2back
-	CMPQ         576(SP), $+3
-	JEQ          short4back
-	VBROADCASTSS (BX), Z7
-	JMP          groupback
+other49:
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z0, Z2
+	VPTERNLOGD $0xf8, constantsAVX512<>+128(SB), Z1, Z4
+	VPSRLW     $0x0c, Z2, Z2
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z2, Z2
+	VPERMD     Z2, Z9, Z2
+	JGT        listed50
+	VPMADDUBSW constantsAVX512<>+192(SB), Z2, Z2
+	VPMOVWB    Z2, Y2
+	VMOVUPS    Y2, (SI)
+	ADDQ       $+32, SI
+	JMP        stored51
+
+listed50:
+	VMOVUPS constantsAVX512<>+256(SB), Z4
+	VPSHUFB Z2, Z4, Z2
+	VPORD   Z3, Z2, Z2
+	VMOVUPS Z2, (SI)
+	ADDQ    $+64, SI
+	JMP     stored51
 
 // func QuantizeE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
@@ -6440,14 +3381,14 @@ TEXT ·QuantizeE2M1AVX512(SB), $3184-64
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         recip+24(FP), R8
-	VBROADCASTSS constantsAVX512<>+80(SB), Z15
-	VBROADCASTSS constantsAVX512<>+84(SB), Z14
+	VBROADCASTSS constantsAVX512<>+324(SB), Z15
+	VBROADCASTSS constantsAVX512<>+328(SB), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
 	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+88(SB), Z11
-	VBROADCASTSS constantsAVX512<>+92(SB), Z10
-	VMOVUPS      constantsAVX512<>+12(SB), Z9
-	VBROADCASTSS constantsAVX512<>+164(SB), Z8
+	VBROADCASTSS constantsAVX512<>+332(SB), Z11
+	VBROADCASTSS constantsAVX512<>+336(SB), Z10
+	VMOVUPS      constantsAVX512<>+8(SB), Z9
+	VBROADCASTSS constantsAVX512<>+340(SB), Z8
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -7831,14 +4772,14 @@ TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $2080-64
 	VPXORD       Z15, Z15, Z15
 	VBROADCASTSS tie+28(FP), Z14
 	VBROADCASTSS flip+32(FP), Z13
-	VBROADCASTSS constantsAVX512<>+168(SB), Z12
+	VBROADCASTSS constantsAVX512<>+344(SB), Z12
 	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS constantsAVX512<>+172(SB), Z10
+	VBROADCASTSS constantsAVX512<>+348(SB), Z10
 	VBROADCASTSS constantsAVX512<>+4(SB), Z9
-	VBROADCASTSS constantsAVX512<>+88(SB), Z8
-	VBROADCASTSS constantsAVX512<>+92(SB), Z7
-	VMOVUPS      constantsAVX512<>+12(SB), Z6
-	VBROADCASTSS constantsAVX512<>+164(SB), Z5
+	VBROADCASTSS constantsAVX512<>+332(SB), Z8
+	VBROADCASTSS constantsAVX512<>+336(SB), Z7
+	VMOVUPS      constantsAVX512<>+8(SB), Z6
+	VBROADCASTSS constantsAVX512<>+340(SB), Z5
 	MOVQ         groups+40(FP), R11
 	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
@@ -9112,46 +6053,90 @@ rare:
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+8(SB)/4, $0x80808080
-DATA constantsAVX512<>+12(SB)/4, $0x00000000
-DATA constantsAVX512<>+16(SB)/4, $0x00000004
-DATA constantsAVX512<>+20(SB)/4, $0x00000008
-DATA constantsAVX512<>+24(SB)/4, $0x0000000c
-DATA constantsAVX512<>+28(SB)/4, $0x00000001
-DATA constantsAVX512<>+32(SB)/4, $0x00000005
-DATA constantsAVX512<>+36(SB)/4, $0x00000009
-DATA constantsAVX512<>+40(SB)/4, $0x0000000d
-DATA constantsAVX512<>+44(SB)/4, $0x00000002
-DATA constantsAVX512<>+48(SB)/4, $0x00000006
-DATA constantsAVX512<>+52(SB)/4, $0x0000000a
-DATA constantsAVX512<>+56(SB)/4, $0x0000000e
-DATA constantsAVX512<>+60(SB)/4, $0x00000003
-DATA constantsAVX512<>+64(SB)/4, $0x00000007
-DATA constantsAVX512<>+68(SB)/4, $0x0000000b
-DATA constantsAVX512<>+72(SB)/4, $0x0000000f
-DATA constantsAVX512<>+76(SB)/4, $0x01010101
-DATA constantsAVX512<>+80(SB)/4, $0x3f800000
-DATA constantsAVX512<>+84(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+88(SB)/4, $0x08080808
-DATA constantsAVX512<>+92(SB)/4, $0x00401000
-DATA constantsAVX512<>+96(SB)/4, $0x3c383000
-DATA constantsAVX512<>+100(SB)/4, $0x4c484440
-DATA constantsAVX512<>+104(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+108(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+112(SB)/4, $0x3c383000
-DATA constantsAVX512<>+116(SB)/4, $0x4c484440
-DATA constantsAVX512<>+120(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+124(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+128(SB)/4, $0x3c383000
-DATA constantsAVX512<>+132(SB)/4, $0x4c484440
-DATA constantsAVX512<>+136(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+140(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+144(SB)/4, $0x3c383000
-DATA constantsAVX512<>+148(SB)/4, $0x4c484440
-DATA constantsAVX512<>+152(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+156(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+160(SB)/4, $0x7f7f7f7f
-DATA constantsAVX512<>+164(SB)/4, $0x10011001
-DATA constantsAVX512<>+168(SB)/4, $0x0000ff02
-DATA constantsAVX512<>+172(SB)/4, $0x3f80ff02
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $176
+DATA constantsAVX512<>+8(SB)/4, $0x00000000
+DATA constantsAVX512<>+12(SB)/4, $0x00000004
+DATA constantsAVX512<>+16(SB)/4, $0x00000008
+DATA constantsAVX512<>+20(SB)/4, $0x0000000c
+DATA constantsAVX512<>+24(SB)/4, $0x00000001
+DATA constantsAVX512<>+28(SB)/4, $0x00000005
+DATA constantsAVX512<>+32(SB)/4, $0x00000009
+DATA constantsAVX512<>+36(SB)/4, $0x0000000d
+DATA constantsAVX512<>+40(SB)/4, $0x00000002
+DATA constantsAVX512<>+44(SB)/4, $0x00000006
+DATA constantsAVX512<>+48(SB)/4, $0x0000000a
+DATA constantsAVX512<>+52(SB)/4, $0x0000000e
+DATA constantsAVX512<>+56(SB)/4, $0x00000003
+DATA constantsAVX512<>+60(SB)/4, $0x00000007
+DATA constantsAVX512<>+64(SB)/4, $0x0000000b
+DATA constantsAVX512<>+68(SB)/4, $0x0000000f
+DATA constantsAVX512<>+72(SB)/4, $0x80808080
+DATA constantsAVX512<>+76(SB)/4, $0x00000000
+DATA constantsAVX512<>+80(SB)/4, $0x00000000
+DATA constantsAVX512<>+84(SB)/4, $0x00000000
+DATA constantsAVX512<>+88(SB)/4, $0x00000000
+DATA constantsAVX512<>+92(SB)/4, $0x00000000
+DATA constantsAVX512<>+96(SB)/4, $0x00000000
+DATA constantsAVX512<>+100(SB)/4, $0x00000000
+DATA constantsAVX512<>+104(SB)/4, $0x00000000
+DATA constantsAVX512<>+108(SB)/4, $0x00000000
+DATA constantsAVX512<>+112(SB)/4, $0x00000000
+DATA constantsAVX512<>+116(SB)/4, $0x00000000
+DATA constantsAVX512<>+120(SB)/4, $0x00000000
+DATA constantsAVX512<>+124(SB)/4, $0x00000000
+DATA constantsAVX512<>+128(SB)/4, $0x80008000
+DATA constantsAVX512<>+132(SB)/4, $0x80008000
+DATA constantsAVX512<>+136(SB)/4, $0x80008000
+DATA constantsAVX512<>+140(SB)/4, $0x80008000
+DATA constantsAVX512<>+144(SB)/4, $0x80008000
+DATA constantsAVX512<>+148(SB)/4, $0x80008000
+DATA constantsAVX512<>+152(SB)/4, $0x80008000
+DATA constantsAVX512<>+156(SB)/4, $0x80008000
+DATA constantsAVX512<>+160(SB)/4, $0x80008000
+DATA constantsAVX512<>+164(SB)/4, $0x80008000
+DATA constantsAVX512<>+168(SB)/4, $0x80008000
+DATA constantsAVX512<>+172(SB)/4, $0x80008000
+DATA constantsAVX512<>+176(SB)/4, $0x80008000
+DATA constantsAVX512<>+180(SB)/4, $0x80008000
+DATA constantsAVX512<>+184(SB)/4, $0x80008000
+DATA constantsAVX512<>+188(SB)/4, $0x80008000
+DATA constantsAVX512<>+192(SB)/4, $0x10011001
+DATA constantsAVX512<>+196(SB)/4, $0x10011001
+DATA constantsAVX512<>+200(SB)/4, $0x10011001
+DATA constantsAVX512<>+204(SB)/4, $0x10011001
+DATA constantsAVX512<>+208(SB)/4, $0x10011001
+DATA constantsAVX512<>+212(SB)/4, $0x10011001
+DATA constantsAVX512<>+216(SB)/4, $0x10011001
+DATA constantsAVX512<>+220(SB)/4, $0x10011001
+DATA constantsAVX512<>+224(SB)/4, $0x10011001
+DATA constantsAVX512<>+228(SB)/4, $0x10011001
+DATA constantsAVX512<>+232(SB)/4, $0x10011001
+DATA constantsAVX512<>+236(SB)/4, $0x10011001
+DATA constantsAVX512<>+240(SB)/4, $0x10011001
+DATA constantsAVX512<>+244(SB)/4, $0x10011001
+DATA constantsAVX512<>+248(SB)/4, $0x10011001
+DATA constantsAVX512<>+252(SB)/4, $0x10011001
+DATA constantsAVX512<>+256(SB)/4, $0x3c383000
+DATA constantsAVX512<>+260(SB)/4, $0x4c484440
+DATA constantsAVX512<>+264(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+268(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+272(SB)/4, $0x3c383000
+DATA constantsAVX512<>+276(SB)/4, $0x4c484440
+DATA constantsAVX512<>+280(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+284(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+288(SB)/4, $0x3c383000
+DATA constantsAVX512<>+292(SB)/4, $0x4c484440
+DATA constantsAVX512<>+296(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+300(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+304(SB)/4, $0x3c383000
+DATA constantsAVX512<>+308(SB)/4, $0x4c484440
+DATA constantsAVX512<>+312(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+316(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+320(SB)/4, $0x01010101
+DATA constantsAVX512<>+324(SB)/4, $0x3f800000
+DATA constantsAVX512<>+328(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+332(SB)/4, $0x08080808
+DATA constantsAVX512<>+336(SB)/4, $0x00401000
+DATA constantsAVX512<>+340(SB)/4, $0x10011001
+DATA constantsAVX512<>+344(SB)/4, $0x0000ff02
+DATA constantsAVX512<>+348(SB)/4, $0x3f80ff02
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $352

@@ -4,17 +4,18 @@
 
 #include "textflag.h"
 
-// func QuantizeFpFloat8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
+// func QuantizeFpNEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpFloat8NEON(SB), 0, $920-80
+TEXT ·QuantizeFpNEON(SB), 0, $920-80
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
-	// per group: V8 scale, V7 recip
-	// vector registers in use at once: 18
+	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
+	// per group: V7 scale, V6 recip
+	// vector registers in use at once: 19
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVD recip+24(FP), R4
+	MOVWU layout+52(FP), R5
 	FMOVS least+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+36(FP), F14
@@ -27,12 +28,22 @@ TEXT ·QuantizeFpFloat8NEON(SB), 0, $920-80
 	VDUP R16, V12.S4
 	MOVD $2147483647, R16
 	VDUP R16, V11.S4
+	VUSHR $16, V0.S4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	MOVD $65535, R16
+	VDUP R16, V2.S4
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	MOVD $1191182336, R16
+	VDUP R16, V0.S4
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VSHL $16, V1.S4, V0.S4
+	VORR V0.B16, V1.B16, V10.B16
 	MOVD $2155905152, R16
-	VDUP R16, V10.S4
-	VUSHR $16, V0.S4, V0.S4
-	VSHL $8, V0.S4, V0.S4
-	VSHL $16, V0.S4, V1.S4
-	VORR V1.B16, V0.B16, V9.B16
+	VDUP R16, V9.S4
+	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V8
 	MOVD groups+56(FP), R12
 	MOVD length+64(FP), R13
 	CMP $1, R13
@@ -57,29 +68,29 @@ groupbegin:
 	BLT grouptomeet
 	SUB R12, R0, R0
 groupnext:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
 grouploop:
 	FMOVQ (R2), F0
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V1.S4
+	VFMLA V7.S4, V1.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
-	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
+	WORD $0x6e26dc02 // fmul v2.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V2.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V2.S4
 	FMOVQ 32(R2), F0
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V3.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
+	WORD $0x6e26dc04 // fmul v4.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V4.S4
+	VFMLA V7.S4, V4.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -92,11 +103,11 @@ grouploop:
 	VFMLA V14.S4, V0.S4, V5.S4
 	VAND V12.B16, V2.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VAND V11.B16, V2.B16, V16.B16
+	VFMLA V14.S4, V0.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V0.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
 	VAND V12.B16, V3.B16, V2.B16
@@ -105,22 +116,25 @@ grouploop:
 	VFMLA V14.S4, V2.S4, V5.S4
 	VAND V12.B16, V4.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V4.B16, V6.B16
-	VFMLA V14.S4, V2.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VAND V11.B16, V4.B16, V16.B16
+	VFMLA V14.S4, V2.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V2.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V2.H8, V2.H8
 	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-groupback:
+	CMP $3, R5
+	BNE other1
+	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
+	WORD $0x6e212844 // sqxtun2 v4.16b, v2.8h
+	VUZP2 V3.B16, V1.B16, V5.B16
+	VUMIN V13.B16, V4.B16, V4.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V4.B16, V4.B16
+	FMOVQ F4, (R1)
 	ADD $16, R1, R1
+stored3:
+groupback:
 	ADD $64, R2, R2
 	SUB $16, R12, R12
 	CMP $16, R12
@@ -195,7 +209,7 @@ groupmeet:
 	VFMLA V14.S4, V0.S4, V2.S4
 	VUZP1 V2.H8, V1.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	WORD $0x4e69b421 // sqdmulh v1.8h, v1.8h, v9.8h
+	WORD $0x4e6ab421 // sqdmulh v1.8h, v1.8h, v10.8h
 	VADD V1.H8, V0.H8, V0.H8
 	VUZP2 V6.H8, V4.H8, V4.H8
 	VAND V12.B16, V7.B16, V1.B16
@@ -208,17 +222,20 @@ groupmeet:
 	VFMLA V14.S4, V1.S4, V5.S4
 	VUZP1 V5.H8, V2.H8, V1.H8
 	VUZP2 V5.H8, V2.H8, V2.H8
-	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
+	WORD $0x4e6ab442 // sqdmulh v2.8h, v2.8h, v10.8h
 	VADD V2.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V7.H8, V7.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V7.B16, V4.B16, V4.B16
-	VAND V10.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
+	CMP $3, R5
+	BNE other4
+	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
+	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
+	VUZP2 V7.B16, V4.B16, V3.B16
+	VUMIN V13.B16, V2.B16, V2.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	FMOVQ F2, (R1)
 	ADD $16, R1, R1
+stored6:
 	ADD $64, R2, R2
 	ADD R23, R15, R15
 	SUB R24, R15, R17
@@ -245,8 +262,8 @@ grouptail:
 	CBZ R0, groupdone
 	CMP R0, R12
 	BLT groupodd
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
 	ADD $32, RSP, R16
@@ -258,10 +275,29 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 224(RSP), R1
+	MOVWU layout+52(FP), R16
+	CMP $1, R16
+	BLT nibbles7
+	BEQ crumbs8
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
 	ADD R0, R1, R1
+	B stored9
+nibbles7:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored9
+crumbs8:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored9:
 	MOVD 232(RSP), R2
 	ADD R0<<2, R2, R2
 groupdone:
@@ -318,7 +354,7 @@ laneloop:
 	VFMLA V14.S4, V0.S4, V6.S4
 	VUZP1 V6.H8, V1.H8, V0.H8
 	VUZP2 V6.H8, V1.H8, V1.H8
-	WORD $0x4e69b421 // sqdmulh v1.8h, v1.8h, v9.8h
+	WORD $0x4e6ab421 // sqdmulh v1.8h, v1.8h, v10.8h
 	VADD V1.H8, V0.H8, V0.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
 	VAND V12.B16, V4.B16, V1.B16
@@ -331,18 +367,21 @@ laneloop:
 	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V3.H8, V1.H8
 	VUZP2 V6.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	WORD $0x4e6ab463 // sqdmulh v3.8h, v3.8h, v10.8h
 	VADD V3.H8, V1.H8, V1.H8
 	VUZP2 V5.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V13.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, (R1)
-laneback:
+	CMP $3, R5
+	BNE other10
+	WORD $0x2e212803 // sqxtun v3.8b, v0.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V4.B16, V2.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	ADD $16, R1, R1
+stored12:
+laneback:
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
@@ -355,9 +394,29 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 224(RSP), R1
+	MOVWU layout+52(FP), R16
+	CMP $1, R16
+	BLT nibbles13
+	BEQ crumbs14
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored15
+nibbles13:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored15
+crumbs14:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored15:
 	MOVD 232(RSP), R2
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
@@ -366,10 +425,48 @@ laneend:
 	CMP $1, R16
 	BEQ groupodddone
 	RET
+other1:
+	WORD $0x2e212804 // sqxtun v4.8b, v0.8h
+	WORD $0x6e212844 // sqxtun2 v4.16b, v2.8h
+	VUZP2 V3.B16, V1.B16, V5.B16
+	VUMIN V13.B16, V4.B16, V4.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V4.B16
+	BLT nibbles2
+	VTBL V4.B16, [V8.B16], V4.B16
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	B stored3
+nibbles2:
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVD F4, (R1)
+	ADD $8, R1, R1
+	B stored3
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
 	B spread
+other4:
+	WORD $0x2e212802 // sqxtun v2.8b, v0.8h
+	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
+	VUZP2 V7.B16, V4.B16, V3.B16
+	VUMIN V13.B16, V2.B16, V2.B16
+	VUSHR $7, V3.B16, V3.B16
+	VSLI $3, V3.B16, V2.B16
+	BLT nibbles5
+	VTBL V2.B16, [V8.B16], V2.B16
+	FMOVQ F2, (R1)
+	ADD $16, R1, R1
+	B stored6
+nibbles5:
+	VUZP2 V2.B16, V2.B16, V3.B16
+	VUZP1 V2.B16, V2.B16, V2.B16
+	VSLI $4, V3.B16, V2.B16
+	FMOVD F2, (R1)
+	ADD $8, R1, R1
+	B stored6
 groupending:
 	MOVD R0, 480(RSP)
 	MOVD 472(RSP), R16
@@ -421,6 +518,25 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
+other10:
+	WORD $0x2e212803 // sqxtun v3.8b, v0.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V4.B16, V2.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V3.B16
+	BLT nibbles11
+	VTBL V3.B16, [V8.B16], V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+	B stored12
+nibbles11:
+	VUZP2 V3.B16, V3.B16, V5.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V5.B16, V3.B16
+	FMOVD F3, (R1)
+	ADD $8, R1, R1
+	B stored12
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 264(RSP)
@@ -478,7 +594,7 @@ rare:
 	VAND V2.B16, V4.B16, V2.B16
 	VUZP1 V6.H8, V3.H8, V5.H8
 	VUZP2 V6.H8, V3.H8, V3.H8
-	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	WORD $0x4e6ab463 // sqdmulh v3.8h, v3.8h, v10.8h
 	VADD V3.H8, V5.H8, V5.H8
 	VUZP2 V2.H8, V0.H8, V0.H8
 	FMOVQ 32(R2), F2
@@ -492,58 +608,83 @@ rare:
 	VAND V7.B16, V3.B16, V7.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 48(R2), F6
-	FMOVQ 48(R3), F8
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V12.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V11.B16, V6.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V8.B16, V17.B16
-	VAND V6.B16, V8.B16, V6.B16
-	VUZP1 V17.H8, V7.H8, V16.H8
-	VUZP2 V17.H8, V7.H8, V7.H8
-	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
-	VADD V7.H8, V16.H8, V16.H8
+	FMOVQ 48(R3), F16
+	WORD $0x6e30fcc6 // fdiv v6.4s, v6.4s, v16.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VAND V12.B16, V6.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VAND V11.B16, V6.B16, V18.B16
+	VFMLA V14.S4, V17.S4, V18.S4
+	VAND V18.B16, V16.B16, V18.B16
+	VAND V6.B16, V16.B16, V6.B16
+	VUZP1 V18.H8, V7.H8, V17.H8
+	VUZP2 V18.H8, V7.H8, V7.H8
+	WORD $0x4e6ab4e7 // sqdmulh v7.8h, v7.8h, v10.8h
+	VADD V7.H8, V17.H8, V17.H8
 	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a05 // sqxtun2 v5.16b, v16.8h
-	VUMIN V13.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
 	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
+	VUZP1 V16.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, (R1)
+	VDUP R16, V3.S4
+	VSUB V3.B16, V1.B16, V1.B16
+	FMOVS nan+48(FP), F3
+	VDUP V3.S[0], V3.S4
+	VAND V3.B16, V1.B16, V1.B16
+	CMP $3, R5
+	BNE other16
+	WORD $0x2e2128a3 // sqxtun v3.8b, v5.8h
+	WORD $0x6e212a23 // sqxtun2 v3.16b, v17.8h
+	VUZP2 V2.B16, V0.B16, V4.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	VORR V1.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+stored18:
 	MOVD 264(RSP), R16
 	CMP $2, R16
 	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 groupresume:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
 	B groupback
+other16:
+	WORD $0x2e2128a3 // sqxtun v3.8b, v5.8h
+	WORD $0x6e212a23 // sqxtun2 v3.16b, v17.8h
+	VUZP2 V2.B16, V0.B16, V4.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VUSHR $7, V4.B16, V4.B16
+	VSLI $3, V4.B16, V3.B16
+	BLT nibbles17
+	VTBL V3.B16, [V8.B16], V3.B16
+	VORR V1.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+	B stored18
+nibbles17:
+	VUZP2 V3.B16, V3.B16, V4.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V4.B16, V3.B16
+	FMOVD F3, (R1)
+	ADD $8, R1, R1
+	B stored18
 
-// func QuantizeFpPowerOfTwoFloat8NEON(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoNEON(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoFloat8NEON(SB), 0, $632-72
+TEXT ·QuantizeFpPowerOfTwoNEON(SB), 0, $632-72
 	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
-	// per group: V8 recip
-	// vector registers in use at once: 18
+	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V1 Shr, V1 ToFloat, V2 0xffff, V0 And, V0 ToFloat, V1 Div, V0 0x47000000, V1 Mul, V1 ToInt, V0 Shl, V10 Or, V9 0x80808080, V8 table
+	// per group: V7 recip
+	// vector registers in use at once: 19
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD recip+16(FP), R3
+	MOVWU layout+44(FP), R4
 	FMOVS least+24(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS ruler+28(FP), F14
@@ -556,12 +697,22 @@ TEXT ·QuantizeFpPowerOfTwoFloat8NEON(SB), 0, $632-72
 	VDUP R16, V12.S4
 	MOVD $2147483647, R16
 	VDUP R16, V11.S4
+	VUSHR $16, V0.S4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	MOVD $65535, R16
+	VDUP R16, V2.S4
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	MOVD $1191182336, R16
+	VDUP R16, V0.S4
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VSHL $16, V1.S4, V0.S4
+	VORR V0.B16, V1.B16, V10.B16
 	MOVD $2155905152, R16
-	VDUP R16, V10.S4
-	VUSHR $16, V0.S4, V0.S4
-	VSHL $8, V0.S4, V0.S4
-	VSHL $16, V0.S4, V1.S4
-	VORR V1.B16, V0.B16, V9.B16
+	VDUP R16, V9.S4
+	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V8
 	MOVD groups+48(FP), R12
 	MOVD length+56(FP), R13
 	CMP $1, R13
@@ -586,16 +737,16 @@ groupbegin:
 	BLT grouptomeet
 	SUB R12, R0, R0
 groupnext:
-	VLD1R (R3), [V8.S4]
+	VLD1R (R3), [V7.S4]
 grouploop:
 	FMOVQ (R2), F0
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	FMOVQ 16(R2), F1
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	FMOVQ 32(R2), F2
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	FMOVQ 48(R2), F3
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
 	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -612,7 +763,7 @@ grouploop:
 	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
 	VAND V12.B16, V2.B16, V1.B16
@@ -625,18 +776,21 @@ grouploop:
 	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R1)
-groupback:
+	CMP $3, R4
+	BNE other1
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	ADD $16, R1, R1
+stored3:
+groupback:
 	ADD $64, R2, R2
 	SUB $16, R12, R12
 	CMP $16, R12
@@ -693,7 +847,7 @@ groupmeet:
 	VFMLA V14.S4, V2.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V2.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V2.H8, V2.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
 	VAND V12.B16, V3.B16, V1.B16
@@ -706,17 +860,20 @@ groupmeet:
 	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e212822 // sqxtun2 v2.16b, v1.8h
-	VUMIN V13.B16, V2.B16, V2.B16
-	VUZP2 V3.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	FMOVQ F2, (R1)
+	CMP $3, R4
+	BNE other4
+	WORD $0x2e212844 // sqxtun v4.8b, v2.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUZP2 V3.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V4.B16, V4.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V4.B16, V4.B16
+	FMOVQ F4, (R1)
 	ADD $16, R1, R1
+stored6:
 	ADD $64, R2, R2
 	ADD R23, R15, R15
 	SUB R24, R15, R17
@@ -742,7 +899,7 @@ grouptail:
 	CBZ R0, groupdone
 	CMP R0, R12
 	BLT groupodd
-	VLD1R (R3), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
 	ADD $32, RSP, R16
@@ -754,10 +911,29 @@ grouptail:
 	B grouploop
 groupstaged:
 	MOVD 160(RSP), R1
+	MOVWU layout+44(FP), R16
+	CMP $1, R16
+	BLT nibbles7
+	BEQ crumbs8
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
 	ADD R0, R1, R1
+	B stored9
+nibbles7:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored9
+crumbs8:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored9:
 	MOVD 168(RSP), R2
 	ADD R0<<2, R2, R2
 groupdone:
@@ -798,7 +974,7 @@ laneloop:
 	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
 	VAND V12.B16, V2.B16, V1.B16
@@ -811,18 +987,21 @@ laneloop:
 	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V13.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R1)
-laneback:
+	CMP $3, R4
+	BNE other10
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VORR V5.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	ADD $16, R1, R1
+stored12:
+laneback:
 	ADD $64, R2, R2
 	ADD $64, R3, R3
 	SUB $16, R0, R0
@@ -834,9 +1013,29 @@ lanetail:
 	BGE lanestage
 	ADD $16, R0, R0
 	MOVD 160(RSP), R1
+	MOVWU layout+44(FP), R16
+	CMP $1, R16
+	BLT nibbles13
+	BEQ crumbs14
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
+	ADD R0, R1, R1
+	B stored15
+nibbles13:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut4NEON(SB)
+	ADD $1, R0, R16
+	ADD R16>>1, R1, R1
+	B stored15
+crumbs14:
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut2NEON(SB)
+	ADD $3, R0, R16
+	ADD R16>>2, R1, R1
+stored15:
 	MOVD 168(RSP), R2
 	MOVD 176(RSP), R3
 laneend:
@@ -844,10 +1043,48 @@ laneend:
 	CMP $1, R16
 	BEQ groupodddone
 	RET
+other1:
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V3.B16
+	BLT nibbles2
+	VTBL V3.B16, [V8.B16], V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+	B stored3
+nibbles2:
+	VUZP2 V3.B16, V3.B16, V5.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V5.B16, V3.B16
+	FMOVD F3, (R1)
+	ADD $8, R1, R1
+	B stored3
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
 	B spread
+other4:
+	WORD $0x2e212844 // sqxtun v4.8b, v2.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUZP2 V3.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V4.B16, V4.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V4.B16
+	BLT nibbles5
+	VTBL V4.B16, [V8.B16], V4.B16
+	FMOVQ F4, (R1)
+	ADD $16, R1, R1
+	B stored6
+nibbles5:
+	VUZP2 V4.B16, V4.B16, V5.B16
+	VUZP1 V4.B16, V4.B16, V4.B16
+	VSLI $4, V5.B16, V4.B16
+	FMOVD F4, (R1)
+	ADD $8, R1, R1
+	B stored6
 groupending:
 	MOVD R0, 408(RSP)
 	MOVD 400(RSP), R16
@@ -889,6 +1126,25 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
+other10:
+	WORD $0x2e212883 // sqxtun v3.8b, v4.8h
+	WORD $0x6e212823 // sqxtun2 v3.16b, v1.8h
+	VUZP2 V2.B16, V0.B16, V5.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VUSHR $7, V5.B16, V5.B16
+	VSLI $3, V5.B16, V3.B16
+	BLT nibbles11
+	VTBL V3.B16, [V8.B16], V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+	B stored12
+nibbles11:
+	VUZP2 V3.B16, V3.B16, V5.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V5.B16, V3.B16
+	FMOVD F3, (R1)
+	ADD $8, R1, R1
+	B stored12
 lanerare:
 	MOVD $2, R16
 	MOVD R16, 192(RSP)
@@ -936,7 +1192,7 @@ rare:
 	VAND V3.B16, V4.B16, V3.B16
 	VUZP1 V5.H8, V2.H8, V6.H8
 	VUZP2 V5.H8, V2.H8, V2.H8
-	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
+	WORD $0x4e6ab442 // sqdmulh v2.8h, v2.8h, v10.8h
 	VADD V2.H8, V6.H8, V6.H8
 	VUZP2 V3.H8, V0.H8, V0.H8
 	FMOVQ 32(R2), F2
@@ -950,1550 +1206,69 @@ rare:
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 48(R2), F7
-	FMOVQ 48(R3), F8
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V12.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VAND V11.B16, V7.B16, V16.B16
-	VFMLA V14.S4, V8.S4, V16.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V16.H8, V5.H8, V17.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V17.H8, V17.H8
+	FMOVQ 48(R3), F16
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
+	VAND V12.B16, V7.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VAND V11.B16, V7.B16, V17.B16
+	VFMLA V14.S4, V16.S4, V17.S4
+	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
+	VAND V17.B16, V16.B16, V17.B16
+	VAND V7.B16, V16.B16, V7.B16
+	VUZP1 V17.H8, V5.H8, V18.H8
+	VUZP2 V17.H8, V5.H8, V5.H8
+	WORD $0x4e6ab4a5 // sqdmulh v5.8h, v5.8h, v10.8h
+	VADD V5.H8, V18.H8, V18.H8
 	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
-	VUMIN V13.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
 	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
+	VUZP1 V16.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	FMOVS nan+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, (R1)
+	VDUP R16, V3.S4
+	VSUB V3.B16, V1.B16, V1.B16
+	FMOVS nan+40(FP), F3
+	VDUP V3.S[0], V3.S4
+	VAND V3.B16, V1.B16, V1.B16
+	CMP $3, R4
+	BNE other16
+	WORD $0x2e2128c3 // sqxtun v3.8b, v6.8h
+	WORD $0x6e212a43 // sqxtun2 v3.16b, v18.8h
+	VUZP2 V2.B16, V0.B16, V4.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VAND V9.B16, V4.B16, V4.B16
+	VORR V4.B16, V3.B16, V3.B16
+	VORR V1.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	ADD $16, R1, R1
+stored18:
 	MOVD 192(RSP), R16
 	CMP $2, R16
 	BEQ laneback
 	MOVD 176(RSP), R3
 groupresume:
-	VLD1R (R3), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	B groupback
-
-// func QuantizeFpE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpE2M1NEON(SB), 0, $920-56
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
-	// per group: V8 scale, V7 recip
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD $1065353216, R16
-	VDUP R16, V15.S4
-	MOVD $1249967830, R16
-	VDUP R16, V14.S4
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	MOVD $134744072, R16
-	VDUP R16, V11.S4
-	MOVD $458759, R16
-	VDUP R16, V10.S4
-	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V9
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V2.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V7.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	VAND V13.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V3.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
-	VAND V13.B16, V4.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V14.S4, V2.S4, V6.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R1)
-groupback:
+other16:
+	WORD $0x2e2128c3 // sqxtun v3.8b, v6.8h
+	WORD $0x6e212a43 // sqxtun2 v3.16b, v18.8h
+	VUZP2 V2.B16, V0.B16, V4.B16
+	VUMIN V13.B16, V3.B16, V3.B16
+	VUSHR $7, V4.B16, V4.B16
+	VSLI $3, V4.B16, V3.B16
+	BLT nibbles17
+	VTBL V3.B16, [V8.B16], V3.B16
+	VORR V1.B16, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $340, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R4), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
-	FMOVQ (R3), F5
-	VTBL V1.B16, [V5.B16], V1.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V1.S4, V4.S4, V0.S4
-	VFMLS V3.S4, V0.S4, V4.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R15), F1
-	VTBL V1.B16, [V2.B16], V3.B16
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	VTBL V1.B16, [V5.B16], V1.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V1.S4, V6.S4, V0.S4
-	VFMLS V3.S4, V0.S4, V6.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R15), F1
-	VTBL V1.B16, [V2.B16], V3.B16
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VTBL V1.B16, [V5.B16], V1.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V1.S4, V7.S4, V0.S4
-	VFMLS V3.S4, V0.S4, V7.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V2.B16], V2.B16
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VTBL V1.B16, [V5.B16], V5.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V3.S4, V0.S4
-	VFMLS V2.S4, V0.S4, V3.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e23f4e1 // fmax v1.4s, v7.4s, v3.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS groupmeetrare
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V6.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V6.B16, V2.B16
-	VFMLA V14.S4, V0.S4, V2.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUZP1 V2.H8, V1.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUSRA $6, V1.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V7.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V7.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	VAND V13.B16, V3.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V1.S4, V5.S4
-	VUZP2 V3.H8, V7.H8, V7.H8
-	VUZP1 V5.H8, V2.H8, V1.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V7.B16, V4.B16, V4.B16
-	VUSHR $4, V4.B16, V4.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R1)
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V3.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V5.S4
-	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
-	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $6, V1.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V4.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V4.B16, V3.B16
-	VFMLA V14.S4, V1.S4, V3.S4
-	VAND V13.B16, V5.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V5.B16, V6.B16
-	VFMLA V14.S4, V1.S4, V6.S4
-	VUZP2 V5.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V3.H8, V1.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V9.B16], V0.B16
-	FMOVQ F0, (R1)
-laneback:
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 264(RSP)
-	B spread
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 264(RSP)
-	B rare
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP2 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V3.H8, V2.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VAND V13.B16, V3.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V14.S4, V6.S4, V7.S4
-	VAND V7.B16, V5.B16, V7.B16
-	VAND V3.B16, V5.B16, V3.B16
-	FMOVQ 48(R2), F6
-	FMOVQ 48(R3), F8
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VAND V12.B16, V6.B16, V17.B16
-	VFMLA V14.S4, V16.S4, V17.S4
-	VAND V17.B16, V8.B16, V17.B16
-	VAND V6.B16, V8.B16, V6.B16
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUZP1 V17.H8, V7.H8, V6.H8
-	VUZP2 V17.H8, V7.H8, V7.H8
-	VUSRA $6, V7.H8, V6.H8
-	VUMIN V10.H8, V6.H8, V6.H8
-	VUZP2 V3.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
-	WORD $0x6e2128c2 // sqxtun2 v2.16b, v6.8h
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V9.B16], V2.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	MOVD 264(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-groupresume:
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	B groupback
-
-// func QuantizeFpE2M1PackedNEON(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpE2M1PackedNEON(SB), 0, $920-56
-	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
-	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 15
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD $1065353216, R16
-	VDUP R16, V15.S4
-	MOVD $1249967830, R16
-	VDUP R16, V14.S4
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	MOVD $134744072, R16
-	VDUP R16, V11.S4
-	MOVD $458759, R16
-	VDUP R16, V10.S4
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	VAND V13.B16, V1.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V3.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
-	VAND V13.B16, V4.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V14.S4, V2.S4, V6.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-groupback:
+	B stored18
+nibbles17:
+	VUZP2 V3.B16, V3.B16, V4.B16
+	VUZP1 V3.B16, V3.B16, V3.B16
+	VSLI $4, V4.B16, V3.B16
+	FMOVD F3, (R1)
 	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $340, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R4), F2
-	VTBL V1.B16, [V2.B16], V3.B16
-	WORD $0x6e23dc04 // fmul v4.4s, v0.4s, v3.4s
-	FMOVQ (R3), F5
-	VTBL V1.B16, [V5.B16], V1.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V1.S4, V4.S4, V0.S4
-	VFMLS V3.S4, V0.S4, V4.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R15), F1
-	VTBL V1.B16, [V2.B16], V3.B16
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	VTBL V1.B16, [V5.B16], V1.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V1.S4, V6.S4, V0.S4
-	VFMLS V3.S4, V0.S4, V6.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R15), F1
-	VTBL V1.B16, [V2.B16], V3.B16
-	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
-	VTBL V1.B16, [V5.B16], V1.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V1.S4, V7.S4, V0.S4
-	VFMLS V3.S4, V0.S4, V7.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V2.B16], V2.B16
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VTBL V1.B16, [V5.B16], V5.B16
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V3.S4, V0.S4
-	VFMLS V2.S4, V0.S4, V3.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e23f4e1 // fmax v1.4s, v7.4s, v3.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS groupmeetrare
-	VAND V13.B16, V4.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V6.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V6.B16, V2.B16
-	VFMLA V14.S4, V0.S4, V2.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUZP1 V2.H8, V1.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUSRA $6, V1.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V7.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V7.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	VAND V13.B16, V3.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V1.S4, V5.S4
-	VUZP2 V3.H8, V7.H8, V7.H8
-	VUZP1 V5.H8, V2.H8, V1.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V7.B16, V4.B16, V4.B16
-	VUSHR $4, V4.B16, V4.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V3.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V5.S4
-	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
-	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	VAND V13.B16, V2.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V3.B16, V0.B16
-	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $6, V1.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	VAND V13.B16, V4.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V4.B16, V3.B16
-	VFMLA V14.S4, V1.S4, V3.S4
-	VAND V13.B16, V5.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V5.B16, V6.B16
-	VFMLA V14.S4, V1.S4, V6.S4
-	VUZP2 V5.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V3.H8, V1.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VUSHR $4, V2.B16, V2.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-laneback:
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 264(RSP)
-	B spread
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 264(RSP)
-	B rare
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V14.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V5.B16, V2.B16, V5.B16
-	VAND V0.B16, V2.B16, V2.B16
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V3.H8, V0.H8
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUSRA $6, V3.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V14.S4, V6.S4, V7.S4
-	VAND V7.B16, V4.B16, V7.B16
-	VAND V2.B16, V4.B16, V4.B16
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V5.H8, V2.H8
-	VUZP2 V7.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-	MOVD 264(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-groupresume:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	B groupback
-
-// func QuantizeFpPowerOfTwoE2M1PackedNEON(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), 0, $632-48
-	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R12 groups left, R13 length
-	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
-	// per group: V9 recip
-	// vector registers in use at once: 14
-	MOVD q+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD recip+16(FP), R3
-	MOVD $1065353216, R16
-	VDUP R16, V15.S4
-	MOVD $1249967830, R16
-	VDUP R16, V14.S4
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	MOVD $134744072, R16
-	VDUP R16, V11.S4
-	MOVD $458759, R16
-	VDUP R16, V10.S4
-	MOVD groups+24(FP), R12
-	MOVD length+32(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 400(RSP)
-	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V9.S4]
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ 16(R2), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ 32(R2), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	FMOVQ 48(R2), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouprare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V3.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V3.H8
-	VUMIN V10.H8, V3.H8, V3.H8
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	VUZP2 V1.B16, V1.B16, V2.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VSLI $4, V2.B16, V0.B16
-	FMOVD F0, (R1)
-groupback:
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 392(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $268, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVQ (R2), F0
-	FMOVQ (R15), F1
-	FMOVQ (R3), F2
-	VTBL V1.B16, [V2.B16], V1.B16
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R15), F3
-	VTBL V3.B16, [V2.B16], V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ 32(R2), F3
-	FMOVQ 32(R15), F4
-	VTBL V4.B16, [V2.B16], V4.B16
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R15), F5
-	VTBL V5.B16, [V2.B16], V2.B16
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x6e30f842 // fmaxv s2, v2.4s
-	FCMPS F2, F2
-	BVS groupmeetrare
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V2.S4, V6.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VAND V13.B16, V3.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
-	VAND V13.B16, V4.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V14.S4, V2.S4, V6.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V3.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	VUZP2 V1.B16, V1.B16, V2.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VSLI $4, V2.B16, V0.B16
-	FMOVD F0, (R1)
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	SUB $16, R0, R0
-	MOVD 392(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 384(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $268, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V9.S4]
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $32, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 168(RSP), R2
-	ADD R0<<2, R2, R2
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 416(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	VAND V13.B16, V0.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V1.H8
-	VUMIN V10.H8, V1.H8, V1.H8
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V14.S4, V4.S4, V5.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V3.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V3.H8
-	VUMIN V10.H8, V3.H8, V3.H8
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VUSHR $4, V0.B16, V0.B16
-	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
-	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	VUZP2 V1.B16, V1.B16, V2.B16
-	VUZP1 V1.B16, V1.B16, V0.B16
-	VSLI $4, V2.B16, V0.B16
-	FMOVD F0, (R1)
-laneback:
-	ADD $8, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut4NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
-laneend:
-	MOVD 416(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 192(RSP)
-	B spread
-groupending:
-	MOVD R0, 408(RSP)
-	MOVD 400(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
-	MOVD $16, R16
-	MOVD R16, 392(RSP)
-	MOVD 408(RSP), R0
-	B groupchosen
-groupmeetrare:
-	ADD $268, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-groupodd:
-	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $488, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 416(RSP)
-	B lanerow
-groupodddone:
-	MOVD 632(RSP), R3
-	MOVD 408(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 192(RSP)
-	B rare
-lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $32, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $32, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-	B laneloop
-spread:
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V14.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V1.B16
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F3
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VAND V13.B16, V0.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V0.B16, V3.B16, V3.B16
-	VUZP2 V3.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V2.H8, V0.H8
-	VUZP2 V4.H8, V2.H8, V2.H8
-	VUSRA $6, V2.H8, V0.H8
-	VUMIN V10.H8, V0.H8, V0.H8
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V14.S4, V3.S4, V4.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V4.B16, V3.B16, V4.B16
-	VAND V2.B16, V3.B16, V3.B16
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R3), F5
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	VAND V13.B16, V2.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V5.S4, V6.S4
-	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
-	VAND V6.B16, V5.B16, V6.B16
-	VAND V2.B16, V5.B16, V5.B16
-	VUZP2 V5.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V4.H8, V2.H8
-	VUZP2 V6.H8, V4.H8, V4.H8
-	VUSRA $6, V4.H8, V2.H8
-	VUMIN V10.H8, V2.H8, V2.H8
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VUSHR $4, V1.B16, V1.B16
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	VUZP2 V0.B16, V0.B16, V2.B16
-	VUZP1 V0.B16, V0.B16, V1.B16
-	VSLI $4, V2.B16, V1.B16
-	FMOVD F1, (R1)
-	MOVD 192(RSP), R16
-	CMP $2, R16
-	BEQ laneback
-	MOVD 176(RSP), R3
-groupresume:
-	VLD1R (R3), [V9.S4]
-	B groupback
+	B stored18
 
 // func QuantizeE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 
