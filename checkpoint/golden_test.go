@@ -76,8 +76,8 @@ func TestGPTQGolden(t *testing.T) {
 	}
 }
 
-// transpose transposes a matrix of elements of two bytes.
-func transpose(data []byte, rows, cols int) []byte {
+// transposed is a matrix of elements of two bytes, transposed.
+func transposed(data []byte, rows, cols int) []byte {
 	out := make([]byte, len(data))
 	for r := range rows {
 		for c := range cols {
@@ -95,7 +95,7 @@ func TestAWQGolden(t *testing.T) {
 	x := lookup(t, c, "m.weight")
 	assert.Equal(t, []int{64, 128}, x.Shape())
 	for _, rows := range []int{64, 1, 8, 13} {
-		assert.Equal(t, transpose(want.data, 128, 64), readAs(t, x, safetensors.F16, rows))
+		assert.Equal(t, transposed(want.data, 128, 64), readAs(t, x, safetensors.F16, rows))
 	}
 }
 

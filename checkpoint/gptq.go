@@ -23,14 +23,12 @@ type gptq struct {
 
 func (*gptq) step() int { return 32 } // whole words of zero points
 
-// columnBytes is how much of a transposed matrix is read at a time, fewestCols how little of a row is worth a call, cacheBytes how much of the
-// columns is made rows at once, while a core's cache has it, and columnTile how many columns of words: two cache lines of a row, which processors
-// fetch together.
+// columnBytes is how much of a transposed matrix is read at a time, fewestCols how little of a row is worth a call, and cacheBytes how much of the
+// columns is made rows at once, while a core's cache has it.
 const (
 	columnBytes = 4 << 20
 	fewestCols  = 32
 	cacheBytes  = 512 << 10
-	columnTile  = 32
 )
 
 // streamStride is how many words apart the streams of neighbours lie: not so that all begin in the same set of a cache.
@@ -55,10 +53,9 @@ func readGPTQ[T kernels.Float](l *gptq, s *scratch, dst []T, first int) error {
 			if err := readColumns(l.codes, s, stored, w, some, l.out, first, n); err != nil {
 				return err
 			}
-			for c := 0; c < n; c += columnTile {
-				transposeWords(s, streams[c*stride+w:], stride, stored[c:], some, n, min(columnTile, n-c))
-			}
+			transposeTiles(s, streams[w:], stride, stored, n, some, n)
 		}
+		p = p.transpose(s, l.groups, n)
 		for j := range n {
 			readStream(s, dst[j*l.in:][:l.in], streams[j*stride:][:words], p.slice(j*l.groups, l.groups), l.bits, l.index, l.size)
 		}
@@ -100,7 +97,7 @@ func lookUpStream[T kernels.Float](s *scratch, dst []T, stream []uint32, p param
 	lookUp(dst, stream, codeTable[T](s, p, bits), index, bits)
 }
 
-// params reads the parameters of some columns: those of all groups of a column, and then of the next.
+// params reads the parameters of some columns: those of all columns of a group, and then of the next.
 func (l *gptq) params(s *scratch, first, n int) (params, error) {
 	p := params{zero: lend[int32](&s.zero, l.groups*n)}
 	var err error
@@ -121,33 +118,32 @@ func (l *gptq) params(s *scratch, first, n int) (params, error) {
 			if bit%32+l.bits > 32 {
 				v |= row[bit/32+1] << (32 - bit%32)
 			}
-			p.zero[j*l.groups+g] = int32(v&mask) + l.plus
+			p.zero[g*n+j] = int32(v&mask) + l.plus
 		}
 	}
 	return p, nil
 }
 
-// readColumns reads the scales of n columns from one on: those of all rows of a column, and then of the next.
+// readColumns reads the scales of n columns from one on, of all rows.
 func (c *scales) readColumns(s *scratch, rows, cols, first, n int) ([]float32, error) {
-	stored := lend[float32](&s.values, rows*n)
-	if n == cols {
-		if err := c.read(s, stored, 0); err != nil {
-			return nil, err
-		}
-	} else {
-		for r := range rows {
-			if err := c.read(s, stored[r*n:][:n], r*cols+first); err != nil {
-				return nil, err
-			}
-		}
-	}
 	all := lend[float32](&s.scale, rows*n)
+	if n == cols {
+		return all, c.read(s, all, 0)
+	}
 	for r := range rows {
-		for j, v := range stored[r*n:][:n] {
-			all[j*rows+r] = v
+		if err := c.read(s, all[r*n:][:n], r*cols+first); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// transpose gives the parameters of all groups of a column, and then of the next.
+func (p params) transpose(s *scratch, groups, cols int) params {
+	t := params{scale: lend[float32](&s.minval, len(p.scale)), zero: lend[int32](&s.gathered, len(p.zero))}
+	transposeWords(t.scale, groups, p.scale, cols, groups, cols)
+	transposeWords(t.zero, groups, p.zero, cols, groups, cols)
+	return t
 }
 
 // codeTable has the values of all codes in all groups of a row.
@@ -231,12 +227,6 @@ type awq struct {
 // awqNibble is where a word has each of its eight columns.
 var awqNibble = [8]int{0, 4, 1, 5, 2, 6, 3, 7}
 
-// awqTile is how many words of so many inputs are worked on at a time: a cache line of each.
-const (
-	awqTile   = 16
-	awqInputs = 128
-)
-
 func (*awq) step() int { return 8 }
 
 // readAWQ reads rows.
@@ -252,17 +242,16 @@ func readAWQ[T kernels.Float](l *awq, s *scratch, dst []T, first int) error {
 		length := (l.in + 7) / 8
 		stride := streamStride((length + 15) / 16 * 16)
 		streams := lend[uint32](&s.codes, 8*words*stride)
-		some := max(1, cacheBytes/(4*words)/awqInputs) * awqInputs
+		some := max(1, cacheBytes/(4*words)/tileRows) * tileRows
 		for i := 0; i < l.in; i += some {
 			some := min(some, l.in-i)
 			codes := lend[uint32](&s.column, some*words)
 			if err := readColumns(l.codes, s, codes, i, some, l.out/8, begin, words); err != nil {
 				return err
 			}
-			for c := 0; c < words; c += awqTile {
-				gatherAWQ(s, streams[8*c*stride+i/8:], stride, codes[c:], some, words, min(awqTile, words-c))
-			}
+			transposeNibbles(s, streams[i/8:], stride, codes, words, some, words, &awqNibble)
 		}
+		p = p.transpose(s, l.groups, n)
 		for j := range n {
 			readStream(s, dst[j*l.in:][:l.in], streams[(first+j-8*begin)*stride:][:length], p.slice(j*l.groups, l.groups), 4, l.index, l.size)
 		}
@@ -271,7 +260,7 @@ func readAWQ[T kernels.Float](l *awq, s *scratch, dst []T, first int) error {
 	return nil
 }
 
-// params reads the parameters of some columns: those of all groups of a column, and then of the next.
+// params reads the parameters of some columns: those of all columns of a group, and then of the next.
 func (l *awq) params(s *scratch, first, n int) (params, error) {
 	p := params{zero: lend[int32](&s.zero, l.groups*n)}
 	var err error
@@ -287,40 +276,8 @@ func (l *awq) params(s *scratch, first, n int) (params, error) {
 	for g := range l.groups {
 		for j := range n {
 			o := first + j
-			p.zero[j*l.groups+g] = int32(zeros[g*words+o/8-begin] >> (4 * awqNibble[o%8]) & 15)
+			p.zero[g*n+j] = int32(zeros[g*words+o/8-begin] >> (4 * awqNibble[o%8]) & 15)
 		}
 	}
 	return p, nil
-}
-
-// gatherAWQ makes a stream of each column of some words, of codes of so many words for each input: sixteen inputs and eight columns at a time are
-// transposed, of inputs that lie side by side in the first cache. Streams have room for a multiple of awqInputs.
-func gatherAWQ(s *scratch, streams []uint32, stride int, codes []uint32, inputs, words, wide int) {
-	tile := lend[uint32](&s.bytes, awqInputs*awqTile)
-	for from := 0; from < inputs; from += awqInputs {
-		n := min(awqInputs, inputs-from)
-		for i := range n {
-			copy(tile[i*awqTile:][:wide], codes[(from+i)*words:])
-		}
-		clear(tile[n*awqTile:])
-		for w := range wide {
-			var eight [awqInputs]uint32 // a part of the stream of each nibble
-			for k := 0; k < awqInputs/8; k += 2 {
-				at, to := (*[15*awqTile + 1]uint32)(tile[8*k*awqTile+w:]), (*[7*awqInputs/8 + 2]uint32)(eight[k:])
-				pair := func(i int) uint64 { return uint64(at[i*awqTile]) | uint64(at[(i+8)*awqTile])<<32 }
-				a, b, c, d, e, f, g, h := transposeNibbles(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7))
-				to[0], to[1] = uint32(a), uint32(a>>32)
-				to[16], to[17] = uint32(b), uint32(b>>32)
-				to[32], to[33] = uint32(c), uint32(c>>32)
-				to[48], to[49] = uint32(d), uint32(d>>32)
-				to[64], to[65] = uint32(e), uint32(e>>32)
-				to[80], to[81] = uint32(f), uint32(f>>32)
-				to[96], to[97] = uint32(g), uint32(g>>32)
-				to[112], to[113] = uint32(h), uint32(h>>32)
-			}
-			for c, nibble := range awqNibble {
-				copy(streams[(8*w+c)*stride+from/8:][:awqInputs/8], eight[nibble*awqInputs/8:])
-			}
-		}
-	}
 }

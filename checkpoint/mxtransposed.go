@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math"
 
 	"github.com/lowbit-go/lowbit/fp4"
@@ -40,29 +39,28 @@ func readExpert[T kernels.Float](l *transposedMX, s *scratch, dst []T, expert, f
 	blocks := l.in / 32
 	from, to := first/32, (first+inputs+31)/32
 	n := to - from
+	stride := streamStride(mxOutputs / 8)
 	for o := 0; o < l.out; o += mxOutputs {
 		outputs := min(mxOutputs, l.out-o)
-		codes, scale := lend[uint8](&s.codes, outputs*n*16), lend[uint8](&s.stored, outputs*n)
+		codes, scale := lend[uint32](&s.codes, outputs*n*4), lend[uint8](&s.stored, outputs*n)
 		row := expert*l.out + o
-		if err := readColumns(l.codes, s, codes, row, outputs, 16*blocks, 16*from, 16*n); err != nil {
+		if err := readColumns(l.codes, s, codes, row, outputs, 4*blocks, 4*from, 4*n); err != nil {
 			return err
 		}
 		if err := readColumns(l.scale, s, scale, row, outputs, blocks, from, n); err != nil {
 			return err
 		}
-		// Blocks of each output, and outputs of each block: what lies a power of two apart is driven from the caches.
-		some, exponents := lend[uint8](&s.table, mxStride*outputs), lend[uint8](&s.zero, mxBlocks*mxOutputs)
+		// What was a stream for each output is one for each input.
+		streams, exponents := lend[uint32](&s.table, 32*mxBlocks*stride), lend[uint8](&s.zero, outputs)
 		for b := range n {
 			if b%mxBlocks == 0 {
-				for r := range outputs {
-					at, end := r*n+b, r*n+min(b+mxBlocks, n)
-					copy(some[mxStride*r:][:mxStride], codes[at*16:end*16])
-					for k, e := range scale[at:end] {
-						exponents[k*mxOutputs+r] = e
-					}
-				}
+				transposeNibbles(s, streams, stride, codes[4*b:], 4*n, outputs, 4*min(mxBlocks, n-b), &mxNibble)
 			}
-			block := mxBlock{codes: some[b%mxBlocks*16:], exponents: exponents[b%mxBlocks*mxOutputs:][:outputs]}
+			for r := range exponents {
+				exponents[r] = scale[r*n+b]
+			}
+			block := mxBlock{streams: streams[b%mxBlocks*32*stride:], stride: stride, exponents: exponents}
+			block.prepare(s)
 			input := 32 * (from + b)
 			for i := max(input, first); i < min(input+32, first+inputs); i++ {
 				readInput(&block, s, dst[(i-first)*l.out+o:][:outputs], i-input)
@@ -72,83 +70,43 @@ func readExpert[T kernels.Float](l *transposedMX, s *scratch, dst []T, expert, f
 	return nil
 }
 
-// How many outputs are worked on at a time, and how many blocks of each are fetched together, in so many bytes: two cache lines. The codes of an
-// input lie so many bytes apart from those of the next.
+// How many outputs are worked on at a time, and how many blocks of each.
 const (
 	mxOutputs = 1024
-	mxBlocks  = 8
-	mxStride  = 16 * mxBlocks
-	mxStream  = mxOutputs/2 + 64
+	mxBlocks  = tileCols / 4
 )
+
+// mxNibble is where a word has each of its eight inputs.
+var mxNibble = [8]int{0, 1, 2, 3, 4, 5, 6, 7}
 
 // mxBlock is a block of 32 inputs of some outputs.
 type mxBlock struct {
-	codes     []uint8 // from the first output's on; the next one's are mxStride bytes behind
-	exponents []uint8 // of each output's scale
-
-	ready   bool
-	wide    bool      // some scale is 2^128
-	scales  []float32 // of each output
-	streams []uint8   // of each input, the outputs' codes
+	streams   []uint32 // of each input, the outputs' codes
+	stride    int
+	exponents []uint8   // of each output's scale
+	scales    []float32 // nil if some scale is 2^128, which no float32 has
 }
 
-// prepare gathers the codes of each input, sixteen inputs and eight outputs at a time.
+// prepare decodes the scales.
 func (b *mxBlock) prepare(s *scratch) {
-	b.ready = true
-	if b.wide = bytes.IndexByte(b.exponents, 255) >= 0; b.wide {
-		return
+	if bytes.IndexByte(b.exponents, 255) < 0 {
+		b.scales = lend[float32](&s.scale, len(b.exponents))
+		kernels.DecodeE8M0(b.scales, as[fp8.E8M0](b.exponents))
 	}
-	outputs := len(b.exponents)
-	b.scales = lend[float32](&s.scale, outputs)
-	kernels.DecodeE8M0(b.scales, as[fp8.E8M0](b.exponents))
-	b.streams = lend[uint8](&s.bytes, 32*mxStream)
-	for r := 0; r < outputs; r += 8 {
-		codes := b.codes[r*mxStride:]
-		if r+8 > outputs {
-			var eight [8 * mxStride]uint8
-			for j := range outputs - r {
-				copy(eight[j*mxStride:][:16], codes[j*mxStride:])
-			}
-			codes = eight[:]
-		}
-		for half := range 2 { // sixteen inputs
-			mxSquare((*[15*mxStream + 4]uint8)(b.streams[16*half*mxStream+r/2:]), (*[7*mxStride + 8]uint8)(codes[8*half:]))
-		}
-	}
-}
-
-// mxSquare gathers the codes of sixteen inputs of eight outputs.
-func mxSquare(to *[15*mxStream + 4]uint8, codes *[7*mxStride + 8]uint8) {
-	eight := func(j int) uint64 { return binary.LittleEndian.Uint64(codes[mxStride*j:]) }
-	put := func(k int, v uint64) {
-		binary.LittleEndian.PutUint32(to[k*mxStream:], uint32(v))
-		binary.LittleEndian.PutUint32(to[(k+8)*mxStream:], uint32(v>>32))
-	}
-	a, b, c, d, e, f, g, h := transposeNibbles(eight(0), eight(1), eight(2), eight(3), eight(4), eight(5), eight(6), eight(7))
-	put(0, a)
-	put(1, b)
-	put(2, c)
-	put(3, d)
-	put(4, e)
-	put(5, f)
-	put(6, g)
-	put(7, h)
 }
 
 // readInput gives the values of all outputs for one of the inputs.
 func readInput[T kernels.Float](b *mxBlock, s *scratch, dst []T, input int) {
-	if !b.ready {
-		b.prepare(s)
-	}
-	if b.wide {
+	stream := b.streams[input*b.stride:][:(len(dst)+7)/8]
+	if b.scales == nil {
 		wide := lend[float32](&s.values, len(dst))
 		for r := range wide {
-			c := b.codes[r*mxStride+input/2] >> (input % 2 * 4) & 15
+			c := stream[r/8] >> (r % 8 * 4) & 15
 			wide[r] = float32(math.Ldexp(float64(fp4.E2M1(c).Float32()), int(b.exponents[r])-127))
 		}
 		narrow(dst, wide)
 		return
 	}
-	codes := b.streams[input*mxStream:]
-	kernels.DequantizeFloat(dst, codes[:(len(dst)+1)/2], kernels.Grid{Rows: 1, Groups: len(dst), Len: 1}, &kernels.FloatParams{Format: kernels.E2M1Packed, Scale: b.scales})
+	toggleEndian(stream)
+	kernels.DequantizeFloat(dst, bytesOf(stream)[:(len(dst)+1)/2], kernels.Grid{Rows: 1, Groups: len(dst), Len: 1}, &kernels.FloatParams{Format: kernels.E2M1Packed, Scale: b.scales})
 }

@@ -83,10 +83,14 @@ func generate(k *ir.Kernel, m file) error {
 		return plan.GenerateBlock(k, m)
 	case k.Search != nil:
 		return plan.GenerateSearch(k, m)
-	case k.Random:
+	case k.Random, k.Transposed > 0:
 		name := k.Name + m.Name()
 		m.Begin(&plan.Func{Kernel: k, Name: name, Doc: strings.Split(name+" "+k.Doc, "\n"), Args: plan.Args(k)})
-		m.RandomWords()
+		if k.Random {
+			m.RandomWords()
+		} else {
+			m.Transpose(k.Transposed)
+		}
 		m.Ret()
 		return nil
 	case k.Sums:

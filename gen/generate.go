@@ -17,8 +17,9 @@ type file interface {
 	plan.BlockMachine
 	plan.Summer
 	mover
-	RandomWords() // prints the body of such a kernel
-	Routines()    // prints those that functions call
+	RandomWords()       // prints the body of such a kernel
+	Transpose(bits int) // so does this
+	Routines()          // prints those that functions call
 	File(generator, pkg string) (asm, stubs []byte, err error)
 }
 

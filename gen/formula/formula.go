@@ -40,6 +40,7 @@ func All() []*ir.Kernel {
 	ks = append(ks, powersOfTwo()...)
 	ks = append(ks, stochastic()...)
 	ks = append(ks, shorts()...)
+	ks = append(ks, transposes()...)
 	return append(ks, magnitudes(), value(), prepare())
 }
 
@@ -76,7 +77,7 @@ var (
 	Narrow  = &ir.Kind{Type: Elems.Type, Choices: Elems.Choices, Names: []string{"", "F16BF16", "F16BF16"}}
 	Layouts = &ir.Kind{Type: "Layout", Doc: "Layout is how a kernel stores codes: a byte each, or four or two bits, the first in the lowest bits of a byte, or\n// the E4M3 code of an E2M1 one. The word layout of a kernel that stores any is one of these.",
 		Choices: layoutNames, Names: layoutNames}
-	Kinds = []*ir.Kind{Codes, Layouts, Masks, Elems, BlockTypes, Terms, WeightKinds, TurnedKinds, RangedNumbers, SignedNumbers}
+	Kinds = []*ir.Kind{Codes, Layouts, Masks, Elems, BlockTypes, Terms, WeightKinds, TurnedKinds, RangedNumbers, SignedNumbers, Sizes}
 )
 
 // tensor is a tensor's element type, with the suffix that it gives a kernel.

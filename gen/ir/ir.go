@@ -305,8 +305,9 @@ type Kernel struct {
 	Sums     bool    // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
 	Columns  bool    // it is such a kernel with groups as lanes
 
-	Random bool // it makes random words, without nodes
-	Upward bool // what is rounded once is rounded toward positive infinity
+	Random     bool // it makes random words, without nodes
+	Transposed int  // it transposes a matrix of elements of so many bits, without nodes
+	Upward     bool // what is rounded once is rounded toward positive infinity
 
 	memo map[string]*Node
 	rare bool

@@ -78,6 +78,9 @@ func Args(k *ir.Kernel) []Arg {
 	if k.Random {
 		return []Arg{{"words", "*uint32"}, {"keys", "*uint32"}, {"block", "int"}, {"stream", "int"}, {"n", "int"}}
 	}
+	if k.Transposed > 0 {
+		return []Arg{{"dst", "*uint32"}, {"src", "*uint32"}, {"dstStride", "int"}, {"srcStride", "int"}, {"n", "int"}}
+	}
 	var a []Arg
 	for _, s := range Streams(k) {
 		a = append(a, Arg{s.Name, "*" + s.Mem.GoType()})

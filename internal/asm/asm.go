@@ -193,3 +193,12 @@ const (
 	SignedB
 	SignedAll
 )
+
+// Size is how large an element is that Transpose moves.
+type Size uint8
+
+// Choices of Size.
+const (
+	Bits4 Size = iota
+	Bits32
+)

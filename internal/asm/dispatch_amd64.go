@@ -1591,6 +1591,27 @@ func DequantizeShort(isa ISA, y *float32, q *uint16, scale *float32, zero *float
 	panic("asm: no such implementation of DequantizeShort")
 }
 
+// Transpose transposes squares of eight nibbles of eight words, side by side in a register: nibble k of word j becomes
+// nibble j of word k. Rows of words lie so many bytes apart. There are n >= 1 times eight rows of src, and those that become of each eight lie as far
+// apart in dst as two rows in src.
+func Transpose(isa ISA, sizeKind Size, dst *uint32, src *uint32, dstStride int, srcStride int, n int) {
+	switch int(isa)<<16 | int(sizeKind)<<0 {
+	case int(AVX2)<<16 | int(Bits4)<<0:
+		Transpose4AVX2(dst, src, dstStride, srcStride, n)
+		return
+	case int(AVX2)<<16 | int(Bits32)<<0:
+		Transpose32AVX2(dst, src, dstStride, srcStride, n)
+		return
+	case int(AVX512)<<16 | int(Bits4)<<0, int(AVX512VBMI)<<16 | int(Bits4)<<0:
+		Transpose4AVX512(dst, src, dstStride, srcStride, n)
+		return
+	case int(AVX512)<<16 | int(Bits32)<<0, int(AVX512VBMI)<<16 | int(Bits32)<<0:
+		Transpose32AVX512(dst, src, dstStride, srcStride, n)
+		return
+	}
+	panic("asm: no such implementation of Transpose")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	switch int(isa) << 16 {

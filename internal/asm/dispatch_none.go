@@ -441,6 +441,13 @@ func DequantizeShort(isa ISA, y *float32, q *uint16, scale *float32, zero *float
 	panic("asm: no such implementation of DequantizeShort")
 }
 
+// Transpose transposes squares of eight nibbles of eight words, side by side in a register: nibble k of word j becomes
+// nibble j of word k. Rows of words lie so many bytes apart. There are n >= 1 times eight rows of src, and those that become of each eight lie as far
+// apart in dst as two rows in src.
+func Transpose(isa ISA, sizeKind Size, dst *uint32, src *uint32, dstStride int, srcStride int, n int) {
+	panic("asm: no such implementation of Transpose")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	panic("asm: no such implementation of ParamsMagnitude")
