@@ -51,7 +51,7 @@ type dtypeInfo struct {
 }
 
 // dtypes holds what is known of each DType, by its value.
-var dtypes = func() (infos [len(rows)]dtypeInfo) {
+var dtypes = func() (infos []dtypeInfo) {
 	for d, id := range rows {
 		row, unpacked := &codeformat.Rows[id], id.WholeBytes()
 		info := dtypeInfo{row.DType, row.Bits, float64(row.Min), float64(row.Max), DType(d), row.Float != nil, kernels.Format(id), kernels.Format(unpacked)}
@@ -65,7 +65,7 @@ var dtypes = func() (infos [len(rows)]dtypeInfo) {
 		if storage := slices.Index(rows[:], unpacked); storage >= 0 {
 			info.storage = DType(storage)
 		}
-		infos[d] = info
+		infos = append(infos, info)
 	}
 	return infos
 }()
