@@ -83,14 +83,13 @@ func generate(k *ir.Kernel, m file) error {
 		return plan.GenerateBlock(k, m)
 	case k.Search != nil:
 		return plan.GenerateSearch(k, m)
-	case k.Random, k.Transposed > 0:
+	case k.Transposed > 0:
+		plan.GenerateTransposed(k, m)
+		return nil
+	case k.Random:
 		name := k.Name + m.Name()
 		m.Begin(&plan.Func{Kernel: k, Name: name, Doc: strings.Split(name+" "+k.Doc, "\n"), Args: plan.Args(k)})
-		if k.Random {
-			m.RandomWords()
-		} else {
-			m.Transpose(k.Transposed)
-		}
+		m.RandomWords()
 		m.Ret()
 		return nil
 	case k.Sums:

@@ -16,10 +16,10 @@ const generator = "github.com/lowbit-go/lowbit/gen"
 type file interface {
 	plan.BlockMachine
 	plan.Summer
+	plan.Transposer
 	mover
-	RandomWords()       // prints the body of such a kernel
-	Transpose(bits int) // so does this
-	Routines()          // prints those that functions call
+	RandomWords() // prints the body of such a kernel
+	Routines()    // prints those that functions call
 	File(generator, pkg string) (asm, stubs []byte, err error)
 }
 

@@ -1,33 +1,40 @@
 package x86
 
 import (
+	"encoding/binary"
+
 	"github.com/mmcloughlin/avo/operand"
 
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
-// The general registers of kernels that transpose: the arguments, a pointer that passes, and three times the strides.
-const (
-	toRow, fromRow, toStride, fromStride, squares, passing, toThree, fromThree = plan.GPR(0), plan.GPR(1), plan.GPR(2), plan.GPR(3), plan.GPR(4), plan.GPR(5), plan.GPR(6), plan.GPR(7)
-)
+// Three times the strides.
+const toThree, fromThree = plan.BehindPassing, plan.BehindPassing + 1
 
-// Transpose prints the body of a kernel that transposes elements of so many bits.
-func (m *Machine) Transpose(bits int) {
-	for i, name := range []string{"dst", "src", "dstStride", "srcStride", "n"} {
-		m.Arg(plan.GPR(i), name)
-	}
+// transposeMasks is the first register with a mask of an exchange.
+const transposeMasks = 10
+
+// BeginSquares multiplies the strides, and loads masks.
+func (m *Machine) BeginSquares(bits int) {
 	three := func(d, stride plan.GPR) {
 		m.i("LEAQ", operand.Mem{Base: gprs[stride], Index: gprs[stride], Scale: 2}, gprs[d])
 	}
-	three(toThree, toStride)
-	three(fromThree, fromStride)
+	three(toThree, plan.ToStride)
+	three(fromThree, plan.FromStride)
+	if bits == 4 {
+		for i, x := range plan.Exchanges {
+			m.i("VPBROADCASTD", m.constant(string(binary.LittleEndian.AppendUint32(nil, x.Lower))), m.vec(transposeMasks+i))
+		}
+	}
+}
+
+// Square transposes words or nibbles.
+func (m *Machine) Square(bits int) {
 	if bits == 4 {
 		m.transposeNibbles()
 	} else {
 		m.transposeWords()
 	}
-	m.AddImm(squares, -1)
-	m.Branch(squares, plan.NotEqual, 0, "squares")
 }
 
 // rows calls do for rows that lie a stride apart, from where p points on; it moves p behind them.
@@ -50,9 +57,8 @@ func (m *Machine) rows(count int, p, stride, three plan.GPR, do func(i int, at o
 // transposeWords: each 128 bits of a register have four words of another row. The rows whose words become neighbours are in the same bits of
 // other registers, which exchange them.
 func (m *Machine) transposeWords() {
-	m.LoopHead("squares")
-	m.Move(passing, fromRow)
-	m.rows(m.Width(), passing, fromStride, fromThree, func(i int, at operand.Mem) {
+	m.Move(plan.Passing, plan.FromRow)
+	m.rows(m.Width(), plan.Passing, plan.FromStride, fromThree, func(i int, at operand.Mem) {
 		lane, r := i/4, i%4
 		switch {
 		case lane == 0:
@@ -76,32 +82,21 @@ func (m *Machine) transposeWords() {
 		}
 		x = append(y, spare)
 	}
-	m.rows(4, toRow, toStride, toThree, func(i int, at operand.Mem) { m.i("VMOVUPS", m.vec(x[i]), at) })
-	m.AddImm(fromRow, 16)
+	m.rows(4, plan.ToRow, plan.ToStride, toThree, func(i int, at operand.Mem) { m.i("VMOVUPS", m.vec(x[i]), at) })
+	m.AddImm(plan.FromRow, 16)
 }
 
 // transposeNibbles exchanges halves, quarters and eighths of words.
 func (m *Machine) transposeNibbles() {
-	const moved, other, masks = 8, 9, 10
-	stages := []struct {
-		shift uint64
-		low   string
-	}{{16, "\xff\xff\x00\x00"}, {8, "\xff\x00\xff\x00"}, {4, "\x0f\x0f\x0f\x0f"}}
-	for i, stage := range stages {
-		m.i("VPBROADCASTD", m.constant(stage.low), m.vec(masks+i))
-	}
-	m.LoopHead("squares")
-	m.rows(8, fromRow, fromStride, fromThree, func(i int, at operand.Mem) { m.i("VMOVUPS", at, m.vec(i)) })
-	for i, stage := range stages {
-		mask, apart := m.vec(masks+i), int(stage.shift/4)
-		for a := range 8 {
-			if a&apart != 0 {
-				continue
-			}
-			lower, upper := m.vec(a), m.vec(a+apart)
-			m.i("VPSRLD", operand.Imm(stage.shift), lower, m.vec(moved))
+	const moved, other = 8, 9
+	m.rows(8, plan.FromRow, plan.FromStride, fromThree, func(i int, at operand.Mem) { m.i("VMOVUPS", at, m.vec(i)) })
+	for i, x := range plan.Exchanges {
+		mask, shift := m.vec(transposeMasks+i), operand.Imm(uint64(x.Bits))
+		for a, b := range x.Pairs() {
+			lower, upper := m.vec(a), m.vec(b)
+			m.i("VPSRLD", shift, lower, m.vec(moved))
 			if m.wide { // where the mask has bits: what has moved down, and what stays
-				m.i("VPSLLD", operand.Imm(stage.shift), upper, m.vec(other))
+				m.i("VPSLLD", shift, upper, m.vec(other))
 				m.i("VPTERNLOGD", operand.U8(0xd8), mask, m.vec(moved), upper)
 				m.i("VPTERNLOGD", operand.U8(0xe4), mask, m.vec(other), lower)
 				continue
@@ -109,11 +104,11 @@ func (m *Machine) transposeNibbles() {
 			m.i("VPXOR", upper, m.vec(moved), m.vec(moved))
 			m.i("VPAND", mask, m.vec(moved), m.vec(moved))
 			m.i("VPXOR", m.vec(moved), upper, upper)
-			m.i("VPSLLD", operand.Imm(stage.shift), m.vec(moved), m.vec(moved))
+			m.i("VPSLLD", shift, m.vec(moved), m.vec(moved))
 			m.i("VPXOR", m.vec(moved), lower, lower)
 		}
 	}
-	m.Move(passing, toRow)
-	m.rows(8, passing, toStride, toThree, func(i int, at operand.Mem) { m.i("VMOVUPS", m.vec(i), at) })
-	m.Add(toRow, fromStride)
+	m.Move(plan.Passing, plan.ToRow)
+	m.rows(8, plan.Passing, plan.ToStride, toThree, func(i int, at operand.Mem) { m.i("VMOVUPS", m.vec(i), at) })
+	m.Add(plan.ToRow, plan.FromStride)
 }
