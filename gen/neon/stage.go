@@ -32,17 +32,9 @@ func (m *Machine) StageIn(a plan.Addr, p plan.GPR, bits int, fill bool) {
 // StageOut copies elements back; bits behind the last are zero.
 func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "stageOut", bits) }
 
-// StageOutBy copies back what is stored as a word says, and brings p behind it.
+// StageOutBy copies back what is stored as a word says.
 func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
-	copyBack := func(bits int) {
-		m.StageOut(p, a, bits)
-		if bits < 8 { // none begins in the middle of a byte
-			m.XADDI(r0, count, 8/bits-1)
-			m.XADDLSR(asm.R(p), asm.R(p), r0, map[int]int{1: 3, 2: 2, 4: 1}[bits])
-		} else {
-			m.XADD(asm.R(p), asm.R(p), count)
-		}
-	}
+	copyBack := func(bits int) { m.StageOut(p, a, bits) }
 	if out.Mem == ir.MemMask {
 		m.maskKind(out.Kind, copyBack)
 		return

@@ -134,7 +134,7 @@ type Streaming interface {
 type Staging interface {
 	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
 	// tile is filled with zeros, or with the first element; StageOut copies them back. StageOutBy
-	// does so with what is stored as a word says, and brings p behind it. SpreadTile puts
+	// does so with what is stored as a word says. SpreadTile puts
 	// the parameters of a tile's groups there, once for each element; SetGroups says of how many
 	// groups. The first of the general registers has the number of elements.
 	StageIn(a Addr, p GPR, bits int, fill bool)

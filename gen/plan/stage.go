@@ -84,19 +84,19 @@ func (p *printer) stageIn(sh *shape) {
 	}
 }
 
-// stageOut stores results where they belong, and leaves the pointers behind what is done.
+// stageOut stores results where they belong. Where groups are folded others may follow, and pointers are brought behind what is done.
 func (p *printer) stageOut(sh *shape) {
 	for _, a := range p.passing(sh) {
-		ptr := p.ptr[a.Name]
-		p.m.Recall(ptr, p.pr.saved[a.Name])
+		ptr, at := p.ptr[a.Name], p.pr.stage[a.Name]
+		if a.Out || p.k.Folds() {
+			p.m.Recall(ptr, p.pr.saved[a.Name])
+		}
 		switch {
 		case a.Mem.ByWord():
-			p.m.StageOutBy(ptr, p.pr.stage[a.Name], a)
-			continue
+			p.m.StageOutBy(ptr, at, a)
 		case a.Out:
-			p.m.StageOut(ptr, p.pr.stage[a.Name], a.Mem.Bits())
-		}
-		if !sh.lanes && p.k.Grouped() { // others may follow
+			p.m.StageOut(ptr, at, a.Mem.Bits())
+		case p.k.Folds():
 			p.m.AddBits(ptr, p.n, a.Mem.Bits())
 		}
 	}
@@ -162,13 +162,9 @@ func (p *printer) masked(sh *shape) {
 		switch {
 		case a.Mem == ir.MemMask:
 			p.m.StageOutBy(ptr, at, a)
-			continue
-		case a.Mem.ByWord():
-			continue
 		case a.Out && a.Mem == ir.MemBits:
 			p.m.StageOut(ptr, at, a.Mem.Bits())
-		}
-		if !sh.lanes && p.k.Grouped() { // others may follow
+		case p.k.Folds(): // others may follow
 			p.m.AddBits(ptr, p.n, a.Mem.Bits())
 		}
 	}

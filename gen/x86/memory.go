@@ -931,11 +931,9 @@ func (w bytesTo) store(r reg.VecPhysical) {
 	w.advance(8)
 }
 
-// advance brings the pointer behind codes of so many bits.
+// advance brings the pointer behind a whole tile's codes of so many bits.
 func (w bytesTo) advance(bits int) {
-	if w.masked {
-		w.m.addElements(w.at.Reg, gprs[w.m.tailN], bits)
-	} else {
+	if !w.masked {
 		w.m.AddImm(w.at.Reg, 4*w.m.Width()*bits/8)
 	}
 }

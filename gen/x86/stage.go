@@ -58,12 +58,9 @@ func (m *Machine) StageIn(a plan.Addr, p plan.GPR, bits int, fill bool) {
 // StageOut copies elements back; bits behind the last are zero.
 func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "stageOut", bits) }
 
-// StageOutBy copies back what is stored as a word says, and brings p behind it.
+// StageOutBy copies back what is stored as a word says.
 func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
-	copyBack := func(bits int) {
-		m.StageOut(p, a, bits)
-		m.addElements(p, count, bits)
-	}
+	copyBack := func(bits int) { m.StageOut(p, a, bits) }
 	if out.Mem == ir.MemMask {
 		m.maskKind(out.Kind, copyBack)
 		return
@@ -80,16 +77,6 @@ func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
 	m.ctx.Label(crumbs)
 	copyBack(2)
 	m.ctx.Label(done)
-}
-
-// addElements brings p behind so many elements, of which none begins in the middle of a byte.
-func (m *Machine) addElements(p plan.GPR, n reg.GPPhysical, bits int) {
-	if bits < 8 {
-		m.i("LEAQ", operand.Mem{Base: n, Disp: 8/bits - 1}, scratch)
-		m.i("SHRQ", operand.Imm(uint64(log2(8/bits))), scratch)
-		n = scratch
-	}
-	m.i("ADDQ", n, gprs[p])
 }
 
 // SpreadTile puts parameters in the frame, each as often as its group has elements in a tile.

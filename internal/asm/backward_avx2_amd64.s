@@ -66,8 +66,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  296(SP), DX
-	MOVQ  304(SP), BX
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)
@@ -244,8 +242,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  280(SP), DX
-	MOVQ  288(SP), BX
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)
@@ -429,8 +425,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  168(SP), DX
-	MOVQ  176(SP), BX
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)
@@ -619,8 +613,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  152(SP), DX
-	MOVQ  160(SP), BX
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)
@@ -835,8 +827,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  168(SP), DX
-	MOVQ  176(SP), BX
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)
@@ -1092,8 +1082,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  152(SP), DX
-	MOVQ  160(SP), BX
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)

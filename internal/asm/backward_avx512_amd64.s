@@ -215,8 +215,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	MOVQ 584(SP), DX
-	MOVQ 592(SP), BX
 	JMP  laneend
 
 lanestage:
@@ -481,8 +479,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	MOVQ 536(SP), DX
-	MOVQ 544(SP), BX
 	JMP  laneend
 
 lanestage:
@@ -763,8 +759,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 328(SP), DX
-	MOVQ 336(SP), BX
 	JMP  laneend
 
 lanestage:
@@ -1053,8 +1047,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 280(SP), DX
-	MOVQ 288(SP), BX
 	JMP  laneend
 
 lanestage:
@@ -1368,8 +1360,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 328(SP), DX
-	MOVQ 336(SP), BX
 	JMP  laneend
 
 lanestage:
@@ -1693,8 +1683,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 280(SP), DX
-	MOVQ 288(SP), BX
 	JMP  laneend
 
 lanestage:

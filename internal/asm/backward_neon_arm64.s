@@ -66,8 +66,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	RET
 lanerare:
@@ -185,8 +183,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	RET
 lanerare:
@@ -308,8 +304,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 104(RSP), R2
-	MOVD 112(RSP), R3
 laneend:
 	RET
 lanerare:
@@ -435,8 +429,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 104(RSP), R2
-	MOVD 112(RSP), R3
 laneend:
 	RET
 lanerare:
@@ -574,8 +566,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 104(RSP), R2
-	MOVD 112(RSP), R3
 laneend:
 	RET
 lanerare:
@@ -721,8 +711,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 104(RSP), R2
-	MOVD 112(RSP), R3
 laneend:
 	RET
 lanerare:

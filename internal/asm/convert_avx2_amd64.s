@@ -48,7 +48,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  200(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -135,7 +134,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  200(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -247,7 +245,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  200(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -416,7 +413,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  200(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -512,7 +508,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -653,7 +648,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -830,7 +824,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -976,7 +969,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -1116,7 +1108,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -1261,7 +1252,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  152(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -1401,7 +1391,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -1616,7 +1605,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+48(FP)
@@ -1874,7 +1862,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+48(FP)
@@ -2125,7 +2112,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -2344,7 +2330,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut4AVX2(SB)
-	MOVQ  152(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -2538,7 +2523,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  168(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)

@@ -380,7 +380,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	MOVQ 392(SP), DX
 	JMP  laneend
 
 lanestage:
@@ -1693,7 +1692,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	MOVQ 328(SP), DX
 	JMP  laneend
 
 lanestage:
@@ -2024,7 +2022,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	MOVQ 328(SP), DX
 	JMP  laneend
 
 lanestage:
@@ -2358,7 +2355,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	MOVQ 328(SP), DX
 	JMP  laneend
 
 lanestage:
@@ -2689,7 +2685,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	MOVQ 328(SP), DX
 	JMP  laneend
 
 lanestage:
@@ -3030,7 +3025,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	MOVQ 296(SP), DX
 	JMP  laneend
 
 lanestage:

@@ -40,7 +40,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 120(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -89,7 +88,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 120(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -157,7 +155,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 120(RSP), R2
 laneend:
 	RET
 lanerare:
@@ -248,7 +245,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 120(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -298,7 +294,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -404,7 +399,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -510,7 +504,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -585,7 +578,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -681,7 +673,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -738,7 +729,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -812,7 +802,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
@@ -973,7 +962,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
@@ -1136,7 +1124,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
@@ -1291,7 +1278,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
@@ -1442,7 +1428,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanerare:
@@ -1569,7 +1554,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	MOVD 104(RSP), R2
 laneend:
 	RET
 lanestage:

@@ -225,9 +225,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 232(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -369,8 +366,6 @@ halfdone16:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  232(SP), DX
-	MOVQ  240(SP), BX
 
 laneend:
 	CMPQ 624(SP), $+1
@@ -888,9 +883,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -1054,9 +1046,6 @@ halfdone16:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  360(SP), DX
-	MOVQ  368(SP), BX
-	MOVQ  376(SP), R8
 
 laneend:
 	CMPQ 760(SP), $+1
@@ -1578,9 +1567,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 232(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -1722,8 +1708,6 @@ halfdone16:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  232(SP), DX
-	MOVQ  240(SP), BX
 
 laneend:
 	CMPQ 624(SP), $+1
@@ -2241,9 +2225,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -2407,9 +2388,6 @@ halfdone16:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  360(SP), DX
-	MOVQ  368(SP), BX
-	MOVQ  376(SP), R8
 
 laneend:
 	CMPQ 760(SP), $+1
@@ -2961,11 +2939,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 216(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -3131,8 +3104,6 @@ halfdone16:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  216(SP), DX
-	MOVQ  224(SP), BX
 
 laneend:
 	CMPQ 608(SP), $+1
@@ -3704,11 +3675,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 344(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -3896,9 +3862,6 @@ halfdone16:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  344(SP), DX
-	MOVQ  352(SP), BX
-	MOVQ  360(SP), R8
 
 laneend:
 	CMPQ 744(SP), $+1
@@ -4459,11 +4422,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 216(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -4613,8 +4571,6 @@ halfdone16:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  216(SP), DX
-	MOVQ  224(SP), BX
 
 laneend:
 	CMPQ 608(SP), $+1
@@ -5155,11 +5111,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 344(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -5331,9 +5282,6 @@ halfdone16:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  344(SP), DX
-	MOVQ  352(SP), BX
-	MOVQ  360(SP), R8
 
 laneend:
 	CMPQ 744(SP), $+1

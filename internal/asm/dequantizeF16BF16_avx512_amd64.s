@@ -236,9 +236,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -400,8 +398,6 @@ halfdone12:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  456(SP), DX
-	MOVQ  464(SP), BX
 
 laneend:
 	CMPQ 1136(SP), $+1
@@ -966,9 +962,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1165,9 +1159,6 @@ halfdone12:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  712(SP), DX
-	MOVQ  720(SP), BX
-	MOVQ  728(SP), R8
 
 laneend:
 	CMPQ 1400(SP), $+1
@@ -1745,9 +1736,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1909,8 +1898,6 @@ halfdone12:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  456(SP), DX
-	MOVQ  464(SP), BX
 
 laneend:
 	CMPQ 1136(SP), $+1
@@ -2475,9 +2462,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -2674,9 +2659,6 @@ halfdone12:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  712(SP), DX
-	MOVQ  720(SP), BX
-	MOVQ  728(SP), R8
 
 laneend:
 	CMPQ 1400(SP), $+1
@@ -3291,11 +3273,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -3469,8 +3447,6 @@ halfdone12:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  424(SP), DX
-	MOVQ  432(SP), BX
 
 laneend:
 	CMPQ 1104(SP), $+1
@@ -4084,11 +4060,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -4297,9 +4269,6 @@ halfdone12:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  680(SP), DX
-	MOVQ  688(SP), BX
-	MOVQ  696(SP), R8
 
 laneend:
 	CMPQ 1368(SP), $+1
@@ -4930,11 +4899,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -5108,8 +5073,6 @@ halfdone12:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  408(SP), DX
-	MOVQ  416(SP), BX
 
 laneend:
 	CMPQ 1088(SP), $+1
@@ -5727,11 +5690,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -5940,9 +5899,6 @@ halfdone12:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  664(SP), DX
-	MOVQ  672(SP), BX
-	MOVQ  680(SP), R8
 
 laneend:
 	CMPQ 1352(SP), $+1

@@ -206,9 +206,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 136(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -278,8 +275,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 136(RSP), R2
-	MOVD 144(RSP), R3
 laneend:
 	MOVD 384(RSP), R16
 	CMP $1, R16
@@ -592,9 +587,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -677,9 +669,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 laneend:
 	MOVD 456(RSP), R16
 	CMP $1, R16
@@ -979,9 +968,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 136(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1050,8 +1036,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 136(RSP), R2
-	MOVD 144(RSP), R3
 laneend:
 	MOVD 384(RSP), R16
 	CMP $1, R16
@@ -1360,9 +1344,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1444,9 +1425,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 laneend:
 	MOVD 456(RSP), R16
 	CMP $1, R16
@@ -1764,9 +1742,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 136(RSP), R2
-	ADD R0>>1, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1839,8 +1814,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 136(RSP), R2
-	MOVD 144(RSP), R3
 laneend:
 	MOVD 384(RSP), R16
 	CMP $1, R16
@@ -2167,9 +2140,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0>>1, R2, R2
 groupdone:
 	RET
 lanes:
@@ -2255,9 +2225,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 laneend:
 	MOVD 456(RSP), R16
 	CMP $1, R16
@@ -2579,9 +2546,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 136(RSP), R2
-	ADD R0>>2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -2656,8 +2620,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 136(RSP), R2
-	MOVD 144(RSP), R3
 laneend:
 	MOVD 384(RSP), R16
 	CMP $1, R16
@@ -2988,9 +2950,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0>>2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -3078,9 +3037,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 laneend:
 	MOVD 456(RSP), R16
 	CMP $1, R16

@@ -165,9 +165,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 296(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -250,8 +247,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX2(SB)
-	MOVQ        296(SP), DX
-	MOVQ        304(SP), BX
 
 laneend:
 	CMPQ 688(SP), $+1
@@ -565,9 +560,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -672,9 +664,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX2(SB)
-	MOVQ        424(SP), DX
-	MOVQ        432(SP), BX
-	MOVQ        440(SP), R8
 
 laneend:
 	CMPQ 824(SP), $+1
@@ -1019,9 +1008,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -1128,9 +1114,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      424(SP), DX
-	MOVQ      432(SP), BX
-	MOVQ      440(SP), R8
 
 laneend:
 	CMPQ 824(SP), $+1
@@ -1454,9 +1437,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 296(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -1539,8 +1519,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX2(SB)
-	MOVQ        296(SP), DX
-	MOVQ        304(SP), BX
 
 laneend:
 	CMPQ 688(SP), $+1
@@ -1854,9 +1832,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -1961,9 +1936,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX2(SB)
-	MOVQ        424(SP), DX
-	MOVQ        432(SP), BX
-	MOVQ        440(SP), R8
 
 laneend:
 	CMPQ 824(SP), $+1
@@ -2308,9 +2280,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -2417,9 +2386,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      424(SP), DX
-	MOVQ      432(SP), BX
-	MOVQ      440(SP), R8
 
 laneend:
 	CMPQ 824(SP), $+1
@@ -2773,11 +2739,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 280(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -2884,8 +2845,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         280(SP), DX
-	MOVQ         288(SP), BX
 
 laneend:
 	CMPQ 672(SP), $+1
@@ -3253,11 +3212,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 408(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -3386,9 +3340,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         408(SP), DX
-	MOVQ         416(SP), BX
-	MOVQ         424(SP), R8
 
 laneend:
 	CMPQ 808(SP), $+1
@@ -3787,11 +3738,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 408(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -3922,9 +3868,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         408(SP), DX
-	MOVQ         416(SP), BX
-	MOVQ         424(SP), R8
 
 laneend:
 	CMPQ 808(SP), $+1
@@ -4287,11 +4230,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 280(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -4382,8 +4320,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         280(SP), DX
-	MOVQ         288(SP), BX
 
 laneend:
 	CMPQ 672(SP), $+1
@@ -4720,11 +4656,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 408(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -4837,9 +4768,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         408(SP), DX
-	MOVQ         416(SP), BX
-	MOVQ         424(SP), R8
 
 laneend:
 	CMPQ 808(SP), $+1
@@ -5207,11 +5135,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 408(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -5326,9 +5249,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         408(SP), DX
-	MOVQ         416(SP), BX
-	MOVQ         424(SP), R8
 
 laneend:
 	CMPQ 808(SP), $+1

@@ -183,9 +183,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -303,8 +301,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX512(SB)
-	MOVQ        584(SP), DX
-	MOVQ        592(SP), BX
 
 laneend:
 	CMPQ 1264(SP), $+1
@@ -665,9 +661,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -820,9 +814,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX512(SB)
-	MOVQ        840(SP), DX
-	MOVQ        848(SP), BX
-	MOVQ        856(SP), R8
 
 laneend:
 	CMPQ 1528(SP), $+1
@@ -1231,9 +1222,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1382,9 +1371,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX512(SB)
-	MOVQ      840(SP), DX
-	MOVQ      848(SP), BX
-	MOVQ      856(SP), R8
 
 laneend:
 	CMPQ 1528(SP), $+1
@@ -1758,9 +1744,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1878,8 +1862,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX512(SB)
-	MOVQ        584(SP), DX
-	MOVQ        592(SP), BX
 
 laneend:
 	CMPQ 1264(SP), $+1
@@ -2240,9 +2222,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -2395,9 +2375,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX512(SB)
-	MOVQ        840(SP), DX
-	MOVQ        848(SP), BX
-	MOVQ        856(SP), R8
 
 laneend:
 	CMPQ 1528(SP), $+1
@@ -2806,9 +2783,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -2957,9 +2932,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX512(SB)
-	MOVQ      840(SP), DX
-	MOVQ      848(SP), BX
-	MOVQ      856(SP), R8
 
 laneend:
 	CMPQ 1528(SP), $+1
@@ -3374,11 +3346,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -3508,8 +3476,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX512(SB)
-	MOVQ        552(SP), DX
-	MOVQ        560(SP), BX
 
 laneend:
 	CMPQ 1232(SP), $+1
@@ -3923,11 +3889,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -4092,9 +4054,6 @@ laneloop:
 	LEAQ        (SP), AX
 	MOVQ        SI, CX
 	CALL        ·stageOut32AVX512(SB)
-	MOVQ        808(SP), DX
-	MOVQ        816(SP), BX
-	MOVQ        824(SP), R8
 
 laneend:
 	CMPQ 1496(SP), $+1
@@ -4556,11 +4515,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -4721,9 +4676,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX512(SB)
-	MOVQ      808(SP), DX
-	MOVQ      816(SP), BX
-	MOVQ      824(SP), R8
 
 laneend:
 	CMPQ 1496(SP), $+1
@@ -5154,11 +5106,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -5288,8 +5236,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX512(SB)
-	MOVQ         536(SP), DX
-	MOVQ         544(SP), BX
 
 laneend:
 	CMPQ 1216(SP), $+1
@@ -5707,11 +5653,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -5876,9 +5818,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX512(SB)
-	MOVQ         792(SP), DX
-	MOVQ         800(SP), BX
-	MOVQ         808(SP), R8
 
 laneend:
 	CMPQ 1480(SP), $+1
@@ -6344,11 +6283,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x02, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -6509,9 +6444,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX512(SB)
-	MOVQ         792(SP), DX
-	MOVQ         800(SP), BX
-	MOVQ         808(SP), R8
 
 laneend:
 	CMPQ 1480(SP), $+1

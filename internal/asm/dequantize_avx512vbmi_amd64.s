@@ -212,11 +212,7 @@ grouptail:
 	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -343,8 +339,6 @@ laneloop:
 	LEAQ           (SP), AX
 	MOVQ           SI, CX
 	CALL           ·stageOut32AVX512(SB)
-	MOVQ           552(SP), DX
-	MOVQ           560(SP), BX
 
 laneend:
 	CMPQ 1232(SP), $+1
@@ -743,11 +737,7 @@ grouptail:
 	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -909,9 +899,6 @@ laneloop:
 	LEAQ           (SP), AX
 	MOVQ           SI, CX
 	CALL           ·stageOut32AVX512(SB)
-	MOVQ           808(SP), DX
-	MOVQ           816(SP), BX
-	MOVQ           824(SP), R8
 
 laneend:
 	CMPQ 1496(SP), $+1
@@ -1358,11 +1345,7 @@ grouptail:
 	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1520,9 +1503,6 @@ laneloop:
 	LEAQ           (SP), AX
 	MOVQ           SI, CX
 	CALL           ·stageOut32AVX512(SB)
-	MOVQ           808(SP), DX
-	MOVQ           816(SP), BX
-	MOVQ           824(SP), R8
 
 laneend:
 	CMPQ 1496(SP), $+1

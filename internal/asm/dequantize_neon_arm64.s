@@ -169,9 +169,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 168(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -225,8 +222,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16
@@ -472,9 +467,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -541,9 +533,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -800,9 +789,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -865,9 +851,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -1100,9 +1083,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 168(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1155,8 +1135,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16
@@ -1398,9 +1376,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1466,9 +1441,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -1721,9 +1693,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1785,9 +1754,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -2038,9 +2004,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 168(RSP), R2
-	ADD R0>>1, R2, R2
 groupdone:
 	RET
 lanes:
@@ -2097,8 +2060,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16
@@ -2358,9 +2319,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0>>1, R2, R2
 groupdone:
 	RET
 lanes:
@@ -2430,9 +2388,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -2703,9 +2658,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0>>1, R2, R2
 groupdone:
 	RET
 lanes:
@@ -2771,9 +2723,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -3028,9 +2977,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 168(RSP), R2
-	ADD R0>>2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -3089,8 +3035,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16
@@ -3354,9 +3298,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0>>2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -3428,9 +3369,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -3705,9 +3643,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0>>2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -3775,9 +3710,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16

@@ -271,9 +271,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 232(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -458,8 +455,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  232(SP), DX
-	MOVQ  240(SP), BX
 
 laneend:
 	CMPQ 624(SP), $+1
@@ -1152,9 +1147,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 232(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -1323,8 +1315,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  232(SP), DX
-	MOVQ  240(SP), BX
 
 laneend:
 	CMPQ 624(SP), $+1
@@ -2003,11 +1993,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 216(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -2195,8 +2180,6 @@ halfdone16:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  216(SP), DX
-	MOVQ  224(SP), BX
 
 laneend:
 	CMPQ 608(SP), $+1

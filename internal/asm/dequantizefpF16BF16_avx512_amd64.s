@@ -272,9 +272,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -475,8 +473,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  456(SP), DX
-	MOVQ  464(SP), BX
 
 laneend:
 	CMPQ 1136(SP), $+1
@@ -606,9 +602,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 456(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 groupending:
@@ -1218,9 +1211,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1421,8 +1412,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  456(SP), DX
-	MOVQ  464(SP), BX
 
 laneend:
 	CMPQ 1136(SP), $+1
@@ -1552,9 +1541,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 456(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 groupending:
@@ -2156,11 +2142,7 @@ grouptailnarrow:
 	VMOVDQU16  Z4, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -2344,8 +2326,6 @@ halfdone12:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  424(SP), DX
-	MOVQ  432(SP), BX
 
 laneend:
 	CMPQ 1104(SP), $+1

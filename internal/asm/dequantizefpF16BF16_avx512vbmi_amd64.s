@@ -278,9 +278,7 @@ grouptailnarrow:
 	VMOVDQU16  Z19, K7, 64(SI)
 
 halfdone6:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -481,8 +479,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  456(SP), DX
-	MOVQ  464(SP), BX
 
 laneend:
 	CMPQ 1136(SP), $+1
@@ -612,9 +608,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 456(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 groupending:

@@ -218,9 +218,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 136(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -297,8 +294,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 136(RSP), R2
-	MOVD 144(RSP), R3
 laneend:
 	MOVD 384(RSP), R16
 	CMP $1, R16
@@ -693,9 +688,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 136(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -768,8 +760,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 136(RSP), R2
-	MOVD 144(RSP), R3
 laneend:
 	MOVD 384(RSP), R16
 	CMP $1, R16
@@ -1139,9 +1129,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 136(RSP), R2
-	ADD R0>>1, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1210,8 +1197,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 136(RSP), R2
-	MOVD 144(RSP), R3
 laneend:
 	MOVD 384(RSP), R16
 	CMP $1, R16

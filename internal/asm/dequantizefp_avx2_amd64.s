@@ -212,9 +212,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 296(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -342,8 +339,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  296(SP), DX
-	MOVQ  304(SP), BX
 
 laneend:
 	CMPQ 688(SP), $+1
@@ -789,9 +784,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 296(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 short2:
@@ -903,8 +895,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  296(SP), DX
-	MOVQ  304(SP), BX
 
 laneend:
 	CMPQ 688(SP), $+1
@@ -1335,11 +1325,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 280(SP), DX
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
 	JMP  return
 
 short2:
@@ -1468,8 +1453,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      280(SP), DX
-	MOVQ      288(SP), BX
 
 laneend:
 	CMPQ 672(SP), $+1

@@ -222,9 +222,7 @@ grouptail:
 	VMOVUPS       Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -384,8 +382,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
-	MOVQ  584(SP), DX
-	MOVQ  592(SP), BX
 
 laneend:
 	CMPQ 1264(SP), $+1
@@ -462,9 +458,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 584(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 groupending:
@@ -897,9 +890,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1059,8 +1050,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
-	MOVQ  584(SP), DX
-	MOVQ  592(SP), BX
 
 laneend:
 	CMPQ 1264(SP), $+1
@@ -1137,9 +1126,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 584(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 groupending:
@@ -1567,11 +1553,7 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1711,8 +1693,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX512(SB)
-	MOVQ      552(SP), DX
-	MOVQ      560(SP), BX
 
 laneend:
 	CMPQ 1232(SP), $+1

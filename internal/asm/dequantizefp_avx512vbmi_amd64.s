@@ -229,9 +229,7 @@ grouptail:
 	VMOVUPS      Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*1), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -391,8 +389,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
-	MOVQ  584(SP), DX
-	MOVQ  592(SP), BX
 
 laneend:
 	CMPQ 1264(SP), $+1
@@ -469,9 +465,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 584(SP), DX
-	LEAQ (DX)(DI*1), DX
 	JMP  return
 
 groupending:
@@ -890,11 +883,7 @@ grouptail:
 	VMOVUPS        Z1, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1031,8 +1020,6 @@ laneloop:
 	LEAQ           (SP), AX
 	MOVQ           SI, CX
 	CALL           ·stageOut32AVX512(SB)
-	MOVQ           552(SP), DX
-	MOVQ           560(SP), BX
 
 laneend:
 	CMPQ 1232(SP), $+1

@@ -181,9 +181,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 168(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -244,8 +241,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16
@@ -547,9 +542,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 168(RSP), R2
-	ADD R0, R2, R2
 groupdone:
 	RET
 lanes:
@@ -606,8 +598,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16
@@ -884,9 +874,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 168(RSP), R2
-	ADD R0>>1, R2, R2
 groupdone:
 	RET
 lanes:
@@ -939,8 +926,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16

@@ -402,7 +402,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
 	MOVQ 424(SP), DX
 	CMPL kind+52(FP), $+1
 	JLT  maskdone18
@@ -410,21 +409,15 @@ groupstaged:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX2(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone18
 
 maskbytes17:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone18:
-	MOVQ 432(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R9), Y0
@@ -578,7 +571,6 @@ longtail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
 	MOVQ  424(SP), DX
 	CMPL  kind+52(FP), $+1
 	JLT   maskdone28
@@ -586,21 +578,14 @@ longtail:
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone28
 
 maskbytes27:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone28:
-	MOVQ 432(SP), BX
-	LEAQ (BX)(DI*2), BX
-
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -918,22 +903,14 @@ laneback:
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone46
 
 maskbytes45:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone46:
-	MOVQ 432(SP), BX
-	MOVQ 440(SP), R8
-	MOVQ 448(SP), R9
-
 laneend:
 	CMPQ 832(SP), $+1
 	JEQ  groupodddone
@@ -2270,7 +2247,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
 	MOVQ 552(SP), DX
 	CMPL kind+60(FP), $+1
 	JLT  maskdone18
@@ -2278,21 +2254,15 @@ groupstaged:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX2(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone18
 
 maskbytes17:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone18:
-	MOVQ 560(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R9), Y0
@@ -2454,7 +2424,6 @@ longtail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
 	MOVQ  552(SP), DX
 	CMPL  kind+60(FP), $+1
 	JLT   maskdone28
@@ -2462,21 +2431,14 @@ longtail:
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone28
 
 maskbytes27:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone28:
-	MOVQ 560(SP), BX
-	LEAQ (BX)(DI*2), BX
-
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -2841,23 +2803,14 @@ laneback:
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone46
 
 maskbytes45:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone46:
-	MOVQ 560(SP), BX
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-	MOVQ 584(SP), R10
-
 laneend:
 	CMPQ 968(SP), $+1
 	JEQ  groupodddone

@@ -443,27 +443,21 @@ maskbytes17:
 	VMOVUPS    Z17, 128(SP)
 
 maskdone18:
-	LEAQ (SI)(DI*2), SI
 	CMPL kind+52(FP), $+1
 	JLT  maskdone20
 	JEQ  maskbytes19
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone20
 
 maskbytes19:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone20:
-	LEAQ (BX)(DI*2), BX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Z5
@@ -694,27 +688,20 @@ maskbytes31:
 	VMOVUPS    Z18, 128(SP)
 
 maskdone32:
-	LEAQ (SI)(DI*2), SI
 	CMPL kind+52(FP), $+1
 	JLT  maskdone34
 	JEQ  maskbytes33
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone34
 
 maskbytes33:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone34:
-	LEAQ (BX)(DI*2), BX
-
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -1069,22 +1056,14 @@ laneback:
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX512(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone54
 
 maskbytes53:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone54:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	MOVQ 864(SP), R9
-
 laneend:
 	CMPQ 1536(SP), $+1
 	JEQ  groupodddone
@@ -1295,7 +1274,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+52(FP), $+1
 	JLT  maskdone62
@@ -1303,21 +1281,15 @@ groupstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone62
 
 maskbytes61:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone62:
-	MOVQ 848(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1528(SP)
@@ -1527,7 +1499,6 @@ longstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+52(FP), $+1
 	JLT  maskdone70
@@ -1535,21 +1506,15 @@ longstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone70
 
 maskbytes69:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone70:
-	MOVQ 848(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  longend
+	JMP longend
 
 short2stream:
 	LEAQ     (BX)(CX*1), AX
@@ -2554,27 +2519,21 @@ maskbytes17:
 	VMOVUPS    Z19, 128(SP)
 
 maskdone18:
-	LEAQ (SI)(DI*2), SI
 	CMPL kind+60(FP), $+1
 	JLT  maskdone20
 	JEQ  maskbytes19
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone20
 
 maskbytes19:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone20:
-	LEAQ (BX)(DI*2), BX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Z5
@@ -2810,27 +2769,20 @@ maskbytes31:
 	VMOVUPS    Z20, 128(SP)
 
 maskdone32:
-	LEAQ (SI)(DI*2), SI
 	CMPL kind+60(FP), $+1
 	JLT  maskdone34
 	JEQ  maskbytes33
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone34
 
 maskbytes33:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone34:
-	LEAQ (BX)(DI*2), BX
-
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -3239,23 +3191,14 @@ laneback:
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX512(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone54
 
 maskbytes53:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone54:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	MOVQ 1128(SP), R10
-
 laneend:
 	CMPQ 1800(SP), $+1
 	JEQ  groupodddone
@@ -3466,7 +3409,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+60(FP), $+1
 	JLT  maskdone62
@@ -3474,21 +3416,15 @@ groupstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone62
 
 maskbytes61:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone62:
-	MOVQ 1104(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1792(SP)
@@ -3708,7 +3644,6 @@ longstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+60(FP), $+1
 	JLT  maskdone70
@@ -3716,21 +3651,15 @@ longstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone70
 
 maskbytes69:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone70:
-	MOVQ 1104(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  longend
+	JMP longend
 
 short2stream:
 	LEAQ         (BX)(CX*1), AX

@@ -342,7 +342,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
 	MOVD 232(RSP), R2
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
@@ -351,17 +350,12 @@ groupstaged:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone18
 maskbytes17:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone18:
-	MOVD 240(RSP), R3
-	ADD R0<<1, R3, R3
 groupdone:
 	RET
 longs:
@@ -490,7 +484,6 @@ longtail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
 	MOVD 232(RSP), R2
 	MOVWU kind+52(FP), R16
 	CMP $1, R16
@@ -499,17 +492,12 @@ longtail:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone28
 maskbytes27:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone28:
-	MOVD 240(RSP), R3
-	ADD R0<<1, R3, R3
 longend:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
@@ -654,18 +642,12 @@ lanetail:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone38
 maskbytes37:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone38:
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
 laneend:
 	MOVD 496(RSP), R16
 	CMP $1, R16
@@ -1367,7 +1349,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
 	MOVD 296(RSP), R2
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
@@ -1376,17 +1357,12 @@ groupstaged:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone18
 maskbytes17:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone18:
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
 groupdone:
 	RET
 longs:
@@ -1520,7 +1496,6 @@ longtail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
 	MOVD 296(RSP), R2
 	MOVWU kind+60(FP), R16
 	CMP $1, R16
@@ -1529,17 +1504,12 @@ longtail:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone28
 maskbytes27:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone28:
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
 longend:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
@@ -1706,19 +1676,12 @@ lanetail:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone38
 maskbytes37:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone38:
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
 laneend:
 	MOVD 568(RSP), R16
 	CMP $1, R16

@@ -303,7 +303,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
 	MOVQ 552(SP), DX
 	CMPL kind+48(FP), $+1
 	JLT  maskdone6
@@ -311,21 +310,15 @@ groupstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX2(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone6
 
 maskbytes5:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone6:
-	MOVQ 560(SP), BX
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -544,22 +537,14 @@ laneback:
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone12
 
 maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	MOVQ 560(SP), BX
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-
 laneend:
 	CMPQ 960(SP), $+1
 	JEQ  groupodddone
@@ -1305,7 +1290,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
 	MOVQ 680(SP), DX
 	CMPL kind+56(FP), $+1
 	JLT  maskdone6
@@ -1313,21 +1297,15 @@ groupstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX2(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone6
 
 maskbytes5:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone6:
-	MOVQ 688(SP), BX
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1596,23 +1574,14 @@ laneback:
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone12
 
 maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	MOVQ 704(SP), R9
-	MOVQ 712(SP), R10
-
 laneend:
 	CMPQ 1096(SP), $+1
 	JEQ  groupodddone
@@ -2429,7 +2398,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
 	MOVQ 680(SP), DX
 	CMPL kind+56(FP), $+1
 	JLT  maskdone6
@@ -2437,21 +2405,15 @@ groupstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX2(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone6
 
 maskbytes5:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone6:
-	MOVQ 688(SP), BX
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -2696,23 +2658,14 @@ laneback:
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone12
 
 maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	MOVQ 704(SP), R9
-	MOVQ 712(SP), R10
-
 laneend:
 	CMPQ 1096(SP), $+1
 	JEQ  groupodddone

@@ -573,27 +573,21 @@ maskbytes9:
 	VMOVUPS    Z8, 256(SP)
 
 maskdone10:
-	LEAQ (SI)(DI*4), SI
 	CMPL kind+48(FP), $+1
 	JLT  maskdone12
 	JEQ  maskbytes11
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone12
 
 maskbytes11:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ              R11, $+2
@@ -1111,22 +1105,14 @@ laneback:
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX512(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone24
 
 maskbytes23:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone24:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-
 laneend:
 	CMPQ 1792(SP), $+1
 	JEQ  groupodddone
@@ -1312,7 +1298,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+48(FP), $+1
 	JLT  maskdone30
@@ -1320,21 +1305,15 @@ groupstaged:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone30
 
 maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone30:
-	MOVQ 1104(SP), BX
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1784(SP)
@@ -2303,27 +2282,21 @@ maskbytes9:
 	VMOVUPS    Z16, 256(SP)
 
 maskdone10:
-	LEAQ (SI)(DI*4), SI
 	CMPL kind+56(FP), $+1
 	JLT  maskdone12
 	JEQ  maskbytes11
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone12
 
 maskbytes11:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ              R11, $+2
@@ -2908,23 +2881,14 @@ laneback:
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX512(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone24
 
 maskbytes23:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone24:
-	MOVQ 1360(SP), BX
-	MOVQ 1368(SP), R8
-	MOVQ 1376(SP), R9
-	MOVQ 1384(SP), R10
-
 laneend:
 	CMPQ 2056(SP), $+1
 	JEQ  groupodddone
@@ -3110,7 +3074,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
 	MOVQ 1352(SP), DX
 	CMPL kind+56(FP), $+1
 	JLT  maskdone30
@@ -3118,21 +3081,15 @@ groupstaged:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone30
 
 maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone30:
-	MOVQ 1360(SP), BX
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 2048(SP)
@@ -4192,27 +4149,21 @@ maskbytes9:
 	VMOVUPS    Z8, 256(SP)
 
 maskdone10:
-	LEAQ (SI)(DI*4), SI
 	CMPL kind+56(FP), $+1
 	JLT  maskdone12
 	JEQ  maskbytes11
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone12
 
 maskbytes11:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ              R11, $+2
@@ -4769,23 +4720,14 @@ laneback:
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX512(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone24
 
 maskbytes23:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone24:
-	MOVQ 1360(SP), BX
-	MOVQ 1368(SP), R8
-	MOVQ 1376(SP), R9
-	MOVQ 1384(SP), R10
-
 laneend:
 	CMPQ 2056(SP), $+1
 	JEQ  groupodddone
@@ -4983,7 +4925,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
 	MOVQ 1352(SP), DX
 	CMPL kind+56(FP), $+1
 	JLT  maskdone30
@@ -4991,21 +4932,15 @@ groupstaged:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone30
 
 maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone30:
-	MOVQ 1360(SP), BX
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 2048(SP)

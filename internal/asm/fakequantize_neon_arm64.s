@@ -288,7 +288,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
 	MOVD 296(RSP), R2
 	MOVWU kind+48(FP), R16
 	CMP $1, R16
@@ -297,17 +296,12 @@ groupstaged:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone6
 maskbytes5:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone6:
-	MOVD 304(RSP), R3
-	ADD R0<<2, R3, R3
 groupdone:
 	RET
 lanes:
@@ -427,18 +421,12 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone10
 maskbytes9:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone10:
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
 laneend:
 	MOVD 560(RSP), R16
 	CMP $1, R16
@@ -942,7 +930,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
 	MOVD 360(RSP), R2
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
@@ -951,17 +938,12 @@ groupstaged:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone6
 maskbytes5:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone6:
-	MOVD 368(RSP), R3
-	ADD R0<<2, R3, R3
 groupdone:
 	RET
 lanes:
@@ -1102,19 +1084,12 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone10
 maskbytes9:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone10:
-	MOVD 368(RSP), R3
-	MOVD 376(RSP), R4
-	MOVD 384(RSP), R5
-	MOVD 392(RSP), R6
 laneend:
 	MOVD 632(RSP), R16
 	CMP $1, R16
@@ -1658,7 +1633,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
 	MOVD 360(RSP), R2
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
@@ -1667,17 +1641,12 @@ groupstaged:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone6
 maskbytes5:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone6:
-	MOVD 368(RSP), R3
-	ADD R0<<2, R3, R3
 groupdone:
 	RET
 lanes:
@@ -1810,19 +1779,12 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone10
 maskbytes9:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone10:
-	MOVD 368(RSP), R3
-	MOVD 376(RSP), R4
-	MOVD 384(RSP), R5
-	MOVD 392(RSP), R6
 laneend:
 	MOVD 632(RSP), R16
 	CMP $1, R16

@@ -464,7 +464,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
 	MOVQ 424(SP), DX
 	CMPL kind+56(FP), $+1
 	JLT  maskdone18
@@ -472,21 +471,15 @@ groupstaged:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX2(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone18
 
 maskbytes17:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone18:
-	MOVQ 432(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Y11
@@ -672,7 +665,6 @@ longtail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
 	MOVQ  424(SP), DX
 	CMPL  kind+56(FP), $+1
 	JLT   maskdone28
@@ -680,21 +672,14 @@ longtail:
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone28
 
 maskbytes27:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone28:
-	MOVQ 432(SP), BX
-	LEAQ (BX)(DI*2), BX
-
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -1072,22 +1057,14 @@ laneback:
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone46
 
 maskbytes45:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone46:
-	MOVQ 432(SP), BX
-	MOVQ 440(SP), R8
-	MOVQ 448(SP), R9
-
 laneend:
 	CMPQ 832(SP), $+1
 	JEQ  groupodddone

@@ -485,27 +485,21 @@ maskbytes17:
 	VMOVUPS    Z20, 128(SP)
 
 maskdone18:
-	LEAQ (SI)(DI*2), SI
 	CMPL kind+56(FP), $+1
 	JLT  maskdone20
 	JEQ  maskbytes19
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone20
 
 maskbytes19:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone20:
-	LEAQ (BX)(DI*2), BX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Z3
@@ -760,27 +754,20 @@ maskbytes31:
 	VMOVUPS    Z21, 128(SP)
 
 maskdone32:
-	LEAQ (SI)(DI*2), SI
 	CMPL kind+56(FP), $+1
 	JLT  maskdone34
 	JEQ  maskbytes33
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone34
 
 maskbytes33:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone34:
-	LEAQ (BX)(DI*2), BX
-
 longend:
 	ADDQ  $+4, R8
 	ADDQ  $+4, R9
@@ -1175,22 +1162,14 @@ laneback:
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX512(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone54
 
 maskbytes53:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone54:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	MOVQ 864(SP), R9
-
 laneend:
 	CMPQ 1536(SP), $+1
 	JEQ  groupodddone
@@ -1413,7 +1392,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+56(FP), $+1
 	JLT  maskdone62
@@ -1421,21 +1399,15 @@ groupstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone62
 
 maskbytes61:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone62:
-	MOVQ 848(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1528(SP)
@@ -1657,7 +1629,6 @@ longstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+56(FP), $+1
 	JLT  maskdone70
@@ -1665,21 +1636,15 @@ longstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone70
 
 maskbytes69:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone70:
-	MOVQ 848(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  longend
+	JMP longend
 
 short2stream:
 	LEAQ     (BX)(CX*1), AX

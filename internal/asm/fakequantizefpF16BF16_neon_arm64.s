@@ -398,7 +398,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
 	MOVD 232(RSP), R2
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
@@ -407,17 +406,12 @@ groupstaged:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone18
 maskbytes17:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone18:
-	MOVD 240(RSP), R3
-	ADD R0<<1, R3, R3
 groupdone:
 	RET
 longs:
@@ -566,7 +560,6 @@ longtail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
 	MOVD 232(RSP), R2
 	MOVWU kind+56(FP), R16
 	CMP $1, R16
@@ -575,17 +568,12 @@ longtail:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone28
 maskbytes27:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone28:
-	MOVD 240(RSP), R3
-	ADD R0<<1, R3, R3
 longend:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
@@ -754,18 +742,12 @@ lanetail:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD $7, R0, R16
-	ADD R16>>3, R2, R2
 	B maskdone38
 maskbytes37:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
 maskdone38:
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
 laneend:
 	MOVD 496(RSP), R16
 	CMP $1, R16

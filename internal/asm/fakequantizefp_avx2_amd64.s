@@ -368,7 +368,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
 	MOVQ 552(SP), DX
 	CMPL kind+52(FP), $+1
 	JLT  maskdone6
@@ -376,21 +375,15 @@ groupstaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX2(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone6
 
 maskbytes5:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone6:
-	MOVQ 560(SP), BX
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -669,22 +662,14 @@ laneback:
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX2(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone12
 
 maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	MOVQ 560(SP), BX
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-
 laneend:
 	CMPQ 960(SP), $+1
 	JEQ  groupodddone

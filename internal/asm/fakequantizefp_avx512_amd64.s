@@ -639,27 +639,21 @@ maskbytes9:
 	VMOVUPS    Z16, 256(SP)
 
 maskdone10:
-	LEAQ (SI)(DI*4), SI
 	CMPL kind+52(FP), $+1
 	JLT  maskdone12
 	JEQ  maskbytes11
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone12
 
 maskbytes11:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ              R11, $+2
@@ -1241,22 +1235,14 @@ laneback:
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
 	CALL  ·stageOut1AVX512(SB)
-	LEAQ  7(DI), AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
 	JMP   maskdone24
 
 maskbytes23:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone24:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-
 laneend:
 	CMPQ 1792(SP), $+1
 	JEQ  groupodddone
@@ -1466,7 +1452,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+52(FP), $+1
 	JLT  maskdone30
@@ -1474,21 +1459,15 @@ groupstaged:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone30
 
 maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone30:
-	MOVQ 1104(SP), BX
-	LEAQ (BX)(DI*4), BX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1784(SP)

@@ -3132,12 +3132,6 @@ laneloop:
 	LEAQ      128(SP), AX
 	MOVQ      DX, CX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      1040(SP), BX
-	MOVQ      1048(SP), R8
-	MOVQ      1056(SP), R9
-	MOVQ      1064(SP), R10
-	MOVQ      1072(SP), R11
-	MOVQ      1080(SP), R12
 
 laneend:
 	VZEROUPPER
@@ -3319,8 +3313,6 @@ laneloop:
 	LEAQ      128(SP), AX
 	MOVQ      DX, CX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      528(SP), BX
-	MOVQ      536(SP), R8
 
 laneend:
 	VZEROUPPER
@@ -6705,12 +6697,6 @@ laneloop:
 	LEAQ    128(SP), AX
 	MOVQ    BX, CX
 	CALL    ·stageOut16AVX2(SB)
-	MOVQ    600(SP), R8
-	MOVQ    608(SP), R9
-	MOVQ    616(SP), R10
-	MOVQ    624(SP), R11
-	MOVQ    632(SP), R12
-	MOVQ    640(SP), R13
 
 laneend:
 	VZEROUPPER
@@ -6905,8 +6891,6 @@ laneloop:
 	LEAQ      64(SP), AX
 	MOVQ      DX, CX
 	CALL      ·stageOut16AVX2(SB)
-	MOVQ      272(SP), BX
-	MOVQ      280(SP), R8
 
 laneend:
 	VZEROUPPER
@@ -10207,12 +10191,6 @@ laneloop:
 	LEAQ    128(SP), AX
 	MOVQ    BX, CX
 	CALL    ·stageOut16AVX2(SB)
-	MOVQ    600(SP), R8
-	MOVQ    608(SP), R9
-	MOVQ    616(SP), R10
-	MOVQ    624(SP), R11
-	MOVQ    632(SP), R12
-	MOVQ    640(SP), R13
 
 laneend:
 	VZEROUPPER
@@ -10460,8 +10438,6 @@ laneloop:
 	LEAQ      64(SP), AX
 	MOVQ      DX, CX
 	CALL      ·stageOut16AVX2(SB)
-	MOVQ      272(SP), BX
-	MOVQ      280(SP), R8
 
 laneend:
 	VZEROUPPER

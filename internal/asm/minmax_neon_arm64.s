@@ -1421,12 +1421,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 544(RSP), R3
-	MOVD 552(RSP), R4
-	MOVD 560(RSP), R5
-	MOVD 568(RSP), R6
-	MOVD 576(RSP), R7
-	MOVD 584(RSP), R8
 laneend:
 	RET
 lanestage:
@@ -1573,8 +1567,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
 laneend:
 	RET
 lanestage:
@@ -3066,12 +3058,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R3, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 328(RSP), R4
-	MOVD 336(RSP), R5
-	MOVD 344(RSP), R6
-	MOVD 352(RSP), R7
-	MOVD 360(RSP), R8
-	MOVD 368(RSP), R9
 laneend:
 	RET
 lanestage:
@@ -3235,8 +3221,6 @@ lanetail:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 160(RSP), R3
-	MOVD 168(RSP), R4
 laneend:
 	RET
 lanestage:
@@ -4698,12 +4682,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R3, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 328(RSP), R4
-	MOVD 336(RSP), R5
-	MOVD 344(RSP), R6
-	MOVD 352(RSP), R7
-	MOVD 360(RSP), R8
-	MOVD 368(RSP), R9
 laneend:
 	RET
 lanestage:
@@ -4887,8 +4865,6 @@ lanetail:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 160(RSP), R3
-	MOVD 168(RSP), R4
 laneend:
 	RET
 lanestage:

@@ -44,7 +44,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut4AVX2(SB)
-	MOVQ  56(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -129,7 +128,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  56(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)
@@ -212,7 +210,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut2AVX2(SB)
-	MOVQ  56(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+24(FP)
@@ -301,7 +298,6 @@ lanetail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  56(SP), DX
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)

@@ -35,7 +35,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	MOVD 56(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -89,7 +88,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	MOVD 56(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -136,7 +134,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	MOVD 56(RSP), R2
 laneend:
 	RET
 lanestage:
@@ -192,7 +189,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	MOVD 56(RSP), R2
 laneend:
 	RET
 lanestage:

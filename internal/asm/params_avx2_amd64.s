@@ -112,7 +112,6 @@ laneloop:
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         400(SP), BX
 
 laneend:
 	VZEROUPPER
@@ -272,7 +271,6 @@ laneloop:
 	LEAQ         384(SP), AX
 	MOVQ         R8, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         672(SP), R9
 
 laneend:
 	VZEROUPPER
@@ -487,8 +485,6 @@ laneloop:
 	LEAQ         384(SP), AX
 	MOVQ         R8, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         800(SP), R9
-	MOVQ         808(SP), R10
 
 laneend:
 	VZEROUPPER
@@ -731,7 +727,6 @@ laneloop:
 	LEAQ         256(SP), AX
 	MOVQ         BX, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         536(SP), R8
 
 laneend:
 	VZEROUPPER
@@ -867,7 +862,6 @@ laneloop:
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         400(SP), BX
 
 laneend:
 	VZEROUPPER
@@ -1035,7 +1029,6 @@ laneloop:
 	LEAQ         384(SP), AX
 	MOVQ         R8, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         672(SP), R9
 
 laneend:
 	VZEROUPPER
@@ -1290,8 +1283,6 @@ laneloop:
 	LEAQ         384(SP), AX
 	MOVQ         R8, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         800(SP), R9
-	MOVQ         808(SP), R10
 
 laneend:
 	VZEROUPPER
@@ -1510,7 +1501,6 @@ laneloop:
 	LEAQ         256(SP), AX
 	MOVQ         BX, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         536(SP), R8
 
 laneend:
 	VZEROUPPER
@@ -1669,7 +1659,6 @@ laneloop:
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         400(SP), BX
 
 laneend:
 	VZEROUPPER
@@ -1860,7 +1849,6 @@ laneloop:
 	LEAQ         384(SP), AX
 	MOVQ         R8, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         672(SP), R9
 
 laneend:
 	VZEROUPPER
@@ -2222,8 +2210,6 @@ laneloop:
 	LEAQ         384(SP), AX
 	MOVQ         R8, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         800(SP), R9
-	MOVQ         808(SP), R10
 
 laneend:
 	VZEROUPPER
@@ -2474,7 +2460,6 @@ laneloop:
 	LEAQ         256(SP), AX
 	MOVQ         BX, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         536(SP), R8
 
 laneend:
 	VZEROUPPER
@@ -2586,7 +2571,6 @@ laneloop:
 	LEAQ    128(SP), AX
 	MOVQ    DX, CX
 	CALL    ·stageOut32AVX2(SB)
-	MOVQ    400(SP), BX
 
 laneend:
 	VZEROUPPER
@@ -2737,7 +2721,6 @@ laneloop:
 	LEAQ        128(SP), AX
 	MOVQ        DX, CX
 	CALL        ·stageOut32AVX2(SB)
-	MOVQ        400(SP), BX
 
 laneend:
 	VZEROUPPER
@@ -2821,8 +2804,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      392(SP), DX
-	MOVQ      400(SP), BX
 
 laneend:
 	VZEROUPPER
@@ -2930,7 +2911,6 @@ laneloop:
 	LEAQ      128(SP), AX
 	MOVQ      DX, CX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      400(SP), BX
 
 laneend:
 	VZEROUPPER

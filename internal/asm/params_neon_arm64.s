@@ -117,7 +117,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 224(RSP), R3
 laneend:
 	RET
 lanestage:
@@ -280,7 +279,6 @@ lanetail:
 	ADD $208, RSP, R16
 	MOVD R4, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 368(RSP), R5
 laneend:
 	RET
 lanestage:
@@ -499,8 +497,6 @@ lanetail:
 	ADD $208, RSP, R16
 	MOVD R4, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 432(RSP), R5
-	MOVD 440(RSP), R6
 laneend:
 	RET
 lanestage:
@@ -741,7 +737,6 @@ lanetail:
 	ADD $144, RSP, R16
 	MOVD R3, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 296(RSP), R4
 laneend:
 	RET
 lanestage:
@@ -879,7 +874,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 224(RSP), R3
 laneend:
 	RET
 lanestage:
@@ -1050,7 +1044,6 @@ lanetail:
 	ADD $208, RSP, R16
 	MOVD R4, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 368(RSP), R5
 laneend:
 	RET
 lanestage:
@@ -1309,8 +1302,6 @@ lanetail:
 	ADD $208, RSP, R16
 	MOVD R4, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 432(RSP), R5
-	MOVD 440(RSP), R6
 laneend:
 	RET
 lanestage:
@@ -1532,7 +1523,6 @@ lanetail:
 	ADD $144, RSP, R16
 	MOVD R3, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 296(RSP), R4
 laneend:
 	RET
 lanestage:
@@ -1696,7 +1686,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 224(RSP), R3
 laneend:
 	RET
 lanestage:
@@ -1893,7 +1882,6 @@ lanetail:
 	ADD $208, RSP, R16
 	MOVD R4, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 368(RSP), R5
 laneend:
 	RET
 lanestage:
@@ -2258,8 +2246,6 @@ lanetail:
 	ADD $208, RSP, R16
 	MOVD R4, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 432(RSP), R5
-	MOVD 440(RSP), R6
 laneend:
 	RET
 lanestage:
@@ -2507,7 +2493,6 @@ lanetail:
 	ADD $144, RSP, R16
 	MOVD R3, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 296(RSP), R4
 laneend:
 	RET
 lanestage:
@@ -2622,7 +2607,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 224(RSP), R3
 laneend:
 	RET
 lanestage:
@@ -2784,7 +2768,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 224(RSP), R3
 laneend:
 	RET
 lanestage:
@@ -2856,8 +2839,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	MOVD 224(RSP), R3
 laneend:
 	RET
 lanestage:
@@ -2967,7 +2948,6 @@ lanetail:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 224(RSP), R3
 laneend:
 	RET
 lanestage:

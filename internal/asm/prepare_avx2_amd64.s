@@ -63,7 +63,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      264(SP), DX
 
 laneend:
 	VZEROUPPER

@@ -66,7 +66,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 152(RSP), R2
 laneend:
 	RET
 lanestage:

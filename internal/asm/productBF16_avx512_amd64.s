@@ -287,16 +287,12 @@ maskdone6:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone8
 
 maskbytes7:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone8:
 laneend:
@@ -398,20 +394,15 @@ lanestaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone12
 
 maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	MOVQ 336(SP), BX
-	JMP  laneend
+	JMP laneend
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -704,7 +695,6 @@ lanetailnarrow:
 	VPERMD    Z0, Z10, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 
 stored12:
 laneend:
@@ -842,9 +832,6 @@ other9:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y0, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored12
 
 crumbs11:
@@ -860,9 +847,6 @@ crumbs11:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   X0, K7, (SI)
-	LEAQ       3(DI), AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
 	JMP        stored12
 
 unsigned10:
@@ -872,7 +856,6 @@ unsigned10:
 	VPERMD    Z0, Z10, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 	JMP       stored12
 
 lanestaged:
@@ -884,29 +867,21 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored19
 
 nibbles17:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored19
 
 crumbs18:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored19:
-	MOVQ 200(SP), DX
-	JMP  laneend
+	JMP laneend
 
 other13:
 	JGT        unsigned14
@@ -1254,7 +1229,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	MOVQ 200(SP), DX
 	JMP  laneend
 
 lanestage:
@@ -1672,16 +1646,12 @@ maskdone6:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone8
 
 maskbytes7:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone8:
 laneend:
@@ -1806,20 +1776,15 @@ lanestaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone12
 
 maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	MOVQ 336(SP), BX
-	JMP  laneend
+	JMP laneend
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -2165,7 +2130,6 @@ lanetailnarrow:
 	VPERMD     Z16, Z6, Z16
 	KMOVQ      K0, K7
 	VMOVDQU8   Z16, K7, (SI)
-	ADDQ       DI, SI
 
 stored9:
 laneend:
@@ -2300,9 +2264,6 @@ other7:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y16, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored9
 
 listed8:
@@ -2310,7 +2271,6 @@ listed8:
 	VPSHUFB  Z16, Z18, Z16
 	KMOVQ    K0, K7
 	VMOVDQU8 Z16, K7, (SI)
-	ADDQ     DI, SI
 	JMP      stored9
 
 lanestaged:
@@ -2322,29 +2282,21 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored15
 
 nibbles13:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored15
 
 crumbs14:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored15:
-	MOVQ 200(SP), DX
-	JMP  laneend
+	JMP laneend
 
 other10:
 	VPTERNLOGD $0xf8, constantsAVX512<>+448(SB), Z0, Z16

@@ -268,16 +268,12 @@ maskdone6:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone8
 
 maskbytes7:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone8:
 laneend:
@@ -374,20 +370,15 @@ lanestaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone12
 
 maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	MOVQ 336(SP), BX
-	JMP  laneend
+	JMP laneend
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -666,7 +657,6 @@ lanetailnarrow:
 	VPERMD    Z0, Z10, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 
 stored12:
 laneend:
@@ -804,9 +794,6 @@ other9:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y0, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored12
 
 crumbs11:
@@ -822,9 +809,6 @@ crumbs11:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   X0, K7, (SI)
-	LEAQ       3(DI), AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
 	JMP        stored12
 
 unsigned10:
@@ -834,7 +818,6 @@ unsigned10:
 	VPERMD    Z0, Z10, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 	JMP       stored12
 
 lanestaged:
@@ -846,29 +829,21 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored19
 
 nibbles17:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored19
 
 crumbs18:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored19:
-	MOVQ 200(SP), DX
-	JMP  laneend
+	JMP laneend
 
 other13:
 	JGT        unsigned14
@@ -1208,7 +1183,6 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	MOVQ 200(SP), DX
 	JMP  laneend
 
 lanestage:
@@ -1598,16 +1572,12 @@ maskdone6:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone8
 
 maskbytes7:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone8:
 laneend:
@@ -1726,20 +1696,15 @@ lanestaged:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
-	LEAQ 7(DI), AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
 	JMP  maskdone12
 
 maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, DX
 
 maskdone12:
-	MOVQ 336(SP), BX
-	JMP  laneend
+	JMP laneend
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -2071,7 +2036,6 @@ lanetailnarrow:
 	VPERMD     Z5, Z8, Z5
 	KMOVQ      K0, K7
 	VMOVDQU8   Z5, K7, (SI)
-	ADDQ       DI, SI
 
 stored9:
 laneend:
@@ -2206,9 +2170,6 @@ other7:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y5, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored9
 
 listed8:
@@ -2216,7 +2177,6 @@ listed8:
 	VPSHUFB  Z5, Z16, Z5
 	KMOVQ    K0, K7
 	VMOVDQU8 Z5, K7, (SI)
-	ADDQ     DI, SI
 	JMP      stored9
 
 lanestaged:
@@ -2228,29 +2188,21 @@ lanestaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored15
 
 nibbles13:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored15
 
 crumbs14:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored15:
-	MOVQ 200(SP), DX
-	JMP  laneend
+	JMP laneend
 
 other10:
 	VPTERNLOGD $0xf8, constantsAVX512<>+192(SB), Z0, Z5

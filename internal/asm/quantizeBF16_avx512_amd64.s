@@ -379,8 +379,6 @@ grouptailnarrow:
 	VPERMD    Z1, Z12, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
 	JMP       return
 
 longs:
@@ -544,8 +542,6 @@ longtailnarrow:
 	VPERMD    Z1, Z12, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
 
 longend:
 	ADDQ  $+4, BX
@@ -843,9 +839,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	MOVQ  712(SP), DX
-	MOVQ  720(SP), BX
-	MOVQ  728(SP), R8
 
 laneend:
 	CMPQ 1400(SP), $+1
@@ -940,9 +933,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
 	JMP  return
 
 groupending:
@@ -1043,9 +1033,6 @@ longstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
 	JMP  longend
 
 short2stream:

@@ -255,30 +255,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, SI
 	JMP  stored15
 
 nibbles13:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored15
 
 crumbs14:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored15:
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -358,30 +349,20 @@ longtail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored24
 
 nibbles22:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored24
 
 crumbs23:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored24:
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*2), DX
-
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
@@ -537,31 +518,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored39
 
 nibbles37:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored39
 
 crumbs38:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored39:
-	MOVQ 360(SP), DX
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-
 laneend:
 	CMPQ 760(SP), $+1
 	JEQ  groupodddone
@@ -1619,30 +1589,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, SI
 	JMP  stored15
 
 nibbles13:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored15
 
 crumbs14:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored15:
-	MOVQ 488(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -1729,30 +1690,20 @@ longtail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored24
 
 nibbles22:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored24
 
 crumbs23:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored24:
-	MOVQ 488(SP), DX
-	LEAQ (DX)(DI*2), DX
-
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
@@ -1931,32 +1882,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored39
 
 nibbles37:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored39
 
 crumbs38:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored39:
-	MOVQ 488(SP), DX
-	MOVQ 496(SP), BX
-	MOVQ 504(SP), R8
-	MOVQ 512(SP), R9
-
 laneend:
 	CMPQ 896(SP), $+1
 	JEQ  groupodddone

@@ -448,11 +448,9 @@ grouptailnarrow:
 	VPERMD    Z0, Z13, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 
 stored32:
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -646,11 +644,8 @@ longtailnarrow:
 	VPERMD    Z0, Z13, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 
 stored52:
-	LEAQ (DX)(DI*2), DX
-
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
@@ -1005,31 +1000,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	ADDQ  DI, SI
 	JMP   stored89
 
 nibbles87:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored89
 
 crumbs88:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored89:
-	MOVQ 712(SP), DX
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-
 laneend:
 	CMPQ 1400(SP), $+1
 	JEQ  groupodddone
@@ -1319,9 +1303,6 @@ other29:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y0, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored32
 
 crumbs31:
@@ -1337,9 +1318,6 @@ crumbs31:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   X0, K7, (SI)
-	LEAQ       3(DI), AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
 	JMP        stored32
 
 unsigned30:
@@ -1349,7 +1327,6 @@ unsigned30:
 	VPERMD    Z0, Z13, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 	JMP       stored32
 
 groupstage:
@@ -1371,30 +1348,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored102
 
 nibbles100:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored102
 
 crumbs101:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored102:
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1392(SP)
@@ -1616,9 +1584,6 @@ other49:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y0, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored52
 
 crumbs51:
@@ -1634,9 +1599,6 @@ crumbs51:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   X0, K7, (SI)
-	LEAQ       3(DI), AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
 	JMP        stored52
 
 unsigned50:
@@ -1646,7 +1608,6 @@ unsigned50:
 	VPERMD    Z0, Z13, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 	JMP       stored52
 
 longstaged:
@@ -1658,30 +1619,21 @@ longstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored111
 
 nibbles109:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored111
 
 crumbs110:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored111:
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
+	JMP longend
 
 short2stream:
 	LEAQ     (DX)(CX*1), AX
@@ -2850,11 +2802,9 @@ grouptailnarrow:
 	VPERMD    Z1, Z13, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	ADDQ      DI, SI
 
 stored32:
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -3056,11 +3006,8 @@ longtailnarrow:
 	VPERMD    Z1, Z13, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	ADDQ      DI, SI
 
 stored52:
-	LEAQ (DX)(DI*2), DX
-
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
@@ -3457,32 +3404,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	ADDQ  DI, SI
 	JMP   stored89
 
 nibbles87:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored89
 
 crumbs88:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored89:
-	MOVQ 968(SP), DX
-	MOVQ 976(SP), BX
-	MOVQ 984(SP), R8
-	MOVQ 992(SP), R9
-
 laneend:
 	CMPQ 1664(SP), $+1
 	JEQ  groupodddone
@@ -3776,9 +3711,6 @@ other29:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y1, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored32
 
 crumbs31:
@@ -3794,9 +3726,6 @@ crumbs31:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   X1, K7, (SI)
-	LEAQ       3(DI), AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
 	JMP        stored32
 
 unsigned30:
@@ -3806,7 +3735,6 @@ unsigned30:
 	VPERMD    Z1, Z13, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	ADDQ      DI, SI
 	JMP       stored32
 
 groupstage:
@@ -3828,30 +3756,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored102
 
 nibbles100:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored102
 
 crumbs101:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored102:
-	MOVQ 968(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1656(SP)
@@ -4085,9 +4004,6 @@ other49:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y1, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored52
 
 crumbs51:
@@ -4103,9 +4019,6 @@ crumbs51:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   X1, K7, (SI)
-	LEAQ       3(DI), AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
 	JMP        stored52
 
 unsigned50:
@@ -4115,7 +4028,6 @@ unsigned50:
 	VPERMD    Z1, Z13, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	ADDQ      DI, SI
 	JMP       stored52
 
 longstaged:
@@ -4127,30 +4039,21 @@ longstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored111
 
 nibbles109:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored111
 
 crumbs110:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored111:
-	MOVQ 968(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
+	JMP longend
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX

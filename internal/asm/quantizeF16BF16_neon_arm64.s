@@ -240,24 +240,17 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored15
 nibbles13:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored15
 crumbs14:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored15:
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
 groupdone:
 	RET
 longs:
@@ -336,24 +329,17 @@ longtail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored24
 nibbles22:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored24
 crumbs23:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored24:
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
@@ -440,25 +426,17 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored33
 nibbles31:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored33
 crumbs32:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored33:
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 laneend:
 	MOVD 456(RSP), R16
 	CMP $1, R16
@@ -1131,24 +1109,17 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored15
 nibbles13:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored15
 crumbs14:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored15:
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
 groupdone:
 	RET
 longs:
@@ -1232,24 +1203,17 @@ longtail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored24
 nibbles22:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored24
 crumbs23:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored24:
-	MOVD 264(RSP), R2
-	ADD R0<<1, R2, R2
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
@@ -1348,26 +1312,17 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored33
 nibbles31:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored33
 crumbs32:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored33:
-	MOVD 264(RSP), R2
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
 laneend:
 	MOVD 528(RSP), R16
 	CMP $1, R16

@@ -211,9 +211,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*2), DX
 	JMP  return
 
 longs:
@@ -278,9 +275,6 @@ longtail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  360(SP), DX
-	LEAQ  (DX)(DI*2), DX
 
 longend:
 	ADDQ  $+4, BX
@@ -408,9 +402,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  360(SP), DX
-	MOVQ  368(SP), BX
-	MOVQ  376(SP), R8
 
 laneend:
 	CMPQ 760(SP), $+1

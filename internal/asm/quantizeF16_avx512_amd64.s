@@ -371,8 +371,6 @@ grouptailnarrow:
 	VPERMD    Z1, Z14, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
 	JMP       return
 
 longs:
@@ -532,8 +530,6 @@ longtailnarrow:
 	VPERMD    Z1, Z14, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*2), DX
 
 longend:
 	ADDQ  $+4, BX
@@ -831,9 +827,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	MOVQ  712(SP), DX
-	MOVQ  720(SP), BX
-	MOVQ  728(SP), R8
 
 laneend:
 	CMPQ 1400(SP), $+1
@@ -928,9 +921,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
 	JMP  return
 
 groupending:
@@ -1031,9 +1021,6 @@ longstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
 	JMP  longend
 
 short2stream:

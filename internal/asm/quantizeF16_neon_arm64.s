@@ -202,9 +202,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
 groupdone:
 	RET
 longs:
@@ -271,9 +268,6 @@ longtail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
@@ -348,9 +342,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 laneend:
 	MOVD 456(RSP), R16
 	CMP $1, R16

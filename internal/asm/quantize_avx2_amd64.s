@@ -231,30 +231,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, SI
 	JMP  stored11
 
 nibbles9:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored11
 
 crumbs10:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored11:
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -387,31 +378,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored22
 
 nibbles20:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored22
 
 crumbs21:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored22:
-	MOVQ 424(SP), DX
-	MOVQ 432(SP), BX
-	MOVQ 440(SP), R8
-
 laneend:
 	CMPQ 824(SP), $+1
 	JEQ  groupodddone
@@ -1206,30 +1186,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, SI
 	JMP  stored11
 
 nibbles9:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored11
 
 crumbs10:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored11:
-	MOVQ 552(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1384,32 +1355,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored22
 
 nibbles20:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored22
 
 crumbs21:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored22:
-	MOVQ 552(SP), DX
-	MOVQ 560(SP), BX
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-
 laneend:
 	CMPQ 960(SP), $+1
 	JEQ  groupodddone
@@ -2261,30 +2220,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, SI
 	JMP  stored11
 
 nibbles9:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored11
 
 crumbs10:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored11:
-	MOVQ 552(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -2441,32 +2391,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored22
 
 nibbles20:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored22
 
 crumbs21:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored22:
-	MOVQ 552(SP), DX
-	MOVQ 560(SP), BX
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-
 laneend:
 	CMPQ 960(SP), $+1
 	JEQ  groupodddone
@@ -3260,9 +3198,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 short2:
@@ -3383,9 +3318,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	MOVQ  424(SP), DX
-	MOVQ  432(SP), BX
-	MOVQ  440(SP), R8
 
 laneend:
 	CMPQ 824(SP), $+1

@@ -404,11 +404,9 @@ grouptailnarrow:
 	VPERMD    Z0, Z13, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 
 stored20:
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ              R11, $+2
@@ -728,31 +726,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	ADDQ  DI, SI
 	JMP   stored43
 
 nibbles41:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored43
 
 crumbs42:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored43:
-	MOVQ 840(SP), DX
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-
 laneend:
 	CMPQ 1528(SP), $+1
 	JEQ  groupodddone
@@ -988,9 +975,6 @@ other17:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y0, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored20
 
 crumbs19:
@@ -1006,9 +990,6 @@ crumbs19:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   X0, K7, (SI)
-	LEAQ       3(DI), AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
 	JMP        stored20
 
 unsigned18:
@@ -1018,7 +999,6 @@ unsigned18:
 	VPERMD    Z0, Z13, Z0
 	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (SI)
-	ADDQ      DI, SI
 	JMP       stored20
 
 groupstage:
@@ -1040,30 +1020,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored54
 
 nibbles52:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored54
 
 crumbs53:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored54:
-	MOVQ 840(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1520(SP)
@@ -2089,11 +2060,9 @@ grouptailnarrow:
 	VPERMD    Z1, Z13, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	ADDQ      DI, SI
 
 stored20:
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ              R11, $+2
@@ -2454,32 +2423,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	ADDQ  DI, SI
 	JMP   stored43
 
 nibbles41:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored43
 
 crumbs42:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored43:
-	MOVQ 1096(SP), DX
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-
 laneend:
 	CMPQ 1792(SP), $+1
 	JEQ  groupodddone
@@ -2719,9 +2676,6 @@ other17:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y1, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored20
 
 crumbs19:
@@ -2737,9 +2691,6 @@ crumbs19:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   X1, K7, (SI)
-	LEAQ       3(DI), AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
 	JMP        stored20
 
 unsigned18:
@@ -2749,7 +2700,6 @@ unsigned18:
 	VPERMD    Z1, Z13, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	ADDQ      DI, SI
 	JMP       stored20
 
 groupstage:
@@ -2771,30 +2721,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored54
 
 nibbles52:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored54
 
 crumbs53:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored54:
-	MOVQ 1096(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1784(SP)
@@ -3890,11 +3831,9 @@ grouptailnarrow:
 	VPERMD    Z1, Z12, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	ADDQ      DI, SI
 
 stored20:
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ              R11, $+2
@@ -4261,32 +4200,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	ADDQ  DI, SI
 	JMP   stored43
 
 nibbles41:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored43
 
 crumbs42:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored43:
-	MOVQ 1096(SP), DX
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-
 laneend:
 	CMPQ 1792(SP), $+1
 	JEQ  groupodddone
@@ -4530,9 +4457,6 @@ other17:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y1, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored20
 
 crumbs19:
@@ -4548,9 +4472,6 @@ crumbs19:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   X1, K7, (SI)
-	LEAQ       3(DI), AX
-	SHRQ       $0x02, AX
-	ADDQ       AX, SI
 	JMP        stored20
 
 unsigned18:
@@ -4560,7 +4481,6 @@ unsigned18:
 	VPERMD    Z1, Z12, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	ADDQ      DI, SI
 	JMP       stored20
 
 groupstage:
@@ -4582,30 +4502,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored54
 
 nibbles52:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored54
 
 crumbs53:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored54:
-	MOVQ 1096(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1784(SP)
@@ -5601,8 +5512,6 @@ grouptailnarrow:
 	VPERMD    Z1, Z14, Z1
 	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (SI)
-	LEAQ      (SI)(DI*1), SI
-	LEAQ      (DX)(DI*4), DX
 	JMP       return
 
 short2:
@@ -5893,9 +5802,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	MOVQ  840(SP), DX
-	MOVQ  848(SP), BX
-	MOVQ  856(SP), R8
 
 laneend:
 	CMPQ 1528(SP), $+1
@@ -5990,9 +5896,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 840(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 groupending:

@@ -222,24 +222,17 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored11
 nibbles9:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored11
 crumbs10:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored11:
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -317,25 +310,17 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored18
 nibbles16:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored18
 crumbs17:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored18:
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -882,24 +867,17 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored11
 nibbles9:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored11
 crumbs10:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored11:
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -988,26 +966,17 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored18
 nibbles16:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored18
 crumbs17:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored18:
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
 laneend:
 	MOVD 560(RSP), R16
 	CMP $1, R16
@@ -1593,24 +1562,17 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored11
 nibbles9:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored11
 crumbs10:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored11:
-	MOVD 296(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1699,26 +1661,17 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored18
 nibbles16:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored18
 crumbs17:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored18:
-	MOVD 296(RSP), R2
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
 laneend:
 	MOVD 560(RSP), R16
 	CMP $1, R16
@@ -2241,9 +2194,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -2312,9 +2262,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16

@@ -298,30 +298,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, SI
 	JMP  stored13
 
 nibbles11:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored13
 
 crumbs12:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored13:
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -427,30 +418,20 @@ longtail:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored21
 
 nibbles19:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored21
 
 crumbs20:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored21:
-	MOVQ 360(SP), DX
-	LEAQ (DX)(DI*2), DX
-
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
@@ -658,31 +639,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored34
 
 nibbles32:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored34
 
 crumbs33:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored34:
-	MOVQ 360(SP), DX
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-
 laneend:
 	CMPQ 760(SP), $+1
 	JEQ  groupodddone
@@ -1730,30 +1700,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, SI
 	JMP  stored13
 
 nibbles11:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored13
 
 crumbs12:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored13:
-	MOVQ 232(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1926,30 +1887,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored26
 
 nibbles24:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored26
 
 crumbs25:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored26:
-	MOVQ 232(SP), DX
-	MOVQ 240(SP), BX
-
 laneend:
 	CMPQ 624(SP), $+1
 	JEQ  groupodddone

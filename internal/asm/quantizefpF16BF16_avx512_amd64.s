@@ -545,11 +545,9 @@ grouptailnarrow:
 	VPERMD     Z17, Z7, Z17
 	KMOVQ      K0, K7
 	VMOVDQU8   Z17, K7, (SI)
-	ADDQ       DI, SI
 
 stored27:
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -806,11 +804,8 @@ longtailnarrow:
 	VPERMD     Z17, Z7, Z17
 	KMOVQ      K0, K7
 	VMOVDQU8   Z17, K7, (SI)
-	ADDQ       DI, SI
 
 stored44:
-	LEAQ (DX)(DI*2), DX
-
 longend:
 	ADDQ  $+4, BX
 	ADDQ  $+4, R8
@@ -1270,31 +1265,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	ADDQ  DI, SI
 	JMP   stored76
 
 nibbles74:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored76
 
 crumbs75:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored76:
-	MOVQ 712(SP), DX
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-
 laneend:
 	CMPQ 1400(SP), $+1
 	JEQ  groupodddone
@@ -1588,9 +1572,6 @@ other25:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y17, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored27
 
 listed26:
@@ -1598,7 +1579,6 @@ listed26:
 	VPSHUFB  Z17, Z19, Z17
 	KMOVQ    K0, K7
 	VMOVDQU8 Z17, K7, (SI)
-	ADDQ     DI, SI
 	JMP      stored27
 
 groupstage:
@@ -1620,30 +1600,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored87
 
 nibbles85:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored87
 
 crumbs86:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored87:
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1392(SP)
@@ -1864,9 +1835,6 @@ other42:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y17, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored44
 
 listed43:
@@ -1874,7 +1842,6 @@ listed43:
 	VPSHUFB  Z17, Z19, Z17
 	KMOVQ    K0, K7
 	VMOVDQU8 Z17, K7, (SI)
-	ADDQ     DI, SI
 	JMP      stored44
 
 longstaged:
@@ -1886,30 +1853,21 @@ longstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored95
 
 nibbles93:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored95
 
 crumbs94:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored95:
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
+	JMP longend
 
 short2stream:
 	LEAQ     (DX)(CX*1), AX
@@ -2999,11 +2957,9 @@ grouptailnarrow:
 	VPERMD     Z16, Z7, Z16
 	KMOVQ      K0, K7
 	VMOVDQU8   Z16, K7, (SI)
-	ADDQ       DI, SI
 
 stored27:
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ     R11, $+2
@@ -3383,30 +3339,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	ADDQ  DI, SI
 	JMP   stored59
 
 nibbles57:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored59
 
 crumbs58:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored59:
-	MOVQ 456(SP), DX
-	MOVQ 464(SP), BX
-
 laneend:
 	CMPQ 1136(SP), $+1
 	JEQ  groupodddone
@@ -3692,9 +3638,6 @@ other25:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y16, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored27
 
 listed26:
@@ -3702,7 +3645,6 @@ listed26:
 	VPSHUFB  Z16, Z18, Z16
 	KMOVQ    K0, K7
 	VMOVDQU8 Z16, K7, (SI)
-	ADDQ     DI, SI
 	JMP      stored27
 
 groupstage:
@@ -3724,30 +3666,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored70
 
 nibbles68:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored70
 
 crumbs69:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored70:
-	MOVQ 456(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1128(SP)

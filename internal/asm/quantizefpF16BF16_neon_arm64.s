@@ -300,24 +300,17 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored13
 nibbles11:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored13
 crumbs12:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored13:
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
 groupdone:
 	RET
 longs:
@@ -416,24 +409,17 @@ longtail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored21
 nibbles19:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored21
 crumbs20:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored21:
-	MOVD 200(RSP), R2
-	ADD R0<<1, R2, R2
 longend:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
@@ -544,25 +530,17 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored29
 nibbles27:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored29
 crumbs28:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored29:
-	MOVD 200(RSP), R2
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 laneend:
 	MOVD 456(RSP), R16
 	CMP $1, R16
@@ -1167,24 +1145,17 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored13
 nibbles11:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored13
 crumbs12:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored13:
-	MOVD 136(RSP), R2
-	ADD R0<<1, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1274,24 +1245,17 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored21
 nibbles19:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored21
 crumbs20:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored21:
-	MOVD 136(RSP), R2
-	MOVD 144(RSP), R3
 laneend:
 	MOVD 384(RSP), R16
 	CMP $1, R16

@@ -275,30 +275,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, SI
 	JMP  stored9
 
 nibbles7:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored9
 
 crumbs8:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored9:
-	MOVQ 424(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -483,31 +474,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored18
 
 nibbles16:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored18
 
 crumbs17:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored18:
-	MOVQ 424(SP), DX
-	MOVQ 432(SP), BX
-	MOVQ 440(SP), R8
-
 laneend:
 	CMPQ 824(SP), $+1
 	JEQ  groupodddone
@@ -1298,30 +1278,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX2(SB)
-	ADDQ DI, SI
 	JMP  stored9
 
 nibbles7:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored9
 
 crumbs8:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored9:
-	MOVQ 296(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ R11, $+2
@@ -1478,30 +1449,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX2(SB)
-	ADDQ  DI, SI
 	JMP   stored18
 
 nibbles16:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored18
 
 crumbs17:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX2(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored18:
-	MOVQ 296(SP), DX
-	MOVQ 304(SP), BX
-
 laneend:
 	CMPQ 688(SP), $+1
 	JEQ  groupodddone
@@ -2272,11 +2233,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 408(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 short2:
@@ -2459,9 +2415,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut4AVX2(SB)
-	MOVQ  408(SP), DX
-	MOVQ  416(SP), BX
-	MOVQ  424(SP), R8
 
 laneend:
 	CMPQ 808(SP), $+1
@@ -3071,11 +3024,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX2(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 280(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 short2:
@@ -3246,8 +3194,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut4AVX2(SB)
-	MOVQ  280(SP), DX
-	MOVQ  288(SP), BX
 
 laneend:
 	CMPQ 672(SP), $+1

@@ -501,11 +501,9 @@ grouptailnarrow:
 	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
 	VMOVDQU8   Z5, K7, (SI)
-	ADDQ       DI, SI
 
 stored15:
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ              R11, $+2
@@ -930,31 +928,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	ADDQ  DI, SI
 	JMP   stored33
 
 nibbles31:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored33
 
 crumbs32:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored33:
-	MOVQ 840(SP), DX
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-
 laneend:
 	CMPQ 1528(SP), $+1
 	JEQ  groupodddone
@@ -1194,9 +1181,6 @@ other13:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y5, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored15
 
 listed14:
@@ -1204,7 +1188,6 @@ listed14:
 	VPSHUFB  Z5, Z17, Z5
 	KMOVQ    K0, K7
 	VMOVDQU8 Z5, K7, (SI)
-	ADDQ     DI, SI
 	JMP      stored15
 
 groupstage:
@@ -1226,30 +1209,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored42
 
 nibbles40:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored42
 
 crumbs41:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored42:
-	MOVQ 840(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1520(SP)
@@ -2213,11 +2187,9 @@ grouptailnarrow:
 	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
 	VMOVDQU8   Z5, K7, (SI)
-	ADDQ       DI, SI
 
 stored15:
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ        R11, $+2
@@ -2569,30 +2541,20 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut8AVX512(SB)
-	ADDQ  DI, SI
 	JMP   stored33
 
 nibbles31:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored33
 
 crumbs32:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored33:
-	MOVQ 584(SP), DX
-	MOVQ 592(SP), BX
-
 laneend:
 	CMPQ 1264(SP), $+1
 	JEQ  groupodddone
@@ -2824,9 +2786,6 @@ other13:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y5, K7, (SI)
-	LEAQ       1(DI), AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
 	JMP        stored15
 
 listed14:
@@ -2834,7 +2793,6 @@ listed14:
 	VPSHUFB  Z5, Z16, Z5
 	KMOVQ    K0, K7
 	VMOVDQU8 Z5, K7, (SI)
-	ADDQ     DI, SI
 	JMP      stored15
 
 groupstage:
@@ -2856,30 +2814,21 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut8AVX512(SB)
-	ADDQ DI, SI
 	JMP  stored42
 
 nibbles40:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	LEAQ 1(DI), AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
 	JMP  stored42
 
 crumbs41:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut2AVX512(SB)
-	LEAQ 3(DI), AX
-	SHRQ $0x02, AX
-	ADDQ AX, SI
 
 stored42:
-	MOVQ 584(SP), DX
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 groupending:
 	MOVQ DI, 1256(SP)
@@ -3865,10 +3814,6 @@ grouptailnarrow:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
 	JMP        return
 
 short2:
@@ -4284,9 +4229,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut4AVX512(SB)
-	MOVQ  808(SP), DX
-	MOVQ  816(SP), BX
-	MOVQ  824(SP), R8
 
 laneend:
 	CMPQ 1496(SP), $+1
@@ -4437,11 +4379,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 808(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 groupending:
@@ -5222,10 +5159,6 @@ grouptailnarrow:
 	BZHIQ      CX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8   Y0, K7, (SI)
-	MOVQ       DI, AX
-	SHRQ       $0x01, AX
-	ADDQ       AX, SI
-	LEAQ       (DX)(DI*4), DX
 	JMP        return
 
 short2:
@@ -5601,8 +5534,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut4AVX512(SB)
-	MOVQ  552(SP), DX
-	MOVQ  560(SP), BX
 
 laneend:
 	CMPQ 1232(SP), $+1
@@ -5755,11 +5686,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut4AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x01, AX
-	ADDQ AX, SI
-	MOVQ 552(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 groupending:

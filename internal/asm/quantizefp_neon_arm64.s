@@ -282,24 +282,17 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored9
 nibbles7:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored9
 crumbs8:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored9:
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -401,25 +394,17 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored15
 nibbles13:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored15
 crumbs14:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored15:
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -918,24 +903,17 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored9
 nibbles7:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored9
 crumbs8:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored9:
-	MOVD 168(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1020,24 +998,17 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut8NEON(SB)
-	ADD R0, R1, R1
 	B stored15
 nibbles13:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD $1, R0, R16
-	ADD R16>>1, R1, R1
 	B stored15
 crumbs14:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut2NEON(SB)
-	ADD $3, R0, R16
-	ADD R16>>2, R1, R1
 stored15:
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16
@@ -1519,9 +1490,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 232(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -1615,9 +1583,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	MOVD 232(RSP), R2
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
 laneend:
 	MOVD 488(RSP), R16
 	CMP $1, R16
@@ -2044,9 +2009,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	ADD R0>>1, R1, R1
-	MOVD 168(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -2136,8 +2098,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut4NEON(SB)
-	MOVD 168(RSP), R2
-	MOVD 176(RSP), R3
 laneend:
 	MOVD 416(RSP), R16
 	CMP $1, R16

@@ -250,9 +250,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 648(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 short2:
@@ -415,10 +412,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  648(SP), DX
-	MOVQ  656(SP), BX
-	MOVQ  664(SP), R8
-	MOVQ  672(SP), R9
 
 laneend:
 	CMPQ 1056(SP), $+1
@@ -906,9 +899,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 392(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 short2:
@@ -1005,8 +995,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
-	MOVQ  392(SP), DX
-	MOVQ  400(SP), BX
 
 laneend:
 	CMPQ 784(SP), $+1

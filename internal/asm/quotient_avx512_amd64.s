@@ -461,9 +461,7 @@ grouptail:
 	VMOVUPS      Z7, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ              R11, $+2
@@ -849,10 +847,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1288(SP), DX
-	MOVQ  1296(SP), BX
-	MOVQ  1304(SP), R8
-	MOVQ  1312(SP), R9
 
 laneend:
 	CMPQ 1984(SP), $+1
@@ -979,9 +973,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 1288(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 groupending:
@@ -1559,9 +1550,7 @@ grouptail:
 	VMOVUPS      Z3, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*4), DX
-	JMP  return
+	JMP return
 
 short2:
 	CMPQ        R11, $+2
@@ -1781,8 +1770,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
-	MOVQ  776(SP), DX
-	MOVQ  784(SP), BX
 
 laneend:
 	CMPQ 1456(SP), $+1
@@ -1869,9 +1856,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 776(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  return
 
 groupending:

@@ -240,9 +240,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 344(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -333,10 +330,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 344(RSP), R2
-	MOVD 352(RSP), R3
-	MOVD 360(RSP), R4
-	MOVD 368(RSP), R5
 laneend:
 	MOVD 608(RSP), R16
 	CMP $1, R16
@@ -655,9 +648,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 216(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -710,8 +700,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	MOVD 224(RSP), R3
 laneend:
 	MOVD 464(RSP), R16
 	CMP $1, R16

@@ -275,9 +275,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 712(SP), DX
-	LEAQ (DX)(DI*4), DX
 
 groupdone:
 	VZEROUPPER
@@ -468,11 +465,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
-	MOVQ  712(SP), DX
-	MOVQ  720(SP), BX
-	MOVQ  728(SP), R8
-	MOVQ  736(SP), R9
-	MOVQ  744(SP), R10
 
 laneend:
 	CMPQ 1128(SP), $+1
@@ -906,9 +898,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut32AVX2(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 584(SP), DX
-	LEAQ (DX)(DI*2), DX
 
 groupdone:
 	VZEROUPPER
@@ -1037,10 +1026,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX2(SB)
-	MOVQ      584(SP), DX
-	MOVQ      592(SP), BX
-	MOVQ      600(SP), R8
-	MOVQ      608(SP), R9
 
 laneend:
 	CMPQ 992(SP), $+1

@@ -503,8 +503,6 @@ grouptailnarrow:
 	VPMOVDW   Z4, Y4
 	KSHIFTRQ  $0x30, K0, K7
 	VMOVDQU16 Y4, K7, 96(SI)
-	LEAQ      (SI)(DI*2), SI
-	LEAQ      (DX)(DI*4), DX
 
 groupdone:
 	VZEROUPPER
@@ -933,11 +931,6 @@ laneback:
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
-	MOVQ  1416(SP), DX
-	MOVQ  1424(SP), BX
-	MOVQ  1432(SP), R8
-	MOVQ  1440(SP), R9
-	MOVQ  1448(SP), R10
 
 laneend:
 	CMPQ 2120(SP), $+1
@@ -1010,9 +1003,6 @@ groupstaged:
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 1416(SP), DX
-	LEAQ (DX)(DI*4), DX
 	JMP  groupdone
 
 groupending:
@@ -1472,9 +1462,6 @@ grouptail:
 	VMOVUPS      Z0, K7, 192(SI)
 
 grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*2), DX
-
 groupdone:
 	VZEROUPPER
 	RET
@@ -1643,10 +1630,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut32AVX512(SB)
-	MOVQ      1160(SP), DX
-	MOVQ      1168(SP), BX
-	MOVQ      1176(SP), R8
-	MOVQ      1184(SP), R9
 
 laneend:
 	CMPQ 1856(SP), $+1

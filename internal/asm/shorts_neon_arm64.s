@@ -249,9 +249,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 376(RSP), R2
-	ADD R0<<2, R2, R2
 groupdone:
 	RET
 lanes:
@@ -347,11 +344,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 376(RSP), R2
-	MOVD 384(RSP), R3
-	MOVD 392(RSP), R4
-	MOVD 400(RSP), R5
-	MOVD 408(RSP), R6
 laneend:
 	MOVD 648(RSP), R16
 	CMP $1, R16
@@ -757,9 +749,6 @@ groupstaged:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 312(RSP), R2
-	ADD R0<<1, R2, R2
 groupdone:
 	RET
 lanes:
@@ -833,10 +822,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 312(RSP), R2
-	MOVD 320(RSP), R3
-	MOVD 328(RSP), R4
-	MOVD 336(RSP), R5
 laneend:
 	MOVD 576(RSP), R16
 	CMP $1, R16

@@ -321,8 +321,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         392(SP), DX
-	MOVQ         400(SP), BX
 
 laneend:
 	XORL    $0x00004000, 432(SP)
@@ -452,8 +450,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         392(SP), DX
-	MOVQ         400(SP), BX
 
 laneend:
 	XORL    $0x00004000, 432(SP)
@@ -587,8 +583,6 @@ laneloop:
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut16AVX2(SB)
-	MOVQ         328(SP), DX
-	MOVQ         336(SP), BX
 
 laneend:
 	XORL    $0x00004000, 368(SP)
@@ -706,8 +700,6 @@ laneloop:
 	LEAQ      (SP), AX
 	MOVQ      SI, CX
 	CALL      ·stageOut16AVX2(SB)
-	MOVQ      328(SP), DX
-	MOVQ      336(SP), BX
 
 laneend:
 	VZEROUPPER

@@ -284,8 +284,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	MOVD 224(RSP), R3
 laneend:
 	MOVD FPCR, R16
 	SUB $4194304, R16, R16
@@ -419,8 +417,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	MOVD 224(RSP), R3
 laneend:
 	MOVD FPCR, R16
 	SUB $4194304, R16, R16
@@ -566,8 +562,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 184(RSP), R2
-	MOVD 192(RSP), R3
 laneend:
 	MOVD FPCR, R16
 	SUB $4194304, R16, R16
@@ -676,8 +670,6 @@ lanetail:
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
-	MOVD 184(RSP), R2
-	MOVD 192(RSP), R3
 laneend:
 	RET
 lanestage:
