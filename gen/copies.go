@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/lowbit-go/lowbit/gen/formula"
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -75,28 +74,8 @@ type mover interface {
 	Fence() // puts stores past the caches before what follows
 }
 
-// generate prints a kernel as a function.
-func generate(k *ir.Kernel, m file) error {
-	x, past, ok := copyOf(k)
-	switch {
-	case k.Block != nil:
-		return plan.GenerateBlock(k, m)
-	case k.Search != nil:
-		return plan.GenerateSearch(k, m)
-	case k.Transposed > 0:
-		plan.GenerateTransposed(k, m)
-		return nil
-	case k.Random:
-		name := k.Name + m.Name()
-		m.Begin(&plan.Func{Kernel: k, Name: name, Doc: strings.Split(name+" "+k.Doc, "\n"), Args: plan.Args(k)})
-		m.RandomWords()
-		m.Ret()
-		return nil
-	case k.Sums:
-		return plan.GenerateSums(k, m)
-	case !ok:
-		return plan.Generate(k, m)
-	}
+// generateCopy prints such a loop as a function.
+func generateCopy(k *ir.Kernel, x mix, past bool, m file) {
 	const line = 64
 	name, r := k.Name+m.Name(), m.GPRs()
 	dst, src, n := r[0], r[1], r[2]
@@ -122,5 +101,4 @@ func generate(k *ir.Kernel, m file) error {
 		m.Fence()
 	}
 	m.Ret()
-	return nil
 }

@@ -17,9 +17,9 @@ type file interface {
 	plan.BlockMachine
 	plan.Summer
 	plan.Transposer
+	plan.Randomizer
 	mover
-	RandomWords() // prints the body of such a kernel
-	Routines()    // prints those that functions call
+	Routines() // prints those that functions call
 	File(generator, pkg string) (asm, stubs []byte, err error)
 }
 
@@ -97,4 +97,26 @@ func Generate() (map[string][]byte, error) {
 	}
 	out["dispatch_amd64.s"] = jumpFile("amd64")
 	return out, nil
+}
+
+// generate prints a kernel as a function, in the way of its kind.
+func generate(k *ir.Kernel, m file) error {
+	x, past, isCopy := copyOf(k)
+	switch {
+	case isCopy:
+		generateCopy(k, x, past, m)
+	case k.Random:
+		plan.GenerateRandom(k, m)
+	case k.Transposed > 0:
+		plan.GenerateTransposed(k, m)
+	case k.Block != nil:
+		return plan.GenerateBlock(k, m)
+	case k.Search != nil:
+		return plan.GenerateSearch(k, m)
+	case k.Sums:
+		return plan.GenerateSums(k, m)
+	default:
+		return plan.Generate(k, m)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"iter"
-	"strings"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
@@ -27,9 +26,8 @@ type Transposer interface {
 
 // GenerateTransposed prints a kernel that transposes.
 func GenerateTransposed(k *ir.Kernel, m Transposer) {
-	name, args := k.Name+m.Name(), Args(k)
-	m.Begin(&Func{Kernel: k, Name: name, Doc: strings.Split(name+" "+k.Doc, "\n"), Args: args})
-	for i, a := range args {
+	beginWhole(k, m)
+	for i, a := range Args(k) {
 		m.Arg(i, a.Name)
 	}
 	m.BeginSquares(k.Transposed)
