@@ -46,6 +46,9 @@ const (
 	GGUF                   // a GGUF file
 )
 
+// inFolder tells whether all of a folder belongs to the checkpoint, and not a file of it alone.
+func (c *Checkpoint) inFolder() bool { return c.kind == Index || c.kind == Folder }
+
 // String returns file, index, folder or gguf.
 func (k Kind) String() string {
 	switch k {
@@ -81,6 +84,8 @@ func openOn(d disk, path string) (*Checkpoint, error) {
 	}
 	if i := slices.IndexFunc(c.tensors, (*Tensor).Quantized); i >= 0 {
 		c.method = c.tensors[i].Scheme().Method
+	} else if c.inFolder() && c.config.quant != nil {
+		c.method = c.config.quant.Method
 	}
 	return c, nil
 }
@@ -146,7 +151,8 @@ func (c *Checkpoint) Kind() Kind { return c.kind }
 func (c *Checkpoint) Shards() []*safetensors.File { return c.shards }
 
 // Method names what the weights are quantized by, as config.json's quant_method has it: compressed-tensors, fp8, mxfp4, gptq, awq,
-// bitsandbytes; gguf; lowbit; "" if no tensor is quantized.
+// bitsandbytes; gguf; lowbit; "" if no tensor is quantized. Of a folder without such a tensor it is what config.json says, as all may be
+// kept that were to be quantized.
 func (c *Checkpoint) Method() string { return c.method }
 
 // Tensors returns the model's tensors in the order of the shards and of the tensors in them; a quantized one is one tensor, at the place

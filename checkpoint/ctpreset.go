@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -159,8 +160,8 @@ func (j *CompressedTensors) Convert(t *Tensor) (Converter, error) {
 }
 
 // Metadata says that the tensors are torch's, as its readers want to hear.
-func (j *CompressedTensors) Metadata(f *safetensors.File, _ func(string) Converter) (map[string]string, error) {
-	metadata := maps.Clone(f.Metadata())
+func (j *CompressedTensors) Metadata(f *safetensors.File, _ iter.Seq[string], _ func(string) Converter) (map[string]string, error) {
+	metadata := maps.Clone(metadataOf(f))
 	if metadata == nil {
 		metadata = map[string]string{}
 	}

@@ -65,7 +65,10 @@ func (d Dequantization) Convert(t *Tensor) (Converter, error) {
 }
 
 // Metadata keeps the metadata, but for what it says of tensors that are no longer quantized.
-func (d Dequantization) Metadata(f *safetensors.File, made func(string) Converter) (map[string]string, error) {
+func (d Dequantization) Metadata(f *safetensors.File, _ iter.Seq[string], made func(string) Converter) (map[string]string, error) {
+	if f == nil {
+		return nil, nil
+	}
 	records, err := ReadRecords(f)
 	if err != nil || records == nil {
 		return f.Metadata(), err

@@ -75,8 +75,8 @@ func (f *FakeQuantization) Convert(t *Tensor) (Converter, error) {
 }
 
 // Metadata is that of the plain model.
-func (f *FakeQuantization) Metadata(file *safetensors.File, made func(string) Converter) (map[string]string, error) {
-	return f.plain().Metadata(file, made)
+func (f *FakeQuantization) Metadata(file *safetensors.File, names iter.Seq[string], made func(string) Converter) (map[string]string, error) {
+	return f.plain().Metadata(file, names, made)
 }
 
 // Config is that of the plain model.

@@ -70,9 +70,9 @@ type Job interface {
 	// String tells one job from another: the same job has the same string.
 	String() string
 
-	// Metadata returns the metadata of the output of a shard. What Convert has made of the tensor that a stored one belongs to is told by
-	// the latter's name; it is nil if it is kept as it is.
-	Metadata(f *safetensors.File, made func(name string) Converter) (map[string]string, error)
+	// Metadata returns the metadata of the output of a shard, whose tensors are stored by those names; f is nil if it is a GGUF file. What
+	// Convert has made of the tensor that a stored one belongs to is told by the latter's name; it is nil if it is kept as it is.
+	Metadata(f *safetensors.File, names iter.Seq[string], made func(name string) Converter) (map[string]string, error)
 
 	// Config returns the new config.json. It is given the old one, nil if there is none, and what becomes of each tensor. It returns nil
 	// where there is to be none.
@@ -103,7 +103,7 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 
 	for _, f := range c.files() {
 		name := filepath.Base(f.path)
-		if c.kind == File && !strings.HasSuffix(name, fileSuffix) {
+		if !c.inFolder() && !strings.HasSuffix(name, fileSuffix) {
 			name += fileSuffix // by which it is found in a folder
 		}
 		shard := Shard{Name: name, converters: make([]Converter, 0, f.count), Pieces: make([]Task, 0, f.count)}
@@ -129,12 +129,9 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		for _, conv := range shard.converters {
 			outputs = append(outputs, conv.Outputs()...)
 		}
-		var metadata map[string]string
-		var err error
-		if f.file != nil {
-			if metadata, err = job.Metadata(f.file, func(name string) Converter { return converters[place[c.owner(name)]] }); err != nil {
-				return nil, err
-			}
+		metadata, err := job.Metadata(f.file, f.names, func(name string) Converter { return converters[place[c.owner(name)]] })
+		if err != nil {
+			return nil, err
 		}
 		if shard.Head, shard.Tensors, err = safetensors.Layout(metadata, outputs); err != nil {
 			if e, ok := errors.AsType[*safetensors.Error](err); ok && p.clash(converters, e.Tensor) != nil {
@@ -232,6 +229,23 @@ type file struct {
 	file   *safetensors.File // nil if it is a GGUF file
 	count  int               // of the tensors that are stored in it
 	stored iter.Seq[Stored]
+}
+
+// names are those of the tensors that are stored in it.
+func (f file) names(yield func(string) bool) {
+	for s := range f.stored {
+		if !yield(s.Name) {
+			return
+		}
+	}
+}
+
+// metadataOf is a file's metadata, nil of a GGUF file, whose own has other types.
+func metadataOf(f *safetensors.File) map[string]string {
+	if f == nil {
+		return nil
+	}
+	return f.Metadata()
 }
 
 // files lists the files that are read.

@@ -91,10 +91,10 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 }
 
 // Metadata adds the records of the tensors that are quantized.
-func (q *Quantization) Metadata(f *safetensors.File, made func(string) Converter) (map[string]string, error) {
-	return recordsMetadata(f.Metadata(), func(yield func(string, Record) bool) {
-		for _, info := range f.Tensors() {
-			if c, ok := made(info.Name).(interface{ record() Record }); ok && !yield(info.Name, c.record()) {
+func (q *Quantization) Metadata(f *safetensors.File, names iter.Seq[string], made func(string) Converter) (map[string]string, error) {
+	return recordsMetadata(metadataOf(f), func(yield func(string, Record) bool) {
+		for name := range names {
+			if c, ok := made(name).(interface{ record() Record }); ok && !yield(name, c.record()) {
 				return
 			}
 		}

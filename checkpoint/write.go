@@ -71,20 +71,24 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 			return inFile(stage, err)
 		}
 	}
-	if err := os.MkdirAll(stage, 0o777); err != nil {
-		return inFile(stage, err)
-	}
+	above := missingAbove(stage)
 	defer func() {
 		if err != nil && ctx.Err() == nil {
 			os.RemoveAll(stage)
+			for _, folder := range above {
+				os.Remove(folder) // unless others have put something there
+			}
 		}
 	}()
+	if err := os.MkdirAll(stage, 0o777); err != nil {
+		return inFile(stage, err)
+	}
 	whole, err := p.takeUp(stage)
 	if err != nil {
 		return err
 	}
 	var others []string
-	if p.in.kind != File {
+	if p.in.inFolder() {
 		if others, err = p.OtherFiles(func(folder string) bool {
 			folder = p.in.pathOf(folder)
 			return sameFile(path, folder) || sameFile(stage, folder)
@@ -182,8 +186,22 @@ func removeStages(path string) {
 	}
 }
 
+// missingAbove lists the folders that are made with one of that path, the innermost first.
+func missingAbove(path string) (folders []string) {
+	for {
+		path = filepath.Dir(path)
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			return folders
+		}
+		folders = append(folders, path)
+	}
+}
+
 // wantEmpty refuses a folder that has something in it, and what is no folder.
 func wantEmpty(path string) error {
+	if stat, err := os.Stat(path); err == nil && !stat.IsDir() {
+		return inFile(path, errors.New("is a file, and what is written is a folder"))
+	}
 	entries, err := os.ReadDir(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

@@ -237,7 +237,11 @@ func (f *recipeFlag) UnmarshalText(text []byte) error {
 // parseRecipe reads a recipe, in which nothing may be left over or given twice.
 func parseRecipe(text []byte) ([]rule, error) {
 	var entries []json.RawMessage
-	if err := json.Unmarshal(text, &entries); err != nil {
+	err := json.Unmarshal(text, &entries)
+	if err == nil && entries == nil {
+		err = errors.New("is null")
+	}
+	if err != nil {
 		return nil, fmt.Errorf(`is no JSON list of {"match": RE, "preset": NAME} and their like: %w`, plain(err))
 	}
 	rules := make([]rule, len(entries))
@@ -260,7 +264,10 @@ func (r *rule) parse(text []byte) error {
 		var err error
 		switch f.name {
 		case "match":
-			if err = json.Unmarshal(f.value, &s); err == nil {
+			if err = json.Unmarshal(f.value, &s); err == nil && string(f.value) == "null" {
+				err = errors.New("is null, want a regular expression")
+			}
+			if err == nil {
 				r.match, err = regexp.Compile(s)
 			}
 		case "preset", "spec", "keep":

@@ -48,7 +48,7 @@ func (c *dequantizeCommand) Run(t *tool) error {
 		return err
 	}
 	write := t.newWriting("dequantize", c.Output, plan)
-	write.folder = in.Kind() != checkpoint.File
+	write.folder = inFolder(in)
 	write.restart = c.Restart
 	return write.run(func() {})
 }

@@ -181,7 +181,7 @@ func (c *fakeQuantCommand) checkpoint(t *tool, target quant.Target) (done bool, 
 		log.Warn("no tensor is selected", "file", in.Path())
 	}
 	write := t.newWriting("fakequant", c.Output, plan)
-	write.folder = in.Kind() == checkpoint.Folder || in.Kind() == checkpoint.Index
+	write.folder = inFolder(in)
 	write.restart = c.Restart
 	return true, write.run(func() {
 		for _, change := range plan.Changes {

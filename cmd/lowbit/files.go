@@ -18,6 +18,11 @@ func open(path string) (*checkpoint.Checkpoint, error) {
 	return checkpoint.Open(path)
 }
 
+// inFolder tells whether what is made of a checkpoint is a folder, as it is one.
+func inFolder(in *checkpoint.Checkpoint) bool {
+	return in.Kind() == checkpoint.Folder || in.Kind() == checkpoint.Index
+}
+
 // openFile opens one file to read.
 func openFile(path string) (*safetensors.File, error) {
 	in, err := open(path)

@@ -177,3 +177,32 @@ func TestFolderNonFinite(t *testing.T) {
 	assert.True(t, taken, "no run was interrupted behind the first shard")
 	assert.Equal(t, []string{"in", "out"}, entries(t, parent))
 }
+
+// A folder whose config.json says that it is quantized, though nothing fitted, is dequantized to what it was before.
+func TestNothingFits(t *testing.T) {
+	parent := t.TempDir()
+	in, codes, out := saveFolder(t, filepath.Join(parent, "in")), filepath.Join(parent, "codes"), filepath.Join(parent, "out")
+	r := lowbit(t, "quantize", "--preset", "w4a16", "-o", codes, in)
+	require.Equal(t, exitOK, r.status, r.stderr)
+	assert.Contains(t, works(t, "inspect", codes), "quantized by compressed-tensors")
+	works(t, "inspect", "--json", codes)
+	fails(t, exitFailed, []string{codes, "compressed-tensors", "dequantize it first"}, "quantize", "--preset", "int8", "-o", out, codes)
+	works(t, "dequantize", "-o", out, codes)
+	works(t, "compare", in, out)
+	text, err := os.ReadFile(filepath.Join(out, "config.json"))
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"torch_dtype": "bfloat16"}`, string(text))
+}
+
+// A folder is not written over a file, and one that fails leaves none of the folders that were made for it.
+func TestFolderFails(t *testing.T) {
+	parent := t.TempDir()
+	in, file := saveFolder(t, filepath.Join(parent, "in")), filepath.Join(parent, "file")
+	require.NoError(t, os.WriteFile(file, []byte("before"), 0o666))
+	fails(t, exitFailed, []string{file, "is a file", "folder"}, "quantize", "--preset", "int8", "-o", file, in)
+	odd := save(t, filepath.Join(parent, "odd"), of("v.weight", safetensors.F32, []int{1, 32}, append(make([]float32, 31), float32(math.NaN()))...))
+	require.NoError(t, os.Mkdir(filepath.Join(parent, "there"), 0o777))
+	fails(t, exitFailed, []string{odd, "v.weight", "NaN"}, "quantize", "--preset", "w8a8", "-o", filepath.Join(parent, "there", "a", "b"), odd)
+	assert.Equal(t, []string{"file", "in", "odd", "there"}, entries(t, parent))
+	assert.Empty(t, entries(t, filepath.Join(parent, "there")))
+}

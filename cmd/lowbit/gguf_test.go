@@ -71,3 +71,23 @@ func TestGGUF(t *testing.T) {
 	assert.Regexp(t, `(?m)^blk.0.attn_v.weight +Q8_0 `, text)
 	assert.Equal(t, []string{"in.gguf", "out.gguf", "plain.safetensors", "recipe.json", "values.safetensors"}, entries(t, dir))
 }
+
+// A GGUF that is quantized to Lowbit's own layout becomes a file, whatever else lies beside it, that says how it was.
+func TestGGUFToLowbit(t *testing.T) {
+	dir := t.TempDir()
+	in := saveGGUF(t, filepath.Join(dir, "in.gguf"))
+	out, values, plain, fakes := filepath.Join(dir, "out.safetensors"), filepath.Join(dir, "values"), filepath.Join(dir, "plain"), filepath.Join(dir, "fakes")
+	report := filepath.Join(dir, "report.html")
+	assert.Contains(t, works(t, "quantize", "--to", "lowbit", "--preset", "int8", "--dry-run", in), "I8 BF16")
+	works(t, "quantize", "--to", "lowbit", "--preset", "int8", "--report", report, "-o", out, in)
+	assert.Equal(t, []string{"in.gguf", "out.safetensors", "report.html"}, entries(t, dir))
+	works(t, "dequantize", "-o", values, out)
+	works(t, "fakequant", "--spec", `{"qscheme":"symmetric_with_clipping","granularity":{"type":"per_channel","axis":0}}`, "--exclude", "norm", "--mask", "none", "-o", fakes, in)
+	works(t, "dequantize", "--dtype", "f32", "--include", "norm", "-o", plain, in)
+	got, want := load(t, values).tensors, load(t, fakes).tensors
+	for _, name := range []string{"blk.0.attn_v.weight", "output.weight"} {
+		assert.Equal(t, want[name], got[name])
+	}
+	assert.Equal(t, load(t, plain).tensors["blk.0.attn_norm.weight"], got["blk.0.attn_norm.weight"])
+	assert.Len(t, got, 3)
+}

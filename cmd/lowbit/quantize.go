@@ -95,7 +95,7 @@ func (c *quantizeCommand) Run(t *tool) error {
 		return dryRun(t, plan)
 	}
 	write := t.newWriting("quantize", *c.Output, plan)
-	write.folder = to == toCT || in.Kind() != checkpoint.File
+	write.folder = to == toCT || inFolder(in)
 	write.restart = c.Restart
 	write.watch = newWatch(c.Report, modelOf(in))
 	if err := write.run(func() {

@@ -21,6 +21,10 @@ func TestUsage(t *testing.T) {
 	require.NoError(t, os.WriteFile(wrong, []byte(`{"dtype":"int5"}`), 0o666))
 	number := filepath.Join(dir, "number.json")
 	require.NoError(t, os.WriteFile(number, []byte(`[{"match":3,"keep":true}]`), 0o666))
+	null := filepath.Join(dir, "null.json")
+	require.NoError(t, os.WriteFile(null, []byte(`null`), 0o666))
+	nothing := filepath.Join(dir, "nothing.json")
+	require.NoError(t, os.WriteFile(nothing, []byte(`[{"match":null,"keep":true}]`), 0o666))
 	fakequant := func(args ...string) []string { return append([]string{"fakequant", "-o", out}, args...) }
 	quantize := func(args ...string) []string { return append([]string{"quantize", "-o", out}, args...) }
 	for name, c := range map[string]struct {
@@ -44,6 +48,8 @@ func TestUsage(t *testing.T) {
 		"recipe in no file":         {[]string{"--recipe", "nowhere.json", "no such file"}, quantize("--recipe", "nowhere.json", in)},
 		"recipe that is no list":    {[]string{"--recipe", "wrong.json", "no JSON list", "is a JSON object, want another type"}, quantize("--recipe", wrong, in)},
 		"recipe of a number":        {[]string{"--recipe", "number.json: rule 1: match: is a JSON number, want another type"}, quantize("--recipe", number, in)},
+		"recipe that is null":       {[]string{"--recipe", "null.json", "no JSON list", "is null"}, quantize("--recipe", null, in)},
+		"recipe of null":            {[]string{"--recipe", "nothing.json: rule 1: match: is null, want a regular expression"}, quantize("--recipe", nothing, in)},
 		"wrong way with NaN":        {[]string{"--non-finite", "ignore", "warn"}, quantize("--non-finite", "ignore", "--spec", int8Spec, in)},
 		"spec with a wrong value":   {[]string{"--spec", "dtype", "int5", "int4"}, fakequant("--spec", `{"dtype":"int5"}`, in)},
 		"spec with a wrong field":   {[]string{"--spec", "dtyp"}, fakequant("--spec", `{"dtyp":"int8"}`, in)},
@@ -78,7 +84,7 @@ func TestUsage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { fails(t, exitUsage, c.words, c.args...) })
 	}
-	assert.Equal(t, []string{"in", "number.json", "wrong.json"}, entries(t, dir), "nothing is written")
+	assert.Equal(t, []string{"in", "nothing.json", "null.json", "number.json", "wrong.json"}, entries(t, dir), "nothing is written")
 }
 
 func TestUnavailableImplementation(t *testing.T) {
