@@ -86,7 +86,7 @@ func families() []*family {
 		for _, k := range f.members {
 			at := 0
 			for _, a := range plan.Args(k) {
-				if a.Name == ir.ElemWord { // the choice is
+				if wordOfElem(a.Name) != "" { // the choice is
 					continue
 				}
 				i := slices.IndexFunc(f.args, func(b plan.Arg) bool { return b.Name == a.Name })
@@ -115,6 +115,15 @@ func dispatchFile(arch string) ([]byte, error) {
 		b.WriteString("//go:build !purego\n\n")
 	}
 	b.WriteString("package asm\n\nimport \"unsafe\"\n")
+	if arch != "" {
+		b.WriteString(`
+// Infinities and NaNs of elements of 16 bits, in the upper half of 32 bits.
+var (
+	infinities = [...]int32{F16: 0x7c000000, BF16: 0x7f800000}
+	oneNaNs    = [...]int32{F16: 0x7e000000, BF16: 0x7fc00000}
+)
+`)
+	}
 	for _, f := range families() {
 		f.write(&b, isas)
 	}
@@ -209,6 +218,12 @@ func (f *family) write(b *bytes.Buffer, isas []isa) {
 	}
 }
 
+// wordOfElem is the value of a word of the call that the element type gives, "" for other words.
+func wordOfElem(name string) string {
+	elem := kindName(formula.Elems)
+	return map[string]string{ir.ElemWord: "int32(" + elem + ")", ir.InfinityWord: "infinities[" + elem + "]", ir.NaNWord: "oneNaNs[" + elem + "]"}[name]
+}
+
 func kindName(k *ir.Kind) string { return strings.ToLower(k.Type) + "Kind" }
 
 // choose calls one of some members.
@@ -243,8 +258,8 @@ func (f *family) choose(b *bytes.Buffer, isas []isa, members []*ir.Kernel) {
 			}
 			var args []string
 			for _, a := range plan.Args(k) {
-				if a.Name == ir.ElemWord {
-					args = append(args, fmt.Sprintf("%s(%s)", a.Type, kindName(formula.Elems)))
+				if word := wordOfElem(a.Name); word != "" {
+					args = append(args, word)
 					continue
 				}
 				i := slices.IndexFunc(f.args, func(b plan.Arg) bool { return b.Name == a.Name })

@@ -31,7 +31,7 @@ func storeProduct(k *ir.Kernel, m ir.Mem, dx *ir.Node) {
 // that is not so, the smallest, unsigned, is the one that is wanted. A NaN is
 // beyond an infinity of its sign, and so is one of the first two.
 func minmax(t tensor) []*ir.Kernel {
-	most := ir.New("minmax", "AbsMax", `sets most of each group to the largest |x|, NaN if one is among it.`, Elems.Of(t.name))
+	most := ir.New("minmax", "AbsMax", `sets most of each group to the largest |x|, NaN if one is among it.`, t.elem())
 	x := most.Load("x", t.bits)
 	if t.bits == ir.MemI16 {
 		x = x.And(most.Short(0x7fff))
@@ -41,28 +41,40 @@ func minmax(t tensor) []*ir.Kernel {
 	most.Result("most", ir.MemF32, t.widen(x.FoldUMax()))
 
 	reach := ir.New("minmax", "Reach", `sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
-low is NaN if one is among it, high may be.`, Elems.Of(t.name))
+low is NaN if one is among it, high may be.`, t.elem())
 	x = reach.Load("x", t.bits)
 	lo, hi := t.widen(x.FoldUMax()), t.widen(x.FoldIMax().IMax(reach.Int(0)))
 	negative := reach.Int(0).ISub(lo.As(ir.I32).Shr(31))
 	kept := lo.As(ir.I32).And(negative).As(ir.F32).Add(reach.Const(0))
 	reach.Result("low", ir.MemF32, hi.Ordered().Select(kept, hi))
 	reach.Result("high", ir.MemF32, hi)
+	return []*ir.Kernel{t.ends(), most, reach, t.columns(), t.merge()}
+}
 
-	merge := ir.New("minmax", "MergeMinMax", `sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
-zeros are +0.`, Elems.Of(t.name))
-	lo, hi = merge.Load("min", t.mem), merge.Load("max", t.mem)
-	least, greatest := lo.Minimum(hi).Minimum(merge.Load("x", t.mem)), hi.Maximum(lo).Maximum(merge.Load("y", t.mem))
-	merge.Store("min", t.mem, oneNaN(merge, least.Add(merge.Const(0))))
-	merge.Store("max", t.mem, oneNaN(merge, greatest.Add(merge.Const(0))))
-	return []*ir.Kernel{t.ends(), most, reach, t.columns(), merge}
+// merge brings ends of parts of groups together.
+func (t tensor) merge() *ir.Kernel {
+	k := ir.New("minmax", "MergeMinMax", `sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
+zeros are +0.`, t.elem())
+	zero := k.Const(0)
+	if t.mem == ir.MemF32 {
+		lo, hi := k.Load("min", t.mem), k.Load("max", t.mem)
+		least, greatest := lo.Minimum(hi).Minimum(k.Load("x", t.mem)), hi.Maximum(lo).Maximum(k.Load("y", t.mem))
+		k.Store("min", t.mem, oneNaN(k, least.Add(zero)))
+		k.Store("max", t.mem, oneNaN(k, greatest.Add(zero)))
+		return k
+	}
+	lo, hi, x, y := k.Load("min", ir.MemBF16), k.Load("max", ir.MemBF16), k.Load("x", ir.MemBF16), k.Load("y", ir.MemBF16)
+	result := endsOf16(k, lo, hi, x, y)
+	k.Store("min", ir.MemBF16, result(lo.Min(hi).Min(x)))
+	k.Store("max", ir.MemBF16, result(hi.Max(lo).Max(y)))
+	return k
 }
 
 // columns takes rows into the ends of columns, or into what MergeMinMax makes them of.
 func (t tensor) columns() *ir.Kernel {
 	k := ir.New("minmax", "MinMaxColumns", `takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
 among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
-min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.`, Elems.Of(t.name))
+min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.`, t.elem())
 	rows := []string{"x0", "x1", "x2", "x3", "x4", "x5"}
 	if t.bits == ir.MemI16 {
 		signed, largest, smallest := k.Load("min", t.bits), k.Load("max", t.bits), k.Load("least", t.bits)
@@ -89,7 +101,7 @@ min and max have the largest ones as signed integers and as unsigned, and least 
 
 // ends finds the ends of groups; adding +0 makes a zero positive whichever zero was met.
 func (t tensor) ends() *ir.Kernel {
-	k := ir.New("minmax", "MinMax", `sets min and max of each group of x, NaN if one is among it; zeros are +0.`, Elems.Of(t.name))
+	k := ir.New("minmax", "MinMax", `sets min and max of each group of x, NaN if one is among it; zeros are +0.`, t.elem())
 	if t.bits != ir.MemI16 { // two folds and a search for NaN are less than three folds
 		x := k.Load("x", t.mem)
 		least, greatest := x.FoldMin().Add(x.FoldNaN()), x.FoldMax().Add(x.FoldNaN())
@@ -98,27 +110,30 @@ func (t tensor) ends() *ir.Kernel {
 		k.Result("max", t.mem, ordered.Select(greatest, nan))
 		return k
 	}
-	// in the upper half of 32 bits numbers of 16 are float32s in the same order
 	x := k.Load("x", t.bits)
 	signed, largest, smallest := x.FoldIMax().As(ir.F32), x.FoldUMax().As(ir.F32), x.FoldUMin().As(ir.F32)
-	widest := signed.Magnitude().As(ir.I32).UMax(largest.Magnitude().As(ir.I32))
-	infinity, nan := k.Int(0x7f800000), k.Int(0x7fc00000)
-	if t.mem == ir.MemF16 {
-		infinity, nan = k.Int(0x7c000000), k.Int(0x7e000000)
-	}
-	ordered := widest.UMin(infinity).IEq(widest)
-	result := func(v *ir.Node) *ir.Node {
-		return ordered.Select(v.Add(k.Const(0)), nan.As(ir.F32)).As(ir.I32)
-	}
-	k.Result("min", t.bits, result(largest.Min(smallest)))
-	k.Result("max", t.bits, result(signed.Max(smallest)))
+	result := endsOf16(k, signed, largest)
+	k.Result("min", t.bits, result(largest.Min(smallest)).As(ir.I32))
+	k.Result("max", t.bits, result(signed.Max(smallest)).As(ir.I32))
 	return k
+}
+
+// endsOf16 makes an end of what is least or greatest of some numbers of 16 bits, NaN if one is among these and +0 for
+// a zero. In the upper half of 32 bits such numbers are float32s in the same order, of which float16's infinity is one.
+func endsOf16(k *ir.Kernel, among ...*ir.Node) func(v *ir.Node) *ir.Node {
+	widest := among[0].Magnitude().As(ir.I32)
+	for _, v := range among[1:] {
+		widest = widest.UMax(v.Magnitude().As(ir.I32))
+	}
+	infinity, nan := k.Word(ir.InfinityWord, ir.MemI32), k.Word(ir.NaNWord, ir.MemI32).As(ir.F32)
+	ordered := widest.UMin(infinity).IEq(widest)
+	return func(v *ir.Node) *ir.Node { return ordered.Select(v.Add(k.Const(0)), nan) }
 }
 
 // widen is what a fold made of t.bits as float32.
 func (t tensor) widen(v *ir.Node) *ir.Node {
-	if t.mem == ir.MemF16 {
-		return v.WidenF16()
+	if t.bits == ir.MemI16 {
+		return v.WidenUpper()
 	}
 	return v.As(ir.F32)
 }

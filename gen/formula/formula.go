@@ -29,8 +29,10 @@ func All() []*ir.Kernel {
 	for _, k := range ks {
 		k.Large = !k.Whole
 	}
-	for _, t := range tensors {
+	for _, t := range elements {
 		ks = append(ks, minmax(t)...)
+	}
+	for _, t := range tensors {
 		ks = append(ks, params(t)...)
 	}
 	ks = append(ks, dequantizeBlocks()...)

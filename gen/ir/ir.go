@@ -93,6 +93,12 @@ const (
 	ElemBF16 = 2
 )
 
+// Words that go by it: an infinity and the NaN that arithmetic gives, in the upper half of 32 bits.
+const (
+	InfinityWord = "infinity"
+	NaNWord      = "oneNaN"
+)
+
 // What the word of MemCodes and MemFloat says.
 const (
 	LayoutNibbles  = iota // four bits each, as MemU4
@@ -174,7 +180,7 @@ const (
 	OpSqrt       // square root, rounded once
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
 	OpToFloat    // from int32
-	OpWidenF16   // from float16 in the upper half of 32 bits
+	OpWidenUpper // from float16 or bfloat16, as a word says, in the upper half of 32 bits
 	OpWiden      // from 16 bits as loaded
 
 	OpIAdd // 32-bit integers, wrapping
@@ -234,7 +240,7 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenUpper", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
 	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "HalvesHigh", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Sum", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -618,8 +624,11 @@ func (n *Node) ToFloat() *Node {
 	return n.un(OpToFloat, I32, F32)
 }
 
-// WidenF16 is a float16 in the upper half of 32 bits as float32.
-func (n *Node) WidenF16() *Node { return n.un(OpWidenF16, I32, F32) }
+// WidenUpper is a float16 or bfloat16, as a word says, in the upper half of 32 bits, as float32.
+func (n *Node) WidenUpper() *Node {
+	n.want("WidenUpper", I32)
+	return n.k.add(Node{Op: OpWidenUpper, Type: F32, Args: []*Node{n}, Kind: n.k.elemWord(MemNarrow)})
+}
 
 // Widen is the value of an element of 16 bits, of type m.
 func (n *Node) Widen(m Mem) *Node {

@@ -188,8 +188,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.unary(s, m.FCVTNS, args[0][0])
 	case ir.OpToFloat:
 		return m.unary(s, m.SCVTF, args[0][0])
-	case ir.OpWidenF16:
-		return m.unary(s, m.FCVTL, m.upperHalves(s, args[0][0]))
+	case ir.OpWidenUpper:
+		return m.widenUpper(s, n, args[0][0])
 	case ir.OpOrAnd:
 		return m.binary(s, m.ORR, args[0][0], m.binary(s, m.AND, args[1][0], args[2][0]))
 	case ir.OpShl:

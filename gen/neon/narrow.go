@@ -50,6 +50,20 @@ func (m *Machine) loadNarrow(s *plan.Seg, n *ir.Node, slot int, at plan.Addr) pl
 	})[slot]
 }
 
+// widenUpper widens what is in the upper halves of lanes, where bfloat16 is float32 already.
+func (m *Machine) widenUpper(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
+	return s.OpTied(plan.Vec, func(d int, u []int) {
+		r := asm.V(d)
+		if d != u[0] {
+			m.MOV(r, asm.V(u[0]))
+		}
+		m.byElem(s, n.Kind, func() {}, func() {
+			m.UZP2(asm.H, r, r, r)
+			m.FCVTL(r, r)
+		})
+	}, v)
+}
+
 // storeNarrow rounds two registers to elements.
 func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
 	uses := append(append([]plan.V(nil), args[0]...), args[1][0], args[2][0])

@@ -145,8 +145,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return one("VCVTPS2DQ", 0)
 	case ir.OpToFloat:
 		return one("VCVTDQ2PS", 0)
-	case ir.OpWidenF16:
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, m.upperHalves(s, args[0][0]))
+	case ir.OpWidenUpper:
+		return m.widenUpper(s, n, args[0][0])
 	case ir.OpWiden:
 		return m.widen(s, n.Mem, slot, args)
 	case ir.OpOrAnd:
@@ -392,15 +392,17 @@ func (m *Machine) pack(s *plan.Seg, name string, lo, hi plan.V) plan.V {
 
 // upperHalves are those of the lanes, in half a register.
 func (m *Machine) upperHalves(s *plan.Seg, v plan.V) plan.V {
-	return s.Op(plan.Vec, func(d int, u []int) {
-		m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d))
-		if m.wide {
-			m.i("VPMOVDW", m.vec(d), half(d))
-		} else {
-			m.i("VPACKUSDW", m.vec(d), m.vec(d), m.vec(d))
-			m.i("VPERMQ", operand.Imm(0x08), m.vec(d), m.vec(d))
-		}
-	}, v)
+	return s.Op(plan.Vec, func(d int, u []int) { m.upper(d, u[0]) }, v)
+}
+
+func (m *Machine) upper(d, u int) {
+	m.i("VPSRLD", operand.Imm(16), m.vec(u), m.vec(d))
+	if m.wide {
+		m.i("VPMOVDW", m.vec(d), half(d))
+	} else {
+		m.i("VPACKUSDW", m.vec(d), m.vec(d), m.vec(d))
+		m.i("VPERMQ", operand.Imm(0x08), m.vec(d), m.vec(d))
+	}
 }
 
 func (m *Machine) permute(s *plan.Seg, v, order plan.V) plan.V {

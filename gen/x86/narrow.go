@@ -65,6 +65,19 @@ func (m *Machine) loadNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V,
 	})[slot]
 }
 
+// widenUpper widens what is in the upper halves of lanes, where bfloat16 is float32 already.
+func (m *Machine) widenUpper(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
+	return s.OpTied(plan.Vec, func(d int, u []int) {
+		if d != u[0] {
+			m.i("VMOVAPS", m.vec(u[0]), m.vec(d))
+		}
+		m.byElem(s, n.Kind, func() {}, func() {
+			m.upper(d, d)
+			m.i("VCVTPH2PS", m.narrow(d), m.vec(d))
+		})
+	}, v)
+}
+
 // storeNarrow rounds two registers to elements, or with AVX-512, which has registers to keep them, all four when the last are there.
 func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) {
 	v, size := args[0], 2*m.Width()

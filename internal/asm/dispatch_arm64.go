@@ -6,6 +6,12 @@ package asm
 
 import "unsafe"
 
+// Infinities and NaNs of elements of 16 bits, in the upper half of 32 bits.
+var (
+	infinities = [...]int32{F16: 0x7c000000, BF16: 0x7f800000}
+	oneNaNs    = [...]int32{F16: 0x7e000000, BF16: 0x7fc00000}
+)
+
 // FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
@@ -577,11 +583,8 @@ func MinMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointe
 		return
 	}
 	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(NEON)<<16 | int(F16)<<0:
-		MinMaxF16NEON((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
-		return
-	case int(NEON)<<16 | int(BF16)<<0:
-		MinMaxBF16NEON((*uint16)(x), (*uint16)(min), (*uint16)(max), groups, length)
+	case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+		MinMaxF16BF16NEON((*uint16)(x), (*uint16)(min), (*uint16)(max), infinities[elemKind], oneNaNs[elemKind], groups, length)
 		return
 	}
 	panic("asm: no such implementation of MinMax")
@@ -608,11 +611,8 @@ func AbsMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, most *float32, gr
 		}
 	} else {
 		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F16)<<0:
-			AbsMaxF16NEON((*uint16)(x), most, groups, length)
-			return
-		case int(NEON)<<16 | int(BF16)<<0:
-			AbsMaxBF16NEON((*uint16)(x), most, groups, length)
+		case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+			AbsMaxF16BF16NEON((*uint16)(x), most, int32(elemKind), groups, length)
 			return
 		}
 	}
@@ -630,11 +630,8 @@ func Reach[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, low *float32, high
 		}
 	} else {
 		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F16)<<0:
-			ReachF16NEON((*uint16)(x), low, high, groups, length)
-			return
-		case int(NEON)<<16 | int(BF16)<<0:
-			ReachBF16NEON((*uint16)(x), low, high, groups, length)
+		case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+			ReachF16BF16NEON((*uint16)(x), low, high, int32(elemKind), groups, length)
 			return
 		}
 	}
@@ -653,11 +650,8 @@ func MinMaxColumns[T Float](isa ISA, elemKind Elem, min unsafe.Pointer, max unsa
 		}
 	} else {
 		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F16)<<0:
-			MinMaxColumnsF16NEON((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
-			return
-		case int(NEON)<<16 | int(BF16)<<0:
-			MinMaxColumnsBF16NEON((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
+		case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+			MinMaxColumnsF16BF16NEON((*uint16)(min), (*uint16)(max), least, (*uint16)(x0), (*uint16)(x1), (*uint16)(x2), (*uint16)(x3), (*uint16)(x4), (*uint16)(x5), n)
 			return
 		}
 	}
@@ -675,11 +669,8 @@ func MergeMinMax[T Float](isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe
 		}
 	} else {
 		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(NEON)<<16 | int(F16)<<0:
-			MergeMinMaxF16NEON((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
-			return
-		case int(NEON)<<16 | int(BF16)<<0:
-			MergeMinMaxBF16NEON((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), n)
+		case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+			MergeMinMaxF16BF16NEON((*uint16)(min), (*uint16)(max), (*uint16)(x), (*uint16)(y), infinities[elemKind], oneNaNs[elemKind], n)
 			return
 		}
 	}

@@ -3341,19 +3341,19 @@ lanestage:
 	LEAQ 384(SP), R8
 	JMP  laneloop
 
-// func MinMaxF16AVX2(x *uint16, min *uint16, max *uint16, groups int, length int)
+// func MinMaxF16BF16AVX2(x *uint16, min *uint16, max *uint16, infinity int32, oneNaN int32, groups int, length int)
 // Requires: AVX, AVX2
-TEXT ·MinMaxF16AVX2(SB), NOSPLIT, $96-40
+TEXT ·MinMaxF16BF16AVX2(SB), NOSPLIT, $96-48
 	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: nothing
 	// per group: nothing
-	// loaded at each use: 0x7fffffff, 0x7c000000, 0x7e000000, 0x0, 0x80008000, 0x0, 0xffffffff
+	// loaded at each use: 0x7fffffff, infinity, oneNaN, 0x0, 0x80008000, 0x0, 0xffffffff
 	// vector registers in use at once: 16
 	MOVQ  x+0(FP), SI
 	MOVQ  min+8(FP), DX
 	MOVQ  max+16(FP), BX
-	MOVQ  groups+24(FP), R8
-	MOVQ  length+32(FP), R9
+	MOVQ  groups+32(FP), R8
+	MOVQ  length+40(FP), R9
 	CMPQ  R9, $+16
 	JEQ   tree
 	CMPQ  R9, $+32
@@ -3443,13 +3443,13 @@ groupend:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPAND        Y4, Y2, Y4
 	VPMAXUD      Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBROADCASTSS infinity+24(FP), Y4
 	VPMINUD      Y4, Y0, Y4
 	VPCMPEQD     Y0, Y4, Y4
 	VMINPS       Y2, Y3, Y2
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y4, Y2, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
@@ -3459,7 +3459,7 @@ groupend:
 	VMAXPS       Y1, Y3, Y1
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y4, Y1, Y0, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
@@ -3548,13 +3548,13 @@ treeloop:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y5, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS infinity+24(FP), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y5, Y3, Y5
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y5, Y0, Y5
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
@@ -3563,7 +3563,7 @@ treeloop:
 	VMAXPS       Y2, Y3, Y2
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y2, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -3699,13 +3699,13 @@ treepairloop:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y3, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS infinity+24(FP), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y3, Y2, Y3
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y3, Y0, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
@@ -3714,7 +3714,7 @@ treepairloop:
 	VMAXPS       Y7, Y2, Y7
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y7, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -3774,13 +3774,13 @@ treehalfloop:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y2
 	VPAND        Y2, Y4, Y2
 	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+28(SB), Y2
+	VBROADCASTSS infinity+24(FP), Y2
 	VPMINUD      Y2, Y1, Y2
 	VPCMPEQD     Y1, Y2, Y2
 	VMINPS       Y4, Y0, Y4
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBROADCASTSS oneNaN+28(FP), Y1
 	VBLENDVPS    Y2, Y4, Y1, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
@@ -3789,7 +3789,7 @@ treehalfloop:
 	VMAXPS       Y6, Y0, Y6
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y2, Y6, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
@@ -4218,13 +4218,13 @@ tree4done7:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y3, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS infinity+24(FP), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y3, Y2, Y3
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y3, Y0, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
@@ -4233,7 +4233,7 @@ tree4done7:
 	VMAXPS       Y7, Y2, Y7
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y7, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -4486,13 +4486,13 @@ tree1done7:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS infinity+24(FP), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y2, Y3, Y2
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y2, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
@@ -4501,7 +4501,7 @@ tree1done7:
 	VMAXPS       Y9, Y3, Y9
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y9, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -4625,13 +4625,13 @@ treehalvesloop:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y5, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS infinity+24(FP), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y5, Y3, Y5
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y5, Y0, Y5
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
@@ -4640,7 +4640,7 @@ treehalvesloop:
 	VMAXPS       Y2, Y3, Y2
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS oneNaN+28(FP), Y0
 	VBLENDVPS    Y1, Y2, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -4667,19 +4667,19 @@ groupstage:
 	LEAQ (SP), SI
 	JMP  grouploop
 
-// func AbsMaxF16AVX2(x *uint16, most *float32, groups int, length int)
+// func AbsMaxF16BF16AVX2(x *uint16, most *float32, elem int32, groups int, length int)
 // Requires: AVX, AVX2, F16C
-TEXT ·AbsMaxF16AVX2(SB), NOSPLIT, $96-32
+TEXT ·AbsMaxF16BF16AVX2(SB), NOSPLIT, $96-40
 	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Y15 0x7fff7fff, Y14 0x0
 	// per group: nothing
 	// vector registers in use at once: 8
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+36(SB), Y15
+	VBROADCASTSS constantsAVX2<>+28(SB), Y15
 	VXORPS       Y14, Y14, Y14
-	MOVQ         groups+16(FP), BX
-	MOVQ         length+24(FP), R8
+	MOVQ         groups+24(FP), BX
+	MOVQ         length+32(FP), R8
 	CMPQ         R8, $+16
 	JEQ          tree
 	CMPQ         R8, $+32
@@ -4732,15 +4732,15 @@ groupend:
 	VPSRLD       $0x10, Y1, Y0
 	VPMAXUW      Y0, Y1, Y1
 	VPSLLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VCVTPH2PS    X1, Y1
-	VMOVSS       X1, (DX)
-	ADDQ         $+4, DX
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
-	JNE          groups
+	CMPL         elem+16(FP), $+2
+	JNE          half1
+
+halfdone2:
+	VMOVSS X1, (DX)
+	ADDQ   $+4, DX
+	SUBQ   $+1, BX
+	TESTQ  BX, BX
+	JNE    groups
 	VZEROUPPER
 	RET
 
@@ -4789,17 +4789,17 @@ treeloop:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VCVTPH2PS  X2, Y2
-	VMOVUPS    Y2, (DX)
-	ADDQ       $+256, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        treeloop
-	JMP        few
+	CMPL       elem+16(FP), $+2
+	JNE        half3
+
+halfdone4:
+	VMOVUPS Y2, (DX)
+	ADDQ    $+256, SI
+	ADDQ    $+32, DX
+	SUBQ    $+8, BX
+	CMPQ    BX, $+8
+	JGE     treeloop
+	JMP     few
 
 treepair:
 	CMPQ BX, $+8
@@ -4870,17 +4870,17 @@ treepairloop:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VCVTPH2PS  X2, Y2
-	VMOVUPS    Y2, (DX)
-	ADDQ       $+512, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        treepairloop
-	JMP        few
+	CMPL       elem+16(FP), $+2
+	JNE        half5
+
+halfdone6:
+	VMOVUPS Y2, (DX)
+	ADDQ    $+512, SI
+	ADDQ    $+32, DX
+	SUBQ    $+8, BX
+	CMPQ    BX, $+8
+	JGE     treepairloop
+	JMP     few
 
 treehalf:
 	CMPQ BX, $+8
@@ -4911,17 +4911,17 @@ treehalfloop:
 	VPSRLD      $0x10, Y0, Y1
 	VPMAXUW     Y1, Y0, Y0
 	VPSLLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y0, Y0
-	VPERMQ      $0x08, Y0, Y0
-	VCVTPH2PS   X0, Y0
-	VMOVUPS     Y0, (DX)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+8, BX
-	CMPQ        BX, $+8
-	JGE         treehalfloop
-	JMP         few
+	CMPL        elem+16(FP), $+2
+	JNE         half7
+
+halfdone8:
+	VMOVUPS Y0, (DX)
+	SUBQ    $-128, SI
+	ADDQ    $+32, DX
+	SUBQ    $+8, BX
+	CMPQ    BX, $+8
+	JGE     treehalfloop
+	JMP     few
 
 tree4:
 	CMPQ BX, $+8
@@ -5237,17 +5237,17 @@ tree4done7:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VCVTPH2PS  X2, Y2
-	VMOVUPS    Y2, (DX)
-	MOVQ       R9, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree4loop
-	JMP        few
+	CMPL       elem+16(FP), $+2
+	JNE        half9
+
+halfdone10:
+	VMOVUPS Y2, (DX)
+	MOVQ    R9, SI
+	ADDQ    $+32, DX
+	SUBQ    $+8, BX
+	CMPQ    BX, $+8
+	JGE     tree4loop
+	JMP     few
 
 tree1:
 	CMPQ BX, $+8
@@ -5419,17 +5419,17 @@ tree1done7:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VCVTPH2PS  X2, Y2
-	VMOVUPS    Y2, (DX)
-	MOVQ       R9, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree1loop
-	JMP        few
+	CMPL       elem+16(FP), $+2
+	JNE        half11
+
+halfdone12:
+	VMOVUPS Y2, (DX)
+	MOVQ    R9, SI
+	ADDQ    $+32, DX
+	SUBQ    $+8, BX
+	CMPQ    BX, $+8
+	JGE     tree1loop
+	JMP     few
 
 treehalves:
 	CMPQ BX, $+8
@@ -5512,16 +5512,16 @@ treehalvesloop:
 	VPSRLD      $0x10, Y2, Y0
 	VPMAXUW     Y0, Y2, Y2
 	VPSLLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPACKUSDW   Y2, Y2, Y2
-	VPERMQ      $0x08, Y2, Y2
-	VCVTPH2PS   X2, Y2
-	VMOVUPS     Y2, (DX)
-	MOVQ        R9, SI
-	ADDQ        $+32, DX
-	SUBQ        $+8, BX
-	CMPQ        BX, $+8
-	JGE         treehalvesloop
+	CMPL        elem+16(FP), $+2
+	JNE         half13
+
+halfdone14:
+	VMOVUPS Y2, (DX)
+	MOVQ    R9, SI
+	ADDQ    $+32, DX
+	SUBQ    $+8, BX
+	CMPQ    BX, $+8
+	JGE     treehalvesloop
 
 few:
 	TESTQ BX, BX
@@ -5537,9 +5537,58 @@ groupstage:
 	LEAQ (SP), SI
 	JMP  grouploop
 
-// func ReachF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
+half1:
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y1, Y1
+	VPERMQ    $0x08, Y1, Y1
+	VCVTPH2PS X1, Y1
+	JMP       halfdone2
+
+half3:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone4
+
+half5:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone6
+
+half7:
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y0, Y0
+	VPERMQ    $0x08, Y0, Y0
+	VCVTPH2PS X0, Y0
+	JMP       halfdone8
+
+half9:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone10
+
+half11:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone12
+
+half13:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone14
+
+// func ReachF16BF16AVX2(x *uint16, low *float32, high *float32, elem int32, groups int, length int)
 // Requires: AVX, AVX2, F16C
-TEXT ·ReachF16AVX2(SB), NOSPLIT, $96-40
+TEXT ·ReachF16BF16AVX2(SB), NOSPLIT, $96-48
 	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x0, Y13 0x80008000
 	// per group: nothing
@@ -5550,8 +5599,8 @@ TEXT ·ReachF16AVX2(SB), NOSPLIT, $96-40
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS constantsAVX2<>+20(SB), Y13
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+16
 	JEQ          tree
 	CMPQ         R9, $+32
@@ -5617,27 +5666,27 @@ groupend:
 	VPMAXSW      Y0, Y2, Y2
 	VPSLLD       $0x10, Y2, Y2
 	VPMAXSD      Y15, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VCVTPH2PS    X2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VCVTPH2PS    X1, Y1
-	VPSRLD       $0x1f, Y1, Y3
-	VPSUBD       Y3, Y15, Y3
-	VPAND        Y3, Y1, Y1
-	VADDPS       Y14, Y1, Y1
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVSS       X0, (DX)
-	VMOVSS       X2, (BX)
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          groups
+	CMPL         elem+24(FP), $+2
+	JNE          half1
+
+halfdone2:
+	VCMPPS $0x07, Y2, Y2, Y0
+	CMPL   elem+24(FP), $+2
+	JNE    half3
+
+halfdone4:
+	VPSRLD    $0x1f, Y1, Y3
+	VPSUBD    Y3, Y15, Y3
+	VPAND     Y3, Y1, Y1
+	VADDPS    Y14, Y1, Y1
+	VBLENDVPS Y0, Y1, Y2, Y0
+	VMOVSS    X0, (DX)
+	VMOVSS    X2, (BX)
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
+	SUBQ      $+1, R8
+	TESTQ     R8, R8
+	JNE       groups
 	VZEROUPPER
 	RET
 
@@ -5695,29 +5744,29 @@ treeloop:
 	VPMAXSW    Y0, Y3, Y3
 	VPSLLD     $0x10, Y3, Y3
 	VPMAXSD    Y15, Y3, Y3
-	VPSRLD     $0x10, Y3, Y3
-	VPACKUSDW  Y3, Y3, Y3
-	VPERMQ     $0x08, Y3, Y3
-	VCVTPH2PS  X3, Y3
-	VCMPPS     $0x07, Y3, Y3, Y0
-	VPSRLD     $0x10, Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VCVTPH2PS  X2, Y2
-	VPSRLD     $0x1f, Y2, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y2, Y2
-	VADDPS     Y14, Y2, Y2
-	VBLENDVPS  Y0, Y2, Y3, Y0
-	VMOVUPS    Y0, (DX)
-	VMOVUPS    Y3, (BX)
-	ADDQ       $+256, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        treeloop
-	JMP        few
+	CMPL       elem+24(FP), $+2
+	JNE        half5
+
+halfdone6:
+	VCMPPS $0x07, Y3, Y3, Y0
+	CMPL   elem+24(FP), $+2
+	JNE    half7
+
+halfdone8:
+	VPSRLD    $0x1f, Y2, Y1
+	VPSUBD    Y1, Y15, Y1
+	VPAND     Y1, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VBLENDVPS Y0, Y2, Y3, Y0
+	VMOVUPS   Y0, (DX)
+	VMOVUPS   Y3, (BX)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	SUBQ      $+8, R8
+	CMPQ      R8, $+8
+	JGE       treeloop
+	JMP       few
 
 treepair:
 	CMPQ R8, $+8
@@ -5805,29 +5854,29 @@ treepairloop:
 	VPMAXSW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
 	VPMAXSD    Y15, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VCVTPH2PS  X2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x10, Y5, Y5
-	VPACKUSDW  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VCVTPH2PS  X5, Y5
-	VPSRLD     $0x1f, Y5, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y5, Y5
-	VADDPS     Y14, Y5, Y5
-	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (DX)
-	VMOVUPS    Y2, (BX)
-	ADDQ       $+512, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        treepairloop
-	JMP        few
+	CMPL       elem+24(FP), $+2
+	JNE        half9
+
+halfdone10:
+	VCMPPS $0x07, Y2, Y2, Y0
+	CMPL   elem+24(FP), $+2
+	JNE    half11
+
+halfdone12:
+	VPSRLD    $0x1f, Y5, Y1
+	VPSUBD    Y1, Y15, Y1
+	VPAND     Y1, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VBLENDVPS Y0, Y5, Y2, Y0
+	VMOVUPS   Y0, (DX)
+	VMOVUPS   Y2, (BX)
+	ADDQ      $+512, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	SUBQ      $+8, R8
+	CMPQ      R8, $+8
+	JGE       treepairloop
+	JMP       few
 
 treehalf:
 	CMPQ R8, $+8
@@ -5863,29 +5912,29 @@ treehalfloop:
 	VPMAXSW     Y1, Y0, Y0
 	VPSLLD      $0x10, Y0, Y0
 	VPMAXSD     Y15, Y0, Y0
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y0, Y0
-	VPERMQ      $0x08, Y0, Y0
-	VCVTPH2PS   X0, Y0
-	VCMPPS      $0x07, Y0, Y0, Y1
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y5, Y5
-	VPERMQ      $0x08, Y5, Y5
-	VCVTPH2PS   X5, Y5
-	VPSRLD      $0x1f, Y5, Y2
-	VPSUBD      Y2, Y15, Y2
-	VPAND       Y2, Y5, Y5
-	VADDPS      Y14, Y5, Y5
-	VBLENDVPS   Y1, Y5, Y0, Y1
-	VMOVUPS     Y1, (DX)
-	VMOVUPS     Y0, (BX)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	ADDQ        $+32, BX
-	SUBQ        $+8, R8
-	CMPQ        R8, $+8
-	JGE         treehalfloop
-	JMP         few
+	CMPL        elem+24(FP), $+2
+	JNE         half13
+
+halfdone14:
+	VCMPPS $0x07, Y0, Y0, Y1
+	CMPL   elem+24(FP), $+2
+	JNE    half15
+
+halfdone16:
+	VPSRLD    $0x1f, Y5, Y2
+	VPSUBD    Y2, Y15, Y2
+	VPAND     Y2, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VBLENDVPS Y1, Y5, Y0, Y1
+	VMOVUPS   Y1, (DX)
+	VMOVUPS   Y0, (BX)
+	SUBQ      $-128, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	SUBQ      $+8, R8
+	CMPQ      R8, $+8
+	JGE       treehalfloop
+	JMP       few
 
 tree4:
 	CMPQ R8, $+8
@@ -6218,29 +6267,29 @@ tree4done7:
 	VPMAXSW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
 	VPMAXSD    Y15, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VCVTPH2PS  X2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x10, Y5, Y5
-	VPACKUSDW  Y5, Y5, Y5
-	VPERMQ     $0x08, Y5, Y5
-	VCVTPH2PS  X5, Y5
-	VPSRLD     $0x1f, Y5, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y5, Y5
-	VADDPS     Y14, Y5, Y5
-	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (DX)
-	VMOVUPS    Y2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree4loop
-	JMP        few
+	CMPL       elem+24(FP), $+2
+	JNE        half17
+
+halfdone18:
+	VCMPPS $0x07, Y2, Y2, Y0
+	CMPL   elem+24(FP), $+2
+	JNE    half19
+
+halfdone20:
+	VPSRLD    $0x1f, Y5, Y1
+	VPSUBD    Y1, Y15, Y1
+	VPAND     Y1, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VBLENDVPS Y0, Y5, Y2, Y0
+	VMOVUPS   Y0, (DX)
+	VMOVUPS   Y2, (BX)
+	MOVQ      R10, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	SUBQ      $+8, R8
+	CMPQ      R8, $+8
+	JGE       tree4loop
+	JMP       few
 
 tree1:
 	CMPQ R8, $+8
@@ -6437,29 +6486,29 @@ tree1done7:
 	VPMAXSW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
 	VPMAXSD    Y15, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPACKUSDW  Y2, Y2, Y2
-	VPERMQ     $0x08, Y2, Y2
-	VCVTPH2PS  X2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x10, Y6, Y6
-	VPACKUSDW  Y6, Y6, Y6
-	VPERMQ     $0x08, Y6, Y6
-	VCVTPH2PS  X6, Y6
-	VPSRLD     $0x1f, Y6, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y6, Y6
-	VADDPS     Y14, Y6, Y6
-	VBLENDVPS  Y0, Y6, Y2, Y0
-	VMOVUPS    Y0, (DX)
-	VMOVUPS    Y2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree1loop
-	JMP        few
+	CMPL       elem+24(FP), $+2
+	JNE        half21
+
+halfdone22:
+	VCMPPS $0x07, Y2, Y2, Y0
+	CMPL   elem+24(FP), $+2
+	JNE    half23
+
+halfdone24:
+	VPSRLD    $0x1f, Y6, Y1
+	VPSUBD    Y1, Y15, Y1
+	VPAND     Y1, Y6, Y6
+	VADDPS    Y14, Y6, Y6
+	VBLENDVPS Y0, Y6, Y2, Y0
+	VMOVUPS   Y0, (DX)
+	VMOVUPS   Y2, (BX)
+	MOVQ      R10, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	SUBQ      $+8, R8
+	CMPQ      R8, $+8
+	JGE       tree1loop
+	JMP       few
 
 treehalves:
 	CMPQ R8, $+8
@@ -6551,28 +6600,28 @@ treehalvesloop:
 	VPMAXSW     Y0, Y3, Y3
 	VPSLLD      $0x10, Y3, Y3
 	VPMAXSD     Y15, Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y3, Y3
-	VPERMQ      $0x08, Y3, Y3
-	VCVTPH2PS   X3, Y3
-	VCMPPS      $0x07, Y3, Y3, Y0
-	VPSRLD      $0x10, Y2, Y2
-	VPACKUSDW   Y2, Y2, Y2
-	VPERMQ      $0x08, Y2, Y2
-	VCVTPH2PS   X2, Y2
-	VPSRLD      $0x1f, Y2, Y1
-	VPSUBD      Y1, Y15, Y1
-	VPAND       Y1, Y2, Y2
-	VADDPS      Y14, Y2, Y2
-	VBLENDVPS   Y0, Y2, Y3, Y0
-	VMOVUPS     Y0, (DX)
-	VMOVUPS     Y3, (BX)
-	MOVQ        R10, SI
-	ADDQ        $+32, DX
-	ADDQ        $+32, BX
-	SUBQ        $+8, R8
-	CMPQ        R8, $+8
-	JGE         treehalvesloop
+	CMPL        elem+24(FP), $+2
+	JNE         half25
+
+halfdone26:
+	VCMPPS $0x07, Y3, Y3, Y0
+	CMPL   elem+24(FP), $+2
+	JNE    half27
+
+halfdone28:
+	VPSRLD    $0x1f, Y2, Y1
+	VPSUBD    Y1, Y15, Y1
+	VPAND     Y1, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VBLENDVPS Y0, Y2, Y3, Y0
+	VMOVUPS   Y0, (DX)
+	VMOVUPS   Y3, (BX)
+	MOVQ      R10, SI
+	ADDQ      $+32, DX
+	ADDQ      $+32, BX
+	SUBQ      $+8, R8
+	CMPQ      R8, $+8
+	JGE       treehalvesloop
 
 few:
 	TESTQ R8, R8
@@ -6588,9 +6637,107 @@ groupstage:
 	LEAQ (SP), SI
 	JMP  grouploop
 
-// func MinMaxColumnsF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+half1:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone2
+
+half3:
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y1, Y1
+	VPERMQ    $0x08, Y1, Y1
+	VCVTPH2PS X1, Y1
+	JMP       halfdone4
+
+half5:
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y3, Y3
+	VPERMQ    $0x08, Y3, Y3
+	VCVTPH2PS X3, Y3
+	JMP       halfdone6
+
+half7:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone8
+
+half9:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone10
+
+half11:
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y5, Y5
+	VPERMQ    $0x08, Y5, Y5
+	VCVTPH2PS X5, Y5
+	JMP       halfdone12
+
+half13:
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y0, Y0
+	VPERMQ    $0x08, Y0, Y0
+	VCVTPH2PS X0, Y0
+	JMP       halfdone14
+
+half15:
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y5, Y5
+	VPERMQ    $0x08, Y5, Y5
+	VCVTPH2PS X5, Y5
+	JMP       halfdone16
+
+half17:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone18
+
+half19:
+	VPSRLD    $0x10, Y5, Y5
+	VPACKUSDW Y5, Y5, Y5
+	VPERMQ    $0x08, Y5, Y5
+	VCVTPH2PS X5, Y5
+	JMP       halfdone20
+
+half21:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone22
+
+half23:
+	VPSRLD    $0x10, Y6, Y6
+	VPACKUSDW Y6, Y6, Y6
+	VPERMQ    $0x08, Y6, Y6
+	VCVTPH2PS X6, Y6
+	JMP       halfdone24
+
+half25:
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y3, Y3
+	VPERMQ    $0x08, Y3, Y3
+	VCVTPH2PS X3, Y3
+	JMP       halfdone26
+
+half27:
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y2, Y2
+	VPERMQ    $0x08, Y2, Y2
+	VCVTPH2PS X2, Y2
+	JMP       halfdone28
+
+// func MinMaxColumnsF16BF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 // Requires: AVX, AVX2
-TEXT ·MinMaxColumnsF16AVX2(SB), $672-80
+TEXT ·MinMaxColumnsF16BF16AVX2(SB), $672-80
 	// pointers: SI min, DX max, BX least, R8 x0, R9 x1, R10 x2, R11 x3, R12 x4, R13 x5, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 4
@@ -6750,3514 +6897,22 @@ lanestage:
 	LEAQ 512(SP), R13
 	JMP  laneloop
 
-// func MergeMinMaxF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, n int)
-// Requires: AVX, F16C
-TEXT ·MergeMinMaxF16AVX2(SB), $304-40
+// func MergeMinMaxF16BF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, infinity int32, oneNaN int32, n int)
+// Requires: AVX, AVX2
+TEXT ·MergeMinMaxF16BF16AVX2(SB), $304-48
 	// pointers: SI min, DX max, BX x, R8 y, DI elements left
-	// per call: Y15 0x0, Y14 0x7fc00000
-	// vector registers in use at once: 7
+	// per call: Y15 0x0, Y14 0x7fffffff, Y13 infinity, Y12 oneNaN, Y11 0x7fff
+	// vector registers in use at once: 13
 	MOVQ         min+0(FP), SI
 	MOVQ         max+8(FP), DX
 	MOVQ         x+16(FP), BX
 	MOVQ         y+24(FP), R8
 	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
-
-laneloop:
-	VCVTPH2PS (SI), Y0
-	VCVTPH2PS (DX), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS (BX), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS (R8), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DX)
-	VCVTPH2PS 16(SI), Y0
-	VCVTPH2PS 16(DX), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 16(BX), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 16(R8), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DX)
-	VCVTPH2PS 32(SI), Y0
-	VCVTPH2PS 32(DX), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 32(BX), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 32(R8), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DX)
-	VCVTPH2PS 48(SI), Y0
-	VCVTPH2PS 48(DX), Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
-	VCVTPH2PS 48(BX), Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VCVTPH2PS 48(R8), Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SI)
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y14, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DX)
-	ADDQ      $+64, SI
-	ADDQ      $+64, DX
-	ADDQ      $+64, BX
-	ADDQ      $+64, R8
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+32, DI
-	MOVQ      256(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut16AVX2(SB)
-	MOVQ      264(SP), DX
-	LEAQ      64(SP), AX
-	MOVQ      DX, CX
-	CALL      ·stageOut16AVX2(SB)
-
-laneend:
-	VZEROUPPER
-	RET
-
-lanestage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 264(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 272(SP)
-	LEAQ 128(SP), BX
-	LEAQ 192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ R8, 280(SP)
-	LEAQ 192(SP), R8
-	JMP  laneloop
-
-// func MinMaxBF16AVX2(x *uint16, min *uint16, max *uint16, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·MinMaxBF16AVX2(SB), NOSPLIT, $96-40
-	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
-	// per call: nothing
-	// per group: nothing
-	// loaded at each use: 0x7fffffff, 0x7f800000, 0x7fc00000, 0x0, 0x80008000, 0x0, 0xffffffff
-	// vector registers in use at once: 16
-	MOVQ  x+0(FP), SI
-	MOVQ  min+8(FP), DX
-	MOVQ  max+16(FP), BX
-	MOVQ  groups+24(FP), R8
-	MOVQ  length+32(FP), R9
-	CMPQ  R9, $+16
-	JEQ   tree
-	CMPQ  R9, $+32
-	JEQ   treepair
-	CMPQ  R9, $+8
-	JEQ   treehalf
-	TESTQ $0x0000003f, R9
-	JEQ   tree4
-	CMPQ  R9, $+512
-	JGE   tree4
-	CMPQ  R9, $+16
-	JGE   tree1
-	CMPQ  R9, $+8
-	JGE   treehalves
-
-groups:
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VMOVAPS      Y0, Y15
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VMOVAPS      Y0, Y14
-	VXORPS       Y0, Y0, Y0
-	VMOVAPS      Y0, Y13
-	VXORPS       Y0, Y0, Y0
-	VMOVAPS      Y0, Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VMOVAPS      Y0, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VMOVAPS      Y0, Y10
-	MOVQ         R9, DI
-	CMPQ         DI, $+32
-	JLT          groupstage
-
-grouploop:
-	VMOVUPS (SI), Y0
-	VPMAXSW Y0, Y15, Y15
-	VPMAXUW Y0, Y13, Y13
-	VPMINUW Y0, Y11, Y11
-	VMOVUPS 32(SI), Y0
-	VPMAXSW Y0, Y14, Y14
-	VPMAXUW Y0, Y12, Y12
-	VPMINUW Y0, Y10, Y10
-	ADDQ    $+64, SI
-	SUBQ    $+32, DI
-	CMPQ    DI, $+32
-	JGE     grouploop
-	TESTQ   DI, DI
-	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+32, DI
-	MOVQ    64(SP), SI
-	LEAQ    (SI)(DI*2), SI
-
-groupend:
-	VPMAXSW      Y14, Y15, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VPMAXSW      X1, X0, X1
-	VPERMILPS    $0x4e, X1, X0
-	VPMAXSW      X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VPMAXSW      X1, X0, X1
-	VPSRLD       $0x10, Y1, Y0
-	VPMAXSW      Y0, Y1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMAXUW      Y12, Y13, Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VPMAXUW      X2, X0, X2
-	VPERMILPS    $0x4e, X2, X0
-	VPMAXUW      X0, X2, X0
-	VPERMILPS    $0xb1, X0, X2
-	VPMAXUW      X2, X0, X2
-	VPSRLD       $0x10, Y2, Y0
-	VPMAXUW      Y0, Y2, Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMINUW      Y10, Y11, Y0
-	VEXTRACTF128 $0x01, Y0, X3
-	VPMINUW      X3, X0, X3
-	VPERMILPS    $0x4e, X3, X0
-	VPMINUW      X0, X3, X0
-	VPERMILPS    $0xb1, X0, X3
-	VPMINUW      X3, X0, X3
-	VPSRLD       $0x10, Y3, Y0
-	VPMINUW      Y0, Y3, Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VPMAXUD      Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPMINUD      Y4, Y0, Y4
-	VPCMPEQD     Y0, Y4, Y4
-	VMINPS       Y2, Y3, Y2
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y4, Y2, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVD        X2, AX
-	MOVW         AX, (DX)
-	VMAXPS       Y1, Y3, Y1
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y4, Y1, Y0, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VMOVD        X4, AX
-	MOVW         AX, (BX)
-	ADDQ         $+2, DX
-	ADDQ         $+2, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ R8, $+8
-	JLT  few
-
-treeloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VBLENDPS     $0xcc, Y1, Y0, Y2
-	VSHUFPS      $0x4e, Y1, Y0, Y0
-	VPMAXSW      Y0, Y2, Y1
-	VPMAXUW      Y0, Y2, Y3
-	VPMINUW      Y0, Y2, Y2
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      96(SI), Y4
-	VBLENDPS     $0xcc, Y4, Y0, Y5
-	VSHUFPS      $0x4e, Y4, Y0, Y0
-	VPMAXSW      Y0, Y5, Y4
-	VSHUFPS      $0x88, Y4, Y1, Y6
-	VSHUFPS      $0xdd, Y4, Y1, Y1
-	VPMAXSW      Y1, Y6, Y6
-	VPMAXUW      Y0, Y5, Y1
-	VSHUFPS      $0x88, Y1, Y3, Y4
-	VSHUFPS      $0xdd, Y1, Y3, Y3
-	VPMAXUW      Y3, Y4, Y4
-	VPMINUW      Y0, Y5, Y5
-	VSHUFPS      $0x88, Y5, Y2, Y0
-	VSHUFPS      $0xdd, Y5, Y2, Y2
-	VPMINUW      Y2, Y0, Y0
-	VMOVUPS      128(SI), Y1
-	VMOVUPS      160(SI), Y2
-	VBLENDPS     $0xcc, Y2, Y1, Y3
-	VSHUFPS      $0x4e, Y2, Y1, Y1
-	VPMAXSW      Y1, Y3, Y2
-	VPMAXUW      Y1, Y3, Y5
-	VPMINUW      Y1, Y3, Y3
-	VMOVUPS      192(SI), Y1
-	VMOVUPS      224(SI), Y7
-	VBLENDPS     $0xcc, Y7, Y1, Y8
-	VSHUFPS      $0x4e, Y7, Y1, Y1
-	VPMAXSW      Y1, Y8, Y7
-	VSHUFPS      $0x88, Y7, Y2, Y9
-	VSHUFPS      $0xdd, Y7, Y2, Y2
-	VPMAXSW      Y2, Y9, Y9
-	VBLENDPS     $0xf0, Y9, Y6, Y2
-	VPERM2F128   $0x21, Y9, Y6, Y6
-	VPMAXSW      Y6, Y2, Y2
-	VPMAXUW      Y1, Y8, Y6
-	VSHUFPS      $0x88, Y6, Y5, Y7
-	VSHUFPS      $0xdd, Y6, Y5, Y5
-	VPMAXUW      Y5, Y7, Y7
-	VBLENDPS     $0xf0, Y7, Y4, Y5
-	VPERM2F128   $0x21, Y7, Y4, Y4
-	VPMAXUW      Y4, Y5, Y5
-	VPMINUW      Y1, Y8, Y8
-	VSHUFPS      $0x88, Y8, Y3, Y1
-	VSHUFPS      $0xdd, Y8, Y3, Y3
-	VPMINUW      Y3, Y1, Y1
-	VBLENDPS     $0xf0, Y1, Y0, Y3
-	VPERM2F128   $0x21, Y1, Y0, Y0
-	VPMINUW      Y0, Y3, Y3
-	VPSRLD       $0x10, Y2, Y0
-	VPMAXSW      Y0, Y2, Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y0
-	VPMAXUW      Y0, Y5, Y5
-	VPSLLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y3, Y0
-	VPMINUW      Y0, Y3, Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPMINUD      Y1, Y0, Y1
-	VPCMPEQD     Y0, Y1, Y1
-	VMINPS       Y5, Y3, Y5
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y5, Y0, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y5, Y5
-	VPERMQ       $0x08, Y5, Y5
-	VMOVUPS      X5, (DX)
-	VMAXPS       Y2, Y3, Y2
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (BX)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	SUBQ         $+8, R8
-	CMPQ         R8, $+8
-	JGE          treeloop
-	JMP          few
-
-treepair:
-	CMPQ R8, $+8
-	JLT  few
-
-treepairloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VPMAXSW      Y1, Y0, Y2
-	VPMAXUW      Y1, Y0, Y3
-	VPMINUW      Y1, Y0, Y0
-	VMOVUPS      64(SI), Y1
-	VMOVUPS      96(SI), Y4
-	VPMAXSW      Y4, Y1, Y5
-	VPMAXUW      Y4, Y1, Y6
-	VPMINUW      Y4, Y1, Y1
-	VBLENDPS     $0xcc, Y5, Y2, Y4
-	VSHUFPS      $0x4e, Y5, Y2, Y2
-	VPMAXSW      Y2, Y4, Y4
-	VBLENDPS     $0xcc, Y6, Y3, Y2
-	VSHUFPS      $0x4e, Y6, Y3, Y3
-	VPMAXUW      Y3, Y2, Y2
-	VBLENDPS     $0xcc, Y1, Y0, Y3
-	VSHUFPS      $0x4e, Y1, Y0, Y0
-	VPMINUW      Y0, Y3, Y3
-	VMOVUPS      128(SI), Y0
-	VMOVUPS      160(SI), Y1
-	VPMAXSW      Y1, Y0, Y5
-	VPMAXUW      Y1, Y0, Y6
-	VPMINUW      Y1, Y0, Y0
-	VMOVUPS      192(SI), Y1
-	VMOVUPS      224(SI), Y7
-	VPMAXSW      Y7, Y1, Y8
-	VPMAXUW      Y7, Y1, Y9
-	VPMINUW      Y7, Y1, Y1
-	VBLENDPS     $0xcc, Y8, Y5, Y7
-	VSHUFPS      $0x4e, Y8, Y5, Y5
-	VPMAXSW      Y5, Y7, Y7
-	VSHUFPS      $0x88, Y7, Y4, Y5
-	VSHUFPS      $0xdd, Y7, Y4, Y4
-	VPMAXSW      Y4, Y5, Y5
-	VBLENDPS     $0xcc, Y9, Y6, Y4
-	VSHUFPS      $0x4e, Y9, Y6, Y6
-	VPMAXUW      Y6, Y4, Y4
-	VSHUFPS      $0x88, Y4, Y2, Y6
-	VSHUFPS      $0xdd, Y4, Y2, Y2
-	VPMAXUW      Y2, Y6, Y6
-	VBLENDPS     $0xcc, Y1, Y0, Y2
-	VSHUFPS      $0x4e, Y1, Y0, Y0
-	VPMINUW      Y0, Y2, Y2
-	VSHUFPS      $0x88, Y2, Y3, Y0
-	VSHUFPS      $0xdd, Y2, Y3, Y3
-	VPMINUW      Y3, Y0, Y0
-	VMOVUPS      256(SI), Y1
-	VMOVUPS      288(SI), Y2
-	VPMAXSW      Y2, Y1, Y3
-	VPMAXUW      Y2, Y1, Y4
-	VPMINUW      Y2, Y1, Y1
-	VMOVUPS      320(SI), Y2
-	VMOVUPS      352(SI), Y7
-	VPMAXSW      Y7, Y2, Y8
-	VPMAXUW      Y7, Y2, Y9
-	VPMINUW      Y7, Y2, Y2
-	VBLENDPS     $0xcc, Y8, Y3, Y7
-	VSHUFPS      $0x4e, Y8, Y3, Y3
-	VPMAXSW      Y3, Y7, Y7
-	VBLENDPS     $0xcc, Y9, Y4, Y3
-	VSHUFPS      $0x4e, Y9, Y4, Y4
-	VPMAXUW      Y4, Y3, Y3
-	VBLENDPS     $0xcc, Y2, Y1, Y4
-	VSHUFPS      $0x4e, Y2, Y1, Y1
-	VPMINUW      Y1, Y4, Y4
-	VMOVUPS      384(SI), Y1
-	VMOVUPS      416(SI), Y2
-	VPMAXSW      Y2, Y1, Y8
-	VPMAXUW      Y2, Y1, Y9
-	VPMINUW      Y2, Y1, Y1
-	VMOVUPS      448(SI), Y2
-	VMOVUPS      480(SI), Y10
-	VPMAXSW      Y10, Y2, Y11
-	VPMAXUW      Y10, Y2, Y12
-	VPMINUW      Y10, Y2, Y2
-	VBLENDPS     $0xcc, Y11, Y8, Y10
-	VSHUFPS      $0x4e, Y11, Y8, Y8
-	VPMAXSW      Y8, Y10, Y10
-	VSHUFPS      $0x88, Y10, Y7, Y8
-	VSHUFPS      $0xdd, Y10, Y7, Y7
-	VPMAXSW      Y7, Y8, Y8
-	VBLENDPS     $0xf0, Y8, Y5, Y7
-	VPERM2F128   $0x21, Y8, Y5, Y5
-	VPMAXSW      Y5, Y7, Y7
-	VBLENDPS     $0xcc, Y12, Y9, Y5
-	VSHUFPS      $0x4e, Y12, Y9, Y9
-	VPMAXUW      Y9, Y5, Y5
-	VSHUFPS      $0x88, Y5, Y3, Y8
-	VSHUFPS      $0xdd, Y5, Y3, Y3
-	VPMAXUW      Y3, Y8, Y8
-	VBLENDPS     $0xf0, Y8, Y6, Y3
-	VPERM2F128   $0x21, Y8, Y6, Y6
-	VPMAXUW      Y6, Y3, Y3
-	VBLENDPS     $0xcc, Y2, Y1, Y5
-	VSHUFPS      $0x4e, Y2, Y1, Y1
-	VPMINUW      Y1, Y5, Y5
-	VSHUFPS      $0x88, Y5, Y4, Y1
-	VSHUFPS      $0xdd, Y5, Y4, Y4
-	VPMINUW      Y4, Y1, Y1
-	VBLENDPS     $0xf0, Y1, Y0, Y2
-	VPERM2F128   $0x21, Y1, Y0, Y0
-	VPMINUW      Y0, Y2, Y2
-	VPSRLD       $0x10, Y7, Y0
-	VPMAXSW      Y0, Y7, Y7
-	VPSLLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y3, Y0
-	VPMAXUW      Y0, Y3, Y3
-	VPSLLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y2, Y0
-	VPMINUW      Y0, Y2, Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPMINUD      Y1, Y0, Y1
-	VPCMPEQD     Y0, Y1, Y1
-	VMINPS       Y3, Y2, Y3
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DX)
-	VMAXPS       Y7, Y2, Y7
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y7, Y0, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (BX)
-	ADDQ         $+512, SI
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	SUBQ         $+8, R8
-	CMPQ         R8, $+8
-	JGE          treepairloop
-	JMP          few
-
-treehalf:
-	CMPQ R8, $+8
-	JLT  few
-
-treehalfloop:
-	VMOVUPS      (SI), X0
-	VINSERTF128  $0x01, 64(SI), Y0, Y0
-	VMOVUPS      16(SI), X1
-	VINSERTF128  $0x01, 80(SI), Y1, Y1
-	VBLENDPS     $0xcc, Y1, Y0, Y2
-	VSHUFPS      $0x4e, Y1, Y0, Y0
-	VPMAXSW      Y0, Y2, Y1
-	VPMAXUW      Y0, Y2, Y3
-	VPMINUW      Y0, Y2, Y2
-	VMOVUPS      32(SI), X0
-	VINSERTF128  $0x01, 96(SI), Y0, Y0
-	VMOVUPS      48(SI), X4
-	VINSERTF128  $0x01, 112(SI), Y4, Y4
-	VBLENDPS     $0xcc, Y4, Y0, Y5
-	VSHUFPS      $0x4e, Y4, Y0, Y0
-	VPMAXSW      Y0, Y5, Y4
-	VSHUFPS      $0x88, Y4, Y1, Y6
-	VSHUFPS      $0xdd, Y4, Y1, Y1
-	VPMAXSW      Y1, Y6, Y6
-	VPMAXUW      Y0, Y5, Y1
-	VSHUFPS      $0x88, Y1, Y3, Y4
-	VSHUFPS      $0xdd, Y1, Y3, Y3
-	VPMAXUW      Y3, Y4, Y4
-	VPMINUW      Y0, Y5, Y5
-	VSHUFPS      $0x88, Y5, Y2, Y0
-	VSHUFPS      $0xdd, Y5, Y2, Y2
-	VPMINUW      Y2, Y0, Y0
-	VPSRLD       $0x10, Y6, Y1
-	VPMAXSW      Y1, Y6, Y6
-	VPSLLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y4, Y1
-	VPMAXUW      Y1, Y4, Y4
-	VPSLLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y0, Y1
-	VPMINUW      Y1, Y0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPAND        Y1, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
-	VPAND        Y2, Y4, Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPMINUD      Y2, Y1, Y2
-	VPCMPEQD     Y1, Y2, Y2
-	VMINPS       Y4, Y0, Y4
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VBLENDVPS    Y2, Y4, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPERMQ       $0x08, Y4, Y4
-	VMOVUPS      X4, (DX)
-	VMAXPS       Y6, Y0, Y6
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y2, Y6, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (BX)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	SUBQ         $+8, R8
-	CMPQ         R8, $+8
-	JGE          treehalfloop
-	JMP          few
-
-tree4:
-	CMPQ R8, $+8
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+128, R11
-
-tree4loop:
-	MOVQ    SI, R10
-	MOVQ    SI, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VPMAXSW Y1, Y0, Y2
-	VPMAXUW Y1, Y0, Y3
-	VPMINUW Y1, Y0, Y0
-	VMOVUPS 64(DI), Y1
-	VPMAXSW Y1, Y2, Y2
-	VPMAXUW Y1, Y3, Y3
-	VPMINUW Y1, Y0, Y0
-	VMOVUPS 96(DI), Y1
-	VPMAXSW Y1, Y2, Y2
-	VPMAXUW Y1, Y3, Y3
-	VPMINUW Y1, Y0, Y0
-	CMPQ    R10, DI
-	JGE     tree4done0
-
-tree4turn0:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y4
-	VPMAXSW Y4, Y1, Y5
-	VPMAXUW Y4, Y1, Y6
-	VPMINUW Y4, Y1, Y1
-	VMOVUPS 64(R10), Y4
-	VPMAXSW Y4, Y5, Y5
-	VPMAXUW Y4, Y6, Y6
-	VPMINUW Y4, Y1, Y1
-	VMOVUPS 96(R10), Y4
-	VPMAXSW Y4, Y5, Y5
-	VPMAXUW Y4, Y6, Y6
-	VPMINUW Y4, Y1, Y1
-	VPMAXSW Y5, Y2, Y2
-	VPMAXUW Y6, Y3, Y3
-	VPMINUW Y1, Y0, Y0
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn0
-
-tree4done0:
-	SUBQ    $-128, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y1
-	VMOVUPS 32(DI), Y4
-	VPMAXSW Y4, Y1, Y5
-	VPMAXUW Y4, Y1, Y6
-	VPMINUW Y4, Y1, Y1
-	VMOVUPS 64(DI), Y4
-	VPMAXSW Y4, Y5, Y5
-	VPMAXUW Y4, Y6, Y6
-	VPMINUW Y4, Y1, Y1
-	VMOVUPS 96(DI), Y4
-	VPMAXSW Y4, Y5, Y5
-	VPMAXUW Y4, Y6, Y6
-	VPMINUW Y4, Y1, Y1
-	CMPQ    R10, DI
-	JGE     tree4done1
-
-tree4turn1:
-	VMOVUPS (R10), Y4
-	VMOVUPS 32(R10), Y7
-	VPMAXSW Y7, Y4, Y8
-	VPMAXUW Y7, Y4, Y9
-	VPMINUW Y7, Y4, Y4
-	VMOVUPS 64(R10), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y4, Y4
-	VMOVUPS 96(R10), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y4, Y4
-	VPMAXSW Y8, Y5, Y5
-	VPMAXUW Y9, Y6, Y6
-	VPMINUW Y4, Y1, Y1
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn1
-
-tree4done1:
-	SUBQ     $-128, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y5, Y2, Y4
-	VSHUFPS  $0x4e, Y5, Y2, Y2
-	VPMAXSW  Y2, Y4, Y4
-	VBLENDPS $0xcc, Y6, Y3, Y2
-	VSHUFPS  $0x4e, Y6, Y3, Y3
-	VPMAXUW  Y3, Y2, Y2
-	VBLENDPS $0xcc, Y1, Y0, Y3
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMINUW  Y0, Y3, Y3
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y0
-	VMOVUPS  32(DI), Y1
-	VPMAXSW  Y1, Y0, Y5
-	VPMAXUW  Y1, Y0, Y6
-	VPMINUW  Y1, Y0, Y0
-	VMOVUPS  64(DI), Y1
-	VPMAXSW  Y1, Y5, Y5
-	VPMAXUW  Y1, Y6, Y6
-	VPMINUW  Y1, Y0, Y0
-	VMOVUPS  96(DI), Y1
-	VPMAXSW  Y1, Y5, Y5
-	VPMAXUW  Y1, Y6, Y6
-	VPMINUW  Y1, Y0, Y0
-	CMPQ     R10, DI
-	JGE      tree4done2
-
-tree4turn2:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y7
-	VPMAXSW Y7, Y1, Y8
-	VPMAXUW Y7, Y1, Y9
-	VPMINUW Y7, Y1, Y1
-	VMOVUPS 64(R10), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y1, Y1
-	VMOVUPS 96(R10), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y1, Y1
-	VPMAXSW Y8, Y5, Y5
-	VPMAXUW Y9, Y6, Y6
-	VPMINUW Y1, Y0, Y0
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn2
-
-tree4done2:
-	SUBQ    $-128, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y1
-	VMOVUPS 32(DI), Y7
-	VPMAXSW Y7, Y1, Y8
-	VPMAXUW Y7, Y1, Y9
-	VPMINUW Y7, Y1, Y1
-	VMOVUPS 64(DI), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y1, Y1
-	VMOVUPS 96(DI), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y1, Y1
-	CMPQ    R10, DI
-	JGE     tree4done3
-
-tree4turn3:
-	VMOVUPS (R10), Y7
-	VMOVUPS 32(R10), Y10
-	VPMAXSW Y10, Y7, Y11
-	VPMAXUW Y10, Y7, Y12
-	VPMINUW Y10, Y7, Y7
-	VMOVUPS 64(R10), Y10
-	VPMAXSW Y10, Y11, Y11
-	VPMAXUW Y10, Y12, Y12
-	VPMINUW Y10, Y7, Y7
-	VMOVUPS 96(R10), Y10
-	VPMAXSW Y10, Y11, Y11
-	VPMAXUW Y10, Y12, Y12
-	VPMINUW Y10, Y7, Y7
-	VPMAXSW Y11, Y8, Y8
-	VPMAXUW Y12, Y9, Y9
-	VPMINUW Y7, Y1, Y1
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn3
-
-tree4done3:
-	SUBQ     $-128, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y8, Y5, Y7
-	VSHUFPS  $0x4e, Y8, Y5, Y5
-	VPMAXSW  Y5, Y7, Y7
-	VSHUFPS  $0x88, Y7, Y4, Y5
-	VSHUFPS  $0xdd, Y7, Y4, Y4
-	VPMAXSW  Y4, Y5, Y5
-	VBLENDPS $0xcc, Y9, Y6, Y4
-	VSHUFPS  $0x4e, Y9, Y6, Y6
-	VPMAXUW  Y6, Y4, Y4
-	VSHUFPS  $0x88, Y4, Y2, Y6
-	VSHUFPS  $0xdd, Y4, Y2, Y2
-	VPMAXUW  Y2, Y6, Y6
-	VBLENDPS $0xcc, Y1, Y0, Y2
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMINUW  Y0, Y2, Y2
-	VSHUFPS  $0x88, Y2, Y3, Y0
-	VSHUFPS  $0xdd, Y2, Y3, Y3
-	VPMINUW  Y3, Y0, Y0
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y1
-	VMOVUPS  32(DI), Y2
-	VPMAXSW  Y2, Y1, Y3
-	VPMAXUW  Y2, Y1, Y4
-	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  64(DI), Y2
-	VPMAXSW  Y2, Y3, Y3
-	VPMAXUW  Y2, Y4, Y4
-	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  96(DI), Y2
-	VPMAXSW  Y2, Y3, Y3
-	VPMAXUW  Y2, Y4, Y4
-	VPMINUW  Y2, Y1, Y1
-	CMPQ     R10, DI
-	JGE      tree4done4
-
-tree4turn4:
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y7
-	VPMAXSW Y7, Y2, Y8
-	VPMAXUW Y7, Y2, Y9
-	VPMINUW Y7, Y2, Y2
-	VMOVUPS 64(R10), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y2, Y2
-	VMOVUPS 96(R10), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y2, Y2
-	VPMAXSW Y8, Y3, Y3
-	VPMAXUW Y9, Y4, Y4
-	VPMINUW Y2, Y1, Y1
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn4
-
-tree4done4:
-	SUBQ    $-128, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y7
-	VPMAXSW Y7, Y2, Y8
-	VPMAXUW Y7, Y2, Y9
-	VPMINUW Y7, Y2, Y2
-	VMOVUPS 64(DI), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y2, Y2
-	VMOVUPS 96(DI), Y7
-	VPMAXSW Y7, Y8, Y8
-	VPMAXUW Y7, Y9, Y9
-	VPMINUW Y7, Y2, Y2
-	CMPQ    R10, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R10), Y7
-	VMOVUPS 32(R10), Y10
-	VPMAXSW Y10, Y7, Y11
-	VPMAXUW Y10, Y7, Y12
-	VPMINUW Y10, Y7, Y7
-	VMOVUPS 64(R10), Y10
-	VPMAXSW Y10, Y11, Y11
-	VPMAXUW Y10, Y12, Y12
-	VPMINUW Y10, Y7, Y7
-	VMOVUPS 96(R10), Y10
-	VPMAXSW Y10, Y11, Y11
-	VPMAXUW Y10, Y12, Y12
-	VPMINUW Y10, Y7, Y7
-	VPMAXSW Y11, Y8, Y8
-	VPMAXUW Y12, Y9, Y9
-	VPMINUW Y7, Y2, Y2
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn5
-
-tree4done5:
-	SUBQ     $-128, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y8, Y3, Y7
-	VSHUFPS  $0x4e, Y8, Y3, Y3
-	VPMAXSW  Y3, Y7, Y7
-	VBLENDPS $0xcc, Y9, Y4, Y3
-	VSHUFPS  $0x4e, Y9, Y4, Y4
-	VPMAXUW  Y4, Y3, Y3
-	VBLENDPS $0xcc, Y2, Y1, Y4
-	VSHUFPS  $0x4e, Y2, Y1, Y1
-	VPMINUW  Y1, Y4, Y4
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y1
-	VMOVUPS  32(DI), Y2
-	VPMAXSW  Y2, Y1, Y8
-	VPMAXUW  Y2, Y1, Y9
-	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  64(DI), Y2
-	VPMAXSW  Y2, Y8, Y8
-	VPMAXUW  Y2, Y9, Y9
-	VPMINUW  Y2, Y1, Y1
-	VMOVUPS  96(DI), Y2
-	VPMAXSW  Y2, Y8, Y8
-	VPMAXUW  Y2, Y9, Y9
-	VPMINUW  Y2, Y1, Y1
-	CMPQ     R10, DI
-	JGE      tree4done6
-
-tree4turn6:
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y10
-	VPMAXSW Y10, Y2, Y11
-	VPMAXUW Y10, Y2, Y12
-	VPMINUW Y10, Y2, Y2
-	VMOVUPS 64(R10), Y10
-	VPMAXSW Y10, Y11, Y11
-	VPMAXUW Y10, Y12, Y12
-	VPMINUW Y10, Y2, Y2
-	VMOVUPS 96(R10), Y10
-	VPMAXSW Y10, Y11, Y11
-	VPMAXUW Y10, Y12, Y12
-	VPMINUW Y10, Y2, Y2
-	VPMAXSW Y11, Y8, Y8
-	VPMAXUW Y12, Y9, Y9
-	VPMINUW Y2, Y1, Y1
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn6
-
-tree4done6:
-	SUBQ    $-128, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y10
-	VPMAXSW Y10, Y2, Y11
-	VPMAXUW Y10, Y2, Y12
-	VPMINUW Y10, Y2, Y2
-	VMOVUPS 64(DI), Y10
-	VPMAXSW Y10, Y11, Y11
-	VPMAXUW Y10, Y12, Y12
-	VPMINUW Y10, Y2, Y2
-	VMOVUPS 96(DI), Y10
-	VPMAXSW Y10, Y11, Y11
-	VPMAXUW Y10, Y12, Y12
-	VPMINUW Y10, Y2, Y2
-	CMPQ    R10, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R10), Y10
-	VMOVUPS 32(R10), Y13
-	VPMAXSW Y13, Y10, Y14
-	VPMAXUW Y13, Y10, Y15
-	VPMINUW Y13, Y10, Y10
-	VMOVUPS 64(R10), Y13
-	VPMAXSW Y13, Y14, Y14
-	VPMAXUW Y13, Y15, Y15
-	VPMINUW Y13, Y10, Y10
-	VMOVUPS 96(R10), Y13
-	VPMAXSW Y13, Y14, Y14
-	VPMAXUW Y13, Y15, Y15
-	VPMINUW Y13, Y10, Y10
-	VPMAXSW Y14, Y11, Y11
-	VPMAXUW Y15, Y12, Y12
-	VPMINUW Y10, Y2, Y2
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn7
-
-tree4done7:
-	SUBQ         $-128, DI
-	MOVQ         DI, R10
-	VBLENDPS     $0xcc, Y11, Y8, Y10
-	VSHUFPS      $0x4e, Y11, Y8, Y8
-	VPMAXSW      Y8, Y10, Y10
-	VSHUFPS      $0x88, Y10, Y7, Y8
-	VSHUFPS      $0xdd, Y10, Y7, Y7
-	VPMAXSW      Y7, Y8, Y8
-	VBLENDPS     $0xf0, Y8, Y5, Y7
-	VPERM2F128   $0x21, Y8, Y5, Y5
-	VPMAXSW      Y5, Y7, Y7
-	VBLENDPS     $0xcc, Y12, Y9, Y5
-	VSHUFPS      $0x4e, Y12, Y9, Y9
-	VPMAXUW      Y9, Y5, Y5
-	VSHUFPS      $0x88, Y5, Y3, Y8
-	VSHUFPS      $0xdd, Y5, Y3, Y3
-	VPMAXUW      Y3, Y8, Y8
-	VBLENDPS     $0xf0, Y8, Y6, Y3
-	VPERM2F128   $0x21, Y8, Y6, Y6
-	VPMAXUW      Y6, Y3, Y3
-	VBLENDPS     $0xcc, Y2, Y1, Y5
-	VSHUFPS      $0x4e, Y2, Y1, Y1
-	VPMINUW      Y1, Y5, Y5
-	VSHUFPS      $0x88, Y5, Y4, Y1
-	VSHUFPS      $0xdd, Y5, Y4, Y4
-	VPMINUW      Y4, Y1, Y1
-	VBLENDPS     $0xf0, Y1, Y0, Y2
-	VPERM2F128   $0x21, Y1, Y0, Y0
-	VPMINUW      Y0, Y2, Y2
-	VPSRLD       $0x10, Y7, Y0
-	VPMAXSW      Y0, Y7, Y7
-	VPSLLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y3, Y0
-	VPMAXUW      Y0, Y3, Y3
-	VPSLLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y2, Y0
-	VPMINUW      Y0, Y2, Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPAND        Y1, Y3, Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPMINUD      Y1, Y0, Y1
-	VPCMPEQD     Y0, Y1, Y1
-	VMINPS       Y3, Y2, Y3
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DX)
-	VMAXPS       Y7, Y2, Y7
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y7, Y0, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (BX)
-	MOVQ         R10, SI
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	SUBQ         $+8, R8
-	CMPQ         R8, $+8
-	JGE          tree4loop
-	JMP          few
-
-tree1:
-	CMPQ R8, $+8
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+32, R11
-
-tree1loop:
-	MOVQ    SI, R10
-	MOVQ    SI, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y0
-	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y2
-	CMPQ    R10, DI
-	JGE     tree1done0
-
-tree1turn0:
-	VMOVUPS (R10), Y3
-	VPMAXSW Y3, Y1, Y1
-	VPMAXUW Y3, Y2, Y2
-	VPMINUW Y3, Y0, Y0
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn0
-
-tree1done0:
-	ADDQ    $+32, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y3
-	VMOVAPS Y3, Y4
-	VMOVAPS Y3, Y5
-	CMPQ    R10, DI
-	JGE     tree1done1
-
-tree1turn1:
-	VMOVUPS (R10), Y6
-	VPMAXSW Y6, Y4, Y4
-	VPMAXUW Y6, Y5, Y5
-	VPMINUW Y6, Y3, Y3
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn1
-
-tree1done1:
-	ADDQ     $+32, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y4, Y1, Y6
-	VSHUFPS  $0x4e, Y4, Y1, Y1
-	VPMAXSW  Y1, Y6, Y6
-	VBLENDPS $0xcc, Y5, Y2, Y1
-	VSHUFPS  $0x4e, Y5, Y2, Y2
-	VPMAXUW  Y2, Y1, Y1
-	VBLENDPS $0xcc, Y3, Y0, Y2
-	VSHUFPS  $0x4e, Y3, Y0, Y0
-	VPMINUW  Y0, Y2, Y2
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y0
-	VMOVAPS  Y0, Y3
-	VMOVAPS  Y0, Y4
-	CMPQ     R10, DI
-	JGE      tree1done2
-
-tree1turn2:
-	VMOVUPS (R10), Y5
-	VPMAXSW Y5, Y3, Y3
-	VPMAXUW Y5, Y4, Y4
-	VPMINUW Y5, Y0, Y0
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn2
-
-tree1done2:
-	ADDQ    $+32, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y5
-	VMOVAPS Y5, Y7
-	VMOVAPS Y5, Y8
-	CMPQ    R10, DI
-	JGE     tree1done3
-
-tree1turn3:
-	VMOVUPS (R10), Y9
-	VPMAXSW Y9, Y7, Y7
-	VPMAXUW Y9, Y8, Y8
-	VPMINUW Y9, Y5, Y5
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn3
-
-tree1done3:
-	ADDQ     $+32, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y7, Y3, Y9
-	VSHUFPS  $0x4e, Y7, Y3, Y3
-	VPMAXSW  Y3, Y9, Y9
-	VSHUFPS  $0x88, Y9, Y6, Y3
-	VSHUFPS  $0xdd, Y9, Y6, Y6
-	VPMAXSW  Y6, Y3, Y3
-	VBLENDPS $0xcc, Y8, Y4, Y6
-	VSHUFPS  $0x4e, Y8, Y4, Y4
-	VPMAXUW  Y4, Y6, Y6
-	VSHUFPS  $0x88, Y6, Y1, Y4
-	VSHUFPS  $0xdd, Y6, Y1, Y1
-	VPMAXUW  Y1, Y4, Y4
-	VBLENDPS $0xcc, Y5, Y0, Y1
-	VSHUFPS  $0x4e, Y5, Y0, Y0
-	VPMINUW  Y0, Y1, Y1
-	VSHUFPS  $0x88, Y1, Y2, Y0
-	VSHUFPS  $0xdd, Y1, Y2, Y2
-	VPMINUW  Y2, Y0, Y0
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y1
-	VMOVAPS  Y1, Y2
-	VMOVAPS  Y1, Y5
-	CMPQ     R10, DI
-	JGE      tree1done4
-
-tree1turn4:
-	VMOVUPS (R10), Y6
-	VPMAXSW Y6, Y2, Y2
-	VPMAXUW Y6, Y5, Y5
-	VPMINUW Y6, Y1, Y1
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn4
-
-tree1done4:
-	ADDQ    $+32, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y6
-	VMOVAPS Y6, Y7
-	VMOVAPS Y6, Y8
-	CMPQ    R10, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R10), Y9
-	VPMAXSW Y9, Y7, Y7
-	VPMAXUW Y9, Y8, Y8
-	VPMINUW Y9, Y6, Y6
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn5
-
-tree1done5:
-	ADDQ     $+32, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y7, Y2, Y9
-	VSHUFPS  $0x4e, Y7, Y2, Y2
-	VPMAXSW  Y2, Y9, Y9
-	VBLENDPS $0xcc, Y8, Y5, Y2
-	VSHUFPS  $0x4e, Y8, Y5, Y5
-	VPMAXUW  Y5, Y2, Y2
-	VBLENDPS $0xcc, Y6, Y1, Y5
-	VSHUFPS  $0x4e, Y6, Y1, Y1
-	VPMINUW  Y1, Y5, Y5
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y1
-	VMOVAPS  Y1, Y6
-	VMOVAPS  Y1, Y7
-	CMPQ     R10, DI
-	JGE      tree1done6
-
-tree1turn6:
-	VMOVUPS (R10), Y8
-	VPMAXSW Y8, Y6, Y6
-	VPMAXUW Y8, Y7, Y7
-	VPMINUW Y8, Y1, Y1
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn6
-
-tree1done6:
-	ADDQ    $+32, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y8
-	VMOVAPS Y8, Y10
-	VMOVAPS Y8, Y11
-	CMPQ    R10, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R10), Y12
-	VPMAXSW Y12, Y10, Y10
-	VPMAXUW Y12, Y11, Y11
-	VPMINUW Y12, Y8, Y8
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn7
-
-tree1done7:
-	ADDQ         $+32, DI
-	MOVQ         DI, R10
-	VBLENDPS     $0xcc, Y10, Y6, Y12
-	VSHUFPS      $0x4e, Y10, Y6, Y6
-	VPMAXSW      Y6, Y12, Y12
-	VSHUFPS      $0x88, Y12, Y9, Y6
-	VSHUFPS      $0xdd, Y12, Y9, Y9
-	VPMAXSW      Y9, Y6, Y6
-	VBLENDPS     $0xf0, Y6, Y3, Y9
-	VPERM2F128   $0x21, Y6, Y3, Y3
-	VPMAXSW      Y3, Y9, Y9
-	VBLENDPS     $0xcc, Y11, Y7, Y3
-	VSHUFPS      $0x4e, Y11, Y7, Y7
-	VPMAXUW      Y7, Y3, Y3
-	VSHUFPS      $0x88, Y3, Y2, Y6
-	VSHUFPS      $0xdd, Y3, Y2, Y2
-	VPMAXUW      Y2, Y6, Y6
-	VBLENDPS     $0xf0, Y6, Y4, Y2
-	VPERM2F128   $0x21, Y6, Y4, Y4
-	VPMAXUW      Y4, Y2, Y2
-	VBLENDPS     $0xcc, Y8, Y1, Y3
-	VSHUFPS      $0x4e, Y8, Y1, Y1
-	VPMINUW      Y1, Y3, Y3
-	VSHUFPS      $0x88, Y3, Y5, Y1
-	VSHUFPS      $0xdd, Y3, Y5, Y5
-	VPMINUW      Y5, Y1, Y1
-	VBLENDPS     $0xf0, Y1, Y0, Y3
-	VPERM2F128   $0x21, Y1, Y0, Y0
-	VPMINUW      Y0, Y3, Y3
-	VPSRLD       $0x10, Y9, Y0
-	VPMAXSW      Y0, Y9, Y9
-	VPSLLD       $0x10, Y9, Y9
-	VPSRLD       $0x10, Y2, Y0
-	VPMAXUW      Y0, Y2, Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y0
-	VPMINUW      Y0, Y3, Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPAND        Y0, Y9, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPAND        Y1, Y2, Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPMINUD      Y1, Y0, Y1
-	VPCMPEQD     Y0, Y1, Y1
-	VMINPS       Y2, Y3, Y2
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y2, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DX)
-	VMAXPS       Y9, Y3, Y9
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y9, Y0, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (BX)
-	MOVQ         R10, SI
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	SUBQ         $+8, R8
-	CMPQ         R8, $+8
-	JGE          tree1loop
-	JMP          few
-
-treehalves:
-	CMPQ R8, $+8
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+16, R11
-
-treehalvesloop:
-	MOVQ         SI, R10
-	MOVQ         R10, DI
-	ADDQ         R11, DI
-	VMOVUPS      (R10), X0
-	VINSERTF128  $0x01, (DI), Y0, Y0
-	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, DI
-	ADDQ         R11, DI
-	VMOVUPS      (R10), X1
-	VINSERTF128  $0x01, (DI), Y1, Y1
-	LEAQ         (R10)(R9*2), R10
-	VBLENDPS     $0xcc, Y1, Y0, Y2
-	VSHUFPS      $0x4e, Y1, Y0, Y0
-	VPMAXSW      Y0, Y2, Y1
-	VPMAXUW      Y0, Y2, Y3
-	VPMINUW      Y0, Y2, Y2
-	MOVQ         R10, DI
-	ADDQ         R11, DI
-	VMOVUPS      (R10), X0
-	VINSERTF128  $0x01, (DI), Y0, Y0
-	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, DI
-	ADDQ         R11, DI
-	VMOVUPS      (R10), X4
-	VINSERTF128  $0x01, (DI), Y4, Y4
-	LEAQ         (R10)(R9*2), R10
-	VBLENDPS     $0xcc, Y4, Y0, Y5
-	VSHUFPS      $0x4e, Y4, Y0, Y0
-	VPMAXSW      Y0, Y5, Y4
-	VSHUFPS      $0x88, Y4, Y1, Y6
-	VSHUFPS      $0xdd, Y4, Y1, Y1
-	VPMAXSW      Y1, Y6, Y6
-	VPMAXUW      Y0, Y5, Y1
-	VSHUFPS      $0x88, Y1, Y3, Y4
-	VSHUFPS      $0xdd, Y1, Y3, Y3
-	VPMAXUW      Y3, Y4, Y4
-	VPMINUW      Y0, Y5, Y5
-	VSHUFPS      $0x88, Y5, Y2, Y0
-	VSHUFPS      $0xdd, Y5, Y2, Y2
-	VPMINUW      Y2, Y0, Y0
-	MOVQ         R10, DI
-	ADDQ         R11, DI
-	VMOVUPS      (R10), X1
-	VINSERTF128  $0x01, (DI), Y1, Y1
-	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, DI
-	ADDQ         R11, DI
-	VMOVUPS      (R10), X2
-	VINSERTF128  $0x01, (DI), Y2, Y2
-	LEAQ         (R10)(R9*2), R10
-	VBLENDPS     $0xcc, Y2, Y1, Y3
-	VSHUFPS      $0x4e, Y2, Y1, Y1
-	VPMAXSW      Y1, Y3, Y2
-	VPMAXUW      Y1, Y3, Y5
-	VPMINUW      Y1, Y3, Y3
-	MOVQ         R10, DI
-	ADDQ         R11, DI
-	VMOVUPS      (R10), X1
-	VINSERTF128  $0x01, (DI), Y1, Y1
-	LEAQ         (R10)(R9*2), R10
-	MOVQ         R10, DI
-	ADDQ         R11, DI
-	VMOVUPS      (R10), X7
-	VINSERTF128  $0x01, (DI), Y7, Y7
-	LEAQ         (R10)(R9*2), R10
-	VBLENDPS     $0xcc, Y7, Y1, Y8
-	VSHUFPS      $0x4e, Y7, Y1, Y1
-	VPMAXSW      Y1, Y8, Y7
-	VSHUFPS      $0x88, Y7, Y2, Y9
-	VSHUFPS      $0xdd, Y7, Y2, Y2
-	VPMAXSW      Y2, Y9, Y9
-	VBLENDPS     $0xf0, Y9, Y6, Y2
-	VPERM2F128   $0x21, Y9, Y6, Y6
-	VPMAXSW      Y6, Y2, Y2
-	VPMAXUW      Y1, Y8, Y6
-	VSHUFPS      $0x88, Y6, Y5, Y7
-	VSHUFPS      $0xdd, Y6, Y5, Y5
-	VPMAXUW      Y5, Y7, Y7
-	VBLENDPS     $0xf0, Y7, Y4, Y5
-	VPERM2F128   $0x21, Y7, Y4, Y4
-	VPMAXUW      Y4, Y5, Y5
-	VPMINUW      Y1, Y8, Y8
-	VSHUFPS      $0x88, Y8, Y3, Y1
-	VSHUFPS      $0xdd, Y8, Y3, Y3
-	VPMINUW      Y3, Y1, Y1
-	VBLENDPS     $0xf0, Y1, Y0, Y3
-	VPERM2F128   $0x21, Y1, Y0, Y0
-	VPMINUW      Y0, Y3, Y3
-	VPSRLD       $0x10, Y2, Y0
-	VPMAXSW      Y0, Y2, Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y0
-	VPMAXUW      Y0, Y5, Y5
-	VPSLLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y3, Y0
-	VPMINUW      Y0, Y3, Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPAND        Y1, Y5, Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPMINUD      Y1, Y0, Y1
-	VPCMPEQD     Y0, Y1, Y1
-	VMINPS       Y5, Y3, Y5
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y5, Y0, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y5, Y5
-	VPERMQ       $0x08, Y5, Y5
-	VMOVUPS      X5, (DX)
-	VMAXPS       Y2, Y3, Y2
-	VXORPS       Y0, Y0, Y0
-	VADDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (BX)
-	MOVQ         R10, SI
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	SUBQ         $+8, R8
-	CMPQ         R8, $+8
-	JGE          treehalvesloop
-
-few:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled16AVX2(SB)
-	MOVQ SI, 64(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
-// func AbsMaxBF16AVX2(x *uint16, most *float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·AbsMaxBF16AVX2(SB), NOSPLIT, $96-32
-	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
-	// per call: Y15 0x7fff7fff, Y14 0x0
-	// per group: nothing
-	// vector registers in use at once: 8
-	MOVQ         x+0(FP), SI
-	MOVQ         most+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+36(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         groups+16(FP), BX
-	MOVQ         length+24(FP), R8
-	CMPQ         R8, $+16
-	JEQ          tree
-	CMPQ         R8, $+32
-	JEQ          treepair
-	CMPQ         R8, $+8
-	JEQ          treehalf
-	TESTQ        $0x0000003f, R8
-	JEQ          tree4
-	CMPQ         R8, $+512
-	JGE          tree4
-	CMPQ         R8, $+16
-	JGE          tree1
-	CMPQ         R8, $+8
-	JGE          treehalves
-
-groups:
-	VMOVAPS Y14, Y13
-	VMOVAPS Y14, Y12
-	MOVQ    R8, DI
-	CMPQ    DI, $+32
-	JLT     groupstage
-
-grouploop:
-	VMOVUPS (SI), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUW Y0, Y13, Y13
-	VMOVUPS 32(SI), Y0
-	VPAND   Y15, Y0, Y0
-	VPMAXUW Y0, Y12, Y12
-	ADDQ    $+64, SI
-	SUBQ    $+32, DI
-	CMPQ    DI, $+32
-	JGE     grouploop
-	TESTQ   DI, DI
-	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+32, DI
-	MOVQ    64(SP), SI
-	LEAQ    (SI)(DI*2), SI
-
-groupend:
-	VPMAXUW      Y12, Y13, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VPMAXUW      X1, X0, X1
-	VPERMILPS    $0x4e, X1, X0
-	VPMAXUW      X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VPMAXUW      X1, X0, X1
-	VPSRLD       $0x10, Y1, Y0
-	VPMAXUW      Y0, Y1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVSS       X1, (DX)
-	ADDQ         $+4, DX
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
-	JNE          groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ BX, $+8
-	JLT  few
-
-treeloop:
-	VMOVUPS    (SI), Y0
-	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y2
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VMOVUPS    64(SI), Y0
-	VPAND      Y15, Y0, Y0
-	VMOVUPS    96(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y3
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXUW    Y0, Y3, Y3
-	VSHUFPS    $0x88, Y3, Y2, Y0
-	VSHUFPS    $0xdd, Y3, Y2, Y2
-	VPMAXUW    Y2, Y0, Y0
-	VMOVUPS    128(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    160(SI), Y2
-	VPAND      Y15, Y2, Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXUW    Y1, Y3, Y3
-	VMOVUPS    192(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(SI), Y2
-	VPAND      Y15, Y2, Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXUW    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXUW    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VPSRLD     $0x10, Y2, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VPSLLD     $0x10, Y2, Y2
-	VMOVUPS    Y2, (DX)
-	ADDQ       $+256, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        treeloop
-	JMP        few
-
-treepair:
-	CMPQ BX, $+8
-	JLT  few
-
-treepairloop:
-	VMOVUPS    (SI), Y0
-	VPAND      Y15, Y0, Y0
-	VMOVUPS    32(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VPMAXUW    Y1, Y0, Y0
-	VMOVUPS    64(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    96(SI), Y2
-	VPAND      Y15, Y2, Y2
-	VPMAXUW    Y2, Y1, Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y2
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VMOVUPS    128(SI), Y0
-	VPAND      Y15, Y0, Y0
-	VMOVUPS    160(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VPMAXUW    Y1, Y0, Y0
-	VMOVUPS    192(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    224(SI), Y3
-	VPAND      Y15, Y3, Y3
-	VPMAXUW    Y3, Y1, Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y3
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXUW    Y0, Y3, Y3
-	VSHUFPS    $0x88, Y3, Y2, Y0
-	VSHUFPS    $0xdd, Y3, Y2, Y2
-	VPMAXUW    Y2, Y0, Y0
-	VMOVUPS    256(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    288(SI), Y2
-	VPAND      Y15, Y2, Y2
-	VPMAXUW    Y2, Y1, Y1
-	VMOVUPS    320(SI), Y2
-	VPAND      Y15, Y2, Y2
-	VMOVUPS    352(SI), Y3
-	VPAND      Y15, Y3, Y3
-	VPMAXUW    Y3, Y2, Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXUW    Y1, Y3, Y3
-	VMOVUPS    384(SI), Y1
-	VPAND      Y15, Y1, Y1
-	VMOVUPS    416(SI), Y2
-	VPAND      Y15, Y2, Y2
-	VPMAXUW    Y2, Y1, Y1
-	VMOVUPS    448(SI), Y2
-	VPAND      Y15, Y2, Y2
-	VMOVUPS    480(SI), Y4
-	VPAND      Y15, Y4, Y4
-	VPMAXUW    Y4, Y2, Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXUW    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXUW    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VPSRLD     $0x10, Y2, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VPSLLD     $0x10, Y2, Y2
-	VMOVUPS    Y2, (DX)
-	ADDQ       $+512, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        treepairloop
-	JMP        few
-
-treehalf:
-	CMPQ BX, $+8
-	JLT  few
-
-treehalfloop:
-	VMOVUPS     (SI), X0
-	VINSERTF128 $0x01, 64(SI), Y0, Y0
-	VPAND       Y15, Y0, Y0
-	VMOVUPS     16(SI), X1
-	VINSERTF128 $0x01, 80(SI), Y1, Y1
-	VPAND       Y15, Y1, Y1
-	VBLENDPS    $0xcc, Y1, Y0, Y2
-	VSHUFPS     $0x4e, Y1, Y0, Y0
-	VPMAXUW     Y0, Y2, Y2
-	VMOVUPS     32(SI), X0
-	VINSERTF128 $0x01, 96(SI), Y0, Y0
-	VPAND       Y15, Y0, Y0
-	VMOVUPS     48(SI), X1
-	VINSERTF128 $0x01, 112(SI), Y1, Y1
-	VPAND       Y15, Y1, Y1
-	VBLENDPS    $0xcc, Y1, Y0, Y3
-	VSHUFPS     $0x4e, Y1, Y0, Y0
-	VPMAXUW     Y0, Y3, Y3
-	VSHUFPS     $0x88, Y3, Y2, Y0
-	VSHUFPS     $0xdd, Y3, Y2, Y2
-	VPMAXUW     Y2, Y0, Y0
-	VPSRLD      $0x10, Y0, Y1
-	VPMAXUW     Y1, Y0, Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMOVUPS     Y0, (DX)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+8, BX
-	CMPQ        BX, $+8
-	JGE         treehalfloop
-	JMP         few
-
-tree4:
-	CMPQ BX, $+8
-	JLT  few
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+128, R10
-
-tree4loop:
-	MOVQ    SI, R9
-	MOVQ    SI, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y0
-	VPAND   Y15, Y0, Y0
-	VMOVUPS 32(DI), Y1
-	VPAND   Y15, Y1, Y1
-	VPMAXUW Y1, Y0, Y0
-	VMOVUPS 64(DI), Y1
-	VPAND   Y15, Y1, Y1
-	VPMAXUW Y1, Y0, Y0
-	VMOVUPS 96(DI), Y1
-	VPAND   Y15, Y1, Y1
-	VPMAXUW Y1, Y0, Y0
-	CMPQ    R9, DI
-	JGE     tree4done0
-
-tree4turn0:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(R9), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	VMOVUPS 64(R9), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	VMOVUPS 96(R9), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	VPMAXUW Y1, Y0, Y0
-	SUBQ    $-128, R9
-	CMPQ    R9, DI
-	JLT     tree4turn0
-
-tree4done0:
-	SUBQ    $-128, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DI), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	VMOVUPS 64(DI), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	VMOVUPS 96(DI), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	CMPQ    R9, DI
-	JGE     tree4done1
-
-tree4turn1:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 64(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 96(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	SUBQ    $-128, R9
-	CMPQ    R9, DI
-	JLT     tree4turn1
-
-tree4done1:
-	SUBQ     $-128, DI
-	MOVQ     DI, R9
-	VBLENDPS $0xcc, Y1, Y0, Y2
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXUW  Y0, Y2, Y2
-	ADDQ     R10, DI
-	VMOVUPS  (DI), Y0
-	VPAND    Y15, Y0, Y0
-	VMOVUPS  32(DI), Y1
-	VPAND    Y15, Y1, Y1
-	VPMAXUW  Y1, Y0, Y0
-	VMOVUPS  64(DI), Y1
-	VPAND    Y15, Y1, Y1
-	VPMAXUW  Y1, Y0, Y0
-	VMOVUPS  96(DI), Y1
-	VPAND    Y15, Y1, Y1
-	VPMAXUW  Y1, Y0, Y0
-	CMPQ     R9, DI
-	JGE      tree4done2
-
-tree4turn2:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y1, Y1
-	VMOVUPS 64(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y1, Y1
-	VMOVUPS 96(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y1, Y1
-	VPMAXUW Y1, Y0, Y0
-	SUBQ    $-128, R9
-	CMPQ    R9, DI
-	JLT     tree4turn2
-
-tree4done2:
-	SUBQ    $-128, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y1
-	VPAND   Y15, Y1, Y1
-	VMOVUPS 32(DI), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y1, Y1
-	VMOVUPS 64(DI), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y1, Y1
-	VMOVUPS 96(DI), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y1, Y1
-	CMPQ    R9, DI
-	JGE     tree4done3
-
-tree4turn3:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
-	VMOVUPS 32(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y3, Y3
-	VMOVUPS 64(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y3, Y3
-	VMOVUPS 96(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y3, Y3
-	VPMAXUW Y3, Y1, Y1
-	SUBQ    $-128, R9
-	CMPQ    R9, DI
-	JLT     tree4turn3
-
-tree4done3:
-	SUBQ     $-128, DI
-	MOVQ     DI, R9
-	VBLENDPS $0xcc, Y1, Y0, Y3
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXUW  Y0, Y3, Y3
-	VSHUFPS  $0x88, Y3, Y2, Y0
-	VSHUFPS  $0xdd, Y3, Y2, Y2
-	VPMAXUW  Y2, Y0, Y0
-	ADDQ     R10, DI
-	VMOVUPS  (DI), Y1
-	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DI), Y2
-	VPAND    Y15, Y2, Y2
-	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  64(DI), Y2
-	VPAND    Y15, Y2, Y2
-	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  96(DI), Y2
-	VPAND    Y15, Y2, Y2
-	VPMAXUW  Y2, Y1, Y1
-	CMPQ     R9, DI
-	JGE      tree4done4
-
-tree4turn4:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 64(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 96(R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	SUBQ    $-128, R9
-	CMPQ    R9, DI
-	JLT     tree4turn4
-
-tree4done4:
-	SUBQ    $-128, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DI), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 64(DI), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	VMOVUPS 96(DI), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	CMPQ    R9, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
-	VMOVUPS 32(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y3, Y3
-	VMOVUPS 64(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y3, Y3
-	VMOVUPS 96(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	SUBQ    $-128, R9
-	CMPQ    R9, DI
-	JLT     tree4turn5
-
-tree4done5:
-	SUBQ     $-128, DI
-	MOVQ     DI, R9
-	VBLENDPS $0xcc, Y2, Y1, Y3
-	VSHUFPS  $0x4e, Y2, Y1, Y1
-	VPMAXUW  Y1, Y3, Y3
-	ADDQ     R10, DI
-	VMOVUPS  (DI), Y1
-	VPAND    Y15, Y1, Y1
-	VMOVUPS  32(DI), Y2
-	VPAND    Y15, Y2, Y2
-	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  64(DI), Y2
-	VPAND    Y15, Y2, Y2
-	VPMAXUW  Y2, Y1, Y1
-	VMOVUPS  96(DI), Y2
-	VPAND    Y15, Y2, Y2
-	VPMAXUW  Y2, Y1, Y1
-	CMPQ     R9, DI
-	JGE      tree4done6
-
-tree4turn6:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y2, Y2
-	VMOVUPS 64(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y2, Y2
-	VMOVUPS 96(R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	SUBQ    $-128, R9
-	CMPQ    R9, DI
-	JLT     tree4turn6
-
-tree4done6:
-	SUBQ    $-128, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y2
-	VPAND   Y15, Y2, Y2
-	VMOVUPS 32(DI), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y2, Y2
-	VMOVUPS 64(DI), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y2, Y2
-	VMOVUPS 96(DI), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y2, Y2
-	CMPQ    R9, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R9), Y4
-	VPAND   Y15, Y4, Y4
-	VMOVUPS 32(R9), Y5
-	VPAND   Y15, Y5, Y5
-	VPMAXUW Y5, Y4, Y4
-	VMOVUPS 64(R9), Y5
-	VPAND   Y15, Y5, Y5
-	VPMAXUW Y5, Y4, Y4
-	VMOVUPS 96(R9), Y5
-	VPAND   Y15, Y5, Y5
-	VPMAXUW Y5, Y4, Y4
-	VPMAXUW Y4, Y2, Y2
-	SUBQ    $-128, R9
-	CMPQ    R9, DI
-	JLT     tree4turn7
-
-tree4done7:
-	SUBQ       $-128, DI
-	MOVQ       DI, R9
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXUW    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXUW    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VPSRLD     $0x10, Y2, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VPSLLD     $0x10, Y2, Y2
-	VMOVUPS    Y2, (DX)
-	MOVQ       R9, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree4loop
-	JMP        few
-
-tree1:
-	CMPQ BX, $+8
-	JLT  few
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+32, R10
-
-tree1loop:
-	MOVQ    SI, R9
-	MOVQ    SI, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y0
-	VPAND   Y15, Y0, Y0
-	CMPQ    R9, DI
-	JGE     tree1done0
-
-tree1turn0:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
-	VPMAXUW Y1, Y0, Y0
-	ADDQ    $+32, R9
-	CMPQ    R9, DI
-	JLT     tree1turn0
-
-tree1done0:
-	ADDQ    $+32, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y1
-	VPAND   Y15, Y1, Y1
-	CMPQ    R9, DI
-	JGE     tree1done1
-
-tree1turn1:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	ADDQ    $+32, R9
-	CMPQ    R9, DI
-	JLT     tree1turn1
-
-tree1done1:
-	ADDQ     $+32, DI
-	MOVQ     DI, R9
-	VBLENDPS $0xcc, Y1, Y0, Y2
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXUW  Y0, Y2, Y2
-	ADDQ     R10, DI
-	VMOVUPS  (DI), Y0
-	VPAND    Y15, Y0, Y0
-	CMPQ     R9, DI
-	JGE      tree1done2
-
-tree1turn2:
-	VMOVUPS (R9), Y1
-	VPAND   Y15, Y1, Y1
-	VPMAXUW Y1, Y0, Y0
-	ADDQ    $+32, R9
-	CMPQ    R9, DI
-	JLT     tree1turn2
-
-tree1done2:
-	ADDQ    $+32, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y1
-	VPAND   Y15, Y1, Y1
-	CMPQ    R9, DI
-	JGE     tree1done3
-
-tree1turn3:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y1, Y1
-	ADDQ    $+32, R9
-	CMPQ    R9, DI
-	JLT     tree1turn3
-
-tree1done3:
-	ADDQ     $+32, DI
-	MOVQ     DI, R9
-	VBLENDPS $0xcc, Y1, Y0, Y3
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXUW  Y0, Y3, Y3
-	VSHUFPS  $0x88, Y3, Y2, Y0
-	VSHUFPS  $0xdd, Y3, Y2, Y2
-	VPMAXUW  Y2, Y0, Y0
-	ADDQ     R10, DI
-	VMOVUPS  (DI), Y1
-	VPAND    Y15, Y1, Y1
-	CMPQ     R9, DI
-	JGE      tree1done4
-
-tree1turn4:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	ADDQ    $+32, R9
-	CMPQ    R9, DI
-	JLT     tree1turn4
-
-tree1done4:
-	ADDQ    $+32, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y2
-	VPAND   Y15, Y2, Y2
-	CMPQ    R9, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R9), Y3
-	VPAND   Y15, Y3, Y3
-	VPMAXUW Y3, Y2, Y2
-	ADDQ    $+32, R9
-	CMPQ    R9, DI
-	JLT     tree1turn5
-
-tree1done5:
-	ADDQ     $+32, DI
-	MOVQ     DI, R9
-	VBLENDPS $0xcc, Y2, Y1, Y3
-	VSHUFPS  $0x4e, Y2, Y1, Y1
-	VPMAXUW  Y1, Y3, Y3
-	ADDQ     R10, DI
-	VMOVUPS  (DI), Y1
-	VPAND    Y15, Y1, Y1
-	CMPQ     R9, DI
-	JGE      tree1done6
-
-tree1turn6:
-	VMOVUPS (R9), Y2
-	VPAND   Y15, Y2, Y2
-	VPMAXUW Y2, Y1, Y1
-	ADDQ    $+32, R9
-	CMPQ    R9, DI
-	JLT     tree1turn6
-
-tree1done6:
-	ADDQ    $+32, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Y2
-	VPAND   Y15, Y2, Y2
-	CMPQ    R9, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R9), Y4
-	VPAND   Y15, Y4, Y4
-	VPMAXUW Y4, Y2, Y2
-	ADDQ    $+32, R9
-	CMPQ    R9, DI
-	JLT     tree1turn7
-
-tree1done7:
-	ADDQ       $+32, DI
-	MOVQ       DI, R9
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXUW    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXUW    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VPSRLD     $0x10, Y2, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VPSLLD     $0x10, Y2, Y2
-	VMOVUPS    Y2, (DX)
-	MOVQ       R9, SI
-	ADDQ       $+32, DX
-	SUBQ       $+8, BX
-	CMPQ       BX, $+8
-	JGE        tree1loop
-	JMP        few
-
-treehalves:
-	CMPQ BX, $+8
-	JLT  few
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+16, R10
-
-treehalvesloop:
-	MOVQ        SI, R9
-	MOVQ        R9, DI
-	ADDQ        R10, DI
-	VMOVUPS     (R9), X0
-	VINSERTF128 $0x01, (DI), Y0, Y0
-	VPAND       Y15, Y0, Y0
-	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DI
-	ADDQ        R10, DI
-	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DI), Y1, Y1
-	VPAND       Y15, Y1, Y1
-	LEAQ        (R9)(R8*2), R9
-	VBLENDPS    $0xcc, Y1, Y0, Y2
-	VSHUFPS     $0x4e, Y1, Y0, Y0
-	VPMAXUW     Y0, Y2, Y2
-	MOVQ        R9, DI
-	ADDQ        R10, DI
-	VMOVUPS     (R9), X0
-	VINSERTF128 $0x01, (DI), Y0, Y0
-	VPAND       Y15, Y0, Y0
-	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DI
-	ADDQ        R10, DI
-	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DI), Y1, Y1
-	VPAND       Y15, Y1, Y1
-	LEAQ        (R9)(R8*2), R9
-	VBLENDPS    $0xcc, Y1, Y0, Y3
-	VSHUFPS     $0x4e, Y1, Y0, Y0
-	VPMAXUW     Y0, Y3, Y3
-	VSHUFPS     $0x88, Y3, Y2, Y0
-	VSHUFPS     $0xdd, Y3, Y2, Y2
-	VPMAXUW     Y2, Y0, Y0
-	MOVQ        R9, DI
-	ADDQ        R10, DI
-	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DI), Y1, Y1
-	VPAND       Y15, Y1, Y1
-	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DI
-	ADDQ        R10, DI
-	VMOVUPS     (R9), X2
-	VINSERTF128 $0x01, (DI), Y2, Y2
-	VPAND       Y15, Y2, Y2
-	LEAQ        (R9)(R8*2), R9
-	VBLENDPS    $0xcc, Y2, Y1, Y3
-	VSHUFPS     $0x4e, Y2, Y1, Y1
-	VPMAXUW     Y1, Y3, Y3
-	MOVQ        R9, DI
-	ADDQ        R10, DI
-	VMOVUPS     (R9), X1
-	VINSERTF128 $0x01, (DI), Y1, Y1
-	VPAND       Y15, Y1, Y1
-	LEAQ        (R9)(R8*2), R9
-	MOVQ        R9, DI
-	ADDQ        R10, DI
-	VMOVUPS     (R9), X2
-	VINSERTF128 $0x01, (DI), Y2, Y2
-	VPAND       Y15, Y2, Y2
-	LEAQ        (R9)(R8*2), R9
-	VBLENDPS    $0xcc, Y2, Y1, Y4
-	VSHUFPS     $0x4e, Y2, Y1, Y1
-	VPMAXUW     Y1, Y4, Y4
-	VSHUFPS     $0x88, Y4, Y3, Y1
-	VSHUFPS     $0xdd, Y4, Y3, Y3
-	VPMAXUW     Y3, Y1, Y1
-	VBLENDPS    $0xf0, Y1, Y0, Y2
-	VPERM2F128  $0x21, Y1, Y0, Y0
-	VPMAXUW     Y0, Y2, Y2
-	VPSRLD      $0x10, Y2, Y0
-	VPMAXUW     Y0, Y2, Y2
-	VPSLLD      $0x10, Y2, Y2
-	VMOVUPS     Y2, (DX)
-	MOVQ        R9, SI
-	ADDQ        $+32, DX
-	SUBQ        $+8, BX
-	CMPQ        BX, $+8
-	JGE         treehalvesloop
-
-few:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled16AVX2(SB)
-	MOVQ SI, 64(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
-// func ReachBF16AVX2(x *uint16, low *float32, high *float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·ReachBF16AVX2(SB), NOSPLIT, $96-40
-	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
-	// per call: Y15 0x0, Y14 0x0, Y13 0x80008000
-	// per group: nothing
-	// vector registers in use at once: 14
-	MOVQ         x+0(FP), SI
-	MOVQ         low+8(FP), DX
-	MOVQ         high+16(FP), BX
-	VXORPS       Y15, Y15, Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+20(SB), Y13
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+16
-	JEQ          tree
-	CMPQ         R9, $+32
-	JEQ          treepair
-	CMPQ         R9, $+8
-	JEQ          treehalf
-	TESTQ        $0x0000003f, R9
-	JEQ          tree4
-	CMPQ         R9, $+512
-	JGE          tree4
-	CMPQ         R9, $+16
-	JGE          tree1
-	CMPQ         R9, $+8
-	JGE          treehalves
-
-groups:
-	VMOVAPS Y15, Y12
-	VMOVAPS Y15, Y11
-	VMOVAPS Y13, Y10
-	VMOVAPS Y13, Y9
-	MOVQ    R9, DI
-	CMPQ    DI, $+32
-	JLT     groupstage
-
-grouploop:
-	VMOVUPS (SI), Y0
-	VPMAXUW Y0, Y12, Y12
-	VPMAXSW Y0, Y10, Y10
-	VMOVUPS 32(SI), Y0
-	VPMAXUW Y0, Y11, Y11
-	VPMAXSW Y0, Y9, Y9
-	ADDQ    $+64, SI
-	SUBQ    $+32, DI
-	CMPQ    DI, $+32
-	JGE     grouploop
-	TESTQ   DI, DI
-	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+32, DI
-	MOVQ    64(SP), SI
-	LEAQ    (SI)(DI*2), SI
-
-groupend:
-	VPMAXUW      Y11, Y12, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VPMAXUW      X1, X0, X1
-	VPERMILPS    $0x4e, X1, X0
-	VPMAXUW      X0, X1, X0
-	VPERMILPS    $0xb1, X0, X1
-	VPMAXUW      X1, X0, X1
-	VPSRLD       $0x10, Y1, Y0
-	VPMAXUW      Y0, Y1, Y1
-	VPSLLD       $0x10, Y1, Y1
-	VPMAXSW      Y9, Y10, Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VPMAXSW      X2, X0, X2
-	VPERMILPS    $0x4e, X2, X0
-	VPMAXSW      X0, X2, X0
-	VPERMILPS    $0xb1, X0, X2
-	VPMAXSW      X2, X0, X2
-	VPSRLD       $0x10, Y2, Y0
-	VPMAXSW      Y0, Y2, Y2
-	VPSLLD       $0x10, Y2, Y2
-	VPMAXSD      Y15, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VPSRLD       $0x1f, Y1, Y3
-	VPSUBD       Y3, Y15, Y3
-	VPAND        Y3, Y1, Y1
-	VADDPS       Y14, Y1, Y1
-	VBLENDVPS    Y0, Y1, Y2, Y0
-	VMOVSS       X0, (DX)
-	VMOVSS       X2, (BX)
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ R8, $+8
-	JLT  few
-
-treeloop:
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VBLENDPS   $0xcc, Y1, Y0, Y2
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXUW    Y0, Y2, Y1
-	VPMAXSW    Y0, Y2, Y2
-	VMOVUPS    64(SI), Y0
-	VMOVUPS    96(SI), Y3
-	VBLENDPS   $0xcc, Y3, Y0, Y4
-	VSHUFPS    $0x4e, Y3, Y0, Y0
-	VPMAXUW    Y0, Y4, Y3
-	VSHUFPS    $0x88, Y3, Y1, Y5
-	VSHUFPS    $0xdd, Y3, Y1, Y1
-	VPMAXUW    Y1, Y5, Y5
-	VPMAXSW    Y0, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y0
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VPMAXSW    Y2, Y0, Y0
-	VMOVUPS    128(SI), Y1
-	VMOVUPS    160(SI), Y2
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXUW    Y1, Y3, Y2
-	VPMAXSW    Y1, Y3, Y3
-	VMOVUPS    192(SI), Y1
-	VMOVUPS    224(SI), Y4
-	VBLENDPS   $0xcc, Y4, Y1, Y6
-	VSHUFPS    $0x4e, Y4, Y1, Y1
-	VPMAXUW    Y1, Y6, Y4
-	VSHUFPS    $0x88, Y4, Y2, Y7
-	VSHUFPS    $0xdd, Y4, Y2, Y2
-	VPMAXUW    Y2, Y7, Y7
-	VBLENDPS   $0xf0, Y7, Y5, Y2
-	VPERM2F128 $0x21, Y7, Y5, Y5
-	VPMAXUW    Y5, Y2, Y2
-	VPMAXSW    Y1, Y6, Y6
-	VSHUFPS    $0x88, Y6, Y3, Y1
-	VSHUFPS    $0xdd, Y6, Y3, Y3
-	VPMAXSW    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y3
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSW    Y0, Y3, Y3
-	VPSRLD     $0x10, Y2, Y0
-	VPMAXUW    Y0, Y2, Y2
-	VPSLLD     $0x10, Y2, Y2
-	VPSRLD     $0x10, Y3, Y0
-	VPMAXSW    Y0, Y3, Y3
-	VPSLLD     $0x10, Y3, Y3
-	VPMAXSD    Y15, Y3, Y3
-	VCMPPS     $0x07, Y3, Y3, Y0
-	VPSRLD     $0x1f, Y2, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y2, Y2
-	VADDPS     Y14, Y2, Y2
-	VBLENDVPS  Y0, Y2, Y3, Y0
-	VMOVUPS    Y0, (DX)
-	VMOVUPS    Y3, (BX)
-	ADDQ       $+256, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        treeloop
-	JMP        few
-
-treepair:
-	CMPQ R8, $+8
-	JLT  few
-
-treepairloop:
-	VMOVUPS    (SI), Y0
-	VMOVUPS    32(SI), Y1
-	VPMAXUW    Y1, Y0, Y2
-	VPMAXSW    Y1, Y0, Y0
-	VMOVUPS    64(SI), Y1
-	VMOVUPS    96(SI), Y3
-	VPMAXUW    Y3, Y1, Y4
-	VPMAXSW    Y3, Y1, Y1
-	VBLENDPS   $0xcc, Y4, Y2, Y3
-	VSHUFPS    $0x4e, Y4, Y2, Y2
-	VPMAXUW    Y2, Y3, Y3
-	VBLENDPS   $0xcc, Y1, Y0, Y2
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXSW    Y0, Y2, Y2
-	VMOVUPS    128(SI), Y0
-	VMOVUPS    160(SI), Y1
-	VPMAXUW    Y1, Y0, Y4
-	VPMAXSW    Y1, Y0, Y0
-	VMOVUPS    192(SI), Y1
-	VMOVUPS    224(SI), Y5
-	VPMAXUW    Y5, Y1, Y6
-	VPMAXSW    Y5, Y1, Y1
-	VBLENDPS   $0xcc, Y6, Y4, Y5
-	VSHUFPS    $0x4e, Y6, Y4, Y4
-	VPMAXUW    Y4, Y5, Y5
-	VSHUFPS    $0x88, Y5, Y3, Y4
-	VSHUFPS    $0xdd, Y5, Y3, Y3
-	VPMAXUW    Y3, Y4, Y4
-	VBLENDPS   $0xcc, Y1, Y0, Y3
-	VSHUFPS    $0x4e, Y1, Y0, Y0
-	VPMAXSW    Y0, Y3, Y3
-	VSHUFPS    $0x88, Y3, Y2, Y0
-	VSHUFPS    $0xdd, Y3, Y2, Y2
-	VPMAXSW    Y2, Y0, Y0
-	VMOVUPS    256(SI), Y1
-	VMOVUPS    288(SI), Y2
-	VPMAXUW    Y2, Y1, Y3
-	VPMAXSW    Y2, Y1, Y1
-	VMOVUPS    320(SI), Y2
-	VMOVUPS    352(SI), Y5
-	VPMAXUW    Y5, Y2, Y6
-	VPMAXSW    Y5, Y2, Y2
-	VBLENDPS   $0xcc, Y6, Y3, Y5
-	VSHUFPS    $0x4e, Y6, Y3, Y3
-	VPMAXUW    Y3, Y5, Y5
-	VBLENDPS   $0xcc, Y2, Y1, Y3
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSW    Y1, Y3, Y3
-	VMOVUPS    384(SI), Y1
-	VMOVUPS    416(SI), Y2
-	VPMAXUW    Y2, Y1, Y6
-	VPMAXSW    Y2, Y1, Y1
-	VMOVUPS    448(SI), Y2
-	VMOVUPS    480(SI), Y7
-	VPMAXUW    Y7, Y2, Y8
-	VPMAXSW    Y7, Y2, Y2
-	VBLENDPS   $0xcc, Y8, Y6, Y7
-	VSHUFPS    $0x4e, Y8, Y6, Y6
-	VPMAXUW    Y6, Y7, Y7
-	VSHUFPS    $0x88, Y7, Y5, Y6
-	VSHUFPS    $0xdd, Y7, Y5, Y5
-	VPMAXUW    Y5, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y5
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VPMAXUW    Y4, Y5, Y5
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSW    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSW    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSW    Y0, Y2, Y2
-	VPSRLD     $0x10, Y5, Y0
-	VPMAXUW    Y0, Y5, Y5
-	VPSLLD     $0x10, Y5, Y5
-	VPSRLD     $0x10, Y2, Y0
-	VPMAXSW    Y0, Y2, Y2
-	VPSLLD     $0x10, Y2, Y2
-	VPMAXSD    Y15, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y5, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y5, Y5
-	VADDPS     Y14, Y5, Y5
-	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (DX)
-	VMOVUPS    Y2, (BX)
-	ADDQ       $+512, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        treepairloop
-	JMP        few
-
-treehalf:
-	CMPQ R8, $+8
-	JLT  few
-
-treehalfloop:
-	VMOVUPS     (SI), X0
-	VINSERTF128 $0x01, 64(SI), Y0, Y0
-	VMOVUPS     16(SI), X1
-	VINSERTF128 $0x01, 80(SI), Y1, Y1
-	VBLENDPS    $0xcc, Y1, Y0, Y2
-	VSHUFPS     $0x4e, Y1, Y0, Y0
-	VPMAXUW     Y0, Y2, Y1
-	VPMAXSW     Y0, Y2, Y2
-	VMOVUPS     32(SI), X0
-	VINSERTF128 $0x01, 96(SI), Y0, Y0
-	VMOVUPS     48(SI), X3
-	VINSERTF128 $0x01, 112(SI), Y3, Y3
-	VBLENDPS    $0xcc, Y3, Y0, Y4
-	VSHUFPS     $0x4e, Y3, Y0, Y0
-	VPMAXUW     Y0, Y4, Y3
-	VSHUFPS     $0x88, Y3, Y1, Y5
-	VSHUFPS     $0xdd, Y3, Y1, Y1
-	VPMAXUW     Y1, Y5, Y5
-	VPMAXSW     Y0, Y4, Y4
-	VSHUFPS     $0x88, Y4, Y2, Y0
-	VSHUFPS     $0xdd, Y4, Y2, Y2
-	VPMAXSW     Y2, Y0, Y0
-	VPSRLD      $0x10, Y5, Y1
-	VPMAXUW     Y1, Y5, Y5
-	VPSLLD      $0x10, Y5, Y5
-	VPSRLD      $0x10, Y0, Y1
-	VPMAXSW     Y1, Y0, Y0
-	VPSLLD      $0x10, Y0, Y0
-	VPMAXSD     Y15, Y0, Y0
-	VCMPPS      $0x07, Y0, Y0, Y1
-	VPSRLD      $0x1f, Y5, Y2
-	VPSUBD      Y2, Y15, Y2
-	VPAND       Y2, Y5, Y5
-	VADDPS      Y14, Y5, Y5
-	VBLENDVPS   Y1, Y5, Y0, Y1
-	VMOVUPS     Y1, (DX)
-	VMOVUPS     Y0, (BX)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	ADDQ        $+32, BX
-	SUBQ        $+8, R8
-	CMPQ        R8, $+8
-	JGE         treehalfloop
-	JMP         few
-
-tree4:
-	CMPQ R8, $+8
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+128, R11
-
-tree4loop:
-	MOVQ    SI, R10
-	MOVQ    SI, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VPMAXUW Y1, Y0, Y2
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 64(DI), Y1
-	VPMAXUW Y1, Y2, Y2
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 96(DI), Y1
-	VPMAXUW Y1, Y2, Y2
-	VPMAXSW Y1, Y0, Y0
-	CMPQ    R10, DI
-	JGE     tree4done0
-
-tree4turn0:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y3
-	VPMAXUW Y3, Y1, Y4
-	VPMAXSW Y3, Y1, Y1
-	VMOVUPS 64(R10), Y3
-	VPMAXUW Y3, Y4, Y4
-	VPMAXSW Y3, Y1, Y1
-	VMOVUPS 96(R10), Y3
-	VPMAXUW Y3, Y4, Y4
-	VPMAXSW Y3, Y1, Y1
-	VPMAXUW Y4, Y2, Y2
-	VPMAXSW Y1, Y0, Y0
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn0
-
-tree4done0:
-	SUBQ    $-128, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y1
-	VMOVUPS 32(DI), Y3
-	VPMAXUW Y3, Y1, Y4
-	VPMAXSW Y3, Y1, Y1
-	VMOVUPS 64(DI), Y3
-	VPMAXUW Y3, Y4, Y4
-	VPMAXSW Y3, Y1, Y1
-	VMOVUPS 96(DI), Y3
-	VPMAXUW Y3, Y4, Y4
-	VPMAXSW Y3, Y1, Y1
-	CMPQ    R10, DI
-	JGE     tree4done1
-
-tree4turn1:
-	VMOVUPS (R10), Y3
-	VMOVUPS 32(R10), Y5
-	VPMAXUW Y5, Y3, Y6
-	VPMAXSW Y5, Y3, Y3
-	VMOVUPS 64(R10), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y3, Y3
-	VMOVUPS 96(R10), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y3, Y3
-	VPMAXUW Y6, Y4, Y4
-	VPMAXSW Y3, Y1, Y1
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn1
-
-tree4done1:
-	SUBQ     $-128, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y4, Y2, Y3
-	VSHUFPS  $0x4e, Y4, Y2, Y2
-	VPMAXUW  Y2, Y3, Y3
-	VBLENDPS $0xcc, Y1, Y0, Y2
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSW  Y0, Y2, Y2
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y0
-	VMOVUPS  32(DI), Y1
-	VPMAXUW  Y1, Y0, Y4
-	VPMAXSW  Y1, Y0, Y0
-	VMOVUPS  64(DI), Y1
-	VPMAXUW  Y1, Y4, Y4
-	VPMAXSW  Y1, Y0, Y0
-	VMOVUPS  96(DI), Y1
-	VPMAXUW  Y1, Y4, Y4
-	VPMAXSW  Y1, Y0, Y0
-	CMPQ     R10, DI
-	JGE      tree4done2
-
-tree4turn2:
-	VMOVUPS (R10), Y1
-	VMOVUPS 32(R10), Y5
-	VPMAXUW Y5, Y1, Y6
-	VPMAXSW Y5, Y1, Y1
-	VMOVUPS 64(R10), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y1, Y1
-	VMOVUPS 96(R10), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y1, Y1
-	VPMAXUW Y6, Y4, Y4
-	VPMAXSW Y1, Y0, Y0
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn2
-
-tree4done2:
-	SUBQ    $-128, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y1
-	VMOVUPS 32(DI), Y5
-	VPMAXUW Y5, Y1, Y6
-	VPMAXSW Y5, Y1, Y1
-	VMOVUPS 64(DI), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y1, Y1
-	VMOVUPS 96(DI), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y1, Y1
-	CMPQ    R10, DI
-	JGE     tree4done3
-
-tree4turn3:
-	VMOVUPS (R10), Y5
-	VMOVUPS 32(R10), Y7
-	VPMAXUW Y7, Y5, Y8
-	VPMAXSW Y7, Y5, Y5
-	VMOVUPS 64(R10), Y7
-	VPMAXUW Y7, Y8, Y8
-	VPMAXSW Y7, Y5, Y5
-	VMOVUPS 96(R10), Y7
-	VPMAXUW Y7, Y8, Y8
-	VPMAXSW Y7, Y5, Y5
-	VPMAXUW Y8, Y6, Y6
-	VPMAXSW Y5, Y1, Y1
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn3
-
-tree4done3:
-	SUBQ     $-128, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y6, Y4, Y5
-	VSHUFPS  $0x4e, Y6, Y4, Y4
-	VPMAXUW  Y4, Y5, Y5
-	VSHUFPS  $0x88, Y5, Y3, Y4
-	VSHUFPS  $0xdd, Y5, Y3, Y3
-	VPMAXUW  Y3, Y4, Y4
-	VBLENDPS $0xcc, Y1, Y0, Y3
-	VSHUFPS  $0x4e, Y1, Y0, Y0
-	VPMAXSW  Y0, Y3, Y3
-	VSHUFPS  $0x88, Y3, Y2, Y0
-	VSHUFPS  $0xdd, Y3, Y2, Y2
-	VPMAXSW  Y2, Y0, Y0
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y1
-	VMOVUPS  32(DI), Y2
-	VPMAXUW  Y2, Y1, Y3
-	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  64(DI), Y2
-	VPMAXUW  Y2, Y3, Y3
-	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  96(DI), Y2
-	VPMAXUW  Y2, Y3, Y3
-	VPMAXSW  Y2, Y1, Y1
-	CMPQ     R10, DI
-	JGE      tree4done4
-
-tree4turn4:
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y5
-	VPMAXUW Y5, Y2, Y6
-	VPMAXSW Y5, Y2, Y2
-	VMOVUPS 64(R10), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y2, Y2
-	VMOVUPS 96(R10), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y2, Y2
-	VPMAXUW Y6, Y3, Y3
-	VPMAXSW Y2, Y1, Y1
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn4
-
-tree4done4:
-	SUBQ    $-128, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y5
-	VPMAXUW Y5, Y2, Y6
-	VPMAXSW Y5, Y2, Y2
-	VMOVUPS 64(DI), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y2, Y2
-	VMOVUPS 96(DI), Y5
-	VPMAXUW Y5, Y6, Y6
-	VPMAXSW Y5, Y2, Y2
-	CMPQ    R10, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R10), Y5
-	VMOVUPS 32(R10), Y7
-	VPMAXUW Y7, Y5, Y8
-	VPMAXSW Y7, Y5, Y5
-	VMOVUPS 64(R10), Y7
-	VPMAXUW Y7, Y8, Y8
-	VPMAXSW Y7, Y5, Y5
-	VMOVUPS 96(R10), Y7
-	VPMAXUW Y7, Y8, Y8
-	VPMAXSW Y7, Y5, Y5
-	VPMAXUW Y8, Y6, Y6
-	VPMAXSW Y5, Y2, Y2
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn5
-
-tree4done5:
-	SUBQ     $-128, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y6, Y3, Y5
-	VSHUFPS  $0x4e, Y6, Y3, Y3
-	VPMAXUW  Y3, Y5, Y5
-	VBLENDPS $0xcc, Y2, Y1, Y3
-	VSHUFPS  $0x4e, Y2, Y1, Y1
-	VPMAXSW  Y1, Y3, Y3
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y1
-	VMOVUPS  32(DI), Y2
-	VPMAXUW  Y2, Y1, Y6
-	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  64(DI), Y2
-	VPMAXUW  Y2, Y6, Y6
-	VPMAXSW  Y2, Y1, Y1
-	VMOVUPS  96(DI), Y2
-	VPMAXUW  Y2, Y6, Y6
-	VPMAXSW  Y2, Y1, Y1
-	CMPQ     R10, DI
-	JGE      tree4done6
-
-tree4turn6:
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y7
-	VPMAXUW Y7, Y2, Y8
-	VPMAXSW Y7, Y2, Y2
-	VMOVUPS 64(R10), Y7
-	VPMAXUW Y7, Y8, Y8
-	VPMAXSW Y7, Y2, Y2
-	VMOVUPS 96(R10), Y7
-	VPMAXUW Y7, Y8, Y8
-	VPMAXSW Y7, Y2, Y2
-	VPMAXUW Y8, Y6, Y6
-	VPMAXSW Y2, Y1, Y1
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn6
-
-tree4done6:
-	SUBQ    $-128, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y2
-	VMOVUPS 32(DI), Y7
-	VPMAXUW Y7, Y2, Y8
-	VPMAXSW Y7, Y2, Y2
-	VMOVUPS 64(DI), Y7
-	VPMAXUW Y7, Y8, Y8
-	VPMAXSW Y7, Y2, Y2
-	VMOVUPS 96(DI), Y7
-	VPMAXUW Y7, Y8, Y8
-	VPMAXSW Y7, Y2, Y2
-	CMPQ    R10, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R10), Y7
-	VMOVUPS 32(R10), Y9
-	VPMAXUW Y9, Y7, Y10
-	VPMAXSW Y9, Y7, Y7
-	VMOVUPS 64(R10), Y9
-	VPMAXUW Y9, Y10, Y10
-	VPMAXSW Y9, Y7, Y7
-	VMOVUPS 96(R10), Y9
-	VPMAXUW Y9, Y10, Y10
-	VPMAXSW Y9, Y7, Y7
-	VPMAXUW Y10, Y8, Y8
-	VPMAXSW Y7, Y2, Y2
-	SUBQ    $-128, R10
-	CMPQ    R10, DI
-	JLT     tree4turn7
-
-tree4done7:
-	SUBQ       $-128, DI
-	MOVQ       DI, R10
-	VBLENDPS   $0xcc, Y8, Y6, Y7
-	VSHUFPS    $0x4e, Y8, Y6, Y6
-	VPMAXUW    Y6, Y7, Y7
-	VSHUFPS    $0x88, Y7, Y5, Y6
-	VSHUFPS    $0xdd, Y7, Y5, Y5
-	VPMAXUW    Y5, Y6, Y6
-	VBLENDPS   $0xf0, Y6, Y4, Y5
-	VPERM2F128 $0x21, Y6, Y4, Y4
-	VPMAXUW    Y4, Y5, Y5
-	VBLENDPS   $0xcc, Y2, Y1, Y4
-	VSHUFPS    $0x4e, Y2, Y1, Y1
-	VPMAXSW    Y1, Y4, Y4
-	VSHUFPS    $0x88, Y4, Y3, Y1
-	VSHUFPS    $0xdd, Y4, Y3, Y3
-	VPMAXSW    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSW    Y0, Y2, Y2
-	VPSRLD     $0x10, Y5, Y0
-	VPMAXUW    Y0, Y5, Y5
-	VPSLLD     $0x10, Y5, Y5
-	VPSRLD     $0x10, Y2, Y0
-	VPMAXSW    Y0, Y2, Y2
-	VPSLLD     $0x10, Y2, Y2
-	VPMAXSD    Y15, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y5, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y5, Y5
-	VADDPS     Y14, Y5, Y5
-	VBLENDVPS  Y0, Y5, Y2, Y0
-	VMOVUPS    Y0, (DX)
-	VMOVUPS    Y2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree4loop
-	JMP        few
-
-tree1:
-	CMPQ R8, $+8
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+32, R11
-
-tree1loop:
-	MOVQ    SI, R10
-	MOVQ    SI, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y0
-	VMOVAPS Y0, Y1
-	CMPQ    R10, DI
-	JGE     tree1done0
-
-tree1turn0:
-	VMOVUPS (R10), Y2
-	VPMAXUW Y2, Y1, Y1
-	VPMAXSW Y2, Y0, Y0
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn0
-
-tree1done0:
-	ADDQ    $+32, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y2
-	VMOVAPS Y2, Y3
-	CMPQ    R10, DI
-	JGE     tree1done1
-
-tree1turn1:
-	VMOVUPS (R10), Y4
-	VPMAXUW Y4, Y3, Y3
-	VPMAXSW Y4, Y2, Y2
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn1
-
-tree1done1:
-	ADDQ     $+32, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y3, Y1, Y4
-	VSHUFPS  $0x4e, Y3, Y1, Y1
-	VPMAXUW  Y1, Y4, Y4
-	VBLENDPS $0xcc, Y2, Y0, Y1
-	VSHUFPS  $0x4e, Y2, Y0, Y0
-	VPMAXSW  Y0, Y1, Y1
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y0
-	VMOVAPS  Y0, Y2
-	CMPQ     R10, DI
-	JGE      tree1done2
-
-tree1turn2:
-	VMOVUPS (R10), Y3
-	VPMAXUW Y3, Y2, Y2
-	VPMAXSW Y3, Y0, Y0
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn2
-
-tree1done2:
-	ADDQ    $+32, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y3
-	VMOVAPS Y3, Y5
-	CMPQ    R10, DI
-	JGE     tree1done3
-
-tree1turn3:
-	VMOVUPS (R10), Y6
-	VPMAXUW Y6, Y5, Y5
-	VPMAXSW Y6, Y3, Y3
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn3
-
-tree1done3:
-	ADDQ     $+32, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y5, Y2, Y6
-	VSHUFPS  $0x4e, Y5, Y2, Y2
-	VPMAXUW  Y2, Y6, Y6
-	VSHUFPS  $0x88, Y6, Y4, Y2
-	VSHUFPS  $0xdd, Y6, Y4, Y4
-	VPMAXUW  Y4, Y2, Y2
-	VBLENDPS $0xcc, Y3, Y0, Y4
-	VSHUFPS  $0x4e, Y3, Y0, Y0
-	VPMAXSW  Y0, Y4, Y4
-	VSHUFPS  $0x88, Y4, Y1, Y0
-	VSHUFPS  $0xdd, Y4, Y1, Y1
-	VPMAXSW  Y1, Y0, Y0
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y1
-	VMOVAPS  Y1, Y3
-	CMPQ     R10, DI
-	JGE      tree1done4
-
-tree1turn4:
-	VMOVUPS (R10), Y4
-	VPMAXUW Y4, Y3, Y3
-	VPMAXSW Y4, Y1, Y1
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn4
-
-tree1done4:
-	ADDQ    $+32, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y4
-	VMOVAPS Y4, Y5
-	CMPQ    R10, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R10), Y6
-	VPMAXUW Y6, Y5, Y5
-	VPMAXSW Y6, Y4, Y4
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn5
-
-tree1done5:
-	ADDQ     $+32, DI
-	MOVQ     DI, R10
-	VBLENDPS $0xcc, Y5, Y3, Y6
-	VSHUFPS  $0x4e, Y5, Y3, Y3
-	VPMAXUW  Y3, Y6, Y6
-	VBLENDPS $0xcc, Y4, Y1, Y3
-	VSHUFPS  $0x4e, Y4, Y1, Y1
-	VPMAXSW  Y1, Y3, Y3
-	ADDQ     R11, DI
-	VMOVUPS  (DI), Y1
-	VMOVAPS  Y1, Y4
-	CMPQ     R10, DI
-	JGE      tree1done6
-
-tree1turn6:
-	VMOVUPS (R10), Y5
-	VPMAXUW Y5, Y4, Y4
-	VPMAXSW Y5, Y1, Y1
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn6
-
-tree1done6:
-	ADDQ    $+32, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Y5
-	VMOVAPS Y5, Y7
-	CMPQ    R10, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R10), Y8
-	VPMAXUW Y8, Y7, Y7
-	VPMAXSW Y8, Y5, Y5
-	ADDQ    $+32, R10
-	CMPQ    R10, DI
-	JLT     tree1turn7
-
-tree1done7:
-	ADDQ       $+32, DI
-	MOVQ       DI, R10
-	VBLENDPS   $0xcc, Y7, Y4, Y8
-	VSHUFPS    $0x4e, Y7, Y4, Y4
-	VPMAXUW    Y4, Y8, Y8
-	VSHUFPS    $0x88, Y8, Y6, Y4
-	VSHUFPS    $0xdd, Y8, Y6, Y6
-	VPMAXUW    Y6, Y4, Y4
-	VBLENDPS   $0xf0, Y4, Y2, Y6
-	VPERM2F128 $0x21, Y4, Y2, Y2
-	VPMAXUW    Y2, Y6, Y6
-	VBLENDPS   $0xcc, Y5, Y1, Y2
-	VSHUFPS    $0x4e, Y5, Y1, Y1
-	VPMAXSW    Y1, Y2, Y2
-	VSHUFPS    $0x88, Y2, Y3, Y1
-	VSHUFPS    $0xdd, Y2, Y3, Y3
-	VPMAXSW    Y3, Y1, Y1
-	VBLENDPS   $0xf0, Y1, Y0, Y2
-	VPERM2F128 $0x21, Y1, Y0, Y0
-	VPMAXSW    Y0, Y2, Y2
-	VPSRLD     $0x10, Y6, Y0
-	VPMAXUW    Y0, Y6, Y6
-	VPSLLD     $0x10, Y6, Y6
-	VPSRLD     $0x10, Y2, Y0
-	VPMAXSW    Y0, Y2, Y2
-	VPSLLD     $0x10, Y2, Y2
-	VPMAXSD    Y15, Y2, Y2
-	VCMPPS     $0x07, Y2, Y2, Y0
-	VPSRLD     $0x1f, Y6, Y1
-	VPSUBD     Y1, Y15, Y1
-	VPAND      Y1, Y6, Y6
-	VADDPS     Y14, Y6, Y6
-	VBLENDVPS  Y0, Y6, Y2, Y0
-	VMOVUPS    Y0, (DX)
-	VMOVUPS    Y2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+8, R8
-	CMPQ       R8, $+8
-	JGE        tree1loop
-	JMP        few
-
-treehalves:
-	CMPQ R8, $+8
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+16, R11
-
-treehalvesloop:
-	MOVQ        SI, R10
-	MOVQ        R10, DI
-	ADDQ        R11, DI
-	VMOVUPS     (R10), X0
-	VINSERTF128 $0x01, (DI), Y0, Y0
-	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, DI
-	ADDQ        R11, DI
-	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (DI), Y1, Y1
-	LEAQ        (R10)(R9*2), R10
-	VBLENDPS    $0xcc, Y1, Y0, Y2
-	VSHUFPS     $0x4e, Y1, Y0, Y0
-	VPMAXUW     Y0, Y2, Y1
-	VPMAXSW     Y0, Y2, Y2
-	MOVQ        R10, DI
-	ADDQ        R11, DI
-	VMOVUPS     (R10), X0
-	VINSERTF128 $0x01, (DI), Y0, Y0
-	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, DI
-	ADDQ        R11, DI
-	VMOVUPS     (R10), X3
-	VINSERTF128 $0x01, (DI), Y3, Y3
-	LEAQ        (R10)(R9*2), R10
-	VBLENDPS    $0xcc, Y3, Y0, Y4
-	VSHUFPS     $0x4e, Y3, Y0, Y0
-	VPMAXUW     Y0, Y4, Y3
-	VSHUFPS     $0x88, Y3, Y1, Y5
-	VSHUFPS     $0xdd, Y3, Y1, Y1
-	VPMAXUW     Y1, Y5, Y5
-	VPMAXSW     Y0, Y4, Y4
-	VSHUFPS     $0x88, Y4, Y2, Y0
-	VSHUFPS     $0xdd, Y4, Y2, Y2
-	VPMAXSW     Y2, Y0, Y0
-	MOVQ        R10, DI
-	ADDQ        R11, DI
-	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (DI), Y1, Y1
-	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, DI
-	ADDQ        R11, DI
-	VMOVUPS     (R10), X2
-	VINSERTF128 $0x01, (DI), Y2, Y2
-	LEAQ        (R10)(R9*2), R10
-	VBLENDPS    $0xcc, Y2, Y1, Y3
-	VSHUFPS     $0x4e, Y2, Y1, Y1
-	VPMAXUW     Y1, Y3, Y2
-	VPMAXSW     Y1, Y3, Y3
-	MOVQ        R10, DI
-	ADDQ        R11, DI
-	VMOVUPS     (R10), X1
-	VINSERTF128 $0x01, (DI), Y1, Y1
-	LEAQ        (R10)(R9*2), R10
-	MOVQ        R10, DI
-	ADDQ        R11, DI
-	VMOVUPS     (R10), X4
-	VINSERTF128 $0x01, (DI), Y4, Y4
-	LEAQ        (R10)(R9*2), R10
-	VBLENDPS    $0xcc, Y4, Y1, Y6
-	VSHUFPS     $0x4e, Y4, Y1, Y1
-	VPMAXUW     Y1, Y6, Y4
-	VSHUFPS     $0x88, Y4, Y2, Y7
-	VSHUFPS     $0xdd, Y4, Y2, Y2
-	VPMAXUW     Y2, Y7, Y7
-	VBLENDPS    $0xf0, Y7, Y5, Y2
-	VPERM2F128  $0x21, Y7, Y5, Y5
-	VPMAXUW     Y5, Y2, Y2
-	VPMAXSW     Y1, Y6, Y6
-	VSHUFPS     $0x88, Y6, Y3, Y1
-	VSHUFPS     $0xdd, Y6, Y3, Y3
-	VPMAXSW     Y3, Y1, Y1
-	VBLENDPS    $0xf0, Y1, Y0, Y3
-	VPERM2F128  $0x21, Y1, Y0, Y0
-	VPMAXSW     Y0, Y3, Y3
-	VPSRLD      $0x10, Y2, Y0
-	VPMAXUW     Y0, Y2, Y2
-	VPSLLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y3, Y0
-	VPMAXSW     Y0, Y3, Y3
-	VPSLLD      $0x10, Y3, Y3
-	VPMAXSD     Y15, Y3, Y3
-	VCMPPS      $0x07, Y3, Y3, Y0
-	VPSRLD      $0x1f, Y2, Y1
-	VPSUBD      Y1, Y15, Y1
-	VPAND       Y1, Y2, Y2
-	VADDPS      Y14, Y2, Y2
-	VBLENDVPS   Y0, Y2, Y3, Y0
-	VMOVUPS     Y0, (DX)
-	VMOVUPS     Y3, (BX)
-	MOVQ        R10, SI
-	ADDQ        $+32, DX
-	ADDQ        $+32, BX
-	SUBQ        $+8, R8
-	CMPQ        R8, $+8
-	JGE         treehalvesloop
-
-few:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled16AVX2(SB)
-	MOVQ SI, 64(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
-// func MinMaxColumnsBF16AVX2(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
-// Requires: AVX, AVX2
-TEXT ·MinMaxColumnsBF16AVX2(SB), $672-80
-	// pointers: SI min, DX max, BX least, R8 x0, R9 x1, R10 x2, R11 x3, R12 x4, R13 x5, DI elements left
-	// per call: nothing
-	// vector registers in use at once: 4
-	MOVQ min+0(FP), SI
-	MOVQ max+8(FP), DX
-	MOVQ least+16(FP), BX
-	MOVQ x0+24(FP), R8
-	MOVQ x1+32(FP), R9
-	MOVQ x2+40(FP), R10
-	MOVQ x3+48(FP), R11
-	MOVQ x4+56(FP), R12
-	MOVQ x5+64(FP), R13
-	MOVQ n+72(FP), DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS (SI), Y0
-	VMOVUPS (R8), Y1
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS (DX), Y2
-	VPMAXUW Y1, Y2, Y2
-	VMOVUPS (BX), Y3
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS (R9), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS (R10), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS (R11), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS (R12), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS (R13), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y2, (DX)
-	VMOVUPS Y3, (BX)
-	VMOVUPS 32(SI), Y0
-	VMOVUPS 32(R8), Y1
-	VPMAXSW Y1, Y0, Y0
-	VMOVUPS 32(DX), Y2
-	VPMAXUW Y1, Y2, Y2
-	VMOVUPS 32(BX), Y3
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 32(R9), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 32(R10), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 32(R11), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 32(R12), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS 32(R13), Y1
-	VPMAXSW Y1, Y0, Y0
-	VPMAXUW Y1, Y2, Y2
-	VPMINUW Y1, Y3, Y3
-	VMOVUPS Y0, 32(SI)
-	VMOVUPS Y2, 32(DX)
-	VMOVUPS Y3, 32(BX)
-	ADDQ    $+64, SI
-	ADDQ    $+64, DX
-	ADDQ    $+64, BX
-	ADDQ    $+64, R8
-	ADDQ    $+64, R9
-	ADDQ    $+64, R10
-	ADDQ    $+64, R11
-	ADDQ    $+64, R12
-	ADDQ    $+64, R13
-	SUBQ    $+32, DI
-	CMPQ    DI, $+32
-	JGE     laneloop
-	TESTQ   DI, DI
-	JEQ     laneend
-	CMPQ    DI, $+0
-	JGE     lanestage
-	ADDQ    $+32, DI
-	MOVQ    576(SP), SI
-	LEAQ    (SP), AX
-	MOVQ    SI, CX
-	CALL    ·stageOut16AVX2(SB)
-	MOVQ    584(SP), DX
-	LEAQ    64(SP), AX
-	MOVQ    DX, CX
-	CALL    ·stageOut16AVX2(SB)
-	MOVQ    592(SP), BX
-	LEAQ    128(SP), AX
-	MOVQ    BX, CX
-	CALL    ·stageOut16AVX2(SB)
-
-laneend:
-	VZEROUPPER
-	RET
-
-lanestage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 128(SP), BX
-	LEAQ 192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ R8, 600(SP)
-	LEAQ 192(SP), R8
-	LEAQ 256(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ R9, 608(SP)
-	LEAQ 256(SP), R9
-	LEAQ 320(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ R10, 616(SP)
-	LEAQ 320(SP), R10
-	LEAQ 384(SP), AX
-	MOVQ R11, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ R11, 624(SP)
-	LEAQ 384(SP), R11
-	LEAQ 448(SP), AX
-	MOVQ R12, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ R12, 632(SP)
-	LEAQ 448(SP), R12
-	LEAQ 512(SP), AX
-	MOVQ R13, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ R13, 640(SP)
-	LEAQ 512(SP), R13
-	JMP  laneloop
-
-// func MergeMinMaxBF16AVX2(min *uint16, max *uint16, x *uint16, y *uint16, n int)
-// Requires: AVX, AVX2
-TEXT ·MergeMinMaxBF16AVX2(SB), $304-40
-	// pointers: SI min, DX max, BX x, R8 y, DI elements left
-	// per call: Y15 0x0, Y14 0x7fc00000, Y13 0x7fff
-	// vector registers in use at once: 10
-	MOVQ         min+0(FP), SI
-	MOVQ         max+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         y+24(FP), R8
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+40(SB), Y13
-	MOVQ         n+32(FP), DI
+	VBROADCASTSS constantsAVX2<>+12(SB), Y14
+	VBROADCASTSS infinity+32(FP), Y13
+	VBROADCASTSS oneNaN+36(FP), Y12
+	VBROADCASTSS constantsAVX2<>+32(SB), Y11
+	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
 
@@ -10266,76 +6921,74 @@ laneloop:
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD (DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
 	VPMOVZXWD (BX), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VPMOVZXWD (R8), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y14, Y2
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 16(DX), Y3
+	VPMOVZXWD (R8), Y3
 	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y1, Y4
-	VCMPPS    $0x07, Y1, Y1, Y5
-	VBLENDVPS Y5, Y4, Y1, Y5
-	VPMOVZXWD 16(BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VBLENDVPS Y6, Y4, Y5, Y6
+	VPAND     Y14, Y0, Y4
+	VPAND     Y14, Y1, Y5
+	VPMAXUD   Y5, Y4, Y4
+	VPAND     Y14, Y2, Y5
+	VPMAXUD   Y5, Y4, Y4
+	VPAND     Y14, Y3, Y5
+	VPMAXUD   Y5, Y4, Y4
+	VPMINUD   Y13, Y4, Y5
+	VPCMPEQD  Y4, Y5, Y5
+	VMINPS    Y0, Y1, Y4
+	VMINPS    Y4, Y2, Y4
+	VADDPS    Y15, Y4, Y4
+	VBLENDVPS Y5, Y4, Y12, Y4
+	VMAXPS    Y1, Y0, Y1
 	VMAXPS    Y1, Y3, Y1
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y1, Y3, Y4
-	VPMOVZXWD 16(R8), Y1
+	VADDPS    Y15, Y1, Y1
+	VBLENDVPS Y5, Y1, Y12, Y5
+	VPMOVZXWD 16(SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMAXPS    Y1, Y4, Y1
-	VCMPPS    $0x07, Y4, Y4, Y3
-	VBLENDVPS Y3, Y1, Y4, Y3
+	VPMOVZXWD 16(BX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXWD 16(R8), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPAND     Y14, Y0, Y6
+	VPAND     Y14, Y1, Y7
+	VPMAXUD   Y7, Y6, Y6
+	VPAND     Y14, Y2, Y7
+	VPMAXUD   Y7, Y6, Y6
+	VPAND     Y14, Y3, Y7
+	VPMAXUD   Y7, Y6, Y6
+	VPMINUD   Y13, Y6, Y7
+	VPCMPEQD  Y6, Y7, Y7
+	VMINPS    Y0, Y1, Y6
+	VMINPS    Y6, Y2, Y6
 	VADDPS    Y15, Y6, Y6
-	VCMPPS    $0x07, Y6, Y6, Y1
-	VBLENDVPS Y1, Y6, Y14, Y1
-	VADDPS    Y15, Y3, Y3
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y3, Y14, Y4
-	VPSLLD    $0x0f, Y0, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y0, Y3
-	VPADDD    Y13, Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x0f, Y1, Y0
+	VBLENDVPS Y7, Y6, Y12, Y6
+	VMAXPS    Y1, Y0, Y1
+	VMAXPS    Y1, Y3, Y1
+	VADDPS    Y15, Y1, Y1
+	VBLENDVPS Y7, Y1, Y12, Y7
+	VPSLLD    $0x0f, Y4, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y0, Y4, Y0
+	VPADDD    Y11, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y3, Y3
-	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, (SI)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
+	VPSLLD    $0x0f, Y6, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y1, Y6, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VPSLLD    $0x0f, Y5, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y5, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y7, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y7, Y1
+	VPADDD    Y11, Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -10344,76 +6997,74 @@ laneloop:
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXWD 32(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMINPS    Y1, Y0, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y2, Y0, Y3
 	VPMOVZXWD 32(BX), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y3, Y2
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y2, Y3, Y4
-	VMAXPS    Y0, Y1, Y0
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y0, Y1, Y2
-	VPMOVZXWD 32(R8), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y1
-	VBLENDVPS Y1, Y0, Y2, Y1
-	VADDPS    Y15, Y4, Y4
-	VCMPPS    $0x07, Y4, Y4, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
-	VADDPS    Y15, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y14, Y2
-	VPMOVZXWD 48(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 48(DX), Y3
+	VPMOVZXWD 32(R8), Y3
 	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y1, Y4
-	VCMPPS    $0x07, Y1, Y1, Y5
-	VBLENDVPS Y5, Y4, Y1, Y5
-	VPMOVZXWD 48(BX), Y4
-	VPSLLD    $0x10, Y4, Y4
-	VMINPS    Y4, Y5, Y4
-	VCMPPS    $0x07, Y5, Y5, Y6
-	VBLENDVPS Y6, Y4, Y5, Y6
+	VPAND     Y14, Y0, Y4
+	VPAND     Y14, Y1, Y5
+	VPMAXUD   Y5, Y4, Y4
+	VPAND     Y14, Y2, Y5
+	VPMAXUD   Y5, Y4, Y4
+	VPAND     Y14, Y3, Y5
+	VPMAXUD   Y5, Y4, Y4
+	VPMINUD   Y13, Y4, Y5
+	VPCMPEQD  Y4, Y5, Y5
+	VMINPS    Y0, Y1, Y4
+	VMINPS    Y4, Y2, Y4
+	VADDPS    Y15, Y4, Y4
+	VBLENDVPS Y5, Y4, Y12, Y4
+	VMAXPS    Y1, Y0, Y1
 	VMAXPS    Y1, Y3, Y1
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y1, Y3, Y4
-	VPMOVZXWD 48(R8), Y1
+	VADDPS    Y15, Y1, Y1
+	VBLENDVPS Y5, Y1, Y12, Y5
+	VPMOVZXWD 48(SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXWD 48(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMAXPS    Y1, Y4, Y1
-	VCMPPS    $0x07, Y4, Y4, Y3
-	VBLENDVPS Y3, Y1, Y4, Y3
+	VPMOVZXWD 48(BX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXWD 48(R8), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPAND     Y14, Y0, Y6
+	VPAND     Y14, Y1, Y7
+	VPMAXUD   Y7, Y6, Y6
+	VPAND     Y14, Y2, Y7
+	VPMAXUD   Y7, Y6, Y6
+	VPAND     Y14, Y3, Y7
+	VPMAXUD   Y7, Y6, Y6
+	VPMINUD   Y13, Y6, Y7
+	VPCMPEQD  Y6, Y7, Y7
+	VMINPS    Y0, Y1, Y6
+	VMINPS    Y6, Y2, Y6
 	VADDPS    Y15, Y6, Y6
-	VCMPPS    $0x07, Y6, Y6, Y1
-	VBLENDVPS Y1, Y6, Y14, Y1
-	VADDPS    Y15, Y3, Y3
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y3, Y14, Y4
-	VPSLLD    $0x0f, Y0, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y0, Y3
-	VPADDD    Y13, Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPSLLD    $0x0f, Y1, Y0
+	VBLENDVPS Y7, Y6, Y12, Y6
+	VMAXPS    Y1, Y0, Y1
+	VMAXPS    Y1, Y3, Y1
+	VADDPS    Y15, Y1, Y1
+	VBLENDVPS Y7, Y1, Y12, Y7
+	VPSLLD    $0x0f, Y4, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y0, Y4, Y0
+	VPADDD    Y11, Y0, Y0
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y3, Y3
-	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, 32(SI)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
+	VPSLLD    $0x0f, Y6, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y1, Y6, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
+	VPSLLD    $0x0f, Y5, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y5, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y7, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y7, Y1
+	VPADDD    Y11, Y1, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -10473,8 +7124,6 @@ DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+16(SB)/4, $0x80000000
 DATA constantsAVX2<>+20(SB)/4, $0x80008000
 DATA constantsAVX2<>+24(SB)/4, $0xffffffff
-DATA constantsAVX2<>+28(SB)/4, $0x7c000000
-DATA constantsAVX2<>+32(SB)/4, $0x7e000000
-DATA constantsAVX2<>+36(SB)/4, $0x7fff7fff
-DATA constantsAVX2<>+40(SB)/4, $0x00007fff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $44
+DATA constantsAVX2<>+28(SB)/4, $0x7fff7fff
+DATA constantsAVX2<>+32(SB)/4, $0x00007fff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36

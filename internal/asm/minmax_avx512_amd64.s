@@ -3688,25 +3688,25 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func MinMaxF16AVX512(x *uint16, min *uint16, max *uint16, groups int, length int)
+// func MinMaxF16BF16AVX512(x *uint16, min *uint16, max *uint16, infinity int32, oneNaN int32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxF16AVX512(SB), $768-40
+TEXT ·MinMaxF16BF16AVX512(SB), $768-48
 	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fffffff, Z14 0x7c000000, Z13 0x7e000000, Z12 0x0, Z11 0x80008000, Z10 0x0, Z9 0xffffffff
+	// per call: Z15 0x7fffffff, Z14 infinity, Z13 oneNaN, Z12 0x0, Z11 0x80008000, Z10 0x0, Z9 0xffffffff
 	// per group: nothing
 	// vector registers in use at once: 23
 	MOVQ         x+0(FP), SI
 	MOVQ         min+8(FP), DX
 	MOVQ         max+16(FP), BX
 	VBROADCASTSS constantsAVX512<>+12(SB), Z15
-	VBROADCASTSS constantsAVX512<>+20(SB), Z14
-	VBROADCASTSS constantsAVX512<>+24(SB), Z13
+	VBROADCASTSS infinity+24(FP), Z14
+	VBROADCASTSS oneNaN+28(FP), Z13
 	VPXORD       Z12, Z12, Z12
-	VBROADCASTSS constantsAVX512<>+28(SB), Z11
+	VBROADCASTSS constantsAVX512<>+20(SB), Z11
 	VPXORD       Z10, Z10, Z10
-	VBROADCASTSS constantsAVX512<>+32(SB), Z9
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS constantsAVX512<>+24(SB), Z9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+32
 	JEQ          tree
 	CMPQ         R9, $+64
@@ -5050,19 +5050,19 @@ few:
 	VZEROUPPER
 	RET
 
-// func AbsMaxF16AVX512(x *uint16, most *float32, groups int, length int)
+// func AbsMaxF16BF16AVX512(x *uint16, most *float32, elem int32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxF16AVX512(SB), NOSPLIT, $256-32
+TEXT ·AbsMaxF16BF16AVX512(SB), NOSPLIT, $256-40
 	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fff7fff, Z14 0x0
 	// per group: nothing
 	// vector registers in use at once: 8
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
-	VBROADCASTSS constantsAVX512<>+36(SB), Z15
+	VBROADCASTSS constantsAVX512<>+28(SB), Z15
 	VPXORD       Z14, Z14, Z14
-	MOVQ         groups+16(FP), BX
-	MOVQ         length+24(FP), R8
+	MOVQ         groups+24(FP), BX
+	MOVQ         length+32(FP), R8
 	CMPQ         R8, $+32
 	JEQ          tree
 	CMPQ         R8, $+64
@@ -5128,14 +5128,15 @@ groupend:
 	VPSRLD        $0x10, Z0, Z1
 	VPMAXUW       Z1, Z0, Z0
 	VPSLLD        $0x10, Z0, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPMOVDW       Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMOVSS        X0, (DX)
-	ADDQ          $+4, DX
-	SUBQ          $+1, BX
-	TESTQ         BX, BX
-	JNE           groups
+	CMPL          elem+16(FP), $+2
+	JNE           half1
+
+halfdone2:
+	VMOVSS X0, (DX)
+	ADDQ   $+4, DX
+	SUBQ   $+1, BX
+	TESTQ  BX, BX
+	JNE    groups
 	VZEROUPPER
 	RET
 
@@ -5228,16 +5229,17 @@ treeloop:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+1024, SI
-	ADDQ       $+64, DX
-	SUBQ       $+16, BX
-	CMPQ       BX, $+16
-	JGE        treeloop
-	JMP        few
+	CMPL       elem+16(FP), $+2
+	JNE        half3
+
+halfdone4:
+	VMOVUPS Z0, (DX)
+	ADDQ    $+1024, SI
+	ADDQ    $+64, DX
+	SUBQ    $+16, BX
+	CMPQ    BX, $+16
+	JGE     treeloop
+	JMP     few
 
 treepair:
 	CMPQ BX, $+16
@@ -5376,16 +5378,17 @@ treepairloop:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+2048, SI
-	ADDQ       $+64, DX
-	SUBQ       $+16, BX
-	CMPQ       BX, $+16
-	JGE        treepairloop
-	JMP        few
+	CMPL       elem+16(FP), $+2
+	JNE        half5
+
+halfdone6:
+	VMOVUPS Z0, (DX)
+	ADDQ    $+2048, SI
+	ADDQ    $+64, DX
+	SUBQ    $+16, BX
+	CMPQ    BX, $+16
+	JGE     treepairloop
+	JMP     few
 
 treehalf:
 	CMPQ BX, $+16
@@ -5442,16 +5445,17 @@ treehalfloop:
 	VPSRLD       $0x10, Z2, Z0
 	VPMAXUW      Z0, Z2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPMOVDW      Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMOVUPS      Z2, (DX)
-	ADDQ         $+512, SI
-	ADDQ         $+64, DX
-	SUBQ         $+16, BX
-	CMPQ         BX, $+16
-	JGE          treehalfloop
-	JMP          few
+	CMPL         elem+16(FP), $+2
+	JNE          half7
+
+halfdone8:
+	VMOVUPS Z2, (DX)
+	ADDQ    $+512, SI
+	ADDQ    $+64, DX
+	SUBQ    $+16, BX
+	CMPQ    BX, $+16
+	JGE     treehalfloop
+	JMP     few
 
 tree4:
 	CMPQ BX, $+16
@@ -5642,16 +5646,17 @@ tree4done3:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMOVUPS    Z0, (DX)
-	MOVQ       R9, SI
-	ADDQ       $+64, DX
-	SUBQ       $+16, BX
-	CMPQ       BX, $+16
-	JGE        tree4loop
-	JMP        few
+	CMPL       elem+16(FP), $+2
+	JNE        half9
+
+halfdone10:
+	VMOVUPS Z0, (DX)
+	MOVQ    R9, SI
+	ADDQ    $+64, DX
+	SUBQ    $+16, BX
+	CMPQ    BX, $+16
+	JGE     tree4loop
+	JMP     few
 
 tree1:
 	CMPQ BX, $+16
@@ -5770,16 +5775,17 @@ tree1done3:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMOVUPS    Z0, (DX)
-	MOVQ       R9, SI
-	ADDQ       $+64, DX
-	SUBQ       $+16, BX
-	CMPQ       BX, $+16
-	JGE        tree1loop
-	JMP        few
+	CMPL       elem+16(FP), $+2
+	JNE        half11
+
+halfdone12:
+	VMOVUPS Z0, (DX)
+	MOVQ    R9, SI
+	ADDQ    $+64, DX
+	SUBQ    $+16, BX
+	CMPQ    BX, $+16
+	JGE     tree1loop
+	JMP     few
 
 treepart:
 	CMPQ  BX, $+16
@@ -5906,15 +5912,16 @@ treepartloop:
 	VPSRLD       $0x10, Z0, Z1
 	VPMAXUW      Z1, Z0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS      Z0, (DX)
-	MOVQ         R9, SI
-	ADDQ         $+64, DX
-	SUBQ         $+16, BX
-	CMPQ         BX, $+16
-	JGE          treepartloop
+	CMPL         elem+16(FP), $+2
+	JNE          half13
+
+halfdone14:
+	VMOVUPS Z0, (DX)
+	MOVQ    R9, SI
+	ADDQ    $+64, DX
+	SUBQ    $+16, BX
+	CMPQ    BX, $+16
+	JGE     treepartloop
 
 few:
 	TESTQ BX, BX
@@ -5922,9 +5929,51 @@ few:
 	VZEROUPPER
 	RET
 
-// func ReachF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
+half1:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone2
+
+half3:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone4
+
+half5:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone6
+
+half7:
+	VPSRLD    $0x10, Z2, Z2
+	VPMOVDW   Z2, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       halfdone8
+
+half9:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone10
+
+half11:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone12
+
+half13:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone14
+
+// func ReachF16BF16AVX512(x *uint16, low *float32, high *float32, elem int32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachF16AVX512(SB), $512-40
+TEXT ·ReachF16BF16AVX512(SB), $512-48
 	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80008000
 	// per group: nothing
@@ -5934,9 +5983,9 @@ TEXT ·ReachF16AVX512(SB), $512-40
 	MOVQ         high+16(FP), BX
 	VPXORD       Z15, Z15, Z15
 	VPXORD       Z14, Z14, Z14
-	VBROADCASTSS constantsAVX512<>+28(SB), Z13
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS constantsAVX512<>+20(SB), Z13
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+32
 	JEQ          tree
 	CMPQ         R9, $+64
@@ -6017,25 +6066,27 @@ groupend:
 	VPMAXSW       Z2, Z1, Z1
 	VPSLLD        $0x10, Z1, Z1
 	VPMAXSD       Z15, Z1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPMOVDW       Z1, Y1
-	VCVTPH2PS     Y1, Z1
-	VCMPPS        $0x07, Z1, Z1, K1
-	VPSRLD        $0x10, Z0, Z0
-	VPMOVDW       Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VPSRLD        $0x1f, Z0, Z2
-	VPSUBD        Z2, Z15, Z2
-	VPANDD        Z2, Z0, Z0
-	VADDPS        Z14, Z0, Z0
-	VBLENDMPS     Z0, Z1, K1, Z0
-	VMOVSS        X0, (DX)
-	VMOVSS        X1, (BX)
-	ADDQ          $+4, DX
-	ADDQ          $+4, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
-	JNE           groups
+	CMPL          elem+24(FP), $+2
+	JNE           half1
+
+halfdone2:
+	VCMPPS $0x07, Z1, Z1, K1
+	CMPL   elem+24(FP), $+2
+	JNE    half3
+
+halfdone4:
+	VPSRLD    $0x1f, Z0, Z2
+	VPSUBD    Z2, Z15, Z2
+	VPANDD    Z2, Z0, Z0
+	VADDPS    Z14, Z0, Z0
+	VBLENDMPS Z0, Z1, K1, Z0
+	VMOVSS    X0, (DX)
+	VMOVSS    X1, (BX)
+	ADDQ      $+4, DX
+	ADDQ      $+4, BX
+	SUBQ      $+1, R8
+	TESTQ     R8, R8
+	JNE       groups
 	VZEROUPPER
 	RET
 
@@ -6145,27 +6196,29 @@ treeloop:
 	VPMAXSW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
 	VPMAXSD    Z15, Z0, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VCVTPH2PS  Y0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x10, Z6, Z6
-	VPMOVDW    Z6, Y6
-	VCVTPH2PS  Y6, Z6
-	VPSRLD     $0x1f, Z6, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z6, Z6
-	VADDPS     Z14, Z6, Z6
-	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (DX)
-	VMOVUPS    Z0, (BX)
-	ADDQ       $+1024, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        treeloop
-	JMP        few
+	CMPL       elem+24(FP), $+2
+	JNE        half5
+
+halfdone6:
+	VCMPPS $0x07, Z0, Z0, K1
+	CMPL   elem+24(FP), $+2
+	JNE    half7
+
+halfdone8:
+	VPSRLD    $0x1f, Z6, Z1
+	VPSUBD    Z1, Z15, Z1
+	VPANDD    Z1, Z6, Z6
+	VADDPS    Z14, Z6, Z6
+	VBLENDMPS Z6, Z0, K1, Z6
+	VMOVUPS   Z6, (DX)
+	VMOVUPS   Z0, (BX)
+	ADDQ      $+1024, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, R8
+	CMPQ      R8, $+16
+	JGE       treeloop
+	JMP       few
 
 treepair:
 	CMPQ R8, $+16
@@ -6337,27 +6390,29 @@ treepairloop:
 	VPMAXSW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
 	VPMAXSD    Z15, Z0, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VCVTPH2PS  Y0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x10, Z6, Z6
-	VPMOVDW    Z6, Y6
-	VCVTPH2PS  Y6, Z6
-	VPSRLD     $0x1f, Z6, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z6, Z6
-	VADDPS     Z14, Z6, Z6
-	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (DX)
-	VMOVUPS    Z0, (BX)
-	ADDQ       $+2048, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        treepairloop
-	JMP        few
+	CMPL       elem+24(FP), $+2
+	JNE        half9
+
+halfdone10:
+	VCMPPS $0x07, Z0, Z0, K1
+	CMPL   elem+24(FP), $+2
+	JNE    half11
+
+halfdone12:
+	VPSRLD    $0x1f, Z6, Z1
+	VPSUBD    Z1, Z15, Z1
+	VPANDD    Z1, Z6, Z6
+	VADDPS    Z14, Z6, Z6
+	VBLENDMPS Z6, Z0, K1, Z6
+	VMOVUPS   Z6, (DX)
+	VMOVUPS   Z0, (BX)
+	ADDQ      $+2048, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, R8
+	CMPQ      R8, $+16
+	JGE       treepairloop
+	JMP       few
 
 treehalf:
 	CMPQ R8, $+16
@@ -6423,27 +6478,29 @@ treehalfloop:
 	VPMAXSW      Z0, Z3, Z3
 	VPSLLD       $0x10, Z3, Z3
 	VPMAXSD      Z15, Z3, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPMOVDW      Z3, Y3
-	VCVTPH2PS    Y3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VPSRLD       $0x10, Z2, Z2
-	VPMOVDW      Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VPSRLD       $0x1f, Z2, Z0
-	VPSUBD       Z0, Z15, Z0
-	VPANDD       Z0, Z2, Z2
-	VADDPS       Z14, Z2, Z2
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DX)
-	VMOVUPS      Z3, (BX)
-	ADDQ         $+512, SI
-	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	SUBQ         $+16, R8
-	CMPQ         R8, $+16
-	JGE          treehalfloop
-	JMP          few
+	CMPL         elem+24(FP), $+2
+	JNE          half13
+
+halfdone14:
+	VCMPPS $0x07, Z3, Z3, K1
+	CMPL   elem+24(FP), $+2
+	JNE    half15
+
+halfdone16:
+	VPSRLD    $0x1f, Z2, Z0
+	VPSUBD    Z0, Z15, Z0
+	VPANDD    Z0, Z2, Z2
+	VADDPS    Z14, Z2, Z2
+	VBLENDMPS Z2, Z3, K1, Z2
+	VMOVUPS   Z2, (DX)
+	VMOVUPS   Z3, (BX)
+	ADDQ      $+512, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, R8
+	CMPQ      R8, $+16
+	JGE       treehalfloop
+	JMP       few
 
 tree4:
 	CMPQ R8, $+16
@@ -6657,27 +6714,29 @@ tree4done3:
 	VPMAXSW    Z0, Z2, Z2
 	VPSLLD     $0x10, Z2, Z2
 	VPMAXSD    Z15, Z2, Z2
-	VPSRLD     $0x10, Z2, Z2
-	VPMOVDW    Z2, Y2
-	VCVTPH2PS  Y2, Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VPSRLD     $0x10, Z1, Z1
-	VPMOVDW    Z1, Y1
-	VCVTPH2PS  Y1, Z1
-	VPSRLD     $0x1f, Z1, Z0
-	VPSUBD     Z0, Z15, Z0
-	VPANDD     Z0, Z1, Z1
-	VADDPS     Z14, Z1, Z1
-	VBLENDMPS  Z1, Z2, K1, Z1
-	VMOVUPS    Z1, (DX)
-	VMOVUPS    Z2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        tree4loop
-	JMP        few
+	CMPL       elem+24(FP), $+2
+	JNE        half17
+
+halfdone18:
+	VCMPPS $0x07, Z2, Z2, K1
+	CMPL   elem+24(FP), $+2
+	JNE    half19
+
+halfdone20:
+	VPSRLD    $0x1f, Z1, Z0
+	VPSUBD    Z0, Z15, Z0
+	VPANDD    Z0, Z1, Z1
+	VADDPS    Z14, Z1, Z1
+	VBLENDMPS Z1, Z2, K1, Z1
+	VMOVUPS   Z1, (DX)
+	VMOVUPS   Z2, (BX)
+	MOVQ      R10, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, R8
+	CMPQ      R8, $+16
+	JGE       tree4loop
+	JMP       few
 
 tree1:
 	CMPQ R8, $+16
@@ -6823,27 +6882,29 @@ tree1done3:
 	VPMAXSW    Z0, Z2, Z2
 	VPSLLD     $0x10, Z2, Z2
 	VPMAXSD    Z15, Z2, Z2
-	VPSRLD     $0x10, Z2, Z2
-	VPMOVDW    Z2, Y2
-	VCVTPH2PS  Y2, Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VPSRLD     $0x10, Z1, Z1
-	VPMOVDW    Z1, Y1
-	VCVTPH2PS  Y1, Z1
-	VPSRLD     $0x1f, Z1, Z0
-	VPSUBD     Z0, Z15, Z0
-	VPANDD     Z0, Z1, Z1
-	VADDPS     Z14, Z1, Z1
-	VBLENDMPS  Z1, Z2, K1, Z1
-	VMOVUPS    Z1, (DX)
-	VMOVUPS    Z2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        tree1loop
-	JMP        few
+	CMPL       elem+24(FP), $+2
+	JNE        half21
+
+halfdone22:
+	VCMPPS $0x07, Z2, Z2, K1
+	CMPL   elem+24(FP), $+2
+	JNE    half23
+
+halfdone24:
+	VPSRLD    $0x1f, Z1, Z0
+	VPSUBD    Z0, Z15, Z0
+	VPANDD    Z0, Z1, Z1
+	VADDPS    Z14, Z1, Z1
+	VBLENDMPS Z1, Z2, K1, Z1
+	VMOVUPS   Z1, (DX)
+	VMOVUPS   Z2, (BX)
+	MOVQ      R10, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, R8
+	CMPQ      R8, $+16
+	JGE       tree1loop
+	JMP       few
 
 treepart:
 	CMPQ  R8, $+16
@@ -6987,26 +7048,28 @@ treepartloop:
 	VPMAXSW      Z1, Z0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VPMAXSD      Z15, Z0, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSRLD       $0x10, Z6, Z6
-	VPMOVDW      Z6, Y6
-	VCVTPH2PS    Y6, Z6
-	VPSRLD       $0x1f, Z6, Z1
-	VPSUBD       Z1, Z15, Z1
-	VPANDD       Z1, Z6, Z6
-	VADDPS       Z14, Z6, Z6
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, (DX)
-	VMOVUPS      Z0, (BX)
-	MOVQ         R10, SI
-	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	SUBQ         $+16, R8
-	CMPQ         R8, $+16
-	JGE          treepartloop
+	CMPL         elem+24(FP), $+2
+	JNE          half25
+
+halfdone26:
+	VCMPPS $0x07, Z0, Z0, K1
+	CMPL   elem+24(FP), $+2
+	JNE    half27
+
+halfdone28:
+	VPSRLD    $0x1f, Z6, Z1
+	VPSUBD    Z1, Z15, Z1
+	VPANDD    Z1, Z6, Z6
+	VADDPS    Z14, Z6, Z6
+	VBLENDMPS Z6, Z0, K1, Z6
+	VMOVUPS   Z6, (DX)
+	VMOVUPS   Z0, (BX)
+	MOVQ      R10, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	SUBQ      $+16, R8
+	CMPQ      R8, $+16
+	JGE       treepartloop
 
 few:
 	TESTQ R8, R8
@@ -7014,9 +7077,93 @@ few:
 	VZEROUPPER
 	RET
 
-// func MinMaxColumnsF16AVX512(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+half1:
+	VPSRLD    $0x10, Z1, Z1
+	VPMOVDW   Z1, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       halfdone2
+
+half3:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone4
+
+half5:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone6
+
+half7:
+	VPSRLD    $0x10, Z6, Z6
+	VPMOVDW   Z6, Y6
+	VCVTPH2PS Y6, Z6
+	JMP       halfdone8
+
+half9:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone10
+
+half11:
+	VPSRLD    $0x10, Z6, Z6
+	VPMOVDW   Z6, Y6
+	VCVTPH2PS Y6, Z6
+	JMP       halfdone12
+
+half13:
+	VPSRLD    $0x10, Z3, Z3
+	VPMOVDW   Z3, Y3
+	VCVTPH2PS Y3, Z3
+	JMP       halfdone14
+
+half15:
+	VPSRLD    $0x10, Z2, Z2
+	VPMOVDW   Z2, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       halfdone16
+
+half17:
+	VPSRLD    $0x10, Z2, Z2
+	VPMOVDW   Z2, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       halfdone18
+
+half19:
+	VPSRLD    $0x10, Z1, Z1
+	VPMOVDW   Z1, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       halfdone20
+
+half21:
+	VPSRLD    $0x10, Z2, Z2
+	VPMOVDW   Z2, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       halfdone22
+
+half23:
+	VPSRLD    $0x10, Z1, Z1
+	VPMOVDW   Z1, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       halfdone24
+
+half25:
+	VPSRLD    $0x10, Z0, Z0
+	VPMOVDW   Z0, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       halfdone26
+
+half27:
+	VPSRLD    $0x10, Z6, Z6
+	VPMOVDW   Z6, Y6
+	VCVTPH2PS Y6, Z6
+	JMP       halfdone28
+
+// func MinMaxColumnsF16BF16AVX512(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·MinMaxColumnsF16AVX512(SB), NOSPLIT, $0-80
+TEXT ·MinMaxColumnsF16BF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: SI min, DX max, BX least, R8 x0, R9 x1, R10 x2, R11 x3, R12 x4, R13 x5, DI elements left
 	// per call: nothing
 	// vector registers in use at once: 4
@@ -7180,3846 +7327,144 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func MergeMinMaxF16AVX512(min *uint16, max *uint16, x *uint16, y *uint16, n int)
+// func MergeMinMaxF16BF16AVX512(min *uint16, max *uint16, x *uint16, y *uint16, infinity int32, oneNaN int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MergeMinMaxF16AVX512(SB), NOSPLIT, $0-40
+TEXT ·MergeMinMaxF16BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: SI min, DX max, BX x, R8 y, DI elements left
-	// per call: Z15 0x0, Z14 0x7fc00000
-	// vector registers in use at once: 6
+	// per call: Z15 0x0, Z14 0x7fffffff, Z13 infinity, Z12 oneNaN, Z11 table, Z10 table, K6 Uppers, Z9 0x10001, Z8 0x80008000, Z7 table, Z6 table
+	// vector registers in use at once: 22
 	MOVQ         min+0(FP), SI
 	MOVQ         max+8(FP), DX
 	MOVQ         x+16(FP), BX
 	MOVQ         y+24(FP), R8
 	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-
-laneloop:
-	VCVTPH2PS (SI), Z0
-	VCVTPH2PS (DX), Z1
-	VMINPS    Z1, Z0, Z2
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z2, Z0, K1, Z2
-	VCVTPH2PS (BX), Z3
-	VMINPS    Z3, Z2, Z3
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z3, Z2, K1, Z3
-	VMAXPS    Z0, Z1, Z0
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z0, Z1, K1, Z0
-	VCVTPH2PS (R8), Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VADDPS    Z15, Z3, Z3
-	VCMPPS    $0x07, Z3, Z3, K1
-	VBLENDMPS Z3, Z14, K1, Z3
-	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, (SI)
-	VADDPS    Z15, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z14, K1, Z1
-	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, (DX)
-	VCVTPH2PS 32(SI), Z0
-	VCVTPH2PS 32(DX), Z1
-	VMINPS    Z1, Z0, Z2
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z2, Z0, K1, Z2
-	VCVTPH2PS 32(BX), Z3
-	VMINPS    Z3, Z2, Z3
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z3, Z2, K1, Z3
-	VMAXPS    Z0, Z1, Z0
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z0, Z1, K1, Z0
-	VCVTPH2PS 32(R8), Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VADDPS    Z15, Z3, Z3
-	VCMPPS    $0x07, Z3, Z3, K1
-	VBLENDMPS Z3, Z14, K1, Z3
-	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 32(SI)
-	VADDPS    Z15, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z14, K1, Z1
-	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 32(DX)
-	VCVTPH2PS 64(SI), Z0
-	VCVTPH2PS 64(DX), Z1
-	VMINPS    Z1, Z0, Z2
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z2, Z0, K1, Z2
-	VCVTPH2PS 64(BX), Z3
-	VMINPS    Z3, Z2, Z3
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z3, Z2, K1, Z3
-	VMAXPS    Z0, Z1, Z0
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z0, Z1, K1, Z0
-	VCVTPH2PS 64(R8), Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VADDPS    Z15, Z3, Z3
-	VCMPPS    $0x07, Z3, Z3, K1
-	VBLENDMPS Z3, Z14, K1, Z3
-	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 64(SI)
-	VADDPS    Z15, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z14, K1, Z1
-	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 64(DX)
-	VCVTPH2PS 96(SI), Z0
-	VCVTPH2PS 96(DX), Z1
-	VMINPS    Z1, Z0, Z2
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z2, Z0, K1, Z2
-	VCVTPH2PS 96(BX), Z3
-	VMINPS    Z3, Z2, Z3
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z3, Z2, K1, Z3
-	VMAXPS    Z0, Z1, Z0
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z0, Z1, K1, Z0
-	VCVTPH2PS 96(R8), Z1
-	VMAXPS    Z1, Z0, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z0, K1, Z1
-	VADDPS    Z15, Z3, Z3
-	VCMPPS    $0x07, Z3, Z3, K1
-	VBLENDMPS Z3, Z14, K1, Z3
-	VCVTPS2PH $0x00, Z3, Y3
-	VMOVUPS   Y3, 96(SI)
-	VADDPS    Z15, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z14, K1, Z1
-	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 96(DX)
-	SUBQ      $-128, SI
-	SUBQ      $-128, DX
-	SUBQ      $-128, BX
-	SUBQ      $-128, R8
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVDQU16.Z (DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMINPS      Z1, Z0, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z (BX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMINPS      Z3, Z2, Z3
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z3, Z2, K1, Z3
-	VMAXPS      Z0, Z1, Z0
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z (R8), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMAXPS      Z1, Z0, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z1, Z0, K1, Z1
-	VADDPS      Z15, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z14, K1, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K7, (SI)
-	VADDPS      Z15, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z14, K1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, (DX)
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMINPS      Z1, Z0, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z 32(BX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMINPS      Z3, Z2, Z3
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z3, Z2, K1, Z3
-	VMAXPS      Z0, Z1, Z0
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z 32(R8), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMAXPS      Z1, Z0, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z1, Z0, K1, Z1
-	VADDPS      Z15, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z14, K1, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K7, 32(SI)
-	VADDPS      Z15, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z14, K1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 32(DX)
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVDQU16.Z 64(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMINPS      Z1, Z0, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z 64(BX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMINPS      Z3, Z2, Z3
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z3, Z2, K1, Z3
-	VMAXPS      Z0, Z1, Z0
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z 64(R8), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMAXPS      Z1, Z0, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z1, Z0, K1, Z1
-	VADDPS      Z15, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z14, K1, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K7, 64(SI)
-	VADDPS      Z15, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z14, K1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 64(DX)
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVDQU16.Z 96(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMINPS      Z1, Z0, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z 96(BX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMINPS      Z3, Z2, Z3
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z3, Z2, K1, Z3
-	VMAXPS      Z0, Z1, Z0
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z 96(R8), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMAXPS      Z1, Z0, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z1, Z0, K1, Z1
-	VADDPS      Z15, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z14, K1, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K7, 96(SI)
-	VADDPS      Z15, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z14, K1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 96(DX)
-
-lanetailnarrow:
-laneend:
-	VZEROUPPER
-	RET
-
-// func MinMaxBF16AVX512(x *uint16, min *uint16, max *uint16, groups int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxBF16AVX512(SB), $768-40
-	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fffffff, Z14 0x7f800000, Z13 0x7fc00000, Z12 0x0, Z11 0x80008000, Z10 0x0, Z9 0xffffffff
-	// per group: nothing
-	// vector registers in use at once: 23
-	MOVQ         x+0(FP), SI
-	MOVQ         min+8(FP), DX
-	MOVQ         max+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+12(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VPXORD       Z12, Z12, Z12
-	VBROADCASTSS constantsAVX512<>+28(SB), Z11
-	VPXORD       Z10, Z10, Z10
-	VBROADCASTSS constantsAVX512<>+32(SB), Z9
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+32
-	JEQ          tree
-	CMPQ         R9, $+64
-	JEQ          treepair
-	CMPQ         R9, $+16
-	JEQ          treehalf
-	TESTQ        $0x0000007f, R9
-	JEQ          tree4
-	CMPQ         R9, $+1024
-	JGE          tree4
-	CMPQ         R9, $+32
-	JGE          tree1
-	CMPQ         R9, $+32
-	JLT          treepart
-
-groups:
-	VMOVAPS Z11, Z8
-	VMOVAPS Z11, Z7
-	VMOVAPS Z10, Z6
-	VMOVAPS Z10, Z5
-	VMOVAPS Z9, Z4
-	VMOVAPS Z9, Z3
-	MOVQ    R9, DI
-	CMPQ    DI, $+64
-	JLT     grouprest
-
-grouploop:
-	VMOVUPS (SI), Z0
-	VPMAXSW Z0, Z8, Z8
-	VPMAXUW Z0, Z6, Z6
-	VPMINUW Z0, Z4, Z4
-	VMOVUPS 64(SI), Z0
-	VPMAXSW Z0, Z7, Z7
-	VPMAXUW Z0, Z5, Z5
-	VPMINUW Z0, Z3, Z3
-	SUBQ    $-128, SI
-	SUBQ    $+64, DI
-	CMPQ    DI, $+64
-	JGE     grouploop
-	TESTQ   DI, DI
-	JEQ     groupend
-
-grouprest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPBROADCASTW (SI), Z0
-	VMOVDQU16    (SI), K7, Z0
-	VPMAXSW      Z0, Z8, Z8
-	VPMAXUW      Z0, Z6, Z6
-	VPMINUW      Z0, Z4, Z4
-	KSHIFTRQ     $0x20, K0, K7
-	VPBROADCASTW (SI), Z0
-	VMOVDQU16    64(SI), K7, Z0
-	VPMAXSW      Z0, Z7, Z7
-	VPMAXUW      Z0, Z5, Z5
-	VPMINUW      Z0, Z3, Z3
-	LEAQ         (SI)(DI*2), SI
-
-groupend:
-	VPMAXSW       Z7, Z8, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VPMAXSW       Y1, Y0, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VPMAXSW       X0, X1, X0
-	VPERMILPS     $0x4e, X0, X1
-	VPMAXSW       X1, X0, X1
-	VPERMILPS     $0xb1, X1, X0
-	VPMAXSW       X0, X1, X0
-	VPSRLD        $0x10, Z0, Z1
-	VPMAXSW       Z1, Z0, Z0
-	VPSLLD        $0x10, Z0, Z0
-	VPMAXUW       Z5, Z6, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VPMAXUW       Y2, Y1, Y2
-	VEXTRACTF32X4 $0x01, Y2, X1
-	VPMAXUW       X1, X2, X1
-	VPERMILPS     $0x4e, X1, X2
-	VPMAXUW       X2, X1, X2
-	VPERMILPS     $0xb1, X2, X1
-	VPMAXUW       X1, X2, X1
-	VPSRLD        $0x10, Z1, Z2
-	VPMAXUW       Z2, Z1, Z1
-	VPSLLD        $0x10, Z1, Z1
-	VPMINUW       Z3, Z4, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y16
-	VPMINUW       Y16, Y2, Y16
-	VEXTRACTF32X4 $0x01, Y16, X2
-	VPMINUW       X2, X16, X2
-	VPERMILPS     $0x4e, X2, X16
-	VPMINUW       X16, X2, X16
-	VPERMILPS     $0xb1, X16, X2
-	VPMINUW       X2, X16, X2
-	VPSRLD        $0x10, Z2, Z16
-	VPMINUW       Z16, Z2, Z2
-	VPSLLD        $0x10, Z2, Z2
-	VPANDD        Z15, Z0, Z16
-	VPANDD        Z15, Z1, Z17
-	VPMAXUD       Z17, Z16, Z16
-	VPMINUD       Z14, Z16, Z17
-	VPCMPEQD      Z16, Z17, K1
-	VMINPS        Z1, Z2, Z1
-	VADDPS        Z12, Z1, Z1
-	VBLENDMPS     Z1, Z13, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPMOVDW       Z1, Y1
-	VMOVD         X1, AX
-	MOVW          AX, (DX)
-	VMAXPS        Z0, Z2, Z0
-	VADDPS        Z12, Z0, Z0
-	VBLENDMPS     Z0, Z13, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPMOVDW       Z0, Y0
-	VMOVD         X0, AX
-	MOVW          AX, (BX)
-	ADDQ          $+2, DX
-	ADDQ          $+2, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
-	JNE           groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ R8, $+16
-	JLT  few
-
-treeloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	MOVL       $0x0000cccc, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z1, Z0, K1, Z2
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z2, Z1
-	VPMAXUW    Z0, Z2, Z3
-	VPMINUW    Z0, Z2, Z2
-	VMOVUPS    128(SI), Z0
-	VMOVUPS    192(SI), Z4
-	VBLENDMPS  Z4, Z0, K1, Z5
-	VSHUFPS    $0x4e, Z4, Z0, Z0
-	VPMAXSW    Z0, Z5, Z4
-	VSHUFPS    $0x88, Z4, Z1, Z6
-	VSHUFPS    $0xdd, Z4, Z1, Z1
-	VPMAXSW    Z1, Z6, Z6
-	VPMAXUW    Z0, Z5, Z1
-	VSHUFPS    $0x88, Z1, Z3, Z4
-	VSHUFPS    $0xdd, Z1, Z3, Z3
-	VPMAXUW    Z3, Z4, Z4
-	VPMINUW    Z0, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z2, Z0
-	VSHUFPS    $0xdd, Z5, Z2, Z2
-	VPMINUW    Z2, Z0, Z0
-	VMOVUPS    256(SI), Z1
-	VMOVUPS    320(SI), Z2
-	VBLENDMPS  Z2, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXSW    Z1, Z3, Z2
-	VPMAXUW    Z1, Z3, Z5
-	VPMINUW    Z1, Z3, Z3
-	VMOVUPS    384(SI), Z1
-	VMOVUPS    448(SI), Z7
-	VBLENDMPS  Z7, Z1, K1, Z8
-	VSHUFPS    $0x4e, Z7, Z1, Z1
-	VPMAXSW    Z1, Z8, Z7
-	VSHUFPS    $0x88, Z7, Z2, Z16
-	VSHUFPS    $0xdd, Z7, Z2, Z2
-	VPMAXSW    Z2, Z16, Z16
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z16, Z6, K2, Z2
-	VSHUFF32X4 $0x4e, Z16, Z6, Z6
-	VPMAXSW    Z6, Z2, Z2
-	VPMAXUW    Z1, Z8, Z6
-	VSHUFPS    $0x88, Z6, Z5, Z7
-	VSHUFPS    $0xdd, Z6, Z5, Z5
-	VPMAXUW    Z5, Z7, Z7
-	VBLENDMPS  Z7, Z4, K2, Z5
-	VSHUFF32X4 $0x4e, Z7, Z4, Z4
-	VPMAXUW    Z4, Z5, Z5
-	VPMINUW    Z1, Z8, Z8
-	VSHUFPS    $0x88, Z8, Z3, Z1
-	VSHUFPS    $0xdd, Z8, Z3, Z3
-	VPMINUW    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z3, Z3
-	VMOVUPS    512(SI), Z0
-	VMOVUPS    576(SI), Z1
-	VBLENDMPS  Z1, Z0, K1, Z4
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z4, Z1
-	VPMAXUW    Z0, Z4, Z6
-	VPMINUW    Z0, Z4, Z4
-	VMOVUPS    640(SI), Z0
-	VMOVUPS    704(SI), Z7
-	VBLENDMPS  Z7, Z0, K1, Z8
-	VSHUFPS    $0x4e, Z7, Z0, Z0
-	VPMAXSW    Z0, Z8, Z7
-	VSHUFPS    $0x88, Z7, Z1, Z16
-	VSHUFPS    $0xdd, Z7, Z1, Z1
-	VPMAXSW    Z1, Z16, Z16
-	VPMAXUW    Z0, Z8, Z1
-	VSHUFPS    $0x88, Z1, Z6, Z7
-	VSHUFPS    $0xdd, Z1, Z6, Z6
-	VPMAXUW    Z6, Z7, Z7
-	VPMINUW    Z0, Z8, Z8
-	VSHUFPS    $0x88, Z8, Z4, Z0
-	VSHUFPS    $0xdd, Z8, Z4, Z4
-	VPMINUW    Z4, Z0, Z0
-	VMOVUPS    768(SI), Z1
-	VMOVUPS    832(SI), Z4
-	VBLENDMPS  Z4, Z1, K1, Z6
-	VSHUFPS    $0x4e, Z4, Z1, Z1
-	VPMAXSW    Z1, Z6, Z4
-	VPMAXUW    Z1, Z6, Z8
-	VPMINUW    Z1, Z6, Z6
-	VMOVUPS    896(SI), Z1
-	VMOVUPS    960(SI), Z17
-	VBLENDMPS  Z17, Z1, K1, Z18
-	VSHUFPS    $0x4e, Z17, Z1, Z1
-	VPMAXSW    Z1, Z18, Z17
-	VSHUFPS    $0x88, Z17, Z4, Z19
-	VSHUFPS    $0xdd, Z17, Z4, Z4
-	VPMAXSW    Z4, Z19, Z19
-	VBLENDMPS  Z19, Z16, K2, Z4
-	VSHUFF32X4 $0x4e, Z19, Z16, Z16
-	VPMAXSW    Z16, Z4, Z4
-	VSHUFF32X4 $0x88, Z4, Z2, Z16
-	VSHUFF32X4 $0xdd, Z4, Z2, Z2
-	VPMAXSW    Z2, Z16, Z16
-	VPMAXUW    Z1, Z18, Z2
-	VSHUFPS    $0x88, Z2, Z8, Z4
-	VSHUFPS    $0xdd, Z2, Z8, Z8
-	VPMAXUW    Z8, Z4, Z4
-	VBLENDMPS  Z4, Z7, K2, Z2
-	VSHUFF32X4 $0x4e, Z4, Z7, Z7
-	VPMAXUW    Z7, Z2, Z2
-	VSHUFF32X4 $0x88, Z2, Z5, Z4
-	VSHUFF32X4 $0xdd, Z2, Z5, Z5
-	VPMAXUW    Z5, Z4, Z4
-	VPMINUW    Z1, Z18, Z18
-	VSHUFPS    $0x88, Z18, Z6, Z1
-	VSHUFPS    $0xdd, Z18, Z6, Z6
-	VPMINUW    Z6, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z2, Z2
-	VSHUFF32X4 $0x88, Z2, Z3, Z0
-	VSHUFF32X4 $0xdd, Z2, Z3, Z3
-	VPMINUW    Z3, Z0, Z0
-	VPSRLD     $0x10, Z16, Z1
-	VPMAXSW    Z1, Z16, Z16
-	VPSLLD     $0x10, Z16, Z16
-	VPSRLD     $0x10, Z4, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VPSLLD     $0x10, Z4, Z4
-	VPSRLD     $0x10, Z0, Z1
-	VPMINUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPANDD     Z15, Z16, Z1
-	VPANDD     Z15, Z4, Z2
-	VPMAXUD    Z2, Z1, Z1
-	VPMINUD    Z14, Z1, Z2
-	VPCMPEQD   Z1, Z2, K1
-	VMINPS     Z4, Z0, Z4
-	VADDPS     Z12, Z4, Z4
-	VBLENDMPS  Z4, Z13, K1, Z4
-	VPSRLD     $0x10, Z4, Z4
-	VPMOVDW    Z4, Y4
-	VMOVUPS    Y4, (DX)
-	VMAXPS     Z16, Z0, Z16
-	VADDPS     Z12, Z16, Z16
-	VBLENDMPS  Z16, Z13, K1, Z16
-	VPSRLD     $0x10, Z16, Z16
-	VPMOVDW    Z16, Y16
-	VMOVUPS    Y16, (BX)
-	ADDQ       $+1024, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        treeloop
-	JMP        few
-
-treepair:
-	CMPQ R8, $+16
-	JLT  few
-
-treepairloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VPMAXSW    Z1, Z0, Z2
-	VPMAXUW    Z1, Z0, Z3
-	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    128(SI), Z1
-	VMOVUPS    192(SI), Z4
-	VPMAXSW    Z4, Z1, Z5
-	VPMAXUW    Z4, Z1, Z6
-	VPMINUW    Z4, Z1, Z1
-	MOVL       $0x0000cccc, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z5, Z2, K1, Z4
-	VSHUFPS    $0x4e, Z5, Z2, Z2
-	VPMAXSW    Z2, Z4, Z4
-	VBLENDMPS  Z6, Z3, K1, Z2
-	VSHUFPS    $0x4e, Z6, Z3, Z3
-	VPMAXUW    Z3, Z2, Z2
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z3, Z3
-	VMOVUPS    256(SI), Z0
-	VMOVUPS    320(SI), Z1
-	VPMAXSW    Z1, Z0, Z5
-	VPMAXUW    Z1, Z0, Z6
-	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    384(SI), Z1
-	VMOVUPS    448(SI), Z7
-	VPMAXSW    Z7, Z1, Z8
-	VPMAXUW    Z7, Z1, Z16
-	VPMINUW    Z7, Z1, Z1
-	VBLENDMPS  Z8, Z5, K1, Z7
-	VSHUFPS    $0x4e, Z8, Z5, Z5
-	VPMAXSW    Z5, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z4, Z5
-	VSHUFPS    $0xdd, Z7, Z4, Z4
-	VPMAXSW    Z4, Z5, Z5
-	VBLENDMPS  Z16, Z6, K1, Z4
-	VSHUFPS    $0x4e, Z16, Z6, Z6
-	VPMAXUW    Z6, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z2, Z6
-	VSHUFPS    $0xdd, Z4, Z2, Z2
-	VPMAXUW    Z2, Z6, Z6
-	VBLENDMPS  Z1, Z0, K1, Z2
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z2, Z2
-	VSHUFPS    $0x88, Z2, Z3, Z0
-	VSHUFPS    $0xdd, Z2, Z3, Z3
-	VPMINUW    Z3, Z0, Z0
-	VMOVUPS    512(SI), Z1
-	VMOVUPS    576(SI), Z2
-	VPMAXSW    Z2, Z1, Z3
-	VPMAXUW    Z2, Z1, Z4
-	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    640(SI), Z2
-	VMOVUPS    704(SI), Z7
-	VPMAXSW    Z7, Z2, Z8
-	VPMAXUW    Z7, Z2, Z16
-	VPMINUW    Z7, Z2, Z2
-	VBLENDMPS  Z8, Z3, K1, Z7
-	VSHUFPS    $0x4e, Z8, Z3, Z3
-	VPMAXSW    Z3, Z7, Z7
-	VBLENDMPS  Z16, Z4, K1, Z3
-	VSHUFPS    $0x4e, Z16, Z4, Z4
-	VPMAXUW    Z4, Z3, Z3
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMINUW    Z1, Z4, Z4
-	VMOVUPS    768(SI), Z1
-	VMOVUPS    832(SI), Z2
-	VPMAXSW    Z2, Z1, Z8
-	VPMAXUW    Z2, Z1, Z16
-	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    896(SI), Z2
-	VMOVUPS    960(SI), Z17
-	VPMAXSW    Z17, Z2, Z18
-	VPMAXUW    Z17, Z2, Z19
-	VPMINUW    Z17, Z2, Z2
-	VBLENDMPS  Z18, Z8, K1, Z17
-	VSHUFPS    $0x4e, Z18, Z8, Z8
-	VPMAXSW    Z8, Z17, Z17
-	VSHUFPS    $0x88, Z17, Z7, Z8
-	VSHUFPS    $0xdd, Z17, Z7, Z7
-	VPMAXSW    Z7, Z8, Z8
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z8, Z5, K2, Z7
-	VSHUFF32X4 $0x4e, Z8, Z5, Z5
-	VPMAXSW    Z5, Z7, Z7
-	VBLENDMPS  Z19, Z16, K1, Z5
-	VSHUFPS    $0x4e, Z19, Z16, Z16
-	VPMAXUW    Z16, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z3, Z8
-	VSHUFPS    $0xdd, Z5, Z3, Z3
-	VPMAXUW    Z3, Z8, Z8
-	VBLENDMPS  Z8, Z6, K2, Z3
-	VSHUFF32X4 $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z3, Z3
-	VBLENDMPS  Z2, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMINUW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMINUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z2, Z2
-	VMOVUPS    1024(SI), Z0
-	VMOVUPS    1088(SI), Z1
-	VPMAXSW    Z1, Z0, Z4
-	VPMAXUW    Z1, Z0, Z5
-	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    1152(SI), Z1
-	VMOVUPS    1216(SI), Z6
-	VPMAXSW    Z6, Z1, Z8
-	VPMAXUW    Z6, Z1, Z16
-	VPMINUW    Z6, Z1, Z1
-	VBLENDMPS  Z8, Z4, K1, Z6
-	VSHUFPS    $0x4e, Z8, Z4, Z4
-	VPMAXSW    Z4, Z6, Z6
-	VBLENDMPS  Z16, Z5, K1, Z4
-	VSHUFPS    $0x4e, Z16, Z5, Z5
-	VPMAXUW    Z5, Z4, Z4
-	VBLENDMPS  Z1, Z0, K1, Z5
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z5, Z5
-	VMOVUPS    1280(SI), Z0
-	VMOVUPS    1344(SI), Z1
-	VPMAXSW    Z1, Z0, Z8
-	VPMAXUW    Z1, Z0, Z16
-	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    1408(SI), Z1
-	VMOVUPS    1472(SI), Z17
-	VPMAXSW    Z17, Z1, Z18
-	VPMAXUW    Z17, Z1, Z19
-	VPMINUW    Z17, Z1, Z1
-	VBLENDMPS  Z18, Z8, K1, Z17
-	VSHUFPS    $0x4e, Z18, Z8, Z8
-	VPMAXSW    Z8, Z17, Z17
-	VSHUFPS    $0x88, Z17, Z6, Z8
-	VSHUFPS    $0xdd, Z17, Z6, Z6
-	VPMAXSW    Z6, Z8, Z8
-	VBLENDMPS  Z19, Z16, K1, Z6
-	VSHUFPS    $0x4e, Z19, Z16, Z16
-	VPMAXUW    Z16, Z6, Z6
-	VSHUFPS    $0x88, Z6, Z4, Z16
-	VSHUFPS    $0xdd, Z6, Z4, Z4
-	VPMAXUW    Z4, Z16, Z16
-	VBLENDMPS  Z1, Z0, K1, Z4
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z5, Z0
-	VSHUFPS    $0xdd, Z4, Z5, Z5
-	VPMINUW    Z5, Z0, Z0
-	VMOVUPS    1536(SI), Z1
-	VMOVUPS    1600(SI), Z4
-	VPMAXSW    Z4, Z1, Z5
-	VPMAXUW    Z4, Z1, Z6
-	VPMINUW    Z4, Z1, Z1
-	VMOVUPS    1664(SI), Z4
-	VMOVUPS    1728(SI), Z17
-	VPMAXSW    Z17, Z4, Z18
-	VPMAXUW    Z17, Z4, Z19
-	VPMINUW    Z17, Z4, Z4
-	VBLENDMPS  Z18, Z5, K1, Z17
-	VSHUFPS    $0x4e, Z18, Z5, Z5
-	VPMAXSW    Z5, Z17, Z17
-	VBLENDMPS  Z19, Z6, K1, Z5
-	VSHUFPS    $0x4e, Z19, Z6, Z6
-	VPMAXUW    Z6, Z5, Z5
-	VBLENDMPS  Z4, Z1, K1, Z6
-	VSHUFPS    $0x4e, Z4, Z1, Z1
-	VPMINUW    Z1, Z6, Z6
-	VMOVUPS    1792(SI), Z1
-	VMOVUPS    1856(SI), Z4
-	VPMAXSW    Z4, Z1, Z18
-	VPMAXUW    Z4, Z1, Z19
-	VPMINUW    Z4, Z1, Z1
-	VMOVUPS    1920(SI), Z4
-	VMOVUPS    1984(SI), Z20
-	VPMAXSW    Z20, Z4, Z21
-	VPMAXUW    Z20, Z4, Z22
-	VPMINUW    Z20, Z4, Z4
-	VBLENDMPS  Z21, Z18, K1, Z20
-	VSHUFPS    $0x4e, Z21, Z18, Z18
-	VPMAXSW    Z18, Z20, Z20
-	VSHUFPS    $0x88, Z20, Z17, Z18
-	VSHUFPS    $0xdd, Z20, Z17, Z17
-	VPMAXSW    Z17, Z18, Z18
-	VBLENDMPS  Z18, Z8, K2, Z17
-	VSHUFF32X4 $0x4e, Z18, Z8, Z8
-	VPMAXSW    Z8, Z17, Z17
-	VSHUFF32X4 $0x88, Z17, Z7, Z8
-	VSHUFF32X4 $0xdd, Z17, Z7, Z7
-	VPMAXSW    Z7, Z8, Z8
-	VBLENDMPS  Z22, Z19, K1, Z7
-	VSHUFPS    $0x4e, Z22, Z19, Z19
-	VPMAXUW    Z19, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z5, Z17
-	VSHUFPS    $0xdd, Z7, Z5, Z5
-	VPMAXUW    Z5, Z17, Z17
-	VBLENDMPS  Z17, Z16, K2, Z5
-	VSHUFF32X4 $0x4e, Z17, Z16, Z16
-	VPMAXUW    Z16, Z5, Z5
-	VSHUFF32X4 $0x88, Z5, Z3, Z7
-	VSHUFF32X4 $0xdd, Z5, Z3, Z3
-	VPMAXUW    Z3, Z7, Z7
-	VBLENDMPS  Z4, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z4, Z1, Z1
-	VPMINUW    Z1, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z6, Z1
-	VSHUFPS    $0xdd, Z3, Z6, Z6
-	VPMINUW    Z6, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
-	VPMINUW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z8, Z1
-	VPMAXSW    Z1, Z8, Z8
-	VPSLLD     $0x10, Z8, Z8
-	VPSRLD     $0x10, Z7, Z1
-	VPMAXUW    Z1, Z7, Z7
-	VPSLLD     $0x10, Z7, Z7
-	VPSRLD     $0x10, Z0, Z1
-	VPMINUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPANDD     Z15, Z8, Z1
-	VPANDD     Z15, Z7, Z2
-	VPMAXUD    Z2, Z1, Z1
-	VPMINUD    Z14, Z1, Z2
-	VPCMPEQD   Z1, Z2, K1
-	VMINPS     Z7, Z0, Z7
-	VADDPS     Z12, Z7, Z7
-	VBLENDMPS  Z7, Z13, K1, Z7
-	VPSRLD     $0x10, Z7, Z7
-	VPMOVDW    Z7, Y7
-	VMOVUPS    Y7, (DX)
-	VMAXPS     Z8, Z0, Z8
-	VADDPS     Z12, Z8, Z8
-	VBLENDMPS  Z8, Z13, K1, Z8
-	VPSRLD     $0x10, Z8, Z8
-	VPMOVDW    Z8, Y8
-	VMOVUPS    Y8, (BX)
-	ADDQ       $+2048, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        treepairloop
-	JMP        few
-
-treehalf:
-	CMPQ R8, $+16
-	JLT  few
-
-treehalfloop:
-	VMOVUPS      (SI), Y0
-	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
-	VMOVUPS      32(SI), Y1
-	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
-	MOVL         $0x0000cccc, AX
-	KMOVW        AX, K1
-	VBLENDMPS    Z1, Z0, K1, Z2
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXSW      Z0, Z2, Z1
-	VPMAXUW      Z0, Z2, Z3
-	VPMINUW      Z0, Z2, Z2
-	VMOVUPS      64(SI), Y0
-	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
-	VMOVUPS      96(SI), Y4
-	VINSERTF64X4 $0x01, 224(SI), Z4, Z4
-	VBLENDMPS    Z4, Z0, K1, Z5
-	VSHUFPS      $0x4e, Z4, Z0, Z0
-	VPMAXSW      Z0, Z5, Z4
-	VSHUFPS      $0x88, Z4, Z1, Z6
-	VSHUFPS      $0xdd, Z4, Z1, Z1
-	VPMAXSW      Z1, Z6, Z6
-	VPMAXUW      Z0, Z5, Z1
-	VSHUFPS      $0x88, Z1, Z3, Z4
-	VSHUFPS      $0xdd, Z1, Z3, Z3
-	VPMAXUW      Z3, Z4, Z4
-	VPMINUW      Z0, Z5, Z5
-	VSHUFPS      $0x88, Z5, Z2, Z0
-	VSHUFPS      $0xdd, Z5, Z2, Z2
-	VPMINUW      Z2, Z0, Z0
-	VMOVUPS      256(SI), Y1
-	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
-	VMOVUPS      288(SI), Y2
-	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
-	VBLENDMPS    Z2, Z1, K1, Z3
-	VSHUFPS      $0x4e, Z2, Z1, Z1
-	VPMAXSW      Z1, Z3, Z2
-	VPMAXUW      Z1, Z3, Z5
-	VPMINUW      Z1, Z3, Z3
-	VMOVUPS      320(SI), Y1
-	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
-	VMOVUPS      352(SI), Y7
-	VINSERTF64X4 $0x01, 480(SI), Z7, Z7
-	VBLENDMPS    Z7, Z1, K1, Z8
-	VSHUFPS      $0x4e, Z7, Z1, Z1
-	VPMAXSW      Z1, Z8, Z7
-	VSHUFPS      $0x88, Z7, Z2, Z16
-	VSHUFPS      $0xdd, Z7, Z2, Z2
-	VPMAXSW      Z2, Z16, Z16
-	VSHUFF32X4   $0x88, Z16, Z6, Z2
-	VSHUFF32X4   $0xdd, Z16, Z6, Z6
-	VPMAXSW      Z6, Z2, Z2
-	VPMAXUW      Z1, Z8, Z6
-	VSHUFPS      $0x88, Z6, Z5, Z7
-	VSHUFPS      $0xdd, Z6, Z5, Z5
-	VPMAXUW      Z5, Z7, Z7
-	VSHUFF32X4   $0x88, Z7, Z4, Z5
-	VSHUFF32X4   $0xdd, Z7, Z4, Z4
-	VPMAXUW      Z4, Z5, Z5
-	VPMINUW      Z1, Z8, Z8
-	VSHUFPS      $0x88, Z8, Z3, Z1
-	VSHUFPS      $0xdd, Z8, Z3, Z3
-	VPMINUW      Z3, Z1, Z1
-	VSHUFF32X4   $0x88, Z1, Z0, Z3
-	VSHUFF32X4   $0xdd, Z1, Z0, Z0
-	VPMINUW      Z0, Z3, Z3
-	VPSRLD       $0x10, Z2, Z0
-	VPMAXSW      Z0, Z2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VPSRLD       $0x10, Z5, Z0
-	VPMAXUW      Z0, Z5, Z5
-	VPSLLD       $0x10, Z5, Z5
-	VPSRLD       $0x10, Z3, Z0
-	VPMINUW      Z0, Z3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VPANDD       Z15, Z2, Z0
-	VPANDD       Z15, Z5, Z1
-	VPMAXUD      Z1, Z0, Z0
-	VPMINUD      Z14, Z0, Z1
-	VPCMPEQD     Z0, Z1, K1
-	VMINPS       Z5, Z3, Z5
-	VADDPS       Z12, Z5, Z5
-	VBLENDMPS    Z5, Z13, K1, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPMOVDW      Z5, Y5
-	VMOVUPS      Y5, (DX)
-	VMAXPS       Z2, Z3, Z2
-	VADDPS       Z12, Z2, Z2
-	VBLENDMPS    Z2, Z13, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPMOVDW      Z2, Y2
-	VMOVUPS      Y2, (BX)
-	ADDQ         $+512, SI
-	ADDQ         $+32, DX
-	ADDQ         $+32, BX
-	SUBQ         $+16, R8
-	CMPQ         R8, $+16
-	JGE          treehalfloop
-	JMP          few
-
-tree4:
-	CMPQ R8, $+16
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+256, R11
-
-tree4loop:
-	MOVQ SI, R10
-	MOVQ SI, DI
-	LEAQ (SP), R12
-	SUBQ R13, R13
-	ADDQ $+4, R13
-
-tree4round:
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VPMAXSW Z1, Z0, Z2
-	VPMAXUW Z1, Z0, Z3
-	VPMINUW Z1, Z0, Z0
-	VMOVUPS 128(DI), Z1
-	VPMAXSW Z1, Z2, Z2
-	VPMAXUW Z1, Z3, Z3
-	VPMINUW Z1, Z0, Z0
-	VMOVUPS 192(DI), Z1
-	VPMAXSW Z1, Z2, Z2
-	VPMAXUW Z1, Z3, Z3
-	VPMINUW Z1, Z0, Z0
-	CMPQ    R10, DI
-	JGE     tree4done0
-
-tree4turn0:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z4
-	VPMAXSW Z4, Z1, Z5
-	VPMAXUW Z4, Z1, Z6
-	VPMINUW Z4, Z1, Z1
-	VMOVUPS 128(R10), Z4
-	VPMAXSW Z4, Z5, Z5
-	VPMAXUW Z4, Z6, Z6
-	VPMINUW Z4, Z1, Z1
-	VMOVUPS 192(R10), Z4
-	VPMAXSW Z4, Z5, Z5
-	VPMAXUW Z4, Z6, Z6
-	VPMINUW Z4, Z1, Z1
-	VPMAXSW Z5, Z2, Z2
-	VPMAXUW Z6, Z3, Z3
-	VPMINUW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn0
-
-tree4done0:
-	ADDQ    $+256, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z4
-	VPMAXSW Z4, Z1, Z5
-	VPMAXUW Z4, Z1, Z6
-	VPMINUW Z4, Z1, Z1
-	VMOVUPS 128(DI), Z4
-	VPMAXSW Z4, Z5, Z5
-	VPMAXUW Z4, Z6, Z6
-	VPMINUW Z4, Z1, Z1
-	VMOVUPS 192(DI), Z4
-	VPMAXSW Z4, Z5, Z5
-	VPMAXUW Z4, Z6, Z6
-	VPMINUW Z4, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done1
-
-tree4turn1:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z7
-	VPMAXSW Z7, Z4, Z8
-	VPMAXUW Z7, Z4, Z16
-	VPMINUW Z7, Z4, Z4
-	VMOVUPS 128(R10), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z4, Z4
-	VMOVUPS 192(R10), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z4, Z4
-	VPMAXSW Z8, Z5, Z5
-	VPMAXUW Z16, Z6, Z6
-	VPMINUW Z4, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn1
-
-tree4done1:
-	ADDQ      $+256, DI
-	MOVQ      DI, R10
-	MOVL      $0x0000cccc, AX
-	KMOVW     AX, K1
-	VBLENDMPS Z5, Z2, K1, Z4
-	VSHUFPS   $0x4e, Z5, Z2, Z2
-	VPMAXSW   Z2, Z4, Z4
-	VBLENDMPS Z6, Z3, K1, Z2
-	VSHUFPS   $0x4e, Z6, Z3, Z3
-	VPMAXUW   Z3, Z2, Z2
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMINUW   Z0, Z3, Z3
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VPMAXSW   Z1, Z0, Z5
-	VPMAXUW   Z1, Z0, Z6
-	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPMAXSW   Z1, Z5, Z5
-	VPMAXUW   Z1, Z6, Z6
-	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPMAXSW   Z1, Z5, Z5
-	VPMAXUW   Z1, Z6, Z6
-	VPMINUW   Z1, Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree4done2
-
-tree4turn2:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z7
-	VPMAXSW Z7, Z1, Z8
-	VPMAXUW Z7, Z1, Z16
-	VPMINUW Z7, Z1, Z1
-	VMOVUPS 128(R10), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z1, Z1
-	VMOVUPS 192(R10), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z1, Z1
-	VPMAXSW Z8, Z5, Z5
-	VPMAXUW Z16, Z6, Z6
-	VPMINUW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn2
-
-tree4done2:
-	ADDQ    $+256, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z7
-	VPMAXSW Z7, Z1, Z8
-	VPMAXUW Z7, Z1, Z16
-	VPMINUW Z7, Z1, Z1
-	VMOVUPS 128(DI), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z1, Z1
-	VMOVUPS 192(DI), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done3
-
-tree4turn3:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z7, Z18
-	VPMAXUW Z17, Z7, Z19
-	VPMINUW Z17, Z7, Z7
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z7, Z7
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z7, Z7
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z19, Z16, Z16
-	VPMINUW Z7, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn3
-
-tree4done3:
-	ADDQ       $+256, DI
-	MOVQ       DI, R10
-	VBLENDMPS  Z8, Z5, K1, Z7
-	VSHUFPS    $0x4e, Z8, Z5, Z5
-	VPMAXSW    Z5, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z4, Z5
-	VSHUFPS    $0xdd, Z7, Z4, Z4
-	VPMAXSW    Z4, Z5, Z5
-	VBLENDMPS  Z16, Z6, K1, Z4
-	VSHUFPS    $0x4e, Z16, Z6, Z6
-	VPMAXUW    Z6, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z2, Z6
-	VSHUFPS    $0xdd, Z4, Z2, Z2
-	VPMAXUW    Z2, Z6, Z6
-	VBLENDMPS  Z1, Z0, K1, Z2
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z2, Z2
-	VSHUFPS    $0x88, Z2, Z3, Z0
-	VSHUFPS    $0xdd, Z2, Z3, Z3
-	VPMINUW    Z3, Z0, Z0
-	VMOVUPS    Z5, (R12)
-	VMOVUPS    Z6, 256(R12)
-	VMOVUPS    Z0, 512(R12)
-	ADDQ       $+64, R12
-	SUBQ       $+1, R13
-	TESTQ      R13, R13
-	JNE        tree4round
-	VMOVUPS    (SP), Z0
-	VMOVUPS    256(SP), Z1
-	VMOVUPS    512(SP), Z2
-	VMOVUPS    64(SP), Z3
-	VMOVUPS    320(SP), Z4
-	VMOVUPS    576(SP), Z5
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z3, Z0, K1, Z6
-	VSHUFF32X4 $0x4e, Z3, Z0, Z0
-	VPMAXSW    Z0, Z6, Z6
-	VBLENDMPS  Z4, Z1, K1, Z0
-	VSHUFF32X4 $0x4e, Z4, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VBLENDMPS  Z5, Z2, K1, Z1
-	VSHUFF32X4 $0x4e, Z5, Z2, Z2
-	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    128(SP), Z2
-	VMOVUPS    384(SP), Z3
-	VMOVUPS    640(SP), Z4
-	VMOVUPS    192(SP), Z5
-	VMOVUPS    448(SP), Z7
-	VMOVUPS    704(SP), Z8
-	VBLENDMPS  Z5, Z2, K1, Z16
-	VSHUFF32X4 $0x4e, Z5, Z2, Z2
-	VPMAXSW    Z2, Z16, Z16
-	VSHUFF32X4 $0x88, Z16, Z6, Z2
-	VSHUFF32X4 $0xdd, Z16, Z6, Z6
-	VPMAXSW    Z6, Z2, Z2
-	VBLENDMPS  Z7, Z3, K1, Z5
-	VSHUFF32X4 $0x4e, Z7, Z3, Z3
-	VPMAXUW    Z3, Z5, Z5
-	VSHUFF32X4 $0x88, Z5, Z0, Z3
-	VSHUFF32X4 $0xdd, Z5, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VBLENDMPS  Z8, Z4, K1, Z0
-	VSHUFF32X4 $0x4e, Z8, Z4, Z4
-	VPMINUW    Z4, Z0, Z0
-	VSHUFF32X4 $0x88, Z0, Z1, Z4
-	VSHUFF32X4 $0xdd, Z0, Z1, Z1
-	VPMINUW    Z1, Z4, Z4
-	VPSRLD     $0x10, Z2, Z0
-	VPMAXSW    Z0, Z2, Z2
-	VPSLLD     $0x10, Z2, Z2
-	VPSRLD     $0x10, Z3, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VPSLLD     $0x10, Z3, Z3
-	VPSRLD     $0x10, Z4, Z0
-	VPMINUW    Z0, Z4, Z4
-	VPSLLD     $0x10, Z4, Z4
-	VPANDD     Z15, Z2, Z0
-	VPANDD     Z15, Z3, Z1
-	VPMAXUD    Z1, Z0, Z0
-	VPMINUD    Z14, Z0, Z1
-	VPCMPEQD   Z0, Z1, K1
-	VMINPS     Z3, Z4, Z3
-	VADDPS     Z12, Z3, Z3
-	VBLENDMPS  Z3, Z13, K1, Z3
-	VPSRLD     $0x10, Z3, Z3
-	VPMOVDW    Z3, Y3
-	VMOVUPS    Y3, (DX)
-	VMAXPS     Z2, Z4, Z2
-	VADDPS     Z12, Z2, Z2
-	VBLENDMPS  Z2, Z13, K1, Z2
-	VPSRLD     $0x10, Z2, Z2
-	VPMOVDW    Z2, Y2
-	VMOVUPS    Y2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        tree4loop
-	JMP        few
-
-tree1:
-	CMPQ R8, $+16
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+64, R11
-
-tree1loop:
-	MOVQ SI, R10
-	MOVQ SI, DI
-	LEAQ (SP), R12
-	SUBQ R13, R13
-	ADDQ $+4, R13
-
-tree1round:
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z2
-	CMPQ    R10, DI
-	JGE     tree1done0
-
-tree1turn0:
-	VMOVUPS (R10), Z3
-	VPMAXSW Z3, Z1, Z1
-	VPMAXUW Z3, Z2, Z2
-	VPMINUW Z3, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn0
-
-tree1done0:
-	ADDQ    $+64, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVAPS Z3, Z4
-	VMOVAPS Z3, Z5
-	CMPQ    R10, DI
-	JGE     tree1done1
-
-tree1turn1:
-	VMOVUPS (R10), Z6
-	VPMAXSW Z6, Z4, Z4
-	VPMAXUW Z6, Z5, Z5
-	VPMINUW Z6, Z3, Z3
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn1
-
-tree1done1:
-	ADDQ      $+64, DI
-	MOVQ      DI, R10
-	MOVL      $0x0000cccc, AX
-	KMOVW     AX, K1
-	VBLENDMPS Z4, Z1, K1, Z6
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VPMAXSW   Z1, Z6, Z6
-	VBLENDMPS Z5, Z2, K1, Z1
-	VSHUFPS   $0x4e, Z5, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	VBLENDMPS Z3, Z0, K1, Z2
-	VSHUFPS   $0x4e, Z3, Z0, Z0
-	VPMINUW   Z0, Z2, Z2
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVAPS   Z0, Z3
-	VMOVAPS   Z0, Z4
-	CMPQ      R10, DI
-	JGE       tree1done2
-
-tree1turn2:
-	VMOVUPS (R10), Z5
-	VPMAXSW Z5, Z3, Z3
-	VPMAXUW Z5, Z4, Z4
-	VPMINUW Z5, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn2
-
-tree1done2:
-	ADDQ    $+64, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z8
-	CMPQ    R10, DI
-	JGE     tree1done3
-
-tree1turn3:
-	VMOVUPS (R10), Z16
-	VPMAXSW Z16, Z7, Z7
-	VPMAXUW Z16, Z8, Z8
-	VPMINUW Z16, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn3
-
-tree1done3:
-	ADDQ       $+64, DI
-	MOVQ       DI, R10
-	VBLENDMPS  Z7, Z3, K1, Z16
-	VSHUFPS    $0x4e, Z7, Z3, Z3
-	VPMAXSW    Z3, Z16, Z16
-	VSHUFPS    $0x88, Z16, Z6, Z3
-	VSHUFPS    $0xdd, Z16, Z6, Z6
-	VPMAXSW    Z6, Z3, Z3
-	VBLENDMPS  Z8, Z4, K1, Z6
-	VSHUFPS    $0x4e, Z8, Z4, Z4
-	VPMAXUW    Z4, Z6, Z6
-	VSHUFPS    $0x88, Z6, Z1, Z4
-	VSHUFPS    $0xdd, Z6, Z1, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VBLENDMPS  Z5, Z0, K1, Z1
-	VSHUFPS    $0x4e, Z5, Z0, Z0
-	VPMINUW    Z0, Z1, Z1
-	VSHUFPS    $0x88, Z1, Z2, Z0
-	VSHUFPS    $0xdd, Z1, Z2, Z2
-	VPMINUW    Z2, Z0, Z0
-	VMOVUPS    Z3, (R12)
-	VMOVUPS    Z4, 256(R12)
-	VMOVUPS    Z0, 512(R12)
-	ADDQ       $+64, R12
-	SUBQ       $+1, R13
-	TESTQ      R13, R13
-	JNE        tree1round
-	VMOVUPS    (SP), Z0
-	VMOVUPS    256(SP), Z1
-	VMOVUPS    512(SP), Z2
-	VMOVUPS    64(SP), Z3
-	VMOVUPS    320(SP), Z4
-	VMOVUPS    576(SP), Z5
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z3, Z0, K1, Z6
-	VSHUFF32X4 $0x4e, Z3, Z0, Z0
-	VPMAXSW    Z0, Z6, Z6
-	VBLENDMPS  Z4, Z1, K1, Z0
-	VSHUFF32X4 $0x4e, Z4, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VBLENDMPS  Z5, Z2, K1, Z1
-	VSHUFF32X4 $0x4e, Z5, Z2, Z2
-	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    128(SP), Z2
-	VMOVUPS    384(SP), Z3
-	VMOVUPS    640(SP), Z4
-	VMOVUPS    192(SP), Z5
-	VMOVUPS    448(SP), Z7
-	VMOVUPS    704(SP), Z8
-	VBLENDMPS  Z5, Z2, K1, Z16
-	VSHUFF32X4 $0x4e, Z5, Z2, Z2
-	VPMAXSW    Z2, Z16, Z16
-	VSHUFF32X4 $0x88, Z16, Z6, Z2
-	VSHUFF32X4 $0xdd, Z16, Z6, Z6
-	VPMAXSW    Z6, Z2, Z2
-	VBLENDMPS  Z7, Z3, K1, Z5
-	VSHUFF32X4 $0x4e, Z7, Z3, Z3
-	VPMAXUW    Z3, Z5, Z5
-	VSHUFF32X4 $0x88, Z5, Z0, Z3
-	VSHUFF32X4 $0xdd, Z5, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VBLENDMPS  Z8, Z4, K1, Z0
-	VSHUFF32X4 $0x4e, Z8, Z4, Z4
-	VPMINUW    Z4, Z0, Z0
-	VSHUFF32X4 $0x88, Z0, Z1, Z4
-	VSHUFF32X4 $0xdd, Z0, Z1, Z1
-	VPMINUW    Z1, Z4, Z4
-	VPSRLD     $0x10, Z2, Z0
-	VPMAXSW    Z0, Z2, Z2
-	VPSLLD     $0x10, Z2, Z2
-	VPSRLD     $0x10, Z3, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VPSLLD     $0x10, Z3, Z3
-	VPSRLD     $0x10, Z4, Z0
-	VPMINUW    Z0, Z4, Z4
-	VPSLLD     $0x10, Z4, Z4
-	VPANDD     Z15, Z2, Z0
-	VPANDD     Z15, Z3, Z1
-	VPMAXUD    Z1, Z0, Z0
-	VPMINUD    Z14, Z0, Z1
-	VPCMPEQD   Z0, Z1, K1
-	VMINPS     Z3, Z4, Z3
-	VADDPS     Z12, Z3, Z3
-	VBLENDMPS  Z3, Z13, K1, Z3
-	VPSRLD     $0x10, Z3, Z3
-	VPMOVDW    Z3, Y3
-	VMOVUPS    Y3, (DX)
-	VMAXPS     Z2, Z4, Z2
-	VADDPS     Z12, Z2, Z2
-	VBLENDMPS  Z2, Z13, K1, Z2
-	VPSRLD     $0x10, Z2, Z2
-	VPMOVDW    Z2, Y2
-	VMOVUPS    Y2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+32, DX
-	ADDQ       $+32, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        tree1loop
-	JMP        few
-
-treepart:
-	CMPQ  R8, $+16
-	JLT   few
-	MOVQ  $-1, AX
-	BZHIQ R9, AX, AX
-	KMOVQ AX, K7
-
-treepartloop:
-	MOVQ         SI, R10
-	VPBROADCASTW (R10), Z0
-	VMOVDQU16    (R10), K7, Z0
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	MOVL         $0x0000cccc, AX
-	KMOVW        AX, K1
-	VBLENDMPS    Z1, Z0, K1, Z2
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXSW      Z0, Z2, Z1
-	VPMAXUW      Z0, Z2, Z3
-	VPMINUW      Z0, Z2, Z2
-	VPBROADCASTW (R10), Z0
-	VMOVDQU16    (R10), K7, Z0
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z4
-	VMOVDQU16    (R10), K7, Z4
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z4, Z0, K1, Z5
-	VSHUFPS      $0x4e, Z4, Z0, Z0
-	VPMAXSW      Z0, Z5, Z4
-	VSHUFPS      $0x88, Z4, Z1, Z6
-	VSHUFPS      $0xdd, Z4, Z1, Z1
-	VPMAXSW      Z1, Z6, Z6
-	VPMAXUW      Z0, Z5, Z1
-	VSHUFPS      $0x88, Z1, Z3, Z4
-	VSHUFPS      $0xdd, Z1, Z3, Z3
-	VPMAXUW      Z3, Z4, Z4
-	VPMINUW      Z0, Z5, Z5
-	VSHUFPS      $0x88, Z5, Z2, Z0
-	VSHUFPS      $0xdd, Z5, Z2, Z2
-	VPMINUW      Z2, Z0, Z0
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z2
-	VMOVDQU16    (R10), K7, Z2
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z2, Z1, K1, Z3
-	VSHUFPS      $0x4e, Z2, Z1, Z1
-	VPMAXSW      Z1, Z3, Z2
-	VPMAXUW      Z1, Z3, Z5
-	VPMINUW      Z1, Z3, Z3
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z7
-	VMOVDQU16    (R10), K7, Z7
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z7, Z1, K1, Z8
-	VSHUFPS      $0x4e, Z7, Z1, Z1
-	VPMAXSW      Z1, Z8, Z7
-	VSHUFPS      $0x88, Z7, Z2, Z16
-	VSHUFPS      $0xdd, Z7, Z2, Z2
-	VPMAXSW      Z2, Z16, Z16
-	MOVL         $0x0000ff00, AX
-	KMOVW        AX, K2
-	VBLENDMPS    Z16, Z6, K2, Z2
-	VSHUFF32X4   $0x4e, Z16, Z6, Z6
-	VPMAXSW      Z6, Z2, Z2
-	VPMAXUW      Z1, Z8, Z6
-	VSHUFPS      $0x88, Z6, Z5, Z7
-	VSHUFPS      $0xdd, Z6, Z5, Z5
-	VPMAXUW      Z5, Z7, Z7
-	VBLENDMPS    Z7, Z4, K2, Z5
-	VSHUFF32X4   $0x4e, Z7, Z4, Z4
-	VPMAXUW      Z4, Z5, Z5
-	VPMINUW      Z1, Z8, Z8
-	VSHUFPS      $0x88, Z8, Z3, Z1
-	VSHUFPS      $0xdd, Z8, Z3, Z3
-	VPMINUW      Z3, Z1, Z1
-	VBLENDMPS    Z1, Z0, K2, Z3
-	VSHUFF32X4   $0x4e, Z1, Z0, Z0
-	VPMINUW      Z0, Z3, Z3
-	VPBROADCASTW (R10), Z0
-	VMOVDQU16    (R10), K7, Z0
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z1, Z0, K1, Z4
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXSW      Z0, Z4, Z1
-	VPMAXUW      Z0, Z4, Z6
-	VPMINUW      Z0, Z4, Z4
-	VPBROADCASTW (R10), Z0
-	VMOVDQU16    (R10), K7, Z0
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z7
-	VMOVDQU16    (R10), K7, Z7
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z7, Z0, K1, Z8
-	VSHUFPS      $0x4e, Z7, Z0, Z0
-	VPMAXSW      Z0, Z8, Z7
-	VSHUFPS      $0x88, Z7, Z1, Z16
-	VSHUFPS      $0xdd, Z7, Z1, Z1
-	VPMAXSW      Z1, Z16, Z16
-	VPMAXUW      Z0, Z8, Z1
-	VSHUFPS      $0x88, Z1, Z6, Z7
-	VSHUFPS      $0xdd, Z1, Z6, Z6
-	VPMAXUW      Z6, Z7, Z7
-	VPMINUW      Z0, Z8, Z8
-	VSHUFPS      $0x88, Z8, Z4, Z0
-	VSHUFPS      $0xdd, Z8, Z4, Z4
-	VPMINUW      Z4, Z0, Z0
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z4
-	VMOVDQU16    (R10), K7, Z4
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z4, Z1, K1, Z6
-	VSHUFPS      $0x4e, Z4, Z1, Z1
-	VPMAXSW      Z1, Z6, Z4
-	VPMAXUW      Z1, Z6, Z8
-	VPMINUW      Z1, Z6, Z6
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z17
-	VMOVDQU16    (R10), K7, Z17
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z17, Z1, K1, Z18
-	VSHUFPS      $0x4e, Z17, Z1, Z1
-	VPMAXSW      Z1, Z18, Z17
-	VSHUFPS      $0x88, Z17, Z4, Z19
-	VSHUFPS      $0xdd, Z17, Z4, Z4
-	VPMAXSW      Z4, Z19, Z19
-	VBLENDMPS    Z19, Z16, K2, Z4
-	VSHUFF32X4   $0x4e, Z19, Z16, Z16
-	VPMAXSW      Z16, Z4, Z4
-	VSHUFF32X4   $0x88, Z4, Z2, Z16
-	VSHUFF32X4   $0xdd, Z4, Z2, Z2
-	VPMAXSW      Z2, Z16, Z16
-	VPMAXUW      Z1, Z18, Z2
-	VSHUFPS      $0x88, Z2, Z8, Z4
-	VSHUFPS      $0xdd, Z2, Z8, Z8
-	VPMAXUW      Z8, Z4, Z4
-	VBLENDMPS    Z4, Z7, K2, Z2
-	VSHUFF32X4   $0x4e, Z4, Z7, Z7
-	VPMAXUW      Z7, Z2, Z2
-	VSHUFF32X4   $0x88, Z2, Z5, Z4
-	VSHUFF32X4   $0xdd, Z2, Z5, Z5
-	VPMAXUW      Z5, Z4, Z4
-	VPMINUW      Z1, Z18, Z18
-	VSHUFPS      $0x88, Z18, Z6, Z1
-	VSHUFPS      $0xdd, Z18, Z6, Z6
-	VPMINUW      Z6, Z1, Z1
-	VBLENDMPS    Z1, Z0, K2, Z2
-	VSHUFF32X4   $0x4e, Z1, Z0, Z0
-	VPMINUW      Z0, Z2, Z2
-	VSHUFF32X4   $0x88, Z2, Z3, Z0
-	VSHUFF32X4   $0xdd, Z2, Z3, Z3
-	VPMINUW      Z3, Z0, Z0
-	VPSRLD       $0x10, Z16, Z1
-	VPMAXSW      Z1, Z16, Z16
-	VPSLLD       $0x10, Z16, Z16
-	VPSRLD       $0x10, Z4, Z1
-	VPMAXUW      Z1, Z4, Z4
-	VPSLLD       $0x10, Z4, Z4
-	VPSRLD       $0x10, Z0, Z1
-	VPMINUW      Z1, Z0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VPANDD       Z15, Z16, Z1
-	VPANDD       Z15, Z4, Z2
-	VPMAXUD      Z2, Z1, Z1
-	VPMINUD      Z14, Z1, Z2
-	VPCMPEQD     Z1, Z2, K1
-	VMINPS       Z4, Z0, Z4
-	VADDPS       Z12, Z4, Z4
-	VBLENDMPS    Z4, Z13, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPMOVDW      Z4, Y4
-	VMOVUPS      Y4, (DX)
-	VMAXPS       Z16, Z0, Z16
-	VADDPS       Z12, Z16, Z16
-	VBLENDMPS    Z16, Z13, K1, Z16
-	VPSRLD       $0x10, Z16, Z16
-	VPMOVDW      Z16, Y16
-	VMOVUPS      Y16, (BX)
-	MOVQ         R10, SI
-	ADDQ         $+32, DX
-	ADDQ         $+32, BX
-	SUBQ         $+16, R8
-	CMPQ         R8, $+16
-	JGE          treepartloop
-
-few:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-// func AbsMaxBF16AVX512(x *uint16, most *float32, groups int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxBF16AVX512(SB), NOSPLIT, $256-32
-	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
-	// per call: Z15 0x7fff7fff, Z14 0x0
-	// per group: nothing
-	// vector registers in use at once: 8
-	MOVQ         x+0(FP), SI
-	MOVQ         most+8(FP), DX
-	VBROADCASTSS constantsAVX512<>+36(SB), Z15
-	VPXORD       Z14, Z14, Z14
-	MOVQ         groups+16(FP), BX
-	MOVQ         length+24(FP), R8
-	CMPQ         R8, $+32
-	JEQ          tree
-	CMPQ         R8, $+64
-	JEQ          treepair
-	CMPQ         R8, $+16
-	JEQ          treehalf
-	TESTQ        $0x0000007f, R8
-	JEQ          tree4
-	CMPQ         R8, $+1024
-	JGE          tree4
-	CMPQ         R8, $+32
-	JGE          tree1
-	CMPQ         R8, $+32
-	JLT          treepart
-
-groups:
-	VMOVAPS Z14, Z13
-	VMOVAPS Z14, Z12
-	MOVQ    R8, DI
-	CMPQ    DI, $+64
-	JLT     grouprest
-
-grouploop:
-	VMOVUPS (SI), Z0
-	VPANDD  Z15, Z0, Z0
-	VPMAXUW Z0, Z13, Z13
-	VMOVUPS 64(SI), Z0
-	VPANDD  Z15, Z0, Z0
-	VPMAXUW Z0, Z12, Z12
-	SUBQ    $-128, SI
-	SUBQ    $+64, DI
-	CMPQ    DI, $+64
-	JGE     grouploop
-	TESTQ   DI, DI
-	JEQ     groupend
-
-grouprest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPBROADCASTW (SI), Z0
-	VMOVDQU16    (SI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUW      Z0, Z13, Z13
-	KSHIFTRQ     $0x20, K0, K7
-	VPBROADCASTW (SI), Z0
-	VMOVDQU16    64(SI), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	VPMAXUW      Z0, Z12, Z12
-	LEAQ         (SI)(DI*2), SI
-
-groupend:
-	VPMAXUW       Z12, Z13, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VPMAXUW       Y1, Y0, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VPMAXUW       X0, X1, X0
-	VPERMILPS     $0x4e, X0, X1
-	VPMAXUW       X1, X0, X1
-	VPERMILPS     $0xb1, X1, X0
-	VPMAXUW       X0, X1, X0
-	VPSRLD        $0x10, Z0, Z1
-	VPMAXUW       Z1, Z0, Z0
-	VPSLLD        $0x10, Z0, Z0
-	VMOVSS        X0, (DX)
-	ADDQ          $+4, DX
-	SUBQ          $+1, BX
-	TESTQ         BX, BX
-	JNE           groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ BX, $+16
-	JLT  few
-
-treeloop:
-	VMOVUPS    (SI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	MOVL       $0x0000cccc, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z1, Z0, K1, Z2
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    128(SI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    192(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z2, Z0
-	VSHUFPS    $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z0, Z0
-	VMOVUPS    256(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    320(SI), Z2
-	VPANDD     Z15, Z2, Z2
-	VBLENDMPS  Z2, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUW    Z1, Z3, Z3
-	VMOVUPS    384(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    448(SI), Z2
-	VPANDD     Z15, Z2, Z2
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    512(SI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    576(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VMOVUPS    640(SI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    704(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VBLENDMPS  Z1, Z0, K1, Z4
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z0
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUW    Z3, Z0, Z0
-	VMOVUPS    768(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    832(SI), Z3
-	VPANDD     Z15, Z3, Z3
-	VBLENDMPS  Z3, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VMOVUPS    896(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    960(SI), Z3
-	VPANDD     Z15, Z3, Z3
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z0, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+1024, SI
-	ADDQ       $+64, DX
-	SUBQ       $+16, BX
-	CMPQ       BX, $+16
-	JGE        treeloop
-	JMP        few
-
-treepair:
-	CMPQ BX, $+16
-	JLT  few
-
-treepairloop:
-	VMOVUPS    (SI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    128(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    192(SI), Z2
-	VPANDD     Z15, Z2, Z2
-	VPMAXUW    Z2, Z1, Z1
-	MOVL       $0x0000cccc, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z1, Z0, K1, Z2
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    256(SI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    320(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    384(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    448(SI), Z3
-	VPANDD     Z15, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z2, Z0
-	VSHUFPS    $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z0, Z0
-	VMOVUPS    512(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    576(SI), Z2
-	VPANDD     Z15, Z2, Z2
-	VPMAXUW    Z2, Z1, Z1
-	VMOVUPS    640(SI), Z2
-	VPANDD     Z15, Z2, Z2
-	VMOVUPS    704(SI), Z3
-	VPANDD     Z15, Z3, Z3
-	VPMAXUW    Z3, Z2, Z2
-	VBLENDMPS  Z2, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUW    Z1, Z3, Z3
-	VMOVUPS    768(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    832(SI), Z2
-	VPANDD     Z15, Z2, Z2
-	VPMAXUW    Z2, Z1, Z1
-	VMOVUPS    896(SI), Z2
-	VPANDD     Z15, Z2, Z2
-	VMOVUPS    960(SI), Z4
-	VPANDD     Z15, Z4, Z4
-	VPMAXUW    Z4, Z2, Z2
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    1024(SI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    1088(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    1152(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1216(SI), Z3
-	VPANDD     Z15, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VMOVUPS    1280(SI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    1344(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    1408(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1472(SI), Z4
-	VPANDD     Z15, Z4, Z4
-	VPMAXUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K1, Z4
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z0
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUW    Z3, Z0, Z0
-	VMOVUPS    1536(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1600(SI), Z3
-	VPANDD     Z15, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
-	VMOVUPS    1664(SI), Z3
-	VPANDD     Z15, Z3, Z3
-	VMOVUPS    1728(SI), Z4
-	VPANDD     Z15, Z4, Z4
-	VPMAXUW    Z4, Z3, Z3
-	VBLENDMPS  Z3, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VMOVUPS    1792(SI), Z1
-	VPANDD     Z15, Z1, Z1
-	VMOVUPS    1856(SI), Z3
-	VPANDD     Z15, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
-	VMOVUPS    1920(SI), Z3
-	VPANDD     Z15, Z3, Z3
-	VMOVUPS    1984(SI), Z5
-	VPANDD     Z15, Z5, Z5
-	VPMAXUW    Z5, Z3, Z3
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z0, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+2048, SI
-	ADDQ       $+64, DX
-	SUBQ       $+16, BX
-	CMPQ       BX, $+16
-	JGE        treepairloop
-	JMP        few
-
-treehalf:
-	CMPQ BX, $+16
-	JLT  few
-
-treehalfloop:
-	VMOVUPS      (SI), Y0
-	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
-	VPANDD       Z15, Z0, Z0
-	VMOVUPS      32(SI), Y1
-	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
-	VPANDD       Z15, Z1, Z1
-	MOVL         $0x0000cccc, AX
-	KMOVW        AX, K1
-	VBLENDMPS    Z1, Z0, K1, Z2
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z2, Z2
-	VMOVUPS      64(SI), Y0
-	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
-	VPANDD       Z15, Z0, Z0
-	VMOVUPS      96(SI), Y1
-	VINSERTF64X4 $0x01, 224(SI), Z1, Z1
-	VPANDD       Z15, Z1, Z1
-	VBLENDMPS    Z1, Z0, K1, Z3
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z3, Z3
-	VSHUFPS      $0x88, Z3, Z2, Z0
-	VSHUFPS      $0xdd, Z3, Z2, Z2
-	VPMAXUW      Z2, Z0, Z0
-	VMOVUPS      256(SI), Y1
-	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
-	VPANDD       Z15, Z1, Z1
-	VMOVUPS      288(SI), Y2
-	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
-	VPANDD       Z15, Z2, Z2
-	VBLENDMPS    Z2, Z1, K1, Z3
-	VSHUFPS      $0x4e, Z2, Z1, Z1
-	VPMAXUW      Z1, Z3, Z3
-	VMOVUPS      320(SI), Y1
-	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
-	VPANDD       Z15, Z1, Z1
-	VMOVUPS      352(SI), Y2
-	VINSERTF64X4 $0x01, 480(SI), Z2, Z2
-	VPANDD       Z15, Z2, Z2
-	VBLENDMPS    Z2, Z1, K1, Z4
-	VSHUFPS      $0x4e, Z2, Z1, Z1
-	VPMAXUW      Z1, Z4, Z4
-	VSHUFPS      $0x88, Z4, Z3, Z1
-	VSHUFPS      $0xdd, Z4, Z3, Z3
-	VPMAXUW      Z3, Z1, Z1
-	VSHUFF32X4   $0x88, Z1, Z0, Z2
-	VSHUFF32X4   $0xdd, Z1, Z0, Z0
-	VPMAXUW      Z0, Z2, Z2
-	VPSRLD       $0x10, Z2, Z0
-	VPMAXUW      Z0, Z2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS      Z2, (DX)
-	ADDQ         $+512, SI
-	ADDQ         $+64, DX
-	SUBQ         $+16, BX
-	CMPQ         BX, $+16
-	JGE          treehalfloop
-	JMP          few
-
-tree4:
-	CMPQ BX, $+16
-	JLT  few
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+256, R10
-
-tree4loop:
-	MOVQ SI, R9
-	MOVQ SI, DI
-	LEAQ (SP), R11
-	SUBQ R12, R12
-	ADDQ $+4, R12
-
-tree4round:
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z0
-	VPANDD  Z15, Z0, Z0
-	VMOVUPS 64(DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	VMOVUPS 128(DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	VMOVUPS 192(DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	CMPQ    R9, DI
-	JGE     tree4done0
-
-tree4turn0:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	VMOVUPS 128(R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	VMOVUPS 192(R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn0
-
-tree4done0:
-	ADDQ    $+256, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	VMOVUPS 128(DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	VMOVUPS 192(DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree4done1
-
-tree4turn1:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 128(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 192(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn1
-
-tree4done1:
-	ADDQ      $+256, DI
-	MOVQ      DI, R9
-	MOVL      $0x0000cccc, AX
-	KMOVW     AX, K1
-	VBLENDMPS Z1, Z0, K1, Z2
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z2, Z2
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z0
-	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUW   Z1, Z0, Z0
-	CMPQ      R9, DI
-	JGE       tree4done2
-
-tree4turn2:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn2
-
-tree4done2:
-	ADDQ    $+256, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree4done3
-
-tree4turn3:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn3
-
-tree4done3:
-	ADDQ       $+256, DI
-	MOVQ       DI, R9
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z2, Z0
-	VSHUFPS    $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z0, Z0
-	VMOVUPS    Z0, (R11)
-	ADDQ       $+64, R11
-	SUBQ       $+1, R12
-	TESTQ      R12, R12
-	JNE        tree4round
-	VMOVUPS    (SP), Z0
-	VMOVUPS    64(SP), Z1
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z1, Z0, K1, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    128(SP), Z0
-	VMOVUPS    192(SP), Z1
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z0, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    Z0, (DX)
-	MOVQ       R9, SI
-	ADDQ       $+64, DX
-	SUBQ       $+16, BX
-	CMPQ       BX, $+16
-	JGE        tree4loop
-	JMP        few
-
-tree1:
-	CMPQ BX, $+16
-	JLT  few
-	SUBQ R10, R10
-	LEAQ (R10)(R8*2), R10
-	SUBQ $+64, R10
-
-tree1loop:
-	MOVQ SI, R9
-	MOVQ SI, DI
-	LEAQ (SP), R11
-	SUBQ R12, R12
-	ADDQ $+4, R12
-
-tree1round:
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z0
-	VPANDD  Z15, Z0, Z0
-	CMPQ    R9, DI
-	JGE     tree1done0
-
-tree1turn0:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn0
-
-tree1done0:
-	ADDQ    $+64, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree1done1
-
-tree1turn1:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn1
-
-tree1done1:
-	ADDQ      $+64, DI
-	MOVQ      DI, R9
-	MOVL      $0x0000cccc, AX
-	KMOVW     AX, K1
-	VBLENDMPS Z1, Z0, K1, Z2
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z2, Z2
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z0
-	VPANDD    Z15, Z0, Z0
-	CMPQ      R9, DI
-	JGE       tree1done2
-
-tree1turn2:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn2
-
-tree1done2:
-	ADDQ    $+64, DI
-	MOVQ    DI, R9
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree1done3
-
-tree1turn3:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn3
-
-tree1done3:
-	ADDQ       $+64, DI
-	MOVQ       DI, R9
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z2, Z0
-	VSHUFPS    $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z0, Z0
-	VMOVUPS    Z0, (R11)
-	ADDQ       $+64, R11
-	SUBQ       $+1, R12
-	TESTQ      R12, R12
-	JNE        tree1round
-	VMOVUPS    (SP), Z0
-	VMOVUPS    64(SP), Z1
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z1, Z0, K1, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    128(SP), Z0
-	VMOVUPS    192(SP), Z1
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z0, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMOVUPS    Z0, (DX)
-	MOVQ       R9, SI
-	ADDQ       $+64, DX
-	SUBQ       $+16, BX
-	CMPQ       BX, $+16
-	JGE        tree1loop
-	JMP        few
-
-treepart:
-	CMPQ  BX, $+16
-	JLT   few
-	MOVQ  $-1, AX
-	BZHIQ R8, AX, AX
-	KMOVQ AX, K7
-
-treepartloop:
-	MOVQ         SI, R9
-	VPBROADCASTW (R9), Z0
-	VMOVDQU16    (R9), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	LEAQ         (R9)(R8*2), R9
-	VPBROADCASTW (R9), Z1
-	VMOVDQU16    (R9), K7, Z1
-	VPANDD       Z15, Z1, Z1
-	LEAQ         (R9)(R8*2), R9
-	MOVL         $0x0000cccc, AX
-	KMOVW        AX, K1
-	VBLENDMPS    Z1, Z0, K1, Z2
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z2, Z2
-	VPBROADCASTW (R9), Z0
-	VMOVDQU16    (R9), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	LEAQ         (R9)(R8*2), R9
-	VPBROADCASTW (R9), Z1
-	VMOVDQU16    (R9), K7, Z1
-	VPANDD       Z15, Z1, Z1
-	LEAQ         (R9)(R8*2), R9
-	VBLENDMPS    Z1, Z0, K1, Z3
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z3, Z3
-	VSHUFPS      $0x88, Z3, Z2, Z0
-	VSHUFPS      $0xdd, Z3, Z2, Z2
-	VPMAXUW      Z2, Z0, Z0
-	VPBROADCASTW (R9), Z1
-	VMOVDQU16    (R9), K7, Z1
-	VPANDD       Z15, Z1, Z1
-	LEAQ         (R9)(R8*2), R9
-	VPBROADCASTW (R9), Z2
-	VMOVDQU16    (R9), K7, Z2
-	VPANDD       Z15, Z2, Z2
-	LEAQ         (R9)(R8*2), R9
-	VBLENDMPS    Z2, Z1, K1, Z3
-	VSHUFPS      $0x4e, Z2, Z1, Z1
-	VPMAXUW      Z1, Z3, Z3
-	VPBROADCASTW (R9), Z1
-	VMOVDQU16    (R9), K7, Z1
-	VPANDD       Z15, Z1, Z1
-	LEAQ         (R9)(R8*2), R9
-	VPBROADCASTW (R9), Z2
-	VMOVDQU16    (R9), K7, Z2
-	VPANDD       Z15, Z2, Z2
-	LEAQ         (R9)(R8*2), R9
-	VBLENDMPS    Z2, Z1, K1, Z4
-	VSHUFPS      $0x4e, Z2, Z1, Z1
-	VPMAXUW      Z1, Z4, Z4
-	VSHUFPS      $0x88, Z4, Z3, Z1
-	VSHUFPS      $0xdd, Z4, Z3, Z3
-	VPMAXUW      Z3, Z1, Z1
-	MOVL         $0x0000ff00, AX
-	KMOVW        AX, K2
-	VBLENDMPS    Z1, Z0, K2, Z2
-	VSHUFF32X4   $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z2, Z2
-	VPBROADCASTW (R9), Z0
-	VMOVDQU16    (R9), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	LEAQ         (R9)(R8*2), R9
-	VPBROADCASTW (R9), Z1
-	VMOVDQU16    (R9), K7, Z1
-	VPANDD       Z15, Z1, Z1
-	LEAQ         (R9)(R8*2), R9
-	VBLENDMPS    Z1, Z0, K1, Z3
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z3, Z3
-	VPBROADCASTW (R9), Z0
-	VMOVDQU16    (R9), K7, Z0
-	VPANDD       Z15, Z0, Z0
-	LEAQ         (R9)(R8*2), R9
-	VPBROADCASTW (R9), Z1
-	VMOVDQU16    (R9), K7, Z1
-	VPANDD       Z15, Z1, Z1
-	LEAQ         (R9)(R8*2), R9
-	VBLENDMPS    Z1, Z0, K1, Z4
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z4, Z4
-	VSHUFPS      $0x88, Z4, Z3, Z0
-	VSHUFPS      $0xdd, Z4, Z3, Z3
-	VPMAXUW      Z3, Z0, Z0
-	VPBROADCASTW (R9), Z1
-	VMOVDQU16    (R9), K7, Z1
-	VPANDD       Z15, Z1, Z1
-	LEAQ         (R9)(R8*2), R9
-	VPBROADCASTW (R9), Z3
-	VMOVDQU16    (R9), K7, Z3
-	VPANDD       Z15, Z3, Z3
-	LEAQ         (R9)(R8*2), R9
-	VBLENDMPS    Z3, Z1, K1, Z4
-	VSHUFPS      $0x4e, Z3, Z1, Z1
-	VPMAXUW      Z1, Z4, Z4
-	VPBROADCASTW (R9), Z1
-	VMOVDQU16    (R9), K7, Z1
-	VPANDD       Z15, Z1, Z1
-	LEAQ         (R9)(R8*2), R9
-	VPBROADCASTW (R9), Z3
-	VMOVDQU16    (R9), K7, Z3
-	VPANDD       Z15, Z3, Z3
-	LEAQ         (R9)(R8*2), R9
-	VBLENDMPS    Z3, Z1, K1, Z5
-	VSHUFPS      $0x4e, Z3, Z1, Z1
-	VPMAXUW      Z1, Z5, Z5
-	VSHUFPS      $0x88, Z5, Z4, Z1
-	VSHUFPS      $0xdd, Z5, Z4, Z4
-	VPMAXUW      Z4, Z1, Z1
-	VBLENDMPS    Z1, Z0, K2, Z3
-	VSHUFF32X4   $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z3, Z3
-	VSHUFF32X4   $0x88, Z3, Z2, Z0
-	VSHUFF32X4   $0xdd, Z3, Z2, Z2
-	VPMAXUW      Z2, Z0, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPMAXUW      Z1, Z0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      Z0, (DX)
-	MOVQ         R9, SI
-	ADDQ         $+64, DX
-	SUBQ         $+16, BX
-	CMPQ         BX, $+16
-	JGE          treepartloop
-
-few:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
-
-// func ReachBF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachBF16AVX512(SB), $512-40
-	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x0, Z14 0x0, Z13 0x80008000
-	// per group: nothing
-	// vector registers in use at once: 14
-	MOVQ         x+0(FP), SI
-	MOVQ         low+8(FP), DX
-	MOVQ         high+16(FP), BX
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z14, Z14, Z14
-	VBROADCASTSS constantsAVX512<>+28(SB), Z13
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+32
-	JEQ          tree
-	CMPQ         R9, $+64
-	JEQ          treepair
-	CMPQ         R9, $+16
-	JEQ          treehalf
-	TESTQ        $0x0000007f, R9
-	JEQ          tree4
-	CMPQ         R9, $+1024
-	JGE          tree4
-	CMPQ         R9, $+32
-	JGE          tree1
-	CMPQ         R9, $+32
-	JLT          treepart
-
-groups:
-	VMOVAPS Z15, Z12
-	VMOVAPS Z15, Z11
-	VMOVAPS Z13, Z10
-	VMOVAPS Z13, Z9
-	MOVQ    R9, DI
-	CMPQ    DI, $+64
-	JLT     grouprest
-
-grouploop:
-	VMOVUPS (SI), Z0
-	VPMAXUW Z0, Z12, Z12
-	VPMAXSW Z0, Z10, Z10
-	VMOVUPS 64(SI), Z0
-	VPMAXUW Z0, Z11, Z11
-	VPMAXSW Z0, Z9, Z9
-	SUBQ    $-128, SI
-	SUBQ    $+64, DI
-	CMPQ    DI, $+64
-	JGE     grouploop
-	TESTQ   DI, DI
-	JEQ     groupend
-
-grouprest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPBROADCASTW (SI), Z0
-	VMOVDQU16    (SI), K7, Z0
-	VPMAXUW      Z0, Z12, Z12
-	VPMAXSW      Z0, Z10, Z10
-	KSHIFTRQ     $0x20, K0, K7
-	VPBROADCASTW (SI), Z0
-	VMOVDQU16    64(SI), K7, Z0
-	VPMAXUW      Z0, Z11, Z11
-	VPMAXSW      Z0, Z9, Z9
-	LEAQ         (SI)(DI*2), SI
-
-groupend:
-	VPMAXUW       Z11, Z12, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VPMAXUW       Y1, Y0, Y1
-	VEXTRACTF32X4 $0x01, Y1, X0
-	VPMAXUW       X0, X1, X0
-	VPERMILPS     $0x4e, X0, X1
-	VPMAXUW       X1, X0, X1
-	VPERMILPS     $0xb1, X1, X0
-	VPMAXUW       X0, X1, X0
-	VPSRLD        $0x10, Z0, Z1
-	VPMAXUW       Z1, Z0, Z0
-	VPSLLD        $0x10, Z0, Z0
-	VPMAXSW       Z9, Z10, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VPMAXSW       Y2, Y1, Y2
-	VEXTRACTF32X4 $0x01, Y2, X1
-	VPMAXSW       X1, X2, X1
-	VPERMILPS     $0x4e, X1, X2
-	VPMAXSW       X2, X1, X2
-	VPERMILPS     $0xb1, X2, X1
-	VPMAXSW       X1, X2, X1
-	VPSRLD        $0x10, Z1, Z2
-	VPMAXSW       Z2, Z1, Z1
-	VPSLLD        $0x10, Z1, Z1
-	VPMAXSD       Z15, Z1, Z1
-	VCMPPS        $0x07, Z1, Z1, K1
-	VPSRLD        $0x1f, Z0, Z2
-	VPSUBD        Z2, Z15, Z2
-	VPANDD        Z2, Z0, Z0
-	VADDPS        Z14, Z0, Z0
-	VBLENDMPS     Z0, Z1, K1, Z0
-	VMOVSS        X0, (DX)
-	VMOVSS        X1, (BX)
-	ADDQ          $+4, DX
-	ADDQ          $+4, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
-	JNE           groups
-	VZEROUPPER
-	RET
-
-tree:
-	CMPQ R8, $+16
-	JLT  few
-
-treeloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	MOVL       $0x0000cccc, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z1, Z0, K1, Z2
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z2, Z1
-	VPMAXSW    Z0, Z2, Z2
-	VMOVUPS    128(SI), Z0
-	VMOVUPS    192(SI), Z3
-	VBLENDMPS  Z3, Z0, K1, Z4
-	VSHUFPS    $0x4e, Z3, Z0, Z0
-	VPMAXUW    Z0, Z4, Z3
-	VSHUFPS    $0x88, Z3, Z1, Z5
-	VSHUFPS    $0xdd, Z3, Z1, Z1
-	VPMAXUW    Z1, Z5, Z5
-	VPMAXSW    Z0, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z2, Z0
-	VSHUFPS    $0xdd, Z4, Z2, Z2
-	VPMAXSW    Z2, Z0, Z0
-	VMOVUPS    256(SI), Z1
-	VMOVUPS    320(SI), Z2
-	VBLENDMPS  Z2, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUW    Z1, Z3, Z2
-	VPMAXSW    Z1, Z3, Z3
-	VMOVUPS    384(SI), Z1
-	VMOVUPS    448(SI), Z4
-	VBLENDMPS  Z4, Z1, K1, Z6
-	VSHUFPS    $0x4e, Z4, Z1, Z1
-	VPMAXUW    Z1, Z6, Z4
-	VSHUFPS    $0x88, Z4, Z2, Z7
-	VSHUFPS    $0xdd, Z4, Z2, Z2
-	VPMAXUW    Z2, Z7, Z7
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z7, Z5, K2, Z2
-	VSHUFF32X4 $0x4e, Z7, Z5, Z5
-	VPMAXUW    Z5, Z2, Z2
-	VPMAXSW    Z1, Z6, Z6
-	VSHUFPS    $0x88, Z6, Z3, Z1
-	VSHUFPS    $0xdd, Z6, Z3, Z3
-	VPMAXSW    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z3, Z3
-	VMOVUPS    512(SI), Z0
-	VMOVUPS    576(SI), Z1
-	VBLENDMPS  Z1, Z0, K1, Z4
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXUW    Z0, Z4, Z1
-	VPMAXSW    Z0, Z4, Z4
-	VMOVUPS    640(SI), Z0
-	VMOVUPS    704(SI), Z5
-	VBLENDMPS  Z5, Z0, K1, Z6
-	VSHUFPS    $0x4e, Z5, Z0, Z0
-	VPMAXUW    Z0, Z6, Z5
-	VSHUFPS    $0x88, Z5, Z1, Z7
-	VSHUFPS    $0xdd, Z5, Z1, Z1
-	VPMAXUW    Z1, Z7, Z7
-	VPMAXSW    Z0, Z6, Z6
-	VSHUFPS    $0x88, Z6, Z4, Z0
-	VSHUFPS    $0xdd, Z6, Z4, Z4
-	VPMAXSW    Z4, Z0, Z0
-	VMOVUPS    768(SI), Z1
-	VMOVUPS    832(SI), Z4
-	VBLENDMPS  Z4, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z4, Z1, Z1
-	VPMAXUW    Z1, Z5, Z4
-	VPMAXSW    Z1, Z5, Z5
-	VMOVUPS    896(SI), Z1
-	VMOVUPS    960(SI), Z6
-	VBLENDMPS  Z6, Z1, K1, Z8
-	VSHUFPS    $0x4e, Z6, Z1, Z1
-	VPMAXUW    Z1, Z8, Z6
-	VSHUFPS    $0x88, Z6, Z4, Z9
-	VSHUFPS    $0xdd, Z6, Z4, Z4
-	VPMAXUW    Z4, Z9, Z9
-	VBLENDMPS  Z9, Z7, K2, Z4
-	VSHUFF32X4 $0x4e, Z9, Z7, Z7
-	VPMAXUW    Z7, Z4, Z4
-	VSHUFF32X4 $0x88, Z4, Z2, Z6
-	VSHUFF32X4 $0xdd, Z4, Z2, Z2
-	VPMAXUW    Z2, Z6, Z6
-	VPMAXSW    Z1, Z8, Z8
-	VSHUFPS    $0x88, Z8, Z5, Z1
-	VSHUFPS    $0xdd, Z8, Z5, Z5
-	VPMAXSW    Z5, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z2, Z2
-	VSHUFF32X4 $0x88, Z2, Z3, Z0
-	VSHUFF32X4 $0xdd, Z2, Z3, Z3
-	VPMAXSW    Z3, Z0, Z0
-	VPSRLD     $0x10, Z6, Z1
-	VPMAXUW    Z1, Z6, Z6
-	VPSLLD     $0x10, Z6, Z6
-	VPSRLD     $0x10, Z0, Z1
-	VPMAXSW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPMAXSD    Z15, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x1f, Z6, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z6, Z6
-	VADDPS     Z14, Z6, Z6
-	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (DX)
-	VMOVUPS    Z0, (BX)
-	ADDQ       $+1024, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        treeloop
-	JMP        few
-
-treepair:
-	CMPQ R8, $+16
-	JLT  few
-
-treepairloop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    64(SI), Z1
-	VPMAXUW    Z1, Z0, Z2
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    128(SI), Z1
-	VMOVUPS    192(SI), Z3
-	VPMAXUW    Z3, Z1, Z4
-	VPMAXSW    Z3, Z1, Z1
-	MOVL       $0x0000cccc, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z4, Z2, K1, Z3
-	VSHUFPS    $0x4e, Z4, Z2, Z2
-	VPMAXUW    Z2, Z3, Z3
-	VBLENDMPS  Z1, Z0, K1, Z2
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z2, Z2
-	VMOVUPS    256(SI), Z0
-	VMOVUPS    320(SI), Z1
-	VPMAXUW    Z1, Z0, Z4
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    384(SI), Z1
-	VMOVUPS    448(SI), Z5
-	VPMAXUW    Z5, Z1, Z6
-	VPMAXSW    Z5, Z1, Z1
-	VBLENDMPS  Z6, Z4, K1, Z5
-	VSHUFPS    $0x4e, Z6, Z4, Z4
-	VPMAXUW    Z4, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z3, Z4
-	VSHUFPS    $0xdd, Z5, Z3, Z3
-	VPMAXUW    Z3, Z4, Z4
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z2, Z0
-	VSHUFPS    $0xdd, Z3, Z2, Z2
-	VPMAXSW    Z2, Z0, Z0
-	VMOVUPS    512(SI), Z1
-	VMOVUPS    576(SI), Z2
-	VPMAXUW    Z2, Z1, Z3
-	VPMAXSW    Z2, Z1, Z1
-	VMOVUPS    640(SI), Z2
-	VMOVUPS    704(SI), Z5
-	VPMAXUW    Z5, Z2, Z6
-	VPMAXSW    Z5, Z2, Z2
-	VBLENDMPS  Z6, Z3, K1, Z5
-	VSHUFPS    $0x4e, Z6, Z3, Z3
-	VPMAXUW    Z3, Z5, Z5
-	VBLENDMPS  Z2, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXSW    Z1, Z3, Z3
-	VMOVUPS    768(SI), Z1
-	VMOVUPS    832(SI), Z2
-	VPMAXUW    Z2, Z1, Z6
-	VPMAXSW    Z2, Z1, Z1
-	VMOVUPS    896(SI), Z2
-	VMOVUPS    960(SI), Z7
-	VPMAXUW    Z7, Z2, Z8
-	VPMAXSW    Z7, Z2, Z2
-	VBLENDMPS  Z8, Z6, K1, Z7
-	VSHUFPS    $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z5, Z6
-	VSHUFPS    $0xdd, Z7, Z5, Z5
-	VPMAXUW    Z5, Z6, Z6
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z6, Z4, K2, Z5
-	VSHUFF32X4 $0x4e, Z6, Z4, Z4
-	VPMAXUW    Z4, Z5, Z5
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXSW    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXSW    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z2, Z2
-	VMOVUPS    1024(SI), Z0
-	VMOVUPS    1088(SI), Z1
-	VPMAXUW    Z1, Z0, Z3
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    1152(SI), Z1
-	VMOVUPS    1216(SI), Z4
-	VPMAXUW    Z4, Z1, Z6
-	VPMAXSW    Z4, Z1, Z1
-	VBLENDMPS  Z6, Z3, K1, Z4
-	VSHUFPS    $0x4e, Z6, Z3, Z3
-	VPMAXUW    Z3, Z4, Z4
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z3, Z3
-	VMOVUPS    1280(SI), Z0
-	VMOVUPS    1344(SI), Z1
-	VPMAXUW    Z1, Z0, Z6
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    1408(SI), Z1
-	VMOVUPS    1472(SI), Z7
-	VPMAXUW    Z7, Z1, Z8
-	VPMAXSW    Z7, Z1, Z1
-	VBLENDMPS  Z8, Z6, K1, Z7
-	VSHUFPS    $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z4, Z6
-	VSHUFPS    $0xdd, Z7, Z4, Z4
-	VPMAXUW    Z4, Z6, Z6
-	VBLENDMPS  Z1, Z0, K1, Z4
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z0
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXSW    Z3, Z0, Z0
-	VMOVUPS    1536(SI), Z1
-	VMOVUPS    1600(SI), Z3
-	VPMAXUW    Z3, Z1, Z4
-	VPMAXSW    Z3, Z1, Z1
-	VMOVUPS    1664(SI), Z3
-	VMOVUPS    1728(SI), Z7
-	VPMAXUW    Z7, Z3, Z8
-	VPMAXSW    Z7, Z3, Z3
-	VBLENDMPS  Z8, Z4, K1, Z7
-	VSHUFPS    $0x4e, Z8, Z4, Z4
-	VPMAXUW    Z4, Z7, Z7
-	VBLENDMPS  Z3, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXSW    Z1, Z4, Z4
-	VMOVUPS    1792(SI), Z1
-	VMOVUPS    1856(SI), Z3
-	VPMAXUW    Z3, Z1, Z8
-	VPMAXSW    Z3, Z1, Z1
-	VMOVUPS    1920(SI), Z3
-	VMOVUPS    1984(SI), Z9
-	VPMAXUW    Z9, Z3, Z10
-	VPMAXSW    Z9, Z3, Z3
-	VBLENDMPS  Z10, Z8, K1, Z9
-	VSHUFPS    $0x4e, Z10, Z8, Z8
-	VPMAXUW    Z8, Z9, Z9
-	VSHUFPS    $0x88, Z9, Z7, Z8
-	VSHUFPS    $0xdd, Z9, Z7, Z7
-	VPMAXUW    Z7, Z8, Z8
-	VBLENDMPS  Z8, Z6, K2, Z7
-	VSHUFF32X4 $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z7, Z7
-	VSHUFF32X4 $0x88, Z7, Z5, Z6
-	VSHUFF32X4 $0xdd, Z7, Z5, Z5
-	VPMAXUW    Z5, Z6, Z6
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXSW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXSW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
-	VPMAXSW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z6, Z1
-	VPMAXUW    Z1, Z6, Z6
-	VPSLLD     $0x10, Z6, Z6
-	VPSRLD     $0x10, Z0, Z1
-	VPMAXSW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPMAXSD    Z15, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x1f, Z6, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z6, Z6
-	VADDPS     Z14, Z6, Z6
-	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (DX)
-	VMOVUPS    Z0, (BX)
-	ADDQ       $+2048, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        treepairloop
-	JMP        few
-
-treehalf:
-	CMPQ R8, $+16
-	JLT  few
-
-treehalfloop:
-	VMOVUPS      (SI), Y0
-	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
-	VMOVUPS      32(SI), Y1
-	VINSERTF64X4 $0x01, 160(SI), Z1, Z1
-	MOVL         $0x0000cccc, AX
-	KMOVW        AX, K1
-	VBLENDMPS    Z1, Z0, K1, Z2
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z2, Z1
-	VPMAXSW      Z0, Z2, Z2
-	VMOVUPS      64(SI), Y0
-	VINSERTF64X4 $0x01, 192(SI), Z0, Z0
-	VMOVUPS      96(SI), Y3
-	VINSERTF64X4 $0x01, 224(SI), Z3, Z3
-	VBLENDMPS    Z3, Z0, K1, Z4
-	VSHUFPS      $0x4e, Z3, Z0, Z0
-	VPMAXUW      Z0, Z4, Z3
-	VSHUFPS      $0x88, Z3, Z1, Z5
-	VSHUFPS      $0xdd, Z3, Z1, Z1
-	VPMAXUW      Z1, Z5, Z5
-	VPMAXSW      Z0, Z4, Z4
-	VSHUFPS      $0x88, Z4, Z2, Z0
-	VSHUFPS      $0xdd, Z4, Z2, Z2
-	VPMAXSW      Z2, Z0, Z0
-	VMOVUPS      256(SI), Y1
-	VINSERTF64X4 $0x01, 384(SI), Z1, Z1
-	VMOVUPS      288(SI), Y2
-	VINSERTF64X4 $0x01, 416(SI), Z2, Z2
-	VBLENDMPS    Z2, Z1, K1, Z3
-	VSHUFPS      $0x4e, Z2, Z1, Z1
-	VPMAXUW      Z1, Z3, Z2
-	VPMAXSW      Z1, Z3, Z3
-	VMOVUPS      320(SI), Y1
-	VINSERTF64X4 $0x01, 448(SI), Z1, Z1
-	VMOVUPS      352(SI), Y4
-	VINSERTF64X4 $0x01, 480(SI), Z4, Z4
-	VBLENDMPS    Z4, Z1, K1, Z6
-	VSHUFPS      $0x4e, Z4, Z1, Z1
-	VPMAXUW      Z1, Z6, Z4
-	VSHUFPS      $0x88, Z4, Z2, Z7
-	VSHUFPS      $0xdd, Z4, Z2, Z2
-	VPMAXUW      Z2, Z7, Z7
-	VSHUFF32X4   $0x88, Z7, Z5, Z2
-	VSHUFF32X4   $0xdd, Z7, Z5, Z5
-	VPMAXUW      Z5, Z2, Z2
-	VPMAXSW      Z1, Z6, Z6
-	VSHUFPS      $0x88, Z6, Z3, Z1
-	VSHUFPS      $0xdd, Z6, Z3, Z3
-	VPMAXSW      Z3, Z1, Z1
-	VSHUFF32X4   $0x88, Z1, Z0, Z3
-	VSHUFF32X4   $0xdd, Z1, Z0, Z0
-	VPMAXSW      Z0, Z3, Z3
-	VPSRLD       $0x10, Z2, Z0
-	VPMAXUW      Z0, Z2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VPSRLD       $0x10, Z3, Z0
-	VPMAXSW      Z0, Z3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VPMAXSD      Z15, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VPSRLD       $0x1f, Z2, Z0
-	VPSUBD       Z0, Z15, Z0
-	VPANDD       Z0, Z2, Z2
-	VADDPS       Z14, Z2, Z2
-	VBLENDMPS    Z2, Z3, K1, Z2
-	VMOVUPS      Z2, (DX)
-	VMOVUPS      Z3, (BX)
-	ADDQ         $+512, SI
-	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	SUBQ         $+16, R8
-	CMPQ         R8, $+16
-	JGE          treehalfloop
-	JMP          few
-
-tree4:
-	CMPQ R8, $+16
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+256, R11
-
-tree4loop:
-	MOVQ SI, R10
-	MOVQ SI, DI
-	LEAQ (SP), R12
-	SUBQ R13, R13
-	ADDQ $+4, R13
-
-tree4round:
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VPMAXUW Z1, Z0, Z2
-	VPMAXSW Z1, Z0, Z0
-	VMOVUPS 128(DI), Z1
-	VPMAXUW Z1, Z2, Z2
-	VPMAXSW Z1, Z0, Z0
-	VMOVUPS 192(DI), Z1
-	VPMAXUW Z1, Z2, Z2
-	VPMAXSW Z1, Z0, Z0
-	CMPQ    R10, DI
-	JGE     tree4done0
-
-tree4turn0:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z3
-	VPMAXUW Z3, Z1, Z4
-	VPMAXSW Z3, Z1, Z1
-	VMOVUPS 128(R10), Z3
-	VPMAXUW Z3, Z4, Z4
-	VPMAXSW Z3, Z1, Z1
-	VMOVUPS 192(R10), Z3
-	VPMAXUW Z3, Z4, Z4
-	VPMAXSW Z3, Z1, Z1
-	VPMAXUW Z4, Z2, Z2
-	VPMAXSW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn0
-
-tree4done0:
-	ADDQ    $+256, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z3
-	VPMAXUW Z3, Z1, Z4
-	VPMAXSW Z3, Z1, Z1
-	VMOVUPS 128(DI), Z3
-	VPMAXUW Z3, Z4, Z4
-	VPMAXSW Z3, Z1, Z1
-	VMOVUPS 192(DI), Z3
-	VPMAXUW Z3, Z4, Z4
-	VPMAXSW Z3, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done1
-
-tree4turn1:
-	VMOVUPS (R10), Z3
-	VMOVUPS 64(R10), Z5
-	VPMAXUW Z5, Z3, Z6
-	VPMAXSW Z5, Z3, Z3
-	VMOVUPS 128(R10), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z3, Z3
-	VMOVUPS 192(R10), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z3, Z3
-	VPMAXUW Z6, Z4, Z4
-	VPMAXSW Z3, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn1
-
-tree4done1:
-	ADDQ      $+256, DI
-	MOVQ      DI, R10
-	MOVL      $0x0000cccc, AX
-	KMOVW     AX, K1
-	VBLENDMPS Z4, Z2, K1, Z3
-	VSHUFPS   $0x4e, Z4, Z2, Z2
-	VPMAXUW   Z2, Z3, Z3
-	VBLENDMPS Z1, Z0, K1, Z2
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSW   Z0, Z2, Z2
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VPMAXUW   Z1, Z0, Z4
-	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPMAXUW   Z1, Z4, Z4
-	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPMAXUW   Z1, Z4, Z4
-	VPMAXSW   Z1, Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree4done2
-
-tree4turn2:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z5
-	VPMAXUW Z5, Z1, Z6
-	VPMAXSW Z5, Z1, Z1
-	VMOVUPS 128(R10), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z1, Z1
-	VMOVUPS 192(R10), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z1, Z1
-	VPMAXUW Z6, Z4, Z4
-	VPMAXSW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn2
-
-tree4done2:
-	ADDQ    $+256, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z5
-	VPMAXUW Z5, Z1, Z6
-	VPMAXSW Z5, Z1, Z1
-	VMOVUPS 128(DI), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z1, Z1
-	VMOVUPS 192(DI), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done3
-
-tree4turn3:
-	VMOVUPS (R10), Z5
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z5, Z8
-	VPMAXSW Z7, Z5, Z5
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z5, Z5
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z5, Z5
-	VPMAXUW Z8, Z6, Z6
-	VPMAXSW Z5, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn3
-
-tree4done3:
-	ADDQ       $+256, DI
-	MOVQ       DI, R10
-	VBLENDMPS  Z6, Z4, K1, Z5
-	VSHUFPS    $0x4e, Z6, Z4, Z4
-	VPMAXUW    Z4, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z3, Z4
-	VSHUFPS    $0xdd, Z5, Z3, Z3
-	VPMAXUW    Z3, Z4, Z4
-	VBLENDMPS  Z1, Z0, K1, Z3
-	VSHUFPS    $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z2, Z0
-	VSHUFPS    $0xdd, Z3, Z2, Z2
-	VPMAXSW    Z2, Z0, Z0
-	VMOVUPS    Z4, (R12)
-	VMOVUPS    Z0, 256(R12)
-	ADDQ       $+64, R12
-	SUBQ       $+1, R13
-	TESTQ      R13, R13
-	JNE        tree4round
-	VMOVUPS    (SP), Z0
-	VMOVUPS    256(SP), Z1
-	VMOVUPS    64(SP), Z2
-	VMOVUPS    320(SP), Z3
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z2, Z0, K1, Z4
-	VSHUFF32X4 $0x4e, Z2, Z0, Z0
-	VPMAXUW    Z0, Z4, Z4
-	VBLENDMPS  Z3, Z1, K1, Z0
-	VSHUFF32X4 $0x4e, Z3, Z1, Z1
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    128(SP), Z1
-	VMOVUPS    384(SP), Z2
-	VMOVUPS    192(SP), Z3
-	VMOVUPS    448(SP), Z5
-	VBLENDMPS  Z3, Z1, K1, Z6
-	VSHUFF32X4 $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z6, Z6
-	VSHUFF32X4 $0x88, Z6, Z4, Z1
-	VSHUFF32X4 $0xdd, Z6, Z4, Z4
-	VPMAXUW    Z4, Z1, Z1
-	VBLENDMPS  Z5, Z2, K1, Z3
-	VSHUFF32X4 $0x4e, Z5, Z2, Z2
-	VPMAXSW    Z2, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z0, Z2
-	VSHUFF32X4 $0xdd, Z3, Z0, Z0
-	VPMAXSW    Z0, Z2, Z2
-	VPSRLD     $0x10, Z1, Z0
-	VPMAXUW    Z0, Z1, Z1
-	VPSLLD     $0x10, Z1, Z1
-	VPSRLD     $0x10, Z2, Z0
-	VPMAXSW    Z0, Z2, Z2
-	VPSLLD     $0x10, Z2, Z2
-	VPMAXSD    Z15, Z2, Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VPSRLD     $0x1f, Z1, Z0
-	VPSUBD     Z0, Z15, Z0
-	VPANDD     Z0, Z1, Z1
-	VADDPS     Z14, Z1, Z1
-	VBLENDMPS  Z1, Z2, K1, Z1
-	VMOVUPS    Z1, (DX)
-	VMOVUPS    Z2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        tree4loop
-	JMP        few
-
-tree1:
-	CMPQ R8, $+16
-	JLT  few
-	SUBQ R11, R11
-	LEAQ (R11)(R9*2), R11
-	SUBQ $+64, R11
-
-tree1loop:
-	MOVQ SI, R10
-	MOVQ SI, DI
-	LEAQ (SP), R12
-	SUBQ R13, R13
-	ADDQ $+4, R13
-
-tree1round:
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z0
-	VMOVAPS Z0, Z1
-	CMPQ    R10, DI
-	JGE     tree1done0
-
-tree1turn0:
-	VMOVUPS (R10), Z2
-	VPMAXUW Z2, Z1, Z1
-	VPMAXSW Z2, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn0
-
-tree1done0:
-	ADDQ    $+64, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVAPS Z2, Z3
-	CMPQ    R10, DI
-	JGE     tree1done1
-
-tree1turn1:
-	VMOVUPS (R10), Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXSW Z4, Z2, Z2
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn1
-
-tree1done1:
-	ADDQ      $+64, DI
-	MOVQ      DI, R10
-	MOVL      $0x0000cccc, AX
-	KMOVW     AX, K1
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXUW   Z1, Z4, Z4
-	VBLENDMPS Z2, Z0, K1, Z1
-	VSHUFPS   $0x4e, Z2, Z0, Z0
-	VPMAXSW   Z0, Z1, Z1
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVAPS   Z0, Z2
-	CMPQ      R10, DI
-	JGE       tree1done2
-
-tree1turn2:
-	VMOVUPS (R10), Z3
-	VPMAXUW Z3, Z2, Z2
-	VPMAXSW Z3, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn2
-
-tree1done2:
-	ADDQ    $+64, DI
-	MOVQ    DI, R10
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVAPS Z3, Z5
-	CMPQ    R10, DI
-	JGE     tree1done3
-
-tree1turn3:
-	VMOVUPS (R10), Z6
-	VPMAXUW Z6, Z5, Z5
-	VPMAXSW Z6, Z3, Z3
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn3
-
-tree1done3:
-	ADDQ       $+64, DI
-	MOVQ       DI, R10
-	VBLENDMPS  Z5, Z2, K1, Z6
-	VSHUFPS    $0x4e, Z5, Z2, Z2
-	VPMAXUW    Z2, Z6, Z6
-	VSHUFPS    $0x88, Z6, Z4, Z2
-	VSHUFPS    $0xdd, Z6, Z4, Z4
-	VPMAXUW    Z4, Z2, Z2
-	VBLENDMPS  Z3, Z0, K1, Z4
-	VSHUFPS    $0x4e, Z3, Z0, Z0
-	VPMAXSW    Z0, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z1, Z0
-	VSHUFPS    $0xdd, Z4, Z1, Z1
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    Z2, (R12)
-	VMOVUPS    Z0, 256(R12)
-	ADDQ       $+64, R12
-	SUBQ       $+1, R13
-	TESTQ      R13, R13
-	JNE        tree1round
-	VMOVUPS    (SP), Z0
-	VMOVUPS    256(SP), Z1
-	VMOVUPS    64(SP), Z2
-	VMOVUPS    320(SP), Z3
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K1
-	VBLENDMPS  Z2, Z0, K1, Z4
-	VSHUFF32X4 $0x4e, Z2, Z0, Z0
-	VPMAXUW    Z0, Z4, Z4
-	VBLENDMPS  Z3, Z1, K1, Z0
-	VSHUFF32X4 $0x4e, Z3, Z1, Z1
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    128(SP), Z1
-	VMOVUPS    384(SP), Z2
-	VMOVUPS    192(SP), Z3
-	VMOVUPS    448(SP), Z5
-	VBLENDMPS  Z3, Z1, K1, Z6
-	VSHUFF32X4 $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z6, Z6
-	VSHUFF32X4 $0x88, Z6, Z4, Z1
-	VSHUFF32X4 $0xdd, Z6, Z4, Z4
-	VPMAXUW    Z4, Z1, Z1
-	VBLENDMPS  Z5, Z2, K1, Z3
-	VSHUFF32X4 $0x4e, Z5, Z2, Z2
-	VPMAXSW    Z2, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z0, Z2
-	VSHUFF32X4 $0xdd, Z3, Z0, Z0
-	VPMAXSW    Z0, Z2, Z2
-	VPSRLD     $0x10, Z1, Z0
-	VPMAXUW    Z0, Z1, Z1
-	VPSLLD     $0x10, Z1, Z1
-	VPSRLD     $0x10, Z2, Z0
-	VPMAXSW    Z0, Z2, Z2
-	VPSLLD     $0x10, Z2, Z2
-	VPMAXSD    Z15, Z2, Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VPSRLD     $0x1f, Z1, Z0
-	VPSUBD     Z0, Z15, Z0
-	VPANDD     Z0, Z1, Z1
-	VADDPS     Z14, Z1, Z1
-	VBLENDMPS  Z1, Z2, K1, Z1
-	VMOVUPS    Z1, (DX)
-	VMOVUPS    Z2, (BX)
-	MOVQ       R10, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        tree1loop
-	JMP        few
-
-treepart:
-	CMPQ  R8, $+16
-	JLT   few
-	MOVQ  $-1, AX
-	BZHIQ R9, AX, AX
-	KMOVQ AX, K7
-
-treepartloop:
-	MOVQ         SI, R10
-	VPBROADCASTW (R10), Z0
-	VMOVDQU16    (R10), K7, Z0
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	MOVL         $0x0000cccc, AX
-	KMOVW        AX, K1
-	VBLENDMPS    Z1, Z0, K1, Z2
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z2, Z1
-	VPMAXSW      Z0, Z2, Z2
-	VPBROADCASTW (R10), Z0
-	VMOVDQU16    (R10), K7, Z0
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z3
-	VMOVDQU16    (R10), K7, Z3
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z3, Z0, K1, Z4
-	VSHUFPS      $0x4e, Z3, Z0, Z0
-	VPMAXUW      Z0, Z4, Z3
-	VSHUFPS      $0x88, Z3, Z1, Z5
-	VSHUFPS      $0xdd, Z3, Z1, Z1
-	VPMAXUW      Z1, Z5, Z5
-	VPMAXSW      Z0, Z4, Z4
-	VSHUFPS      $0x88, Z4, Z2, Z0
-	VSHUFPS      $0xdd, Z4, Z2, Z2
-	VPMAXSW      Z2, Z0, Z0
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z2
-	VMOVDQU16    (R10), K7, Z2
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z2, Z1, K1, Z3
-	VSHUFPS      $0x4e, Z2, Z1, Z1
-	VPMAXUW      Z1, Z3, Z2
-	VPMAXSW      Z1, Z3, Z3
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z4
-	VMOVDQU16    (R10), K7, Z4
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z4, Z1, K1, Z6
-	VSHUFPS      $0x4e, Z4, Z1, Z1
-	VPMAXUW      Z1, Z6, Z4
-	VSHUFPS      $0x88, Z4, Z2, Z7
-	VSHUFPS      $0xdd, Z4, Z2, Z2
-	VPMAXUW      Z2, Z7, Z7
-	MOVL         $0x0000ff00, AX
-	KMOVW        AX, K2
-	VBLENDMPS    Z7, Z5, K2, Z2
-	VSHUFF32X4   $0x4e, Z7, Z5, Z5
-	VPMAXUW      Z5, Z2, Z2
-	VPMAXSW      Z1, Z6, Z6
-	VSHUFPS      $0x88, Z6, Z3, Z1
-	VSHUFPS      $0xdd, Z6, Z3, Z3
-	VPMAXSW      Z3, Z1, Z1
-	VBLENDMPS    Z1, Z0, K2, Z3
-	VSHUFF32X4   $0x4e, Z1, Z0, Z0
-	VPMAXSW      Z0, Z3, Z3
-	VPBROADCASTW (R10), Z0
-	VMOVDQU16    (R10), K7, Z0
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z1, Z0, K1, Z4
-	VSHUFPS      $0x4e, Z1, Z0, Z0
-	VPMAXUW      Z0, Z4, Z1
-	VPMAXSW      Z0, Z4, Z4
-	VPBROADCASTW (R10), Z0
-	VMOVDQU16    (R10), K7, Z0
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z5
-	VMOVDQU16    (R10), K7, Z5
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z5, Z0, K1, Z6
-	VSHUFPS      $0x4e, Z5, Z0, Z0
-	VPMAXUW      Z0, Z6, Z5
-	VSHUFPS      $0x88, Z5, Z1, Z7
-	VSHUFPS      $0xdd, Z5, Z1, Z1
-	VPMAXUW      Z1, Z7, Z7
-	VPMAXSW      Z0, Z6, Z6
-	VSHUFPS      $0x88, Z6, Z4, Z0
-	VSHUFPS      $0xdd, Z6, Z4, Z4
-	VPMAXSW      Z4, Z0, Z0
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z4
-	VMOVDQU16    (R10), K7, Z4
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z4, Z1, K1, Z5
-	VSHUFPS      $0x4e, Z4, Z1, Z1
-	VPMAXUW      Z1, Z5, Z4
-	VPMAXSW      Z1, Z5, Z5
-	VPBROADCASTW (R10), Z1
-	VMOVDQU16    (R10), K7, Z1
-	LEAQ         (R10)(R9*2), R10
-	VPBROADCASTW (R10), Z6
-	VMOVDQU16    (R10), K7, Z6
-	LEAQ         (R10)(R9*2), R10
-	VBLENDMPS    Z6, Z1, K1, Z8
-	VSHUFPS      $0x4e, Z6, Z1, Z1
-	VPMAXUW      Z1, Z8, Z6
-	VSHUFPS      $0x88, Z6, Z4, Z9
-	VSHUFPS      $0xdd, Z6, Z4, Z4
-	VPMAXUW      Z4, Z9, Z9
-	VBLENDMPS    Z9, Z7, K2, Z4
-	VSHUFF32X4   $0x4e, Z9, Z7, Z7
-	VPMAXUW      Z7, Z4, Z4
-	VSHUFF32X4   $0x88, Z4, Z2, Z6
-	VSHUFF32X4   $0xdd, Z4, Z2, Z2
-	VPMAXUW      Z2, Z6, Z6
-	VPMAXSW      Z1, Z8, Z8
-	VSHUFPS      $0x88, Z8, Z5, Z1
-	VSHUFPS      $0xdd, Z8, Z5, Z5
-	VPMAXSW      Z5, Z1, Z1
-	VBLENDMPS    Z1, Z0, K2, Z2
-	VSHUFF32X4   $0x4e, Z1, Z0, Z0
-	VPMAXSW      Z0, Z2, Z2
-	VSHUFF32X4   $0x88, Z2, Z3, Z0
-	VSHUFF32X4   $0xdd, Z2, Z3, Z3
-	VPMAXSW      Z3, Z0, Z0
-	VPSRLD       $0x10, Z6, Z1
-	VPMAXUW      Z1, Z6, Z6
-	VPSLLD       $0x10, Z6, Z6
-	VPSRLD       $0x10, Z0, Z1
-	VPMAXSW      Z1, Z0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VPMAXSD      Z15, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPSRLD       $0x1f, Z6, Z1
-	VPSUBD       Z1, Z15, Z1
-	VPANDD       Z1, Z6, Z6
-	VADDPS       Z14, Z6, Z6
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VMOVUPS      Z6, (DX)
-	VMOVUPS      Z0, (BX)
-	MOVQ         R10, SI
-	ADDQ         $+64, DX
-	ADDQ         $+64, BX
-	SUBQ         $+16, R8
-	CMPQ         R8, $+16
-	JGE          treepartloop
-
-few:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
-
-// func MinMaxColumnsBF16AVX512(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·MinMaxColumnsBF16AVX512(SB), NOSPLIT, $0-80
-	// pointers: SI min, DX max, BX least, R8 x0, R9 x1, R10 x2, R11 x3, R12 x4, R13 x5, DI elements left
-	// per call: nothing
-	// vector registers in use at once: 4
-	MOVQ min+0(FP), SI
-	MOVQ max+8(FP), DX
-	MOVQ least+16(FP), BX
-	MOVQ x0+24(FP), R8
-	MOVQ x1+32(FP), R9
-	MOVQ x2+40(FP), R10
-	MOVQ x3+48(FP), R11
-	MOVQ x4+56(FP), R12
-	MOVQ x5+64(FP), R13
-	MOVQ n+72(FP), DI
-	CMPQ DI, $+64
-	JLT  lanerest
-
-laneloop:
-	VMOVUPS (SI), Z0
-	VMOVUPS (R8), Z1
-	VPMAXSW Z1, Z0, Z0
-	VMOVUPS (DX), Z2
-	VPMAXUW Z1, Z2, Z2
-	VMOVUPS (BX), Z3
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS (R9), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS (R10), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS (R11), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS (R12), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS (R13), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z2, (DX)
-	VMOVUPS Z3, (BX)
-	VMOVUPS 64(SI), Z0
-	VMOVUPS 64(R8), Z1
-	VPMAXSW Z1, Z0, Z0
-	VMOVUPS 64(DX), Z2
-	VPMAXUW Z1, Z2, Z2
-	VMOVUPS 64(BX), Z3
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS 64(R9), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS 64(R10), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS 64(R11), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS 64(R12), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS 64(R13), Z1
-	VPMAXSW Z1, Z0, Z0
-	VPMAXUW Z1, Z2, Z2
-	VPMINUW Z1, Z3, Z3
-	VMOVUPS Z0, 64(SI)
-	VMOVUPS Z2, 64(DX)
-	VMOVUPS Z3, 64(BX)
-	SUBQ    $-128, SI
-	SUBQ    $-128, DX
-	SUBQ    $-128, BX
-	SUBQ    $-128, R8
-	SUBQ    $-128, R9
-	SUBQ    $-128, R10
-	SUBQ    $-128, R11
-	SUBQ    $-128, R12
-	SUBQ    $-128, R13
-	SUBQ    $+64, DI
-	CMPQ    DI, $+64
-	JGE     laneloop
-	TESTQ   DI, DI
-	JEQ     laneend
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Z0
-	VMOVDQU16.Z (R8), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VMOVDQU16.Z (DX), K7, Z2
-	VPMAXUW     Z1, Z2, Z2
-	VMOVDQU16.Z (BX), K7, Z3
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z (R9), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z (R10), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z (R11), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z (R12), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z (R13), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16   Z0, K7, (SI)
-	VMOVDQU16   Z2, K7, (DX)
-	VMOVDQU16   Z3, K7, (BX)
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Z0
-	VMOVDQU16.Z 64(R8), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VMOVDQU16.Z 64(DX), K7, Z2
-	VPMAXUW     Z1, Z2, Z2
-	VMOVDQU16.Z 64(BX), K7, Z3
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z 64(R9), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z 64(R10), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z 64(R11), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z 64(R12), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16.Z 64(R13), K7, Z1
-	VPMAXSW     Z1, Z0, Z0
-	VPMAXUW     Z1, Z2, Z2
-	VPMINUW     Z1, Z3, Z3
-	VMOVDQU16   Z0, K7, 64(SI)
-	VMOVDQU16   Z2, K7, 64(DX)
-	VMOVDQU16   Z3, K7, 64(BX)
-
-laneend:
-	VZEROUPPER
-	RET
-
-// func MergeMinMaxBF16AVX512(min *uint16, max *uint16, x *uint16, y *uint16, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MergeMinMaxBF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: SI min, DX max, BX x, R8 y, DI elements left
-	// per call: Z15 0x0, Z14 0x7fc00000, Z13 table, Z12 table, K6 Uppers, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
-	// vector registers in use at once: 18
-	MOVQ         min+0(FP), SI
-	MOVQ         max+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         y+24(FP), R8
-	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VMOVUPS      constantsAVX512<>+40(SB), Z13
-	VMOVUPS      constantsAVX512<>+104(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z14
+	VBROADCASTSS infinity+32(FP), Z13
+	VBROADCASTSS oneNaN+36(FP), Z12
+	VMOVUPS      constantsAVX512<>+32(SB), Z11
+	VMOVUPS      constantsAVX512<>+96(SB), Z10
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+168(SB), Z11
-	VBROADCASTSS constantsAVX512<>+28(SB), Z10
-	VMOVUPS      constantsAVX512<>+172(SB), Z9
-	VMOVUPS      constantsAVX512<>+236(SB), Z8
-	MOVQ         n+32(FP), DI
+	VBROADCASTSS constantsAVX512<>+160(SB), Z9
+	VBROADCASTSS constantsAVX512<>+20(SB), Z8
+	VMOVUPS      constantsAVX512<>+164(SB), Z7
+	VMOVUPS      constantsAVX512<>+228(SB), Z6
+	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 
 laneloop:
-	VPERMW.Z   (SI), Z13, K6, Z0
-	VPERMW.Z   (DX), Z13, K6, Z1
-	VMINPS     Z1, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z0, K1, Z2
-	VPERMW.Z   (BX), Z13, K6, Z3
-	VMINPS     Z3, Z2, Z3
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z3, Z2, K1, Z3
-	VMAXPS     Z0, Z1, Z0
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z0, Z1, K1, Z0
-	VPERMW.Z   (R8), Z13, K6, Z1
+	VPERMW.Z   (SI), Z11, K6, Z0
+	VPERMW.Z   (DX), Z11, K6, Z1
+	VPERMW.Z   (BX), Z11, K6, Z2
+	VPERMW.Z   (R8), Z11, K6, Z3
+	VPANDD     Z14, Z0, Z4
+	VPANDD     Z14, Z1, Z5
+	VPMAXUD    Z5, Z4, Z4
+	VPANDD     Z14, Z2, Z5
+	VPMAXUD    Z5, Z4, Z4
+	VPANDD     Z14, Z3, Z5
+	VPMAXUD    Z5, Z4, Z4
+	VPMINUD    Z13, Z4, Z5
+	VPCMPEQD   Z4, Z5, K1
+	VMINPS     Z0, Z1, Z4
+	VMINPS     Z4, Z2, Z4
+	VADDPS     Z15, Z4, Z4
+	VBLENDMPS  Z4, Z12, K1, Z4
 	VMAXPS     Z1, Z0, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z0, K1, Z1
-	VADDPS     Z15, Z3, Z3
-	VCMPPS     $0x07, Z3, Z3, K1
-	VBLENDMPS  Z3, Z14, K1, Z3
+	VMAXPS     Z1, Z3, Z1
 	VADDPS     Z15, Z1, Z1
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z1, Z14, K1, Z1
-	VPERMW.Z   (SI), Z12, K6, Z0
-	VPERMW.Z   (DX), Z12, K6, Z2
-	VMINPS     Z2, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z4, Z0, K1, Z4
-	VPERMW.Z   (BX), Z12, K6, Z5
-	VMINPS     Z5, Z4, Z5
-	VCMPPS     $0x07, Z4, Z4, K1
-	VBLENDMPS  Z5, Z4, K1, Z5
-	VMAXPS     Z0, Z2, Z0
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z0, Z2, K1, Z0
-	VPERMW.Z   (R8), Z12, K6, Z2
+	VBLENDMPS  Z1, Z12, K1, Z1
+	VPERMW.Z   (SI), Z10, K6, Z0
+	VPERMW.Z   (DX), Z10, K6, Z2
+	VPERMW.Z   (BX), Z10, K6, Z3
+	VPERMW.Z   (R8), Z10, K6, Z5
+	VPANDD     Z14, Z0, Z16
+	VPANDD     Z14, Z2, Z17
+	VPMAXUD    Z17, Z16, Z16
+	VPANDD     Z14, Z3, Z17
+	VPMAXUD    Z17, Z16, Z16
+	VPANDD     Z14, Z5, Z17
+	VPMAXUD    Z17, Z16, Z16
+	VPMINUD    Z13, Z16, Z17
+	VPCMPEQD   Z16, Z17, K1
+	VMINPS     Z0, Z2, Z16
+	VMINPS     Z16, Z3, Z16
+	VADDPS     Z15, Z16, Z16
+	VBLENDMPS  Z16, Z12, K1, Z16
 	VMAXPS     Z2, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z0, K1, Z2
-	VADDPS     Z15, Z5, Z5
-	VCMPPS     $0x07, Z5, Z5, K1
-	VBLENDMPS  Z5, Z14, K1, Z5
+	VMAXPS     Z2, Z5, Z2
 	VADDPS     Z15, Z2, Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z14, K1, Z2
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z5, Z8, Z0
-	VPERMT2W   Z5, Z9, Z3
-	VPTERNLOGD $0xf8, Z11, Z0, Z3
-	VPCMPUW    $0x06, Z10, Z3, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VBLENDMPS  Z2, Z12, K1, Z2
+	VMOVDQA64  Z4, Z0
+	VPERMT2W   Z16, Z6, Z0
+	VPERMT2W   Z16, Z7, Z4
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPCMPUW    $0x06, Z8, Z4, K1
+	VPADDW     Z9, Z0, K1, Z0
 	VMOVUPS    Z0, (SI)
 	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z8, Z0
-	VPERMT2W   Z2, Z9, Z1
-	VPTERNLOGD $0xf8, Z11, Z0, Z1
-	VPCMPUW    $0x06, Z10, Z1, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z2, Z6, Z0
+	VPERMT2W   Z2, Z7, Z1
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPCMPUW    $0x06, Z8, Z1, K1
+	VPADDW     Z9, Z0, K1, Z0
 	VMOVUPS    Z0, (DX)
-	VPERMW.Z   64(SI), Z13, K6, Z0
-	VPERMW.Z   64(DX), Z13, K6, Z1
-	VMINPS     Z1, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z0, K1, Z2
-	VPERMW.Z   64(BX), Z13, K6, Z3
-	VMINPS     Z3, Z2, Z3
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z3, Z2, K1, Z3
-	VMAXPS     Z0, Z1, Z0
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z0, Z1, K1, Z0
-	VPERMW.Z   64(R8), Z13, K6, Z1
+	VPERMW.Z   64(SI), Z11, K6, Z0
+	VPERMW.Z   64(DX), Z11, K6, Z1
+	VPERMW.Z   64(BX), Z11, K6, Z2
+	VPERMW.Z   64(R8), Z11, K6, Z3
+	VPANDD     Z14, Z0, Z4
+	VPANDD     Z14, Z1, Z5
+	VPMAXUD    Z5, Z4, Z4
+	VPANDD     Z14, Z2, Z5
+	VPMAXUD    Z5, Z4, Z4
+	VPANDD     Z14, Z3, Z5
+	VPMAXUD    Z5, Z4, Z4
+	VPMINUD    Z13, Z4, Z5
+	VPCMPEQD   Z4, Z5, K1
+	VMINPS     Z0, Z1, Z4
+	VMINPS     Z4, Z2, Z4
+	VADDPS     Z15, Z4, Z4
+	VBLENDMPS  Z4, Z12, K1, Z4
 	VMAXPS     Z1, Z0, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z1, Z0, K1, Z1
-	VADDPS     Z15, Z3, Z3
-	VCMPPS     $0x07, Z3, Z3, K1
-	VBLENDMPS  Z3, Z14, K1, Z3
+	VMAXPS     Z1, Z3, Z1
 	VADDPS     Z15, Z1, Z1
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z1, Z14, K1, Z1
-	VPERMW.Z   64(SI), Z12, K6, Z0
-	VPERMW.Z   64(DX), Z12, K6, Z2
-	VMINPS     Z2, Z0, Z4
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z4, Z0, K1, Z4
-	VPERMW.Z   64(BX), Z12, K6, Z5
-	VMINPS     Z5, Z4, Z5
-	VCMPPS     $0x07, Z4, Z4, K1
-	VBLENDMPS  Z5, Z4, K1, Z5
-	VMAXPS     Z0, Z2, Z0
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z0, Z2, K1, Z0
-	VPERMW.Z   64(R8), Z12, K6, Z2
+	VBLENDMPS  Z1, Z12, K1, Z1
+	VPERMW.Z   64(SI), Z10, K6, Z0
+	VPERMW.Z   64(DX), Z10, K6, Z2
+	VPERMW.Z   64(BX), Z10, K6, Z3
+	VPERMW.Z   64(R8), Z10, K6, Z5
+	VPANDD     Z14, Z0, Z16
+	VPANDD     Z14, Z2, Z17
+	VPMAXUD    Z17, Z16, Z16
+	VPANDD     Z14, Z3, Z17
+	VPMAXUD    Z17, Z16, Z16
+	VPANDD     Z14, Z5, Z17
+	VPMAXUD    Z17, Z16, Z16
+	VPMINUD    Z13, Z16, Z17
+	VPCMPEQD   Z16, Z17, K1
+	VMINPS     Z0, Z2, Z16
+	VMINPS     Z16, Z3, Z16
+	VADDPS     Z15, Z16, Z16
+	VBLENDMPS  Z16, Z12, K1, Z16
 	VMAXPS     Z2, Z0, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z0, K1, Z2
-	VADDPS     Z15, Z5, Z5
-	VCMPPS     $0x07, Z5, Z5, K1
-	VBLENDMPS  Z5, Z14, K1, Z5
+	VMAXPS     Z2, Z5, Z2
 	VADDPS     Z15, Z2, Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z14, K1, Z2
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z5, Z8, Z0
-	VPERMT2W   Z5, Z9, Z3
-	VPTERNLOGD $0xf8, Z11, Z0, Z3
-	VPCMPUW    $0x06, Z10, Z3, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VBLENDMPS  Z2, Z12, K1, Z2
+	VMOVDQA64  Z4, Z0
+	VPERMT2W   Z16, Z6, Z0
+	VPERMT2W   Z16, Z7, Z4
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPCMPUW    $0x06, Z8, Z4, K1
+	VPADDW     Z9, Z0, K1, Z0
 	VMOVUPS    Z0, 64(SI)
 	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z8, Z0
-	VPERMT2W   Z2, Z9, Z1
-	VPTERNLOGD $0xf8, Z11, Z0, Z1
-	VPCMPUW    $0x06, Z10, Z1, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z2, Z6, Z0
+	VPERMT2W   Z2, Z7, Z1
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPCMPUW    $0x06, Z8, Z1, K1
+	VPADDW     Z9, Z0, K1, Z0
 	VMOVUPS    Z0, 64(DX)
 	SUBQ       $-128, SI
 	SUBQ       $-128, DX
@@ -11042,30 +7487,29 @@ lanerest:
 	VMOVDQU16.Z (DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	VMINPS      Z1, Z0, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z2, Z0, K1, Z2
-	VMOVDQU16.Z (BX), K7, Y3
+	VMOVDQU16.Z (BX), K7, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVDQU16.Z (R8), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z3, Z2, K1, Z3
-	VMAXPS      Z0, Z1, Z0
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z0, Z1, K1, Z0
-	VMOVDQU16.Z (R8), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPANDD      Z14, Z0, Z4
+	VPANDD      Z14, Z1, Z5
+	VPMAXUD     Z5, Z4, Z4
+	VPANDD      Z14, Z2, Z5
+	VPMAXUD     Z5, Z4, Z4
+	VPANDD      Z14, Z3, Z5
+	VPMAXUD     Z5, Z4, Z4
+	VPMINUD     Z13, Z4, Z5
+	VPCMPEQD    Z4, Z5, K1
+	VMINPS      Z0, Z1, Z4
+	VMINPS      Z4, Z2, Z4
+	VADDPS      Z15, Z4, Z4
+	VBLENDMPS   Z4, Z12, K1, Z4
 	VMAXPS      Z1, Z0, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z1, Z0, K1, Z1
-	VADDPS      Z15, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z14, K1, Z3
+	VMAXPS      Z1, Z3, Z1
 	VADDPS      Z15, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z14, K1, Z1
+	VBLENDMPS   Z1, Z12, K1, Z1
 	CMPQ        DI, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
@@ -11075,127 +7519,124 @@ lanerest:
 	VMOVDQU16.Z 32(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	VMINPS      Z2, Z0, Z4
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z4, Z0, K1, Z4
-	VMOVDQU16.Z 32(BX), K7, Y5
+	VMOVDQU16.Z 32(BX), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVDQU16.Z 32(R8), K7, Y5
 	VPMOVZXWD   Y5, Z5
 	VPSLLD      $0x10, Z5, Z5
-	VMINPS      Z5, Z4, Z5
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z5, Z4, K1, Z5
-	VMAXPS      Z0, Z2, Z0
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z0, Z2, K1, Z0
-	VMOVDQU16.Z 32(R8), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPANDD      Z14, Z0, Z16
+	VPANDD      Z14, Z2, Z17
+	VPMAXUD     Z17, Z16, Z16
+	VPANDD      Z14, Z3, Z17
+	VPMAXUD     Z17, Z16, Z16
+	VPANDD      Z14, Z5, Z17
+	VPMAXUD     Z17, Z16, Z16
+	VPMINUD     Z13, Z16, Z17
+	VPCMPEQD    Z16, Z17, K1
+	VMINPS      Z0, Z2, Z16
+	VMINPS      Z16, Z3, Z16
+	VADDPS      Z15, Z16, Z16
+	VBLENDMPS   Z16, Z12, K1, Z16
 	VMAXPS      Z2, Z0, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z2, Z0, K1, Z2
-	VADDPS      Z15, Z5, Z5
-	VCMPPS      $0x07, Z5, Z5, K1
-	VBLENDMPS   Z5, Z14, K1, Z5
+	VMAXPS      Z2, Z5, Z2
 	VADDPS      Z15, Z2, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z14, K1, Z2
+	VBLENDMPS   Z2, Z12, K1, Z2
 	CMPQ        DI, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVDQU16.Z 64(DX), K7, Y4
-	VPMOVZXWD   Y4, Z4
-	VPSLLD      $0x10, Z4, Z4
-	VMINPS      Z4, Z0, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z6, Z0, K1, Z6
-	VMOVDQU16.Z 64(BX), K7, Y7
-	VPMOVZXWD   Y7, Z7
-	VPSLLD      $0x10, Z7, Z7
-	VMINPS      Z7, Z6, Z7
-	VCMPPS      $0x07, Z6, Z6, K1
-	VBLENDMPS   Z7, Z6, K1, Z7
-	VMAXPS      Z0, Z4, Z0
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z0, Z4, K1, Z0
-	VMOVDQU16.Z 64(R8), K7, Y4
-	VPMOVZXWD   Y4, Z4
-	VPSLLD      $0x10, Z4, Z4
-	VMAXPS      Z4, Z0, Z4
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z4, Z0, K1, Z4
-	VADDPS      Z15, Z7, Z7
-	VCMPPS      $0x07, Z7, Z7, K1
-	VBLENDMPS   Z7, Z14, K1, Z7
-	VADDPS      Z15, Z4, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z14, K1, Z4
+	VMOVDQU16.Z 64(DX), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVDQU16.Z 64(BX), K7, Y5
+	VPMOVZXWD   Y5, Z5
+	VPSLLD      $0x10, Z5, Z5
+	VMOVDQU16.Z 64(R8), K7, Y17
+	VPMOVZXWD   Y17, Z17
+	VPSLLD      $0x10, Z17, Z17
+	VPANDD      Z14, Z0, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMAXUD     Z19, Z18, Z18
+	VPANDD      Z14, Z5, Z19
+	VPMAXUD     Z19, Z18, Z18
+	VPANDD      Z14, Z17, Z19
+	VPMAXUD     Z19, Z18, Z18
+	VPMINUD     Z13, Z18, Z19
+	VPCMPEQD    Z18, Z19, K1
+	VMINPS      Z0, Z3, Z18
+	VMINPS      Z18, Z5, Z18
+	VADDPS      Z15, Z18, Z18
+	VBLENDMPS   Z18, Z12, K1, Z18
+	VMAXPS      Z3, Z0, Z3
+	VMAXPS      Z3, Z17, Z3
+	VADDPS      Z15, Z3, Z3
+	VBLENDMPS   Z3, Z12, K1, Z3
 	CMPQ        DI, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVDQU16.Z 96(DX), K7, Y6
-	VPMOVZXWD   Y6, Z6
-	VPSLLD      $0x10, Z6, Z6
-	VMINPS      Z6, Z0, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z16, Z0, K1, Z16
+	VMOVDQU16.Z 96(DX), K7, Y5
+	VPMOVZXWD   Y5, Z5
+	VPSLLD      $0x10, Z5, Z5
 	VMOVDQU16.Z 96(BX), K7, Y17
 	VPMOVZXWD   Y17, Z17
 	VPSLLD      $0x10, Z17, Z17
-	VMINPS      Z17, Z16, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VBLENDMPS   Z17, Z16, K1, Z17
-	VMAXPS      Z0, Z6, Z0
-	VCMPPS      $0x07, Z6, Z6, K1
-	VBLENDMPS   Z0, Z6, K1, Z0
-	VMOVDQU16.Z 96(R8), K7, Y6
-	VPMOVZXWD   Y6, Z6
-	VPSLLD      $0x10, Z6, Z6
-	VMAXPS      Z6, Z0, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z6, Z0, K1, Z6
-	VADDPS      Z15, Z17, Z17
-	VCMPPS      $0x07, Z17, Z17, K1
-	VBLENDMPS   Z17, Z14, K1, Z17
-	VADDPS      Z15, Z6, Z6
-	VCMPPS      $0x07, Z6, Z6, K1
-	VBLENDMPS   Z6, Z14, K1, Z6
+	VMOVDQU16.Z 96(R8), K7, Y19
+	VPMOVZXWD   Y19, Z19
+	VPSLLD      $0x10, Z19, Z19
+	VPANDD      Z14, Z0, Z20
+	VPANDD      Z14, Z5, Z21
+	VPMAXUD     Z21, Z20, Z20
+	VPANDD      Z14, Z17, Z21
+	VPMAXUD     Z21, Z20, Z20
+	VPANDD      Z14, Z19, Z21
+	VPMAXUD     Z21, Z20, Z20
+	VPMINUD     Z13, Z20, Z21
+	VPCMPEQD    Z20, Z21, K1
+	VMINPS      Z0, Z5, Z20
+	VMINPS      Z20, Z17, Z20
+	VADDPS      Z15, Z20, Z20
+	VBLENDMPS   Z20, Z12, K1, Z20
+	VMAXPS      Z5, Z0, Z5
+	VMAXPS      Z5, Z19, Z5
+	VADDPS      Z15, Z5, Z5
+	VBLENDMPS   Z5, Z12, K1, Z5
 
 lanetailnarrow:
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z5, Z8, Z0
-	VPERMT2W   Z5, Z9, Z3
-	VPTERNLOGD $0xf8, Z11, Z0, Z3
-	VPCMPUW    $0x06, Z10, Z3, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VMOVDQA64  Z4, Z0
+	VPERMT2W   Z16, Z6, Z0
+	VPERMT2W   Z16, Z7, Z4
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPCMPUW    $0x06, Z8, Z4, K1
+	VPADDW     Z9, Z0, K1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU16  Z0, K7, (SI)
 	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z8, Z0
-	VPERMT2W   Z2, Z9, Z1
-	VPTERNLOGD $0xf8, Z11, Z0, Z1
-	VPCMPUW    $0x06, Z10, Z1, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z2, Z6, Z0
+	VPERMT2W   Z2, Z7, Z1
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VPCMPUW    $0x06, Z8, Z1, K1
+	VPADDW     Z9, Z0, K1, Z0
 	VMOVDQU16  Z0, K7, (DX)
-	VMOVDQA64  Z7, Z0
-	VPERMT2W   Z17, Z8, Z0
-	VPERMT2W   Z17, Z9, Z7
-	VPTERNLOGD $0xf8, Z11, Z0, Z7
-	VPCMPUW    $0x06, Z10, Z7, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VMOVDQA64  Z18, Z0
+	VPERMT2W   Z20, Z6, Z0
+	VPERMT2W   Z20, Z7, Z18
+	VPTERNLOGD $0xf8, Z9, Z0, Z18
+	VPCMPUW    $0x06, Z8, Z18, K1
+	VPADDW     Z9, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(SI)
-	VMOVDQA64  Z4, Z0
-	VPERMT2W   Z6, Z8, Z0
-	VPERMT2W   Z6, Z9, Z4
-	VPTERNLOGD $0xf8, Z11, Z0, Z4
-	VPCMPUW    $0x06, Z10, Z4, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VMOVDQA64  Z3, Z0
+	VPERMT2W   Z5, Z6, Z0
+	VPERMT2W   Z5, Z7, Z3
+	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPCMPUW    $0x06, Z8, Z3, K1
+	VPADDW     Z9, Z0, K1, Z0
 	VMOVDQU16  Z0, K7, 64(DX)
 
 laneend:
@@ -11207,74 +7648,72 @@ DATA constantsAVX512<>+4(SB)/4, $0x7f800000
 DATA constantsAVX512<>+8(SB)/4, $0xff800000
 DATA constantsAVX512<>+12(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+16(SB)/4, $0x80000000
-DATA constantsAVX512<>+20(SB)/4, $0x7c000000
-DATA constantsAVX512<>+24(SB)/4, $0x7e000000
-DATA constantsAVX512<>+28(SB)/4, $0x80008000
-DATA constantsAVX512<>+32(SB)/4, $0xffffffff
-DATA constantsAVX512<>+36(SB)/4, $0x7fff7fff
-DATA constantsAVX512<>+40(SB)/4, $0x00000000
-DATA constantsAVX512<>+44(SB)/4, $0x00010000
-DATA constantsAVX512<>+48(SB)/4, $0x00020000
-DATA constantsAVX512<>+52(SB)/4, $0x00030000
-DATA constantsAVX512<>+56(SB)/4, $0x00040000
-DATA constantsAVX512<>+60(SB)/4, $0x00050000
-DATA constantsAVX512<>+64(SB)/4, $0x00060000
-DATA constantsAVX512<>+68(SB)/4, $0x00070000
-DATA constantsAVX512<>+72(SB)/4, $0x00080000
-DATA constantsAVX512<>+76(SB)/4, $0x00090000
-DATA constantsAVX512<>+80(SB)/4, $0x000a0000
-DATA constantsAVX512<>+84(SB)/4, $0x000b0000
-DATA constantsAVX512<>+88(SB)/4, $0x000c0000
-DATA constantsAVX512<>+92(SB)/4, $0x000d0000
-DATA constantsAVX512<>+96(SB)/4, $0x000e0000
-DATA constantsAVX512<>+100(SB)/4, $0x000f0000
-DATA constantsAVX512<>+104(SB)/4, $0x00100000
-DATA constantsAVX512<>+108(SB)/4, $0x00110000
-DATA constantsAVX512<>+112(SB)/4, $0x00120000
-DATA constantsAVX512<>+116(SB)/4, $0x00130000
-DATA constantsAVX512<>+120(SB)/4, $0x00140000
-DATA constantsAVX512<>+124(SB)/4, $0x00150000
-DATA constantsAVX512<>+128(SB)/4, $0x00160000
-DATA constantsAVX512<>+132(SB)/4, $0x00170000
-DATA constantsAVX512<>+136(SB)/4, $0x00180000
-DATA constantsAVX512<>+140(SB)/4, $0x00190000
-DATA constantsAVX512<>+144(SB)/4, $0x001a0000
-DATA constantsAVX512<>+148(SB)/4, $0x001b0000
-DATA constantsAVX512<>+152(SB)/4, $0x001c0000
-DATA constantsAVX512<>+156(SB)/4, $0x001d0000
-DATA constantsAVX512<>+160(SB)/4, $0x001e0000
-DATA constantsAVX512<>+164(SB)/4, $0x001f0000
-DATA constantsAVX512<>+168(SB)/4, $0x00010001
-DATA constantsAVX512<>+172(SB)/4, $0x00020000
-DATA constantsAVX512<>+176(SB)/4, $0x00060004
-DATA constantsAVX512<>+180(SB)/4, $0x000a0008
-DATA constantsAVX512<>+184(SB)/4, $0x000e000c
-DATA constantsAVX512<>+188(SB)/4, $0x00120010
-DATA constantsAVX512<>+192(SB)/4, $0x00160014
-DATA constantsAVX512<>+196(SB)/4, $0x001a0018
-DATA constantsAVX512<>+200(SB)/4, $0x001e001c
-DATA constantsAVX512<>+204(SB)/4, $0x00220020
-DATA constantsAVX512<>+208(SB)/4, $0x00260024
-DATA constantsAVX512<>+212(SB)/4, $0x002a0028
-DATA constantsAVX512<>+216(SB)/4, $0x002e002c
-DATA constantsAVX512<>+220(SB)/4, $0x00320030
-DATA constantsAVX512<>+224(SB)/4, $0x00360034
-DATA constantsAVX512<>+228(SB)/4, $0x003a0038
-DATA constantsAVX512<>+232(SB)/4, $0x003e003c
-DATA constantsAVX512<>+236(SB)/4, $0x00030001
-DATA constantsAVX512<>+240(SB)/4, $0x00070005
-DATA constantsAVX512<>+244(SB)/4, $0x000b0009
-DATA constantsAVX512<>+248(SB)/4, $0x000f000d
-DATA constantsAVX512<>+252(SB)/4, $0x00130011
-DATA constantsAVX512<>+256(SB)/4, $0x00170015
-DATA constantsAVX512<>+260(SB)/4, $0x001b0019
-DATA constantsAVX512<>+264(SB)/4, $0x001f001d
-DATA constantsAVX512<>+268(SB)/4, $0x00230021
-DATA constantsAVX512<>+272(SB)/4, $0x00270025
-DATA constantsAVX512<>+276(SB)/4, $0x002b0029
-DATA constantsAVX512<>+280(SB)/4, $0x002f002d
-DATA constantsAVX512<>+284(SB)/4, $0x00330031
-DATA constantsAVX512<>+288(SB)/4, $0x00370035
-DATA constantsAVX512<>+292(SB)/4, $0x003b0039
-DATA constantsAVX512<>+296(SB)/4, $0x003f003d
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $300
+DATA constantsAVX512<>+20(SB)/4, $0x80008000
+DATA constantsAVX512<>+24(SB)/4, $0xffffffff
+DATA constantsAVX512<>+28(SB)/4, $0x7fff7fff
+DATA constantsAVX512<>+32(SB)/4, $0x00000000
+DATA constantsAVX512<>+36(SB)/4, $0x00010000
+DATA constantsAVX512<>+40(SB)/4, $0x00020000
+DATA constantsAVX512<>+44(SB)/4, $0x00030000
+DATA constantsAVX512<>+48(SB)/4, $0x00040000
+DATA constantsAVX512<>+52(SB)/4, $0x00050000
+DATA constantsAVX512<>+56(SB)/4, $0x00060000
+DATA constantsAVX512<>+60(SB)/4, $0x00070000
+DATA constantsAVX512<>+64(SB)/4, $0x00080000
+DATA constantsAVX512<>+68(SB)/4, $0x00090000
+DATA constantsAVX512<>+72(SB)/4, $0x000a0000
+DATA constantsAVX512<>+76(SB)/4, $0x000b0000
+DATA constantsAVX512<>+80(SB)/4, $0x000c0000
+DATA constantsAVX512<>+84(SB)/4, $0x000d0000
+DATA constantsAVX512<>+88(SB)/4, $0x000e0000
+DATA constantsAVX512<>+92(SB)/4, $0x000f0000
+DATA constantsAVX512<>+96(SB)/4, $0x00100000
+DATA constantsAVX512<>+100(SB)/4, $0x00110000
+DATA constantsAVX512<>+104(SB)/4, $0x00120000
+DATA constantsAVX512<>+108(SB)/4, $0x00130000
+DATA constantsAVX512<>+112(SB)/4, $0x00140000
+DATA constantsAVX512<>+116(SB)/4, $0x00150000
+DATA constantsAVX512<>+120(SB)/4, $0x00160000
+DATA constantsAVX512<>+124(SB)/4, $0x00170000
+DATA constantsAVX512<>+128(SB)/4, $0x00180000
+DATA constantsAVX512<>+132(SB)/4, $0x00190000
+DATA constantsAVX512<>+136(SB)/4, $0x001a0000
+DATA constantsAVX512<>+140(SB)/4, $0x001b0000
+DATA constantsAVX512<>+144(SB)/4, $0x001c0000
+DATA constantsAVX512<>+148(SB)/4, $0x001d0000
+DATA constantsAVX512<>+152(SB)/4, $0x001e0000
+DATA constantsAVX512<>+156(SB)/4, $0x001f0000
+DATA constantsAVX512<>+160(SB)/4, $0x00010001
+DATA constantsAVX512<>+164(SB)/4, $0x00020000
+DATA constantsAVX512<>+168(SB)/4, $0x00060004
+DATA constantsAVX512<>+172(SB)/4, $0x000a0008
+DATA constantsAVX512<>+176(SB)/4, $0x000e000c
+DATA constantsAVX512<>+180(SB)/4, $0x00120010
+DATA constantsAVX512<>+184(SB)/4, $0x00160014
+DATA constantsAVX512<>+188(SB)/4, $0x001a0018
+DATA constantsAVX512<>+192(SB)/4, $0x001e001c
+DATA constantsAVX512<>+196(SB)/4, $0x00220020
+DATA constantsAVX512<>+200(SB)/4, $0x00260024
+DATA constantsAVX512<>+204(SB)/4, $0x002a0028
+DATA constantsAVX512<>+208(SB)/4, $0x002e002c
+DATA constantsAVX512<>+212(SB)/4, $0x00320030
+DATA constantsAVX512<>+216(SB)/4, $0x00360034
+DATA constantsAVX512<>+220(SB)/4, $0x003a0038
+DATA constantsAVX512<>+224(SB)/4, $0x003e003c
+DATA constantsAVX512<>+228(SB)/4, $0x00030001
+DATA constantsAVX512<>+232(SB)/4, $0x00070005
+DATA constantsAVX512<>+236(SB)/4, $0x000b0009
+DATA constantsAVX512<>+240(SB)/4, $0x000f000d
+DATA constantsAVX512<>+244(SB)/4, $0x00130011
+DATA constantsAVX512<>+248(SB)/4, $0x00170015
+DATA constantsAVX512<>+252(SB)/4, $0x001b0019
+DATA constantsAVX512<>+256(SB)/4, $0x001f001d
+DATA constantsAVX512<>+260(SB)/4, $0x00230021
+DATA constantsAVX512<>+264(SB)/4, $0x00270025
+DATA constantsAVX512<>+268(SB)/4, $0x002b0029
+DATA constantsAVX512<>+272(SB)/4, $0x002f002d
+DATA constantsAVX512<>+276(SB)/4, $0x00330031
+DATA constantsAVX512<>+280(SB)/4, $0x00370035
+DATA constantsAVX512<>+284(SB)/4, $0x003b0039
+DATA constantsAVX512<>+288(SB)/4, $0x003f003d
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $292

@@ -41,76 +41,39 @@ func MinMaxColumnsNEON(min *float32, max *float32, x0 *float32, x1 *float32, x2 
 //go:noescape
 func MergeMinMaxNEON(min *float32, max *float32, x *float32, y *float32, n int)
 
-// MinMaxF16NEON sets min and max of each group of x, NaN if one is among it; zeros are +0.
+// MinMaxF16BF16NEON sets min and max of each group of x, NaN if one is among it; zeros are +0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func MinMaxF16NEON(x *uint16, min *uint16, max *uint16, groups int, length int)
+func MinMaxF16BF16NEON(x *uint16, min *uint16, max *uint16, infinity int32, oneNaN int32, groups int, length int)
 
-// AbsMaxF16NEON sets most of each group to the largest |x|, NaN if one is among it.
+// AbsMaxF16BF16NEON sets most of each group to the largest |x|, NaN if one is among it.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func AbsMaxF16NEON(x *uint16, most *float32, groups int, length int)
+func AbsMaxF16BF16NEON(x *uint16, most *float32, elem int32, groups int, length int)
 
-// ReachF16NEON sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
+// ReachF16BF16NEON sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
 // low is NaN if one is among it, high may be.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func ReachF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
+func ReachF16BF16NEON(x *uint16, low *float32, high *float32, elem int32, groups int, length int)
 
-// MinMaxColumnsF16NEON takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
+// MinMaxColumnsF16BF16NEON takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
 // among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
 // min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func MinMaxColumnsF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+func MinMaxColumnsF16BF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 
-// MergeMinMaxF16NEON sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
+// MergeMinMaxF16BF16NEON sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
 // zeros are +0.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func MergeMinMaxF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, n int)
-
-// MinMaxBF16NEON sets min and max of each group of x, NaN if one is among it; zeros are +0.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func MinMaxBF16NEON(x *uint16, min *uint16, max *uint16, groups int, length int)
-
-// AbsMaxBF16NEON sets most of each group to the largest |x|, NaN if one is among it.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func AbsMaxBF16NEON(x *uint16, most *float32, groups int, length int)
-
-// ReachBF16NEON sets low = min(x, 0) and high = max(x, 0) of each group of x; zeros are +0.
-// low is NaN if one is among it, high may be.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func ReachBF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
-
-// MinMaxColumnsBF16NEON takes six rows into what is known of each column. Of F32 these are min and max, NaN in both if one is
-// among the rows; zeros are +0. Else they are three elements among which min and max are, and a NaN if there is one:
-// min and max have the largest ones as signed integers and as unsigned, and least has the smallest as unsigned.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func MinMaxColumnsBF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
-
-// MergeMinMaxBF16NEON sets min to the least of min, max and x, and max to the greatest of min, max and y, NaN if one of them is;
-// zeros are +0.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func MergeMinMaxBF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, n int)
+func MergeMinMaxF16BF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, infinity int32, oneNaN int32, n int)

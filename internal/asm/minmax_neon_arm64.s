@@ -1592,11 +1592,11 @@ lanestage:
 	ADD $208, RSP, R4
 	B laneloop
 
-// func MinMaxF16NEON(x *uint16, min *uint16, max *uint16, groups int, length int)
+// func MinMaxF16BF16NEON(x *uint16, min *uint16, max *uint16, infinity int32, oneNaN int32, groups int, length int)
 
-TEXT ·MinMaxF16NEON(SB), NOSPLIT, $72-40
+TEXT ·MinMaxF16BF16NEON(SB), NOSPLIT, $72-48
 	// pointers: R1 x, R2 min, R3 max, R0 elements left, R4 groups left, R5 length
-	// per call: V15 0x7fffffff, V14 0x7c000000, V13 0x7e000000, V12 0x0, V11 0x80008000, V10 0x0, V9 0xffffffff
+	// per call: V15 0x7fffffff, V14 infinity, V13 oneNaN, V12 0x0, V11 0x80008000, V10 0x0, V9 0xffffffff
 	// per group: nothing
 	// vector registers in use at once: 20
 	MOVD x+0(FP), R1
@@ -1604,18 +1604,18 @@ TEXT ·MinMaxF16NEON(SB), NOSPLIT, $72-40
 	MOVD max+16(FP), R3
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
-	MOVD $2080374784, R16
-	VDUP R16, V14.S4
-	MOVD $2113929216, R16
-	VDUP R16, V13.S4
+	FMOVS infinity+24(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS oneNaN+28(FP), F13
+	VDUP V13.S[0], V13.S4
 	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
 	MOVD $2147516416, R16
 	VDUP R16, V11.S4
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	MOVD $4294967295, R16
 	VDUP R16, V9.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $8, R5
 	BEQ tree
 	CMP $16, R5
@@ -2130,9 +2130,9 @@ groupstage:
 	ADD $16, RSP, R1
 	B grouploop
 
-// func AbsMaxF16NEON(x *uint16, most *float32, groups int, length int)
+// func AbsMaxF16BF16NEON(x *uint16, most *float32, elem int32, groups int, length int)
 
-TEXT ·AbsMaxF16NEON(SB), NOSPLIT, $72-32
+TEXT ·AbsMaxF16BF16NEON(SB), NOSPLIT, $72-40
 	// pointers: R1 x, R2 most, R0 elements left, R3 groups left, R4 length
 	// per call: V15 0x7fff7fff, V14 0x0
 	// per group: nothing
@@ -2142,8 +2142,8 @@ TEXT ·AbsMaxF16NEON(SB), NOSPLIT, $72-32
 	MOVD $2147450879, R16
 	VDUP R16, V15.S4
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	MOVD groups+16(FP), R3
-	MOVD length+24(FP), R4
+	MOVD groups+24(FP), R3
+	MOVD length+32(FP), R4
 	CMP $8, R4
 	BEQ tree
 	CMP $16, R4
@@ -2184,8 +2184,10 @@ groupend:
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+16(FP), R16
+	CMP $2, R16
+	BNE half1
+halfdone2:
 	FMOVS F0, (R2)
 	ADD $4, R2, R2
 	SUB $1, R3, R3
@@ -2208,8 +2210,10 @@ treeloop:
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+16(FP), R16
+	CMP $2, R16
+	BNE half3
+halfdone4:
 	FMOVQ F0, (R2)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
@@ -2246,8 +2250,10 @@ treepairloop:
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+16(FP), R16
+	CMP $2, R16
+	BNE half5
+halfdone6:
 	FMOVQ F0, (R2)
 	ADD $128, R1, R1
 	ADD $16, R2, R2
@@ -2401,8 +2407,10 @@ tree4done3:
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+16(FP), R16
+	CMP $2, R16
+	BNE half7
+halfdone8:
 	FMOVQ F0, (R2)
 	MOVD R5, R1
 	ADD $16, R2, R2
@@ -2484,8 +2492,10 @@ tree1done3:
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+16(FP), R16
+	CMP $2, R16
+	BNE half9
+halfdone10:
 	FMOVQ F0, (R2)
 	MOVD R5, R1
 	ADD $16, R2, R2
@@ -2503,10 +2513,30 @@ groupstage:
 	MOVD R1, 48(RSP)
 	ADD $16, RSP, R1
 	B grouploop
+half1:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone2
+half3:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone4
+half5:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone6
+half7:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone8
+half9:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone10
 
-// func ReachF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
+// func ReachF16BF16NEON(x *uint16, low *float32, high *float32, elem int32, groups int, length int)
 
-TEXT ·ReachF16NEON(SB), NOSPLIT, $72-40
+TEXT ·ReachF16BF16NEON(SB), NOSPLIT, $72-48
 	// pointers: R1 x, R2 low, R3 high, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x0, V14 0x0, V13 0x80008000
 	// per group: nothing
@@ -2518,8 +2548,8 @@ TEXT ·ReachF16NEON(SB), NOSPLIT, $72-40
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD $2147516416, R16
 	VDUP R16, V13.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $8, R5
 	BEQ tree
 	CMP $16, R5
@@ -2568,11 +2598,15 @@ groupend:
 	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
 	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
 	WORD $0x4eaf6421 // smax v1.4s, v1.4s, v15.4s
-	VUZP2 V1.H8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half1
+halfdone2:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half3
+halfdone4:
 	VUSHR $31, V0.S4, V3.S4
 	VSUB V3.S4, V15.S4, V3.S4
 	VAND V3.B16, V0.B16, V0.B16
@@ -2604,11 +2638,15 @@ treeloop:
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half5
+halfdone6:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VUZP2 V2.H8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half7
+halfdone8:
 	VUSHR $31, V2.S4, V3.S4
 	VSUB V3.S4, V15.S4, V3.S4
 	VAND V3.B16, V2.B16, V2.B16
@@ -2654,11 +2692,15 @@ treepairloop:
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half9
+halfdone10:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VUZP2 V2.H8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half11
+halfdone12:
 	VUSHR $31, V2.S4, V3.S4
 	VSUB V3.S4, V15.S4, V3.S4
 	VAND V3.B16, V2.B16, V2.B16
@@ -2821,11 +2863,15 @@ tree4done3:
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half13
+halfdone14:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VUZP2 V2.H8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half15
+halfdone16:
 	VUSHR $31, V2.S4, V3.S4
 	VSUB V3.S4, V15.S4, V3.S4
 	VAND V3.B16, V2.B16, V2.B16
@@ -2920,11 +2966,15 @@ tree1done3:
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	VUZP2 V0.H8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half17
+halfdone18:
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VUZP2 V1.H8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	MOVWU elem+24(FP), R16
+	CMP $2, R16
+	BNE half19
+halfdone20:
 	VUSHR $31, V1.S4, V3.S4
 	VSUB V3.S4, V15.S4, V3.S4
 	VAND V3.B16, V1.B16, V1.B16
@@ -2949,10 +2999,50 @@ groupstage:
 	MOVD R1, 48(RSP)
 	ADD $16, RSP, R1
 	B grouploop
+half1:
+	VUZP2 V1.H8, V1.H8, V1.H8
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B halfdone2
+half3:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone4
+half5:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone6
+half7:
+	VUZP2 V2.H8, V2.H8, V2.H8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B halfdone8
+half9:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone10
+half11:
+	VUZP2 V2.H8, V2.H8, V2.H8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B halfdone12
+half13:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone14
+half15:
+	VUZP2 V2.H8, V2.H8, V2.H8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B halfdone16
+half17:
+	VUZP2 V0.H8, V0.H8, V0.H8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B halfdone18
+half19:
+	VUZP2 V1.H8, V1.H8, V1.H8
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B halfdone20
 
-// func MinMaxColumnsF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
+// func MinMaxColumnsF16BF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 
-TEXT ·MinMaxColumnsF16NEON(SB), NOSPLIT, $392-80
+TEXT ·MinMaxColumnsF16BF16NEON(SB), NOSPLIT, $392-80
 	// pointers: R1 min, R2 max, R3 least, R4 x0, R5 x1, R6 x2, R7 x3, R8 x4, R9 x5, R0 elements left
 	// per call: nothing
 	// vector registers in use at once: 4
@@ -3108,1648 +3198,28 @@ lanestage:
 	ADD $272, RSP, R9
 	B laneloop
 
-// func MergeMinMaxF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, n int)
+// func MergeMinMaxF16BF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, infinity int32, oneNaN int32, n int)
 
-TEXT ·MergeMinMaxF16NEON(SB), NOSPLIT, $184-40
+TEXT ·MergeMinMaxF16BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R1 min, R2 max, R3 x, R4 y, R0 elements left
-	// per call: V15 0x0, V14 0x7fc00000
-	// vector registers in use at once: 9
+	// per call: V15 0x0, V14 0x7fffffff, V13 infinity, V12 oneNaN, V11 0x10000, V10 0x7fff
+	// vector registers in use at once: 16
 	MOVD min+0(FP), R1
 	MOVD max+8(FP), R2
 	MOVD x+16(FP), R3
 	MOVD y+24(FP), R4
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	MOVD $2143289344, R16
-	VDUP R16, V14.S4
-	MOVD n+32(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R2), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ (R3), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ (R4), F1
-	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V14.B16, V4.B16, V6.B16
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V0.B16
-	WORD $0x4e216806 // fcvtn2 v6.8h, v0.4s
-	FMOVQ F6, (R1)
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	WORD $0x4e216804 // fcvtn2 v4.8h, v0.4s
-	FMOVQ F4, (R2)
-	FMOVQ 16(R1), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 16(R2), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ 16(R3), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 16(R4), F1
-	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V14.B16, V4.B16, V6.B16
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V4.B16
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V0.B16
-	WORD $0x4e216806 // fcvtn2 v6.8h, v0.4s
-	FMOVQ F6, 16(R1)
-	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V0.B16
-	WORD $0x4e216804 // fcvtn2 v4.8h, v0.4s
-	FMOVQ F4, 16(R2)
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
-	ADD $32, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 144(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 152(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut16NEON(SB)
-laneend:
-	RET
-lanestage:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R1, 144(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 152(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 160(RSP)
-	ADD $80, RSP, R3
-	ADD $112, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R4, 168(RSP)
-	ADD $112, RSP, R4
-	B laneloop
-
-// func MinMaxBF16NEON(x *uint16, min *uint16, max *uint16, groups int, length int)
-
-TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $72-40
-	// pointers: R1 x, R2 min, R3 max, R0 elements left, R4 groups left, R5 length
-	// per call: V15 0x7fffffff, V14 0x7f800000, V13 0x7fc00000, V12 0x0, V11 0x80008000, V10 0x0, V9 0xffffffff
-	// per group: nothing
-	// vector registers in use at once: 20
-	MOVD x+0(FP), R1
-	MOVD min+8(FP), R2
-	MOVD max+16(FP), R3
 	MOVD $2147483647, R16
-	VDUP R16, V15.S4
-	MOVD $2139095040, R16
 	VDUP R16, V14.S4
-	MOVD $2143289344, R16
-	VDUP R16, V13.S4
-	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	MOVD $2147516416, R16
-	VDUP R16, V11.S4
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	MOVD $4294967295, R16
-	VDUP R16, V9.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
-	CMP $8, R5
-	BEQ tree
-	CMP $16, R5
-	BEQ treepair
-	AND $31, R5, R16
-	CBZ R16, tree4
-	CMP $256, R5
-	BGE tree4
-	CMP $8, R5
-	BGE tree1
-groups:
-	VMOV V11.B16, V8.B16
-	VMOV V11.B16, V7.B16
-	VMOV V10.B16, V6.B16
-	VMOV V10.B16, V5.B16
-	VMOV V9.B16, V4.B16
-	VMOV V9.B16, V3.B16
-	MOVD R5, R0
-	CMP $16, R0
-	BLT groupstage
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
-	VUMAX V0.H8, V6.H8, V6.H8
-	VUMIN V0.H8, V4.H8, V4.H8
-	FMOVQ 16(R1), F0
-	WORD $0x4e6064e7 // smax v7.8h, v7.8h, v0.8h
-	VUMAX V0.H8, V5.H8, V5.H8
-	VUMIN V0.H8, V3.H8, V3.H8
-	ADD $32, R1, R1
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE grouploop
-grouptail:
-	CBZ R0, groupend
-	CMP $0, R0
-	BGE groupstage
-	ADD $16, R0, R0
-	MOVD 48(RSP), R1
-	ADD R0<<1, R1, R1
-groupend:
-	WORD $0x4e676500 // smax v0.8h, v8.8h, v7.8h
-	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
-	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
-	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VUMAX V5.H8, V6.H8, V1.H8
-	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
-	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
-	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
-	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
-	VUMIN V3.H8, V4.H8, V2.H8
-	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
-	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
-	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
-	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	VAND V15.B16, V0.B16, V16.B16
-	VAND V15.B16, V1.B16, V17.B16
-	VUMAX V17.S4, V16.S4, V16.S4
-	VUMIN V14.S4, V16.S4, V17.S4
-	VCMEQ V16.S4, V17.S4, V17.S4
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
-	VMOV V17.B16, V16.B16
-	VBSL V13.B16, V1.B16, V16.B16
-	VUZP2 V16.H8, V16.H8, V16.H8
-	WORD $0x7d000050 // str h16, [x2]
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	VBSL V13.B16, V0.B16, V17.B16
-	VUZP2 V17.H8, V17.H8, V17.H8
-	WORD $0x7d000071 // str h17, [x3]
-	ADD $2, R2, R2
-	ADD $2, R3, R3
-	SUB $1, R4, R4
-	CBNZ R4, groups
-	RET
-tree:
-	CMP $4, R4
-	BLT few
-treeloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
-	WORD $0x4e61a402 // smaxp v2.8h, v0.8h, v1.8h
-	WORD $0x6e61a403 // umaxp v3.8h, v0.8h, v1.8h
-	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F4
-	WORD $0x4e64a425 // smaxp v5.8h, v1.8h, v4.8h
-	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e64a425 // umaxp v5.8h, v1.8h, v4.8h
-	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
-	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
-	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	WORD $0x4e62a442 // smaxp v2.8h, v2.8h, v2.8h
-	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	WORD $0x6e63a463 // umaxp v3.8h, v3.8h, v3.8h
-	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
-	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V1.B16
-	VAND V15.B16, V3.B16, V4.B16
-	VUMAX V4.S4, V1.S4, V1.S4
-	VUMIN V14.S4, V1.S4, V4.S4
-	VCMEQ V1.S4, V4.S4, V4.S4
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
-	VMOV V4.B16, V1.B16
-	VBSL V13.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V1.H8, V1.H8
-	FMOVD F1, (R2)
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
-	VBSL V13.B16, V2.B16, V4.B16
-	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R3)
-	ADD $64, R1, R1
-	ADD $8, R2, R2
-	ADD $8, R3, R3
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE treeloop
-	B few
-treepair:
-	CMP $4, R4
-	BLT few
-treepairloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
-	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V0.H8, V3.H8
-	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F4
-	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
-	VUMAX V4.H8, V1.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
-	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R1), F1
-	FMOVQ 80(R1), F4
-	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
-	VUMAX V4.H8, V1.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 96(R1), F4
-	FMOVQ 112(R1), F7
-	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
-	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e70a4c6 // umaxp v6.8h, v6.8h, v16.8h
-	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
-	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
-	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	WORD $0x4e62a442 // smaxp v2.8h, v2.8h, v2.8h
-	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	WORD $0x6e63a463 // umaxp v3.8h, v3.8h, v3.8h
-	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
-	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V1.B16
-	VAND V15.B16, V3.B16, V4.B16
-	VUMAX V4.S4, V1.S4, V1.S4
-	VUMIN V14.S4, V1.S4, V4.S4
-	VCMEQ V1.S4, V4.S4, V4.S4
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
-	VMOV V4.B16, V1.B16
-	VBSL V13.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V1.H8, V1.H8
-	FMOVD F1, (R2)
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
-	VBSL V13.B16, V2.B16, V4.B16
-	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R3)
-	ADD $128, R1, R1
-	ADD $8, R2, R2
-	ADD $8, R3, R3
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE treepairloop
-	B few
-tree4:
-	CMP $4, R4
-	BLT few
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $64, R7, R7
-tree4loop:
-	MOVD R1, R6
-	MOVD R1, R0
-	ADD R7, R0, R0
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
-	WORD $0x4e616402 // smax v2.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V0.H8, V3.H8
-	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R0), F1
-	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
-	VUMAX V1.H8, V3.H8, V3.H8
-	VUMIN V1.H8, V0.H8, V0.H8
-	FMOVQ 48(R0), F1
-	WORD $0x4e616442 // smax v2.8h, v2.8h, v1.8h
-	VUMAX V1.H8, V3.H8, V3.H8
-	VUMIN V1.H8, V0.H8, V0.H8
-	CMP R0, R6
-	BGE tree4done0
-tree4turn0:
-	FMOVQ (R6), F1
-	FMOVQ 16(R6), F4
-	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
-	VUMAX V4.H8, V1.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 32(R6), F4
-	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
-	VUMAX V4.H8, V6.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 48(R6), F4
-	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
-	VUMAX V4.H8, V6.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	WORD $0x4e656442 // smax v2.8h, v2.8h, v5.8h
-	VUMAX V6.H8, V3.H8, V3.H8
-	VUMIN V1.H8, V0.H8, V0.H8
-	ADD $64, R6, R6
-	CMP R0, R6
-	BLT tree4turn0
-tree4done0:
-	ADD $64, R0, R0
-	MOVD R0, R6
-	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F4
-	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
-	VUMAX V4.H8, V1.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 32(R0), F4
-	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
-	VUMAX V4.H8, V6.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 48(R0), F4
-	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
-	VUMAX V4.H8, V6.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	CMP R0, R6
-	BGE tree4done1
-tree4turn1:
-	FMOVQ (R6), F4
-	FMOVQ 16(R6), F7
-	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 32(R6), F7
-	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V16.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 48(R6), F7
-	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V16.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
-	VUMAX V16.H8, V6.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	ADD $64, R6, R6
-	CMP R0, R6
-	BLT tree4turn1
-tree4done1:
-	ADD $64, R0, R0
-	MOVD R0, R6
-	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
-	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F4
-	WORD $0x4e646425 // smax v5.8h, v1.8h, v4.8h
-	VUMAX V4.H8, V1.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 32(R0), F4
-	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
-	VUMAX V4.H8, V6.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	FMOVQ 48(R0), F4
-	WORD $0x4e6464a5 // smax v5.8h, v5.8h, v4.8h
-	VUMAX V4.H8, V6.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	CMP R0, R6
-	BGE tree4done2
-tree4turn2:
-	FMOVQ (R6), F4
-	FMOVQ 16(R6), F7
-	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 32(R6), F7
-	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V16.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 48(R6), F7
-	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V16.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
-	VUMAX V16.H8, V6.H8, V6.H8
-	VUMIN V4.H8, V1.H8, V1.H8
-	ADD $64, R6, R6
-	CMP R0, R6
-	BLT tree4turn2
-tree4done2:
-	ADD $64, R0, R0
-	MOVD R0, R6
-	ADD R7, R0, R0
-	FMOVQ (R0), F4
-	FMOVQ 16(R0), F7
-	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 32(R0), F7
-	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V16.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	FMOVQ 48(R0), F7
-	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V16.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	CMP R0, R6
-	BGE tree4done3
-tree4turn3:
-	FMOVQ (R6), F7
-	FMOVQ 16(R6), F17
-	WORD $0x4e7164f2 // smax v18.8h, v7.8h, v17.8h
-	VUMAX V17.H8, V7.H8, V19.H8
-	VUMIN V17.H8, V7.H8, V7.H8
-	FMOVQ 32(R6), F17
-	WORD $0x4e716652 // smax v18.8h, v18.8h, v17.8h
-	VUMAX V17.H8, V19.H8, V19.H8
-	VUMIN V17.H8, V7.H8, V7.H8
-	FMOVQ 48(R6), F17
-	WORD $0x4e716652 // smax v18.8h, v18.8h, v17.8h
-	VUMAX V17.H8, V19.H8, V19.H8
-	VUMIN V17.H8, V7.H8, V7.H8
-	WORD $0x4e726508 // smax v8.8h, v8.8h, v18.8h
-	VUMAX V19.H8, V16.H8, V16.H8
-	VUMIN V7.H8, V4.H8, V4.H8
-	ADD $64, R6, R6
-	CMP R0, R6
-	BLT tree4turn3
-tree4done3:
-	ADD $64, R0, R0
-	MOVD R0, R6
-	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
-	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e70a4c6 // umaxp v6.8h, v6.8h, v16.8h
-	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
-	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
-	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	WORD $0x4e62a442 // smaxp v2.8h, v2.8h, v2.8h
-	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	WORD $0x6e63a463 // umaxp v3.8h, v3.8h, v3.8h
-	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
-	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VAND V15.B16, V2.B16, V1.B16
-	VAND V15.B16, V3.B16, V4.B16
-	VUMAX V4.S4, V1.S4, V1.S4
-	VUMIN V14.S4, V1.S4, V4.S4
-	VCMEQ V1.S4, V4.S4, V4.S4
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
-	VMOV V4.B16, V1.B16
-	VBSL V13.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V1.H8, V1.H8
-	FMOVD F1, (R2)
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
-	VBSL V13.B16, V2.B16, V4.B16
-	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R3)
-	MOVD R6, R1
-	ADD $8, R2, R2
-	ADD $8, R3, R3
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree4loop
-	B few
-tree1:
-	CMP $4, R4
-	BLT few
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $16, R7, R7
-tree1loop:
-	MOVD R1, R6
-	MOVD R1, R0
-	ADD R7, R0, R0
-	FMOVQ (R0), F0
-	VMOV V0.B16, V1.B16
-	VMOV V0.B16, V2.B16
-	CMP R0, R6
-	BGE tree1done0
-tree1turn0:
-	FMOVQ (R6), F3
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	VUMAX V3.H8, V2.H8, V2.H8
-	VUMIN V3.H8, V0.H8, V0.H8
-	ADD $16, R6, R6
-	CMP R0, R6
-	BLT tree1turn0
-tree1done0:
-	ADD $16, R0, R0
-	MOVD R0, R6
-	ADD R7, R0, R0
-	FMOVQ (R0), F3
-	VMOV V3.B16, V4.B16
-	VMOV V3.B16, V5.B16
-	CMP R0, R6
-	BGE tree1done1
-tree1turn1:
-	FMOVQ (R6), F6
-	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
-	VUMAX V6.H8, V5.H8, V5.H8
-	VUMIN V6.H8, V3.H8, V3.H8
-	ADD $16, R6, R6
-	CMP R0, R6
-	BLT tree1turn1
-tree1done1:
-	ADD $16, R0, R0
-	MOVD R0, R6
-	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
-	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
-	ADD R7, R0, R0
-	FMOVQ (R0), F3
-	VMOV V3.B16, V4.B16
-	VMOV V3.B16, V5.B16
-	CMP R0, R6
-	BGE tree1done2
-tree1turn2:
-	FMOVQ (R6), F6
-	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
-	VUMAX V6.H8, V5.H8, V5.H8
-	VUMIN V6.H8, V3.H8, V3.H8
-	ADD $16, R6, R6
-	CMP R0, R6
-	BLT tree1turn2
-tree1done2:
-	ADD $16, R0, R0
-	MOVD R0, R6
-	ADD R7, R0, R0
-	FMOVQ (R0), F6
-	VMOV V6.B16, V7.B16
-	VMOV V6.B16, V8.B16
-	CMP R0, R6
-	BGE tree1done3
-tree1turn3:
-	FMOVQ (R6), F16
-	WORD $0x4e7064e7 // smax v7.8h, v7.8h, v16.8h
-	VUMAX V16.H8, V8.H8, V8.H8
-	VUMIN V16.H8, V6.H8, V6.H8
-	ADD $16, R6, R6
-	CMP R0, R6
-	BLT tree1turn3
-tree1done3:
-	ADD $16, R0, R0
-	MOVD R0, R6
-	WORD $0x4e67a484 // smaxp v4.8h, v4.8h, v7.8h
-	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
-	WORD $0x6e68a4a5 // umaxp v5.8h, v5.8h, v8.8h
-	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e66ac63 // uminp v3.8h, v3.8h, v6.8h
-	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
-	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
-	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
-	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
-	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	WORD $0x6e60ac00 // uminp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VAND V15.B16, V1.B16, V3.B16
-	VAND V15.B16, V2.B16, V4.B16
-	VUMAX V4.S4, V3.S4, V3.S4
-	VUMIN V14.S4, V3.S4, V4.S4
-	VCMEQ V3.S4, V4.S4, V4.S4
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
-	VMOV V4.B16, V3.B16
-	VBSL V13.B16, V2.B16, V3.B16
-	VUZP2 V3.H8, V3.H8, V3.H8
-	FMOVD F3, (R2)
-	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
-	VBSL V13.B16, V1.B16, V4.B16
-	VUZP2 V4.H8, V4.H8, V4.H8
-	FMOVD F4, (R3)
-	MOVD R6, R1
-	ADD $8, R2, R2
-	ADD $8, R3, R3
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree1loop
-	B few
-few:
-	CBNZ R4, groups
-	RET
-groupstage:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageFilled16NEON(SB)
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
-	B grouploop
-
-// func AbsMaxBF16NEON(x *uint16, most *float32, groups int, length int)
-
-TEXT ·AbsMaxBF16NEON(SB), NOSPLIT, $72-32
-	// pointers: R1 x, R2 most, R0 elements left, R3 groups left, R4 length
-	// per call: V15 0x7fff7fff, V14 0x0
-	// per group: nothing
-	// vector registers in use at once: 7
-	MOVD x+0(FP), R1
-	MOVD most+8(FP), R2
-	MOVD $2147450879, R16
-	VDUP R16, V15.S4
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	MOVD groups+16(FP), R3
-	MOVD length+24(FP), R4
-	CMP $8, R4
-	BEQ tree
-	CMP $16, R4
-	BEQ treepair
-	AND $31, R4, R16
-	CBZ R16, tree4
-	CMP $256, R4
-	BGE tree4
-	CMP $8, R4
-	BGE tree1
-groups:
-	VMOV V14.B16, V13.B16
-	VMOV V14.B16, V12.B16
-	MOVD R4, R0
-	CMP $16, R0
-	BLT groupstage
-grouploop:
-	FMOVQ (R1), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.H8, V13.H8, V13.H8
-	FMOVQ 16(R1), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUMAX V0.H8, V12.H8, V12.H8
-	ADD $32, R1, R1
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE grouploop
-grouptail:
-	CBZ R0, groupend
-	CMP $0, R0
-	BGE groupstage
-	ADD $16, R0, R0
-	MOVD 48(RSP), R1
-	ADD R0<<1, R1, R1
-groupend:
-	VUMAX V12.H8, V13.H8, V0.H8
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVS F0, (R2)
-	ADD $4, R2, R2
-	SUB $1, R3, R3
-	CBNZ R3, groups
-	RET
-tree:
-	CMP $4, R3
-	BLT few
-treeloop:
-	FMOVQ (R1), F0
-	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R1), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F2
-	VAND V15.B16, V2.B16, V2.B16
-	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
-	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVQ F0, (R2)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE treeloop
-	B few
-treepair:
-	CMP $4, R3
-	BLT few
-treepairloop:
-	FMOVQ (R1), F0
-	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R1), F1
-	VAND V15.B16, V1.B16, V1.B16
-	VUMAX V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 48(R1), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R1), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 80(R1), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 96(R1), F2
-	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 112(R1), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
-	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVQ F0, (R2)
-	ADD $128, R1, R1
-	ADD $16, R2, R2
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE treepairloop
-	B few
-tree4:
-	CMP $4, R3
-	BLT few
-	SUB R6, R6, R6
-	ADD R4<<1, R6, R6
-	SUB $64, R6, R6
-tree4loop:
-	MOVD R1, R5
-	MOVD R1, R0
-	ADD R6, R0, R0
-	FMOVQ (R0), F0
-	VAND V15.B16, V0.B16, V0.B16
-	FMOVQ 16(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	VUMAX V1.H8, V0.H8, V0.H8
-	FMOVQ 32(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	VUMAX V1.H8, V0.H8, V0.H8
-	FMOVQ 48(R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	VUMAX V1.H8, V0.H8, V0.H8
-	CMP R0, R5
-	BGE tree4done0
-tree4turn0:
-	FMOVQ (R5), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 16(R5), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 32(R5), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 48(R5), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	VUMAX V1.H8, V0.H8, V0.H8
-	ADD $64, R5, R5
-	CMP R0, R5
-	BLT tree4turn0
-tree4done0:
-	ADD $64, R0, R0
-	MOVD R0, R5
-	ADD R6, R0, R0
-	FMOVQ (R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 16(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 32(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 48(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	CMP R0, R5
-	BGE tree4done1
-tree4turn1:
-	FMOVQ (R5), F2
-	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 16(R5), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 32(R5), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 48(R5), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	VUMAX V2.H8, V1.H8, V1.H8
-	ADD $64, R5, R5
-	CMP R0, R5
-	BLT tree4turn1
-tree4done1:
-	ADD $64, R0, R0
-	MOVD R0, R5
-	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	ADD R6, R0, R0
-	FMOVQ (R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	FMOVQ 16(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 32(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	FMOVQ 48(R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	CMP R0, R5
-	BGE tree4done2
-tree4turn2:
-	FMOVQ (R5), F2
-	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 16(R5), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 32(R5), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 48(R5), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	VUMAX V2.H8, V1.H8, V1.H8
-	ADD $64, R5, R5
-	CMP R0, R5
-	BLT tree4turn2
-tree4done2:
-	ADD $64, R0, R0
-	MOVD R0, R5
-	ADD R6, R0, R0
-	FMOVQ (R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	FMOVQ 16(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 32(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	FMOVQ 48(R0), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	CMP R0, R5
-	BGE tree4done3
-tree4turn3:
-	FMOVQ (R5), F3
-	VAND V15.B16, V3.B16, V3.B16
-	FMOVQ 16(R5), F4
-	VAND V15.B16, V4.B16, V4.B16
-	VUMAX V4.H8, V3.H8, V3.H8
-	FMOVQ 32(R5), F4
-	VAND V15.B16, V4.B16, V4.B16
-	VUMAX V4.H8, V3.H8, V3.H8
-	FMOVQ 48(R5), F4
-	VAND V15.B16, V4.B16, V4.B16
-	VUMAX V4.H8, V3.H8, V3.H8
-	VUMAX V3.H8, V2.H8, V2.H8
-	ADD $64, R5, R5
-	CMP R0, R5
-	BLT tree4turn3
-tree4done3:
-	ADD $64, R0, R0
-	MOVD R0, R5
-	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
-	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVQ F0, (R2)
-	MOVD R5, R1
-	ADD $16, R2, R2
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE tree4loop
-	B few
-tree1:
-	CMP $4, R3
-	BLT few
-	SUB R6, R6, R6
-	ADD R4<<1, R6, R6
-	SUB $16, R6, R6
-tree1loop:
-	MOVD R1, R5
-	MOVD R1, R0
-	ADD R6, R0, R0
-	FMOVQ (R0), F0
-	VAND V15.B16, V0.B16, V0.B16
-	CMP R0, R5
-	BGE tree1done0
-tree1turn0:
-	FMOVQ (R5), F1
-	VAND V15.B16, V1.B16, V1.B16
-	VUMAX V1.H8, V0.H8, V0.H8
-	ADD $16, R5, R5
-	CMP R0, R5
-	BLT tree1turn0
-tree1done0:
-	ADD $16, R0, R0
-	MOVD R0, R5
-	ADD R6, R0, R0
-	FMOVQ (R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	CMP R0, R5
-	BGE tree1done1
-tree1turn1:
-	FMOVQ (R5), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	ADD $16, R5, R5
-	CMP R0, R5
-	BLT tree1turn1
-tree1done1:
-	ADD $16, R0, R0
-	MOVD R0, R5
-	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	ADD R6, R0, R0
-	FMOVQ (R0), F1
-	VAND V15.B16, V1.B16, V1.B16
-	CMP R0, R5
-	BGE tree1done2
-tree1turn2:
-	FMOVQ (R5), F2
-	VAND V15.B16, V2.B16, V2.B16
-	VUMAX V2.H8, V1.H8, V1.H8
-	ADD $16, R5, R5
-	CMP R0, R5
-	BLT tree1turn2
-tree1done2:
-	ADD $16, R0, R0
-	MOVD R0, R5
-	ADD R6, R0, R0
-	FMOVQ (R0), F2
-	VAND V15.B16, V2.B16, V2.B16
-	CMP R0, R5
-	BGE tree1done3
-tree1turn3:
-	FMOVQ (R5), F3
-	VAND V15.B16, V3.B16, V3.B16
-	VUMAX V3.H8, V2.H8, V2.H8
-	ADD $16, R5, R5
-	CMP R0, R5
-	BLT tree1turn3
-tree1done3:
-	ADD $16, R0, R0
-	MOVD R0, R5
-	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
-	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	FMOVQ F0, (R2)
-	MOVD R5, R1
-	ADD $16, R2, R2
-	SUB $4, R3, R3
-	CMP $4, R3
-	BGE tree1loop
-	B few
-few:
-	CBNZ R3, groups
-	RET
-groupstage:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageFilled16NEON(SB)
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
-	B grouploop
-
-// func ReachBF16NEON(x *uint16, low *float32, high *float32, groups int, length int)
-
-TEXT ·ReachBF16NEON(SB), NOSPLIT, $72-40
-	// pointers: R1 x, R2 low, R3 high, R0 elements left, R4 groups left, R5 length
-	// per call: V15 0x0, V14 0x0, V13 0x80008000
-	// per group: nothing
-	// vector registers in use at once: 12
-	MOVD x+0(FP), R1
-	MOVD low+8(FP), R2
-	MOVD high+16(FP), R3
-	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	MOVD $2147516416, R16
-	VDUP R16, V13.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
-	CMP $8, R5
-	BEQ tree
-	CMP $16, R5
-	BEQ treepair
-	AND $31, R5, R16
-	CBZ R16, tree4
-	CMP $256, R5
-	BGE tree4
-	CMP $8, R5
-	BGE tree1
-groups:
-	VMOV V15.B16, V12.B16
-	VMOV V15.B16, V11.B16
-	VMOV V13.B16, V10.B16
-	VMOV V13.B16, V9.B16
-	MOVD R5, R0
-	CMP $16, R0
-	BLT groupstage
-grouploop:
-	FMOVQ (R1), F0
-	VUMAX V0.H8, V12.H8, V12.H8
-	WORD $0x4e60654a // smax v10.8h, v10.8h, v0.8h
-	FMOVQ 16(R1), F0
-	VUMAX V0.H8, V11.H8, V11.H8
-	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
-	ADD $32, R1, R1
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE grouploop
-grouptail:
-	CBZ R0, groupend
-	CMP $0, R0
-	BGE groupstage
-	ADD $16, R0, R0
-	MOVD 48(RSP), R1
-	ADD R0<<1, R1, R1
-groupend:
-	VUMAX V11.H8, V12.H8, V0.H8
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	WORD $0x4e696541 // smax v1.8h, v10.8h, v9.8h
-	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
-	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
-	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
-	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
-	WORD $0x4eaf6421 // smax v1.4s, v1.4s, v15.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VUSHR $31, V0.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V0.B16, V0.B16
-	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
-	VBSL V1.B16, V0.B16, V2.B16
-	FMOVS F2, (R2)
-	FMOVS F1, (R3)
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	SUB $1, R4, R4
-	CBNZ R4, groups
-	RET
-tree:
-	CMP $4, R4
-	BLT few
-treeloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
-	WORD $0x6e61a402 // umaxp v2.8h, v0.8h, v1.8h
-	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F3
-	WORD $0x6e63a424 // umaxp v4.8h, v1.8h, v3.8h
-	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
-	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
-	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
-	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VUSHR $31, V2.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R2)
-	FMOVQ F0, (R3)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE treeloop
-	B few
-treepair:
-	CMP $4, R4
-	BLT few
-treepairloop:
-	FMOVQ (R1), F0
-	FMOVQ 16(R1), F1
-	VUMAX V1.H8, V0.H8, V2.H8
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R1), F1
-	FMOVQ 48(R1), F3
-	VUMAX V3.H8, V1.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
-	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	FMOVQ 64(R1), F1
-	FMOVQ 80(R1), F3
-	VUMAX V3.H8, V1.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 96(R1), F3
-	FMOVQ 112(R1), F5
-	VUMAX V5.H8, V3.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
-	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
-	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
-	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
-	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VUSHR $31, V2.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R2)
-	FMOVQ F0, (R3)
-	ADD $128, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE treepairloop
-	B few
-tree4:
-	CMP $4, R4
-	BLT few
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $64, R7, R7
-tree4loop:
-	MOVD R1, R6
-	MOVD R1, R0
-	ADD R7, R0, R0
-	FMOVQ (R0), F0
-	FMOVQ 16(R0), F1
-	VUMAX V1.H8, V0.H8, V2.H8
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 32(R0), F1
-	VUMAX V1.H8, V2.H8, V2.H8
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 48(R0), F1
-	VUMAX V1.H8, V2.H8, V2.H8
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	CMP R0, R6
-	BGE tree4done0
-tree4turn0:
-	FMOVQ (R6), F1
-	FMOVQ 16(R6), F3
-	VUMAX V3.H8, V1.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 32(R6), F3
-	VUMAX V3.H8, V4.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 48(R6), F3
-	VUMAX V3.H8, V4.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	VUMAX V4.H8, V2.H8, V2.H8
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	ADD $64, R6, R6
-	CMP R0, R6
-	BLT tree4turn0
-tree4done0:
-	ADD $64, R0, R0
-	MOVD R0, R6
-	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F3
-	VUMAX V3.H8, V1.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 32(R0), F3
-	VUMAX V3.H8, V4.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 48(R0), F3
-	VUMAX V3.H8, V4.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	CMP R0, R6
-	BGE tree4done1
-tree4turn1:
-	FMOVQ (R6), F3
-	FMOVQ 16(R6), F5
-	VUMAX V5.H8, V3.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 32(R6), F5
-	VUMAX V5.H8, V6.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 48(R6), F5
-	VUMAX V5.H8, V6.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	VUMAX V6.H8, V4.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	ADD $64, R6, R6
-	CMP R0, R6
-	BLT tree4turn1
-tree4done1:
-	ADD $64, R0, R0
-	MOVD R0, R6
-	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
-	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	ADD R7, R0, R0
-	FMOVQ (R0), F1
-	FMOVQ 16(R0), F3
-	VUMAX V3.H8, V1.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 32(R0), F3
-	VUMAX V3.H8, V4.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	FMOVQ 48(R0), F3
-	VUMAX V3.H8, V4.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	CMP R0, R6
-	BGE tree4done2
-tree4turn2:
-	FMOVQ (R6), F3
-	FMOVQ 16(R6), F5
-	VUMAX V5.H8, V3.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 32(R6), F5
-	VUMAX V5.H8, V6.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 48(R6), F5
-	VUMAX V5.H8, V6.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	VUMAX V6.H8, V4.H8, V4.H8
-	WORD $0x4e636421 // smax v1.8h, v1.8h, v3.8h
-	ADD $64, R6, R6
-	CMP R0, R6
-	BLT tree4turn2
-tree4done2:
-	ADD $64, R0, R0
-	MOVD R0, R6
-	ADD R7, R0, R0
-	FMOVQ (R0), F3
-	FMOVQ 16(R0), F5
-	VUMAX V5.H8, V3.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 32(R0), F5
-	VUMAX V5.H8, V6.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	FMOVQ 48(R0), F5
-	VUMAX V5.H8, V6.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	CMP R0, R6
-	BGE tree4done3
-tree4turn3:
-	FMOVQ (R6), F5
-	FMOVQ 16(R6), F7
-	VUMAX V7.H8, V5.H8, V8.H8
-	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
-	FMOVQ 32(R6), F7
-	VUMAX V7.H8, V8.H8, V8.H8
-	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
-	FMOVQ 48(R6), F7
-	VUMAX V7.H8, V8.H8, V8.H8
-	WORD $0x4e6764a5 // smax v5.8h, v5.8h, v7.8h
-	VUMAX V8.H8, V6.H8, V6.H8
-	WORD $0x4e656463 // smax v3.8h, v3.8h, v5.8h
-	ADD $64, R6, R6
-	CMP R0, R6
-	BLT tree4turn3
-tree4done3:
-	ADD $64, R0, R0
-	MOVD R0, R6
-	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
-	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
-	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
-	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	WORD $0x6e62a442 // umaxp v2.8h, v2.8h, v2.8h
-	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VUSHR $31, V2.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V2.B16, V2.B16
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	FMOVQ F1, (R2)
-	FMOVQ F0, (R3)
-	MOVD R6, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree4loop
-	B few
-tree1:
-	CMP $4, R4
-	BLT few
-	SUB R7, R7, R7
-	ADD R5<<1, R7, R7
-	SUB $16, R7, R7
-tree1loop:
-	MOVD R1, R6
-	MOVD R1, R0
-	ADD R7, R0, R0
-	FMOVQ (R0), F0
-	VMOV V0.B16, V1.B16
-	CMP R0, R6
-	BGE tree1done0
-tree1turn0:
-	FMOVQ (R6), F2
-	VUMAX V2.H8, V1.H8, V1.H8
-	WORD $0x4e626400 // smax v0.8h, v0.8h, v2.8h
-	ADD $16, R6, R6
-	CMP R0, R6
-	BLT tree1turn0
-tree1done0:
-	ADD $16, R0, R0
-	MOVD R0, R6
-	ADD R7, R0, R0
-	FMOVQ (R0), F2
-	VMOV V2.B16, V3.B16
-	CMP R0, R6
-	BGE tree1done1
-tree1turn1:
-	FMOVQ (R6), F4
-	VUMAX V4.H8, V3.H8, V3.H8
-	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
-	ADD $16, R6, R6
-	CMP R0, R6
-	BLT tree1turn1
-tree1done1:
-	ADD $16, R0, R0
-	MOVD R0, R6
-	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
-	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
-	ADD R7, R0, R0
-	FMOVQ (R0), F2
-	VMOV V2.B16, V3.B16
-	CMP R0, R6
-	BGE tree1done2
-tree1turn2:
-	FMOVQ (R6), F4
-	VUMAX V4.H8, V3.H8, V3.H8
-	WORD $0x4e646442 // smax v2.8h, v2.8h, v4.8h
-	ADD $16, R6, R6
-	CMP R0, R6
-	BLT tree1turn2
-tree1done2:
-	ADD $16, R0, R0
-	MOVD R0, R6
-	ADD R7, R0, R0
-	FMOVQ (R0), F4
-	VMOV V4.B16, V5.B16
-	CMP R0, R6
-	BGE tree1done3
-tree1turn3:
-	FMOVQ (R6), F6
-	VUMAX V6.H8, V5.H8, V5.H8
-	WORD $0x4e666484 // smax v4.8h, v4.8h, v6.8h
-	ADD $16, R6, R6
-	CMP R0, R6
-	BLT tree1turn3
-tree1done3:
-	ADD $16, R0, R0
-	MOVD R0, R6
-	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
-	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
-	WORD $0x4e64a442 // smaxp v2.8h, v2.8h, v4.8h
-	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
-	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
-	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
-	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
-	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VUSHR $31, V1.S4, V3.S4
-	VSUB V3.S4, V15.S4, V3.S4
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	FMOVQ F2, (R2)
-	FMOVQ F0, (R3)
-	MOVD R6, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	SUB $4, R4, R4
-	CMP $4, R4
-	BGE tree1loop
-	B few
-few:
-	CBNZ R4, groups
-	RET
-groupstage:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageFilled16NEON(SB)
-	MOVD R1, 48(RSP)
-	ADD $16, RSP, R1
-	B grouploop
-
-// func MinMaxColumnsBF16NEON(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
-
-TEXT ·MinMaxColumnsBF16NEON(SB), NOSPLIT, $392-80
-	// pointers: R1 min, R2 max, R3 least, R4 x0, R5 x1, R6 x2, R7 x3, R8 x4, R9 x5, R0 elements left
-	// per call: nothing
-	// vector registers in use at once: 4
-	MOVD min+0(FP), R1
-	MOVD max+8(FP), R2
-	MOVD least+16(FP), R3
-	MOVD x0+24(FP), R4
-	MOVD x1+32(FP), R5
-	MOVD x2+40(FP), R6
-	MOVD x3+48(FP), R7
-	MOVD x4+56(FP), R8
-	MOVD x5+64(FP), R9
-	MOVD n+72(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R4), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ (R2), F2
-	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ (R3), F3
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ (R5), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ (R6), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ (R7), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ (R8), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ (R9), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, (R1)
-	FMOVQ F2, (R2)
-	FMOVQ F3, (R3)
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R4), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	FMOVQ 16(R2), F2
-	VUMAX V1.H8, V2.H8, V2.H8
-	FMOVQ 16(R3), F3
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 16(R5), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 16(R6), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 16(R7), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 16(R8), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ 16(R9), F1
-	WORD $0x4e616400 // smax v0.8h, v0.8h, v1.8h
-	VUMAX V1.H8, V2.H8, V2.H8
-	VUMIN V1.H8, V3.H8, V3.H8
-	FMOVQ F0, 16(R1)
-	FMOVQ F2, 16(R2)
-	FMOVQ F3, 16(R3)
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
-	ADD $32, R4, R4
-	ADD $32, R5, R5
-	ADD $32, R6, R6
-	ADD $32, R7, R7
-	ADD $32, R8, R8
-	ADD $32, R9, R9
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 304(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 312(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 320(RSP), R3
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·stageOut16NEON(SB)
-laneend:
-	RET
-lanestage:
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R1, 304(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 312(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 320(RSP)
-	ADD $80, RSP, R3
-	ADD $112, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R4, 328(RSP)
-	ADD $112, RSP, R4
-	ADD $144, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R5, 336(RSP)
-	ADD $144, RSP, R5
-	ADD $176, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R6, 344(RSP)
-	ADD $176, RSP, R6
-	ADD $208, RSP, R16
-	MOVD R7, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R7, 352(RSP)
-	ADD $208, RSP, R7
-	ADD $240, RSP, R16
-	MOVD R8, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R8, 360(RSP)
-	ADD $240, RSP, R8
-	ADD $272, RSP, R16
-	MOVD R9, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R9, 368(RSP)
-	ADD $272, RSP, R9
-	B laneloop
-
-// func MergeMinMaxBF16NEON(min *uint16, max *uint16, x *uint16, y *uint16, n int)
-
-TEXT ·MergeMinMaxBF16NEON(SB), NOSPLIT, $184-40
-	// pointers: R1 min, R2 max, R3 x, R4 y, R0 elements left
-	// per call: V15 0x0, V14 0x7fc00000, V13 0x10000, V12 0x7fff
-	// vector registers in use at once: 11
-	MOVD min+0(FP), R1
-	MOVD max+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD y+24(FP), R4
-	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	MOVD $2143289344, R16
-	VDUP R16, V14.S4
+	FMOVS infinity+32(FP), F13
+	VDUP V13.S[0], V13.S4
+	FMOVS oneNaN+36(FP), F12
+	VDUP V12.S[0], V12.S4
 	MOVD $65536, R16
-	VDUP R16, V13.S4
+	VDUP R16, V11.S4
 	MOVD $32767, R16
-	VDUP R16, V12.S4
-	MOVD n+32(FP), R0
+	VDUP R16, V10.S4
+	MOVD n+40(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -4757,94 +3227,126 @@ laneloop:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R2), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ (R3), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	FMOVQ (R3), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	FMOVQ (R4), F6
+	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
+	VAND V14.B16, V1.B16, V8.B16
+	VAND V14.B16, V3.B16, V9.B16
+	VUMAX V9.S4, V8.S4, V8.S4
+	VAND V14.B16, V5.B16, V9.B16
+	VUMAX V9.S4, V8.S4, V8.S4
+	VAND V14.B16, V7.B16, V9.B16
+	VUMAX V9.S4, V8.S4, V8.S4
+	VUMIN V13.S4, V8.S4, V9.S4
+	VCMEQ V8.S4, V9.S4, V9.S4
+	WORD $0x4ea3f428 // fmin v8.4s, v1.4s, v3.4s
+	WORD $0x4ea5f508 // fmin v8.4s, v8.4s, v5.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	VMOV V9.B16, V5.B16
+	VBSL V12.B16, V8.B16, V5.B16
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ (R4), F1
-	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V14.B16, V4.B16, V6.B16
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V4.B16
+	VBSL V12.B16, V3.B16, V9.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
+	VAND V14.B16, V0.B16, V1.B16
+	VAND V14.B16, V2.B16, V3.B16
+	VUMAX V3.S4, V1.S4, V1.S4
+	VAND V14.B16, V4.B16, V3.B16
+	VUMAX V3.S4, V1.S4, V1.S4
+	VAND V14.B16, V6.B16, V3.B16
+	VUMAX V3.S4, V1.S4, V1.S4
+	VUMIN V13.S4, V1.S4, V3.S4
+	VCMEQ V1.S4, V3.S4, V3.S4
+	WORD $0x4ea2f401 // fmin v1.4s, v0.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	VMOV V3.B16, V4.B16
+	VBSL V12.B16, V1.B16, V4.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V0.B16
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V1.B16
-	VCMTST V13.S4, V6.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V0.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	WORD $0x0e6240c6 // addhn v6.4h, v6.4s, v2.4s
-	WORD $0x4e634006 // addhn2 v6.8h, v0.4s, v3.4s
-	FMOVQ F6, (R1)
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, (R2)
+	VBSL V12.B16, V2.B16, V3.B16
+	VCMTST V11.S4, V5.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614085 // addhn2 v5.8h, v4.4s, v1.4s
+	FMOVQ F5, (R1)
+	VCMTST V11.S4, V9.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e604129 // addhn v9.4h, v9.4s, v0.4s
+	WORD $0x4e614069 // addhn2 v9.8h, v3.4s, v1.4s
+	FMOVQ F9, (R2)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 16(R2), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
-	FMOVQ 16(R3), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	FMOVQ 16(R3), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	FMOVQ 16(R4), F6
+	WORD $0x2e6138c7 // shll v7.4s, v6.4h, #16
+	VAND V14.B16, V1.B16, V8.B16
+	VAND V14.B16, V3.B16, V9.B16
+	VUMAX V9.S4, V8.S4, V8.S4
+	VAND V14.B16, V5.B16, V9.B16
+	VUMAX V9.S4, V8.S4, V8.S4
+	VAND V14.B16, V7.B16, V9.B16
+	VUMAX V9.S4, V8.S4, V8.S4
+	VUMIN V13.S4, V8.S4, V9.S4
+	VCMEQ V8.S4, V9.S4, V9.S4
+	WORD $0x4ea3f428 // fmin v8.4s, v1.4s, v3.4s
+	WORD $0x4ea5f508 // fmin v8.4s, v8.4s, v5.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	VMOV V9.B16, V5.B16
+	VBSL V12.B16, V8.B16, V5.B16
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	FMOVQ 16(R4), F1
-	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V14.B16, V4.B16, V6.B16
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V4.B16
+	VBSL V12.B16, V3.B16, V9.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e6138c6 // shll2 v6.4s, v6.8h, #16
+	VAND V14.B16, V0.B16, V1.B16
+	VAND V14.B16, V2.B16, V3.B16
+	VUMAX V3.S4, V1.S4, V1.S4
+	VAND V14.B16, V4.B16, V3.B16
+	VUMAX V3.S4, V1.S4, V1.S4
+	VAND V14.B16, V6.B16, V3.B16
+	VUMAX V3.S4, V1.S4, V1.S4
+	VUMIN V13.S4, V1.S4, V3.S4
+	VCMEQ V1.S4, V3.S4, V3.S4
+	WORD $0x4ea2f401 // fmin v1.4s, v0.4s, v2.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	VMOV V3.B16, V4.B16
+	VBSL V12.B16, V1.B16, V4.B16
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V14.B16, V3.B16, V0.B16
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V14.B16, V2.B16, V1.B16
-	VCMTST V13.S4, V6.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V0.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	WORD $0x0e6240c6 // addhn v6.4h, v6.4s, v2.4s
-	WORD $0x4e634006 // addhn2 v6.8h, v0.4s, v3.4s
-	FMOVQ F6, 16(R1)
-	VCMTST V13.S4, V4.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 16(R2)
+	VBSL V12.B16, V2.B16, V3.B16
+	VCMTST V11.S4, V5.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614085 // addhn2 v5.8h, v4.4s, v1.4s
+	FMOVQ F5, 16(R1)
+	VCMTST V11.S4, V9.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e604129 // addhn v9.4h, v9.4s, v0.4s
+	WORD $0x4e614069 // addhn2 v9.8h, v3.4s, v1.4s
+	FMOVQ F9, 16(R2)
 	ADD $32, R1, R1
 	ADD $32, R2, R2
 	ADD $32, R3, R3
