@@ -22,6 +22,7 @@ type tree struct {
 	group     extent
 	registers int  // of a group, or that a turn of the loop takes in
 	any       bool // the loop is for all lengths that the others leave
+	first     bool // it is asked about before the others
 }
 
 // extent is how much of registers a group is.
@@ -37,7 +38,7 @@ const (
 
 // treeKinds are those of the machine, in the order in which they are preferred.
 func (p *planner) treeKinds() []*tree {
-	kinds := []*tree{{name: "tree", group: whole, registers: 1}, {name: "treepair", group: whole, registers: 2}}
+	kinds := []*tree{{name: "tree", group: whole, registers: 1, first: true}, {name: "treepair", group: whole, registers: 2}}
 	splits := p.m.HalfLevel() >= 0
 	if splits {
 		kinds = append(kinds, &tree{name: "treehalf", group: half})
@@ -67,6 +68,9 @@ const manyTurns = 8
 
 func (l treeLoop) enter(p *printer) {
 	m, length, t, register := p.m, p.counts.length, l.tree, p.perRegister()
+	if l.first { // fewer groups, a vector's one above all, are for none of these loops
+		m.Branch(p.counts.groups, Less, m.Width(), p.pr.groups.at(atEntry))
+	}
 	switch {
 	case t.group == whole:
 		m.Branch(length, Equal, t.registers*register, l.shape.name)
@@ -347,7 +351,6 @@ func (l treeLoop) print(p *printer) {
 	bits, start := stream.Mem.Bits(), p.ptr[stream.Name]
 	register := p.perRegister() * bits / 8
 	m.Label(sh.name)
-	m.Branch(c.groups, Less, w, few)
 	behind := func(bytes int) { // the last so many bytes of a group
 		m.Sub(c.last, c.last)
 		m.AddBits(c.last, c.length, bits)

@@ -19,6 +19,8 @@ TEXT ·MinMaxAVX2(SB), NOSPLIT, $160-40
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
+	CMPQ         R8, $+8
+	JLT          groups
 	CMPQ         R9, $+8
 	JEQ          tree
 	CMPQ         R9, $+16
@@ -116,9 +118,6 @@ groupend:
 	RET
 
 tree:
-	CMPQ R8, $+8
-	JLT  few
-
 treeloop:
 	VXORPS     Y0, Y0, Y0
 	VMOVUPS    (SI), Y1
@@ -191,9 +190,6 @@ treeloop:
 	JMP        few
 
 treepair:
-	CMPQ R8, $+8
-	JLT  few
-
 treepairloop:
 	VXORPS     Y0, Y0, Y0
 	VMOVUPS    (SI), Y1
@@ -306,9 +302,6 @@ treepairloop:
 	JMP        few
 
 treehalf:
-	CMPQ R8, $+8
-	JLT  few
-
 treehalfloop:
 	VXORPS      Y0, Y0, Y0
 	VMOVUPS     (SI), X1
@@ -357,8 +350,6 @@ treehalfloop:
 	JMP         few
 
 tree4:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+128, R11
@@ -765,8 +756,6 @@ tree4done7:
 	JMP        few
 
 tree1:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+32, R11
@@ -1005,8 +994,6 @@ tree1done7:
 	JMP        few
 
 treehalves:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+16, R11
@@ -1141,6 +1128,8 @@ TEXT ·AbsMaxAVX2(SB), NOSPLIT, $160-32
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+16(FP), BX
 	MOVQ         length+24(FP), R8
+	CMPQ         BX, $+8
+	JLT          groups
 	CMPQ         R8, $+8
 	JEQ          tree
 	CMPQ         R8, $+16
@@ -1209,9 +1198,6 @@ groupend:
 	RET
 
 tree:
-	CMPQ BX, $+8
-	JLT  few
-
 treeloop:
 	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
@@ -1259,9 +1245,6 @@ treeloop:
 	JMP        few
 
 treepair:
-	CMPQ BX, $+8
-	JLT  few
-
 treepairloop:
 	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
@@ -1333,9 +1316,6 @@ treepairloop:
 	JMP        few
 
 treehalf:
-	CMPQ BX, $+8
-	JLT  few
-
 treehalfloop:
 	VMOVUPS     (SI), X0
 	VINSERTF128 $0x01, 64(SI), Y0, Y0
@@ -1367,8 +1347,6 @@ treehalfloop:
 	JMP         few
 
 tree4:
-	CMPQ BX, $+8
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+128, R10
@@ -1686,8 +1664,6 @@ tree4done7:
 	JMP        few
 
 tree1:
-	CMPQ BX, $+8
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+32, R10
@@ -1861,8 +1837,6 @@ tree1done7:
 	JMP        few
 
 treehalves:
-	CMPQ BX, $+8
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+16, R10
@@ -1974,6 +1948,8 @@ TEXT ·ReachAVX2(SB), NOSPLIT, $160-40
 	VBROADCASTSS constantsAVX2<>+16(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
+	CMPQ         R8, $+8
+	JLT          groups
 	CMPQ         R9, $+8
 	JEQ          tree
 	CMPQ         R9, $+16
@@ -2064,9 +2040,6 @@ groupend:
 	RET
 
 tree:
-	CMPQ R8, $+8
-	JLT  few
-
 treeloop:
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
@@ -2128,9 +2101,6 @@ treeloop:
 	JMP        few
 
 treepair:
-	CMPQ R8, $+8
-	JLT  few
-
 treepairloop:
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
@@ -2224,9 +2194,6 @@ treepairloop:
 	JMP        few
 
 treehalf:
-	CMPQ R8, $+8
-	JLT  few
-
 treehalfloop:
 	VMOVUPS     (SI), X0
 	VINSERTF128 $0x01, 64(SI), Y0, Y0
@@ -2268,8 +2235,6 @@ treehalfloop:
 	JMP         few
 
 tree4:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+128, R11
@@ -2609,8 +2574,6 @@ tree4done7:
 	JMP        few
 
 tree1:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+32, R11
@@ -2814,8 +2777,6 @@ tree1done7:
 	JMP        few
 
 treehalves:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+16, R11
@@ -3354,6 +3315,8 @@ TEXT ·MinMaxF16BF16AVX2(SB), NOSPLIT, $96-48
 	MOVQ  max+16(FP), BX
 	MOVQ  groups+32(FP), R8
 	MOVQ  length+40(FP), R9
+	CMPQ  R8, $+8
+	JLT   groups
 	CMPQ  R9, $+16
 	JEQ   tree
 	CMPQ  R9, $+32
@@ -3475,9 +3438,6 @@ groupend:
 	RET
 
 tree:
-	CMPQ R8, $+8
-	JLT  few
-
 treeloop:
 	VMOVUPS      (SI), Y0
 	VMOVUPS      32(SI), Y1
@@ -3578,9 +3538,6 @@ treeloop:
 	JMP          few
 
 treepair:
-	CMPQ R8, $+8
-	JLT  few
-
 treepairloop:
 	VMOVUPS      (SI), Y0
 	VMOVUPS      32(SI), Y1
@@ -3729,9 +3686,6 @@ treepairloop:
 	JMP          few
 
 treehalf:
-	CMPQ R8, $+8
-	JLT  few
-
 treehalfloop:
 	VMOVUPS      (SI), X0
 	VINSERTF128  $0x01, 64(SI), Y0, Y0
@@ -3804,8 +3758,6 @@ treehalfloop:
 	JMP          few
 
 tree4:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+128, R11
@@ -4248,8 +4200,6 @@ tree4done7:
 	JMP          few
 
 tree1:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+32, R11
@@ -4516,8 +4466,6 @@ tree1done7:
 	JMP          few
 
 treehalves:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+16, R11
@@ -4680,6 +4628,8 @@ TEXT ·AbsMaxF16BF16AVX2(SB), NOSPLIT, $96-40
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+24(FP), BX
 	MOVQ         length+32(FP), R8
+	CMPQ         BX, $+8
+	JLT          groups
 	CMPQ         R8, $+16
 	JEQ          tree
 	CMPQ         R8, $+32
@@ -4745,9 +4695,6 @@ halfdone2:
 	RET
 
 tree:
-	CMPQ BX, $+8
-	JLT  few
-
 treeloop:
 	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
@@ -4802,9 +4749,6 @@ halfdone4:
 	JMP     few
 
 treepair:
-	CMPQ BX, $+8
-	JLT  few
-
 treepairloop:
 	VMOVUPS    (SI), Y0
 	VPAND      Y15, Y0, Y0
@@ -4883,9 +4827,6 @@ halfdone6:
 	JMP     few
 
 treehalf:
-	CMPQ BX, $+8
-	JLT  few
-
 treehalfloop:
 	VMOVUPS     (SI), X0
 	VINSERTF128 $0x01, 64(SI), Y0, Y0
@@ -4924,8 +4865,6 @@ halfdone8:
 	JMP     few
 
 tree4:
-	CMPQ BX, $+8
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+128, R10
@@ -5250,8 +5189,6 @@ halfdone10:
 	JMP     few
 
 tree1:
-	CMPQ BX, $+8
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+32, R10
@@ -5432,8 +5369,6 @@ halfdone12:
 	JMP     few
 
 treehalves:
-	CMPQ BX, $+8
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+16, R10
@@ -5601,6 +5536,8 @@ TEXT ·ReachF16BF16AVX2(SB), NOSPLIT, $96-48
 	VBROADCASTSS constantsAVX2<>+20(SB), Y13
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
+	CMPQ         R8, $+8
+	JLT          groups
 	CMPQ         R9, $+16
 	JEQ          tree
 	CMPQ         R9, $+32
@@ -5691,9 +5628,6 @@ halfdone4:
 	RET
 
 tree:
-	CMPQ R8, $+8
-	JLT  few
-
 treeloop:
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
@@ -5769,9 +5703,6 @@ halfdone8:
 	JMP       few
 
 treepair:
-	CMPQ R8, $+8
-	JLT  few
-
 treepairloop:
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
@@ -5879,9 +5810,6 @@ halfdone12:
 	JMP       few
 
 treehalf:
-	CMPQ R8, $+8
-	JLT  few
-
 treehalfloop:
 	VMOVUPS     (SI), X0
 	VINSERTF128 $0x01, 64(SI), Y0, Y0
@@ -5937,8 +5865,6 @@ halfdone16:
 	JMP       few
 
 tree4:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+128, R11
@@ -6292,8 +6218,6 @@ halfdone20:
 	JMP       few
 
 tree1:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+32, R11
@@ -6511,8 +6435,6 @@ halfdone24:
 	JMP       few
 
 treehalves:
-	CMPQ R8, $+8
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+16, R11

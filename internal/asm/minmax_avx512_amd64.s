@@ -19,6 +19,8 @@ TEXT ·MinMaxAVX512(SB), $512-40
 	VBROADCASTSS constantsAVX512<>+8(SB), Z13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
+	CMPQ         R8, $+16
+	JLT          groups
 	CMPQ         R9, $+16
 	JEQ          tree
 	CMPQ         R9, $+32
@@ -149,9 +151,6 @@ groupend:
 	RET
 
 tree:
-	CMPQ R8, $+16
-	JLT  few
-
 treeloop:
 	KXORW      K1, K1, K1
 	VMOVUPS    (SI), Z0
@@ -283,9 +282,6 @@ treeloop:
 	JMP        few
 
 treepair:
-	CMPQ R8, $+16
-	JLT  few
-
 treepairloop:
 	KXORW      K1, K1, K1
 	VMOVUPS    (SI), Z0
@@ -497,9 +493,6 @@ treepairloop:
 	JMP        few
 
 treehalf:
-	CMPQ R8, $+16
-	JLT  few
-
 treehalfloop:
 	KXORW        K1, K1, K1
 	VMOVUPS      (SI), Y0
@@ -581,8 +574,6 @@ treehalfloop:
 	JMP          few
 
 tree4:
-	CMPQ R8, $+16
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+256, R11
@@ -837,8 +828,6 @@ tree4done3:
 	JMP        few
 
 tree1:
-	CMPQ R8, $+16
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+64, R11
@@ -1009,8 +998,6 @@ tree1done3:
 	JMP        few
 
 treepart:
-	CMPQ  R8, $+16
-	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7
@@ -1196,6 +1183,8 @@ TEXT ·AbsMaxAVX512(SB), NOSPLIT, $256-32
 	VPXORD       Z14, Z14, Z14
 	MOVQ         groups+16(FP), BX
 	MOVQ         length+24(FP), R8
+	CMPQ         BX, $+16
+	JLT          groups
 	CMPQ         R8, $+16
 	JEQ          tree
 	CMPQ         R8, $+32
@@ -1291,9 +1280,6 @@ groupend:
 	RET
 
 tree:
-	CMPQ BX, $+16
-	JLT  few
-
 treeloop:
 	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
@@ -1385,9 +1371,6 @@ treeloop:
 	JMP        few
 
 treepair:
-	CMPQ BX, $+16
-	JLT  few
-
 treepairloop:
 	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
@@ -1527,9 +1510,6 @@ treepairloop:
 	JMP        few
 
 treehalf:
-	CMPQ BX, $+16
-	JLT  few
-
 treehalfloop:
 	VMOVUPS      (SI), Y0
 	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
@@ -1587,8 +1567,6 @@ treehalfloop:
 	JMP          few
 
 tree4:
-	CMPQ BX, $+16
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+256, R10
@@ -1781,8 +1759,6 @@ tree4done3:
 	JMP        few
 
 tree1:
-	CMPQ BX, $+16
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+64, R10
@@ -1903,8 +1879,6 @@ tree1done3:
 	JMP        few
 
 treepart:
-	CMPQ  BX, $+16
-	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R8, AX, AX
 	KMOVQ AX, K7
@@ -2052,6 +2026,8 @@ TEXT ·ReachAVX512(SB), $512-40
 	VBROADCASTSS constantsAVX512<>+16(SB), Z13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
+	CMPQ         R8, $+16
+	JLT          groups
 	CMPQ         R9, $+16
 	JEQ          tree
 	CMPQ         R9, $+32
@@ -2171,9 +2147,6 @@ groupend:
 	RET
 
 tree:
-	CMPQ R8, $+16
-	JLT  few
-
 treeloop:
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
@@ -2287,9 +2260,6 @@ treeloop:
 	JMP        few
 
 treepair:
-	CMPQ R8, $+16
-	JLT  few
-
 treepairloop:
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
@@ -2467,9 +2437,6 @@ treepairloop:
 	JMP        few
 
 treehalf:
-	CMPQ R8, $+16
-	JLT  few
-
 treehalfloop:
 	VMOVUPS      (SI), Y0
 	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
@@ -2541,8 +2508,6 @@ treehalfloop:
 	JMP          few
 
 tree4:
-	CMPQ R8, $+16
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+256, R11
@@ -2763,8 +2728,6 @@ tree4done3:
 	JMP        few
 
 tree1:
-	CMPQ R8, $+16
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+64, R11
@@ -2917,8 +2880,6 @@ tree1done3:
 	JMP        few
 
 treepart:
-	CMPQ  R8, $+16
-	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7
@@ -3707,6 +3668,8 @@ TEXT ·MinMaxF16BF16AVX512(SB), $768-48
 	VBROADCASTSS constantsAVX512<>+24(SB), Z9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
+	CMPQ         R8, $+16
+	JLT          groups
 	CMPQ         R9, $+32
 	JEQ          tree
 	CMPQ         R9, $+64
@@ -3832,9 +3795,6 @@ groupend:
 	RET
 
 tree:
-	CMPQ R8, $+16
-	JLT  few
-
 treeloop:
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
@@ -3994,9 +3954,6 @@ treeloop:
 	JMP        few
 
 treepair:
-	CMPQ R8, $+16
-	JLT  few
-
 treepairloop:
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
@@ -4252,9 +4209,6 @@ treepairloop:
 	JMP        few
 
 treehalf:
-	CMPQ R8, $+16
-	JLT  few
-
 treehalfloop:
 	VMOVUPS      (SI), Y0
 	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
@@ -4356,8 +4310,6 @@ treehalfloop:
 	JMP          few
 
 tree4:
-	CMPQ R8, $+16
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+256, R11
@@ -4646,8 +4598,6 @@ tree4done3:
 	JMP        few
 
 tree1:
-	CMPQ R8, $+16
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+64, R11
@@ -4848,8 +4798,6 @@ tree1done3:
 	JMP        few
 
 treepart:
-	CMPQ  R8, $+16
-	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7
@@ -5063,6 +5011,8 @@ TEXT ·AbsMaxF16BF16AVX512(SB), NOSPLIT, $256-40
 	VPXORD       Z14, Z14, Z14
 	MOVQ         groups+24(FP), BX
 	MOVQ         length+32(FP), R8
+	CMPQ         BX, $+16
+	JLT          groups
 	CMPQ         R8, $+32
 	JEQ          tree
 	CMPQ         R8, $+64
@@ -5141,9 +5091,6 @@ halfdone2:
 	RET
 
 tree:
-	CMPQ BX, $+16
-	JLT  few
-
 treeloop:
 	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
@@ -5242,9 +5189,6 @@ halfdone4:
 	JMP     few
 
 treepair:
-	CMPQ BX, $+16
-	JLT  few
-
 treepairloop:
 	VMOVUPS    (SI), Z0
 	VPANDD     Z15, Z0, Z0
@@ -5391,9 +5335,6 @@ halfdone6:
 	JMP     few
 
 treehalf:
-	CMPQ BX, $+16
-	JLT  few
-
 treehalfloop:
 	VMOVUPS      (SI), Y0
 	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
@@ -5458,8 +5399,6 @@ halfdone8:
 	JMP     few
 
 tree4:
-	CMPQ BX, $+16
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+256, R10
@@ -5659,8 +5598,6 @@ halfdone10:
 	JMP     few
 
 tree1:
-	CMPQ BX, $+16
-	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+64, R10
@@ -5788,8 +5725,6 @@ halfdone12:
 	JMP     few
 
 treepart:
-	CMPQ  BX, $+16
-	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R8, AX, AX
 	KMOVQ AX, K7
@@ -5986,6 +5921,8 @@ TEXT ·ReachF16BF16AVX512(SB), $512-48
 	VBROADCASTSS constantsAVX512<>+20(SB), Z13
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
+	CMPQ         R8, $+16
+	JLT          groups
 	CMPQ         R9, $+32
 	JEQ          tree
 	CMPQ         R9, $+64
@@ -6091,9 +6028,6 @@ halfdone4:
 	RET
 
 tree:
-	CMPQ R8, $+16
-	JLT  few
-
 treeloop:
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
@@ -6221,9 +6155,6 @@ halfdone8:
 	JMP       few
 
 treepair:
-	CMPQ R8, $+16
-	JLT  few
-
 treepairloop:
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
@@ -6415,9 +6346,6 @@ halfdone12:
 	JMP       few
 
 treehalf:
-	CMPQ R8, $+16
-	JLT  few
-
 treehalfloop:
 	VMOVUPS      (SI), Y0
 	VINSERTF64X4 $0x01, 128(SI), Z0, Z0
@@ -6503,8 +6431,6 @@ halfdone16:
 	JMP       few
 
 tree4:
-	CMPQ R8, $+16
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+256, R11
@@ -6739,8 +6665,6 @@ halfdone20:
 	JMP       few
 
 tree1:
-	CMPQ R8, $+16
-	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+64, R11
@@ -6907,8 +6831,6 @@ halfdone24:
 	JMP       few
 
 treepart:
-	CMPQ  R8, $+16
-	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7

@@ -22,6 +22,8 @@ TEXT ·MinMaxNEON(SB), NOSPLIT, $104-40
 	VDUP R16, V13.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
+	CMP $4, R4
+	BLT groups
 	CMP $4, R5
 	BEQ tree
 	CMP $8, R5
@@ -94,8 +96,6 @@ groupend:
 	CBNZ R4, groups
 	RET
 tree:
-	CMP $4, R4
-	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -124,8 +124,6 @@ treeloop:
 	BGE treeloop
 	B few
 treepair:
-	CMP $4, R4
-	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -166,8 +164,6 @@ treepairloop:
 	BGE treepairloop
 	B few
 tree4:
-	CMP $4, R4
-	BLT few
 	SUB R7, R7, R7
 	ADD R5<<2, R7, R7
 	SUB $64, R7, R7
@@ -325,8 +321,6 @@ tree4done3:
 	BGE tree4loop
 	B few
 tree1:
-	CMP $4, R4
-	BLT few
 	SUB R7, R7, R7
 	ADD R5<<2, R7, R7
 	SUB $16, R7, R7
@@ -440,6 +434,8 @@ TEXT ·AbsMaxNEON(SB), NOSPLIT, $104-32
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD groups+16(FP), R3
 	MOVD length+24(FP), R4
+	CMP $4, R3
+	BLT groups
 	CMP $4, R4
 	BEQ tree
 	CMP $8, R4
@@ -494,8 +490,6 @@ groupend:
 	CBNZ R3, groups
 	RET
 tree:
-	CMP $4, R3
-	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -516,8 +510,6 @@ treeloop:
 	BGE treeloop
 	B few
 treepair:
-	CMP $4, R3
-	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -550,8 +542,6 @@ treepairloop:
 	BGE treepairloop
 	B few
 tree4:
-	CMP $4, R3
-	BLT few
 	SUB R6, R6, R6
 	ADD R4<<2, R6, R6
 	SUB $64, R6, R6
@@ -701,8 +691,6 @@ tree4done3:
 	BGE tree4loop
 	B few
 tree1:
-	CMP $4, R3
-	BLT few
 	SUB R6, R6, R6
 	ADD R4<<2, R6, R6
 	SUB $16, R6, R6
@@ -806,6 +794,8 @@ TEXT ·ReachNEON(SB), NOSPLIT, $104-40
 	VDUP R16, V13.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
+	CMP $4, R4
+	BLT groups
 	CMP $4, R5
 	BEQ tree
 	CMP $8, R5
@@ -878,8 +868,6 @@ groupend:
 	CBNZ R4, groups
 	RET
 tree:
-	CMP $4, R4
-	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -908,8 +896,6 @@ treeloop:
 	BGE treeloop
 	B few
 treepair:
-	CMP $4, R4
-	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -950,8 +936,6 @@ treepairloop:
 	BGE treepairloop
 	B few
 tree4:
-	CMP $4, R4
-	BLT few
 	SUB R7, R7, R7
 	ADD R5<<2, R7, R7
 	SUB $64, R7, R7
@@ -1109,8 +1093,6 @@ tree4done3:
 	BGE tree4loop
 	B few
 tree1:
-	CMP $4, R4
-	BLT few
 	SUB R7, R7, R7
 	ADD R5<<2, R7, R7
 	SUB $16, R7, R7
@@ -1616,6 +1598,8 @@ TEXT ·MinMaxF16BF16NEON(SB), NOSPLIT, $72-48
 	VDUP R16, V9.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
+	CMP $4, R4
+	BLT groups
 	CMP $8, R5
 	BEQ tree
 	CMP $16, R5
@@ -1694,8 +1678,6 @@ groupend:
 	CBNZ R4, groups
 	RET
 tree:
-	CMP $4, R4
-	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -1740,8 +1722,6 @@ treeloop:
 	BGE treeloop
 	B few
 treepair:
-	CMP $4, R4
-	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -1802,8 +1782,6 @@ treepairloop:
 	BGE treepairloop
 	B few
 tree4:
-	CMP $4, R4
-	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
@@ -2005,8 +1983,6 @@ tree4done3:
 	BGE tree4loop
 	B few
 tree1:
-	CMP $4, R4
-	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
@@ -2144,6 +2120,8 @@ TEXT ·AbsMaxF16BF16NEON(SB), NOSPLIT, $72-40
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD groups+24(FP), R3
 	MOVD length+32(FP), R4
+	CMP $4, R3
+	BLT groups
 	CMP $8, R4
 	BEQ tree
 	CMP $16, R4
@@ -2194,8 +2172,6 @@ halfdone2:
 	CBNZ R3, groups
 	RET
 tree:
-	CMP $4, R3
-	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -2222,8 +2198,6 @@ halfdone4:
 	BGE treeloop
 	B few
 treepair:
-	CMP $4, R3
-	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -2262,8 +2236,6 @@ halfdone6:
 	BGE treepairloop
 	B few
 tree4:
-	CMP $4, R3
-	BLT few
 	SUB R6, R6, R6
 	ADD R4<<1, R6, R6
 	SUB $64, R6, R6
@@ -2419,8 +2391,6 @@ halfdone8:
 	BGE tree4loop
 	B few
 tree1:
-	CMP $4, R3
-	BLT few
 	SUB R6, R6, R6
 	ADD R4<<1, R6, R6
 	SUB $16, R6, R6
@@ -2550,6 +2520,8 @@ TEXT ·ReachF16BF16NEON(SB), NOSPLIT, $72-48
 	VDUP R16, V13.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
+	CMP $4, R4
+	BLT groups
 	CMP $8, R5
 	BEQ tree
 	CMP $16, R5
@@ -2620,8 +2592,6 @@ halfdone4:
 	CBNZ R4, groups
 	RET
 tree:
-	CMP $4, R4
-	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -2662,8 +2632,6 @@ halfdone8:
 	BGE treeloop
 	B few
 treepair:
-	CMP $4, R4
-	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -2716,8 +2684,6 @@ halfdone12:
 	BGE treepairloop
 	B few
 tree4:
-	CMP $4, R4
-	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
@@ -2887,8 +2853,6 @@ halfdone16:
 	BGE tree4loop
 	B few
 tree1:
-	CMP $4, R4
-	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
