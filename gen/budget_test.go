@@ -14,7 +14,7 @@ type budget struct{ lines, kilobytes int }
 // budgets are those of the kernels of a file, for all implementations together. Whoever needs more raises
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
-	"backward":              {3890, 93},
+	"backward":              {3323, 76},
 	"blocks":                {7700, 230},
 	"convert":               {8470, 210},
 	"copy":                  {1300, 30},
@@ -28,6 +28,7 @@ var budgets = map[string]budget{
 	"fakequantizeF16BF16":   {10230, 239},
 	"fakequantizefp":        {3790, 93},
 	"fakequantizefpF16BF16": {5510, 132},
+	"learn":                 {450, 10},
 	"lookup":                {210, 10},
 	"minmax":                {18050, 413},
 	"pack":                  {1250, 31},

@@ -179,7 +179,7 @@ func TestLeast(t *testing.T) {
 					return inColumns(x)
 				}
 				y := view[float32](a.place(4*n, 0, r.IntN(2) == 0))
-				toColumns(impl, y, x, Columns)
+				toColumns(impl, y, x, Columns, length, length)
 				require.Equal(t, view4(inColumns(x)), view4(y))
 				return y
 			}
@@ -238,7 +238,7 @@ func TestToColumns(t *testing.T) {
 				for i := range src {
 					src[i] = float32(i)
 				}
-				toColumns(current(), dst, src, groups)
+				toColumns(current(), dst, src, groups, length, length)
 				require.NoError(t, out.check())
 				for i, v := range dst {
 					want := float32(min(i%Columns, groups-1)*length + i/Columns)

@@ -31,7 +31,7 @@ func LearnInt[T Float](dscale, dzero []float32, dy, x []T, g Grid, p *IntParams,
 		fail(kernel, "Minval is given, want zero points or none")
 	}
 	checkLearn(kernel, dscale, dzero, dy, x, g)
-	learn(dscale, dzero, dy, x, g, fakeQuantizer{ints: &q}, factor)
+	learnWith(current(), dscale, dzero, dy, x, g, fakeQuantizer{ints: &q}, factor)
 }
 
 // LearnFloat is LearnInt for a small float format: the gradient of the scale alone.
@@ -43,7 +43,15 @@ func LearnFloat[T Float](dscale []float32, dy, x []T, g Grid, p *FloatParams, fa
 	p.check(kernel, g.Groups)
 	p.checkReference(kernel)
 	checkLearn(kernel, dscale, nil, dy, x, g)
-	learn(dscale, nil, dy, x, g, fakeQuantizer{floats: p}, factor)
+	learnWith(current(), dscale, nil, dy, x, g, fakeQuantizer{floats: p}, factor)
+}
+
+func learnWith[T Float](impl isa, dscale, dzero []float32, dy, x []T, g Grid, f fakeQuantizer, factor float32) {
+	if impl == generic || len(x) == 0 {
+		learn(dscale, dzero, dy, x, g, f, factor)
+	} else {
+		learnAsm(impl, dscale, dzero, dy, x, g, f, factor)
+	}
 }
 
 func checkLearn[T Float](kernel string, dscale, dzero []float32, dy, x []T, g Grid) {

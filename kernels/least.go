@@ -155,16 +155,17 @@ func ToColumns(dst, src []float32, groups int) {
 		fail(kernel, "%d elements of %d groups, want the same number for each of 1 to %d", len(src), groups, Columns)
 	}
 	checkLen(kernel, "dst", len(dst), (len(src)/groups+RowsAtOnce-1)/RowsAtOnce*RowsAtOnce*Columns)
-	toColumns(current(), dst, src, groups)
+	length := len(src) / groups
+	toColumns(current(), dst, src, groups, length, length)
 }
 
-func toColumns(impl isa, dst, src []float32, groups int) {
+// toColumns is ToColumns of so many elements of each group; the next group begins stride elements behind it.
+func toColumns(impl isa, dst, src []float32, groups, stride, length int) {
 	const four = 4
-	length := len(src) / groups
 	for g := 0; g < Columns; g += four {
 		var x [four][]float32
 		for i := range x {
-			x[i] = src[min(g+i, groups-1)*length:][:length]
+			x[i] = src[min(g+i, groups-1)*stride:][:length]
 		}
 		at := 0
 		if impl != generic && length >= four {

@@ -9,11 +9,11 @@ import (
 // backward is the straight-through gradient: a product, so that NaN and the
 // sign of zero come out as IEEE has them.
 func backward(t tensor) []*ir.Kernel {
-	bytes := ir.New("backward", "Backward", `sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.`, Masks.Of("Bytes"), Elems.Of(t.name))
+	bytes := ir.New("backward", "Backward", `sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.`, Masks.Of("Bytes"), t.elem())
 	dy := bytes.Load("dy", t.mem)
 	storeProduct(bytes, t.mem, dy.Mul(bytes.Load("mask", ir.MemU8).ToFloat()))
 
-	bits := ir.New("backward", "Backward", `sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.`, Masks.Of("Bits"), Elems.Of(t.name))
+	bits := ir.New("backward", "Backward", `sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.`, Masks.Of("Bits"), t.elem())
 	dy = bits.Load("dy", t.mem)
 	storeProduct(bits, t.mem, dy.Mul(bits.Load("mask", ir.MemBits).Keep(bits.Const(1))))
 	return []*ir.Kernel{bytes, bits}

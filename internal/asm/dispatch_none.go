@@ -118,6 +118,11 @@ func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Point
 	panic("asm: no such implementation of DequantizeFp")
 }
 
+// Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
+func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
+	panic("asm: no such implementation of Backward")
+}
+
 // QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
 func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
@@ -127,11 +132,6 @@ func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, s
 // QuantizeWholeF32 is QuantizeWhole for float32.
 func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
 	panic("asm: no such implementation of QuantizeWhole")
-}
-
-// Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
-func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
-	panic("asm: no such implementation of Backward")
 }
 
 // QuantizeE2M1 sets q to the E2M1 code of x/scale, clipped and rounded, with +0 for -0; a NaN counts as instead.
@@ -336,6 +336,13 @@ func LeastFp(isa ISA, termKind Term, best *float32, scale *float32, x *float32, 
 // is NaN: where a quotient overflows, or Prepare's reciprocal is NaN, it is too.
 func LeastFpProduct(isa ISA, termKind Term, best *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, candidates int) {
 	panic("asm: no such implementation of LeastFpProduct")
+}
+
+// Learn sums, for each lane's group, in kernels.ErrorInt's order, with v = x/s, q = grid(min(max(v, lo), hi)) and inside = first <= v <= last,
+// dy*(q - v) where inside, and dy*q elsewhere, if clipped is 0; else dy elsewhere. Nothing is added where v is NaN. The rows of group are s, lo, hi,
+// first and last; the grid is that which least and step describe to FakeQuantizeFp.
+func Learn(isa ISA, sums *float32, group *float32, x *float32, dy *float32, least int32, step int32, clipped int32, n int, candidates int) {
+	panic("asm: no such implementation of Learn")
 }
 
 // SquareRoots sets number 0 to the root of sum x*x times the first number.
