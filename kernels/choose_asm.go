@@ -134,10 +134,11 @@ func chooseIntAsm[T Float](impl isa, r *IntRule, low, high []float32) {
 func chooseIntRuns[T Float](impl isa, c findings, r *IntRule, low, high []float32) {
 	for first := 0; first < len(low); first += len(c.low) {
 		n := min(len(c.low), len(low)-first)
-		copy(c.low, low[first:][:n])
-		copy(r.Scale[first:], high[first:][:n])
-		if !r.ends() {
-			magnitudes(impl, c.low[:n], r.Scale[first:])
+		if r.ends() {
+			copy(c.low, low[first:][:n])
+			copy(r.Scale[first:], high[first:][:n])
+		} else {
+			magnitudes(impl, r.Scale[first:], low[first:][:n], high[first:])
 		}
 		chooseInts[T](impl, c, r, first, n)
 	}
@@ -148,15 +149,14 @@ func chooseFloatAsm[T Float](impl isa, r *FloatRule, low, high []float32) {
 	c := findings{recip: recip[:]}
 	for first := 0; first < len(low); first += fewChosen {
 		n := min(fewChosen, len(low)-first)
-		copy(r.Scale[first:], high[first:][:n])
-		magnitudes(impl, low[first:][:n], r.Scale[first:])
+		magnitudes(impl, r.Scale[first:], low[first:][:n], high[first:])
 		chooseFloats[T](impl, c, r, first, n)
 	}
 }
 
-// magnitudes makes the largest magnitudes of ends, where the upper ends are.
-func magnitudes(impl isa, low, high []float32) {
-	asm.ParamsMagnitude(impl, &high[0], &low[0], &high[0], len(low))
+// magnitudes sets most to the largest magnitudes of ends; it may be high.
+func magnitudes(impl isa, most, low, high []float32) {
+	asm.ParamsMagnitude(impl, &most[0], &low[0], &high[0], len(low))
 }
 
 func observeIntAsm[T Float](impl isa, src []T, g Grid, r *IntRule) {
@@ -224,7 +224,7 @@ func observe[T Float](impl isa, src []T, g Grid, first int, low, high []float32,
 	widenEnds(impl, low, lo)
 	widenEnds(impl, high, hi)
 	if !ends {
-		magnitudes(impl, low, high)
+		magnitudes(impl, high, low, high)
 	}
 }
 

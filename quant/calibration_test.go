@@ -131,7 +131,7 @@ func TestMSE(t *testing.T) {
 				m.choose(1)
 				bits(wantScale[i], m.params.Scale[0])
 				if !spec.DType.IsFloat() {
-					require.Equal(t, wantZero[i], m.params.ZeroPoint[0])
+					require.Equal(t, wantZero[i], m.params.complete(&m.format).ZeroPoint[0])
 				}
 				total := 0.0
 				for at := 0; at < len(x); at += chunk {

@@ -29,7 +29,7 @@ func (m *mse) leastScale() fp8.E4M3FN {
 // scale is NaN, keep their scales.
 func (s *searcher) searchScales(scales []float32) {
 	each, n := s.count(), s.count()*together
-	s.params.resize(&s.format, []int{n}, n)
+	s.params.resizeCodes(&s.format, n)
 	for g := range together {
 		scale := scales[min(g, len(scales)-1)]
 		keeps := scale != scale || s.allZero(g)

@@ -41,6 +41,26 @@ func (p *Params) resize(f *format, shape []int, count int) {
 	p.ZeroPoint, p.MinVal = grow(p.ZeroPoint, count), grow(p.MinVal, count)
 }
 
+// resizeCodes makes room for what codes of so many groups depend on, and for nothing else.
+func (p *Params) resizeCodes(f *format, count int) {
+	zeroPoint, minval, factor := p.ZeroPoint, p.MinVal, p.factor
+	p.Scale, p.ZeroPoint, p.MinVal, p.factor = grow(p.Scale, count), nil, nil, nil
+	switch {
+	case f.minval:
+		p.MinVal = grow(minval, count)
+	case f.zeroPoints():
+		p.ZeroPoint = grow(zeroPoint, count)
+	}
+	if f.factors() {
+		p.factor = grow(factor, count)
+	}
+}
+
+// zeroPoints tells whether the codes depend on zero points that are not all 0.
+func (f *format) zeroPoints() bool {
+	return !f.dtype.IsFloat() && !f.minval && (f.scheme == Asymmetric || f.scale != ScaleE8M0 && int(f.min+f.max+1)/2 != 0)
+}
+
 // copyFrom makes p a copy of q.
 func (p *Params) copyFrom(q *Params) {
 	p.Shape = copyShape(p.Shape, q.Shape)
@@ -355,7 +375,7 @@ func (f *format) intRule(p *Params, first, groups int, packed bool) kernels.IntR
 	return kernels.IntRule{
 		Format: kernelFormat(f.dtype, packed), Min: int(f.min), Max: int(f.max), Asymmetric: f.scheme == Asymmetric, ByMinval: f.minval,
 		Scales: f.scales(), Dialect: kernelDialects[f.dialect],
-		Scale: p.Scale[first:][:groups], ZeroPoint: p.ZeroPoint[first:][:groups], Minval: p.MinVal[first:][:groups],
+		Scale: p.Scale[first:][:groups], ZeroPoint: part(p.ZeroPoint, first, groups), Minval: part(p.MinVal, first, groups),
 	}
 }
 
