@@ -107,20 +107,20 @@ func (t *tally) addTo(counts *[bins]uint64) {
 	tallies.Put(t)
 }
 
+// four counts in one table each. All are read before one is written: a read behind a write waits until it is known that they are not of the same place.
+func (t *tally) four(a, b, c, d uint32) {
+	na, nb, nc, nd := t.first[a], t.second[b], t.third[c], t.fourth[d]
+	t.first[a], t.second[b], t.third[c], t.fourth[d] = na+1, nb+1, nc+1, nd+1
+}
+
 // count counts bit patterns.
 func (t *tally) count(x []uint16) {
 	const some = 8
 	t.counted += uint64(len(x))
 	for ; len(x) >= some; x = x[some:] {
 		y := (*[some]uint16)(x)
-		t.first[y[0]]++
-		t.second[y[1]]++
-		t.third[y[2]]++
-		t.fourth[y[3]]++
-		t.first[y[4]]++
-		t.second[y[5]]++
-		t.third[y[6]]++
-		t.fourth[y[7]]++
+		t.four(uint32(y[0]), uint32(y[1]), uint32(y[2]), uint32(y[3]))
+		t.four(uint32(y[4]), uint32(y[5]), uint32(y[6]), uint32(y[7]))
 	}
 	for _, b := range x {
 		t.first[b]++
@@ -133,14 +133,8 @@ func (t *tally) countUpper(x []uint32) {
 	t.counted += uint64(len(x))
 	for ; len(x) >= some; x = x[some:] {
 		y := (*[some]uint32)(x)
-		t.first[y[0]>>16]++
-		t.second[y[1]>>16]++
-		t.third[y[2]>>16]++
-		t.fourth[y[3]>>16]++
-		t.first[y[4]>>16]++
-		t.second[y[5]>>16]++
-		t.third[y[6]>>16]++
-		t.fourth[y[7]>>16]++
+		t.four(y[0]>>16, y[1]>>16, y[2]>>16, y[3]>>16)
+		t.four(y[4]>>16, y[5]>>16, y[6]>>16, y[7]>>16)
 	}
 	for _, b := range x {
 		t.first[b>>16]++
