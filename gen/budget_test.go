@@ -15,27 +15,28 @@ type budget struct{ lines, kilobytes int }
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
 	"backward":              {3323, 76},
-	"blocks":                {7700, 230},
+	"blocks":                {7620, 229},
 	"convert":               {8470, 210},
-	"copy":                  {1300, 30},
+	"copy":                  {1210, 23},
 	"dequantize":            {17750, 397},
 	"dequantizeF16BF16":     {15120, 336},
 	"dequantizefp":          {5890, 131},
 	"dequantizefpF16BF16":   {7610, 170},
-	"dispatch":              {170, 10},
-	"errors":                {6300, 165},
+	"dispatch":              {150, 7},
+	"errors":                {6230, 164},
 	"fakequantize":          {10490, 253},
 	"fakequantizeF16BF16":   {10230, 239},
 	"fakequantizefp":        {3790, 93},
 	"fakequantizefpF16BF16": {5510, 132},
 	"learn":                 {450, 10},
-	"lookup":                {210, 10},
-	"minmax":                {18050, 413},
+	"lookup":                {200, 7},
+	"minmax":                {18040, 413},
 	"pack":                  {1250, 31},
-	"params":                {10370, 292},
+	"params":                {7110, 171},
 	"prepare":               {290, 8},
-	"productBF16":           {2760, 71},
-	"productF16":            {2560, 62},
+	"productBF16":           {2590, 67},
+	"productF16BF16":        {340, 9},
+	"productF16":            {2440, 59},
 	"quantize":              {12250, 276},
 	"quantizeBF16":          {2650, 63},
 	"quantizeF16":           {2570, 59},
@@ -43,17 +44,17 @@ var budgets = map[string]budget{
 	"quantizefp":            {11950, 286},
 	"quantizefpF16BF16":     {8430, 194},
 	"quotient":              {4070, 91},
-	"search":                {4510, 118},
+	"search":                {4510, 117},
 	"shorts":                {3760, 86},
 	"sixes":                 {470, 16},
 	"stage":                 {1920, 36},
 	"stochastic":            {2540, 70},
 	"transpose":             {500, 11},
-	"writeblocks":           {6270, 200},
+	"writeblocks":           {6270, 197},
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{210500, 5008}
+var budgetOfAll = budget{207160, 4882}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -38,7 +38,7 @@ func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 		return
 	case r.Asymmetric:
 		zeroPoint, minval := c.others(r, first)
-		asm.ParamsAsymmetric[T](impl, elemOf[T](), &scale[0], recip, zeroPoint, minval, &c.low[0], &scale[0],
+		asm.ParamsAsymmetric(impl, elemOf[T](), &scale[0], recip, zeroPoint, minval, &c.low[0], &scale[0],
 			r.steps(), float32(r.Min), float32(r.Max), n)
 	case r.Scales == ScaleFloat16:
 		chooseRounded[T, float16.Float16](impl, c, r, first, n)
@@ -55,7 +55,7 @@ func chooseRounded[T, S Float](impl isa, c findings, r *IntRule, first, n int) {
 		chooseSymmetric[S](impl, c, r, first, n)
 	} else {
 		chooseSymmetric[T](impl, c, r, first, n)
-		asm.ParamsScale[S](impl, elemOf[S](), &r.Scale[first], &c.recip[0], &r.Scale[first], 1, n)
+		asm.ParamsScale(impl, elemOf[S](), &r.Scale[first], &c.recip[0], &r.Scale[first], 1, n)
 	}
 	if r.Minval != nil {
 		for i, v := range r.Minval[first:][:n] {
@@ -80,11 +80,11 @@ func (c findings) others(r *IntRule, first int) (zeroPoint *int32, minval *float
 func chooseSymmetric[T Float](impl isa, c findings, r *IntRule, first, n int) {
 	scale, recip, half := &r.Scale[first], &c.recip[0], r.steps()/2
 	if r.ZeroPoint == nil && r.Minval == nil {
-		asm.ParamsScale[T](impl, elemOf[T](), scale, recip, scale, half, n)
+		asm.ParamsScale(impl, elemOf[T](), scale, recip, scale, half, n)
 		return
 	}
 	zeroPoint, minval := c.others(r, first)
-	asm.ParamsSymmetric[T](impl, elemOf[T](), scale, recip, zeroPoint, minval, scale, half, r.middle(), n)
+	asm.ParamsSymmetric(impl, elemOf[T](), scale, recip, zeroPoint, minval, scale, half, r.middle(), n)
 }
 
 // chooseIntE8M0 chooses scales that are powers of two for an integer format.
@@ -114,7 +114,7 @@ func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
 	if r.Scales == ScaleE8M0 {
 		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], 0, int32(formats[r.Format].maxExp), 1, 1, n)
 	} else {
-		asm.ParamsScale[T](impl, elemOf[T](), &r.Scale[first], &c.recip[0], &r.Scale[first], r.Format.Max(), n)
+		asm.ParamsScale(impl, elemOf[T](), &r.Scale[first], &c.recip[0], &r.Scale[first], r.Format.Max(), n)
 	}
 	if r.Factor != nil {
 		copy(r.Factor[first:], r.Scale[first:][:n])

@@ -294,15 +294,15 @@ func chooseE4M3s[T Float](impl isa, m *method, scale, factor, recip, most []floa
 	const six = fp4.E2M1Max
 	switch {
 	case m.scales == ScaleE4M3FN:
-		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &scale[0], &most[0], six, 1, 1, 0, 0x1p-6, 0x1p-6, 1, 1, fp8.E4M3FNMax, 1, n)
+		asm.ParamsE4M3(impl, asm.F32, &scale[0], &factor[0], &scale[0], &most[0], six, 1, 1, 0, 0x1p-6, 0x1p-6, 1, 1, fp8.E4M3FNMax, 1, n)
 	case m.scales != ScaleE4M3FNGlobal || !(g >= 0x1p-60 && g <= 0x1p100):
 		return false
 	case m.dialect == TorchAO:
-		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &scale[0], &most[0], six, g, 1, 0, 0x1p-6, 0x1p-6, 1, 1, fp8.E4M3FNMax, 1/g, n)
+		asm.ParamsE4M3(impl, asm.F32, &scale[0], &factor[0], &scale[0], &most[0], six, g, 1, 0, 0x1p-6, 0x1p-6, 1, 1, fp8.E4M3FNMax, 1/g, n)
 	case m.dialect == ModelOpt:
-		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &recip[0], &factor[0], &most[0], six*g, 1, 1, 0, 1, 0x1p-9, 1, g, belowTwo, 1, n)
+		asm.ParamsE4M3(impl, asm.F32, &scale[0], &recip[0], &factor[0], &most[0], six*g, 1, 1, 0, 1, 0x1p-9, 1, g, belowTwo, 1, n)
 	default:
-		asm.ParamsE4M3[T](impl, elemOf[T](), &scale[0], &recip[0], &factor[0], &most[0], six, 1, g, 0x1p-10, 0.125, 0, g, 1, belowTwo, 1, n)
+		asm.ParamsE4M3(impl, elemOf[T](), &scale[0], &recip[0], &factor[0], &most[0], six, 1, g, 0x1p-10, 0.125, 0, g, 1, belowTwo, 1, n)
 	}
 	return true
 }

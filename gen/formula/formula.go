@@ -32,9 +32,7 @@ func All() []*ir.Kernel {
 	for _, t := range elements {
 		ks = append(ks, minmax(t)...)
 	}
-	for _, t := range tensors {
-		ks = append(ks, params(t)...)
-	}
+	ks = append(ks, params()...)
 	ks = append(ks, dequantizeBlocks()...)
 	ks = append(ks, writeBlocks()...)
 	ks = append(ks, errors()...)
@@ -77,7 +75,9 @@ var (
 	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",
 		Choices: []string{"F32", "F16", "BF16"}, Names: []string{"", "F16", "BF16"}}
 	// Narrow is Elems where those of 16 bits share a kernel: the word ir.ElemWord of it is the choice.
-	Narrow  = &ir.Kind{Type: Elems.Type, Choices: Elems.Choices, Names: []string{"", "F16BF16", "F16BF16"}}
+	Narrow = &ir.Kind{Type: Elems.Type, Choices: Elems.Choices, Names: []string{"", "F16BF16", "F16BF16"}}
+	// AnyElem is Elems where all share a kernel.
+	AnyElem = &ir.Kind{Type: Elems.Type, Choices: Elems.Choices, Names: []string{"", "", ""}}
 	Layouts = &ir.Kind{Type: "Layout", Doc: "Layout is how a kernel stores codes: a byte each, or four or two bits, the first in the lowest bits of a byte, or\n// the E4M3 code of an E2M1 one. The word layout of a kernel that stores any is one of these.",
 		Choices: layoutNames, Names: layoutNames}
 	Kinds = []*ir.Kind{Codes, Layouts, Masks, Elems, BlockTypes, Terms, WeightKinds, TurnedKinds, RangedNumbers, SignedNumbers, Sizes}

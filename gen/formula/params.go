@@ -7,57 +7,43 @@ import (
 )
 
 // params chooses parameters from ranges, with groups as lanes. Results are
-// rounded to the tensor's element type, operation by operation; all but the
-// type make no difference to 1/scale, which is for the elements' division.
-func params(t tensor) []*ir.Kernel {
+// rounded to the tensor's element type, operation by operation, but for
+// 1/scale, which is for the elements' division.
+func params() []*ir.Kernel {
 	scale := ir.New("params", "ParamsScale", `sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
-most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.`, Elems.Of(t.name))
-	t.scale(scale, scale.Load("most", ir.MemF32), scale.Word("half", ir.MemF32))
+most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.`, AnyElem.Of(""))
+	storeScale(scale, scale.Load("most", ir.MemF32), scale.Word("half", ir.MemF32))
 
-	symmetric := ir.New("params", "ParamsSymmetric", `is ParamsScale, and sets zeroPoint = middle and minval = 0-most.`, Elems.Of(t.name))
+	symmetric := ir.New("params", "ParamsSymmetric", `is ParamsScale, and sets zeroPoint = middle and minval = 0-most.`, AnyElem.Of(""))
 	half, middle := symmetric.Word("half", ir.MemF32), symmetric.Word("middle", ir.MemI32)
 	most := symmetric.Load("most", ir.MemF32)
-	t.scale(symmetric, most, half)
+	storeScale(symmetric, most, half)
 	symmetric.Store("zeroPoint", ir.MemI32, middle)
 	symmetric.Store("minval", ir.MemF32, oneNaN(symmetric, symmetric.Const(0).Sub(most)))
 
 	asymmetric := ir.New("params", "ParamsAsymmetric", `sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
 recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
-Each operation is rounded to the element type.`, Elems.Of(t.name))
+Each operation is rounded to the element type.`, AnyElem.Of(""))
 	k := asymmetric
 	steps, least, greatest := k.Word("steps", ir.MemF32), k.Word("least", ir.MemF32), k.Word("greatest", ir.MemF32)
 	zero := k.Const(0)
 	lo, hi := k.Load("min", ir.MemF32).Min(zero), k.Load("max", ir.MemF32).Max(zero)
-	s := t.scale(k, t.round(k, hi.Sub(lo)), steps)
-	below := t.round(k, t.round(k, lo.Div(s)).Round())
-	z := t.round(k, least.Sub(below)).Max(least).Min(greatest)
+	s := storeScale(k, hi.Sub(lo).RoundElem(), steps)
+	below := lo.Div(s).RoundElem().Round().RoundElem()
+	z := least.Sub(below).RoundElem().Max(least).Min(greatest)
 	k.Store("zeroPoint", ir.MemI32, z.Ordered().Keep(z).ToInt())
 	k.Store("minval", ir.MemF32, oneNaN(k, lo.Add(zero)))
-	return []*ir.Kernel{scale, symmetric, asymmetric, t.scalesE4M3()}
+	return []*ir.Kernel{scale, symmetric, asymmetric, scalesE4M3()}
 }
 
-// scale stores max(width/steps, 2^-23) and its reciprocal.
-func (t tensor) scale(k *ir.Kernel, width, steps *ir.Node) *ir.Node {
+// storeScale stores max(width/steps, 2^-23) and its reciprocal.
+func storeScale(k *ir.Kernel, width, steps *ir.Node) *ir.Node {
 	// What underflows in the quotient is far below 2^-23; it is NaN for infinity, and then as wide.
 	q := quotient(width, steps, k.Const(1).Div(steps))
-	s := oneNaN(k, t.round(k, q.Ordered().Select(q, width)).Max(k.Const(0x1p-23)))
+	s := oneNaN(k, q.Ordered().Select(q, width).RoundElem().Max(k.Const(0x1p-23)))
 	k.Store("scale", ir.MemF32, s)
 	k.Store("recip", ir.MemF32, reciprocal(k, s))
 	return s
-}
-
-// round rounds to the element type.
-func (t tensor) round(k *ir.Kernel, v *ir.Node) *ir.Node {
-	switch t.mem {
-	case ir.MemF16:
-		return v.RoundF16()
-	case ir.MemBF16:
-		u := v.As(ir.I32)
-		odd := u.Shr(16).And(k.Int(1))
-		u = u.IAdd(odd).IAdd(k.Int(0x7fff)).And(k.Int(-0x10000))
-		return v.Ordered().Select(u.As(ir.F32), k.Const(float32(math.NaN())))
-	}
-	return v
 }
 
 // magnitudes are what symmetric formats take of ranges.
@@ -104,18 +90,16 @@ recip = 1/scale, exact; for scale = 2^-127 it is of. most is the largest magnitu
 }
 
 // scalesE4M3 are the scales of NVFP4.
-func (t tensor) scalesE4M3() *ir.Kernel {
+func scalesE4M3() *ir.Kernel {
 	k := ir.New("params", "ParamsE4M3", `sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
 value = scale*by/under, and recip = one/value, or NaN if value is not within [2^-80, greatest]. The first quotient is rounded to the element type;
 global and times are not both other than 1, nor by and under. global and under are within [2^-60, 2^100]. most is the largest magnitude of a group.
-value may be where scale is, if by and under are 1, or where recip is, which is lost then.`, Elems.Of(t.name))
-	v := t.round(k, k.Load("most", ir.MemF32).Div(k.Word("over", ir.MemF32)))
-	if t.mem == ir.MemF32 {
-		global := k.Word("global", ir.MemF32)
-		// What underflows in it is far below the least scale; it is NaN for infinity and what becomes it, and then 448 all the same.
-		q := quotient(v, global, k.Const(1).Div(global))
-		v = q.Ordered().Select(q, v)
-	}
+value may be where scale is, if by and under are 1, or where recip is, which is lost then.`, AnyElem.Of(""))
+	v := k.Load("most", ir.MemF32).Div(k.Word("over", ir.MemF32)).RoundElem()
+	// What underflows in this is far below the least scale; it is NaN for infinity and what becomes it, and then 448 all the same.
+	global := k.Word("global", ir.MemF32)
+	q := quotient(v, global, k.Const(1).Div(global))
+	v = q.Ordered().Select(q, v)
 	v = v.Mul(k.Word("times", ir.MemF32))
 	nothing := k.Word("nothing", ir.MemF32)
 	v = v.Max(nothing).Eq(nothing).Select(k.Word("instead", ir.MemF32), v.Max(k.Word("least", ir.MemF32)).Min(k.Const(448)))

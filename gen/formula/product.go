@@ -16,18 +16,15 @@ func Products() []*ir.Kernel {
 	for _, k := range ks {
 		k.Large = true
 	}
-	for _, t := range tensors[1:] {
-		ks = append(ks, t.ties())
-	}
-	return ks
+	return append(ks, elements[1].ties())
 }
 
 // ties asks of quotients that are in the middle of two numbers, or would be if
 // there were an element that has them, whether the product rounds as they do.
 func (t tensor) ties() *ir.Kernel {
-	k := ir.New("product"+t.name, "ProductTies", `sets same, a byte each, to whether round(x*recip) == round(x/scale), x being the element that is closest to tie*scale.`, Elems.Of(t.name))
+	k := ir.New("product"+t.name, "ProductTies", `sets same, a byte each, to whether round(x*recip) == round(x/scale), x being the element that is closest to tie*scale.`, t.elem())
 	s, r := k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
-	x := t.round(k, k.Load("tie", ir.MemF32).Mul(s))
+	x := k.Load("tie", ir.MemF32).Mul(s).RoundElem()
 	k.Store("same", ir.MemU8, x.Mul(r).Round().Eq(x.Div(s).Round()).Bytes())
 	return k
 }

@@ -84,11 +84,12 @@ const (
 	MaskBits         // a bit each, as MemBits
 )
 
-// ElemWord is the word that MemNarrow goes by: one of these.
+// ElemWord is the word that MemNarrow and OpRoundElem go by: one of these.
 const ElemWord = "elem"
 
 // What it says.
 const (
+	ElemF32  = 0
 	ElemF16  = 1
 	ElemBF16 = 2
 )
@@ -176,7 +177,7 @@ const (
 	OpMulSub     // a*b - c, rounded once
 	OpMulSubFrom // c - a*b, rounded once
 	OpRound      // to an integer
-	OpRoundF16   // to a float16
+	OpRoundElem  // to an element type, as the word ElemWord says
 	OpSqrt       // square root, rounded once
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
 	OpToFloat    // from int32
@@ -240,7 +241,7 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenUpper", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundElem", "Sqrt", "ToInt", "ToFloat", "WidenUpper", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
 	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "HalvesHigh", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Sum", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -611,9 +612,14 @@ func (n *Node) Maximum(b *Node) *Node { return n.bin(OpMaximum, F32, b, F32) }
 func (n *Node) Minimum(b *Node) *Node { return n.bin(OpMinimum, F32, b, F32) }
 func (n *Node) Clip(b *Node) *Node    { return n.bin(OpClip, F32, b, F32) }
 func (n *Node) Round() *Node          { return n.un(OpRound, F32, F32) }
-func (n *Node) RoundF16() *Node       { return n.un(OpRoundF16, F32, F32) }
 func (n *Node) Sqrt() *Node           { return n.un(OpSqrt, F32, F32) }
 func (n *Node) ToInt() *Node          { return n.un(OpToInt, F32, I32) }
+
+// RoundElem is the number rounded to the element type that the call is for. A NaN stays one.
+func (n *Node) RoundElem() *Node {
+	n.want("RoundElem", F32)
+	return n.k.add(Node{Op: OpRoundElem, Type: F32, Args: []*Node{n}, Kind: n.k.Word(ElemWord, MemI32).Name})
+}
 
 // ToFloat is the number as float32. What is loaded from bytes is loaded as such:
 // machines know shorter ways than by int32.

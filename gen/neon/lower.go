@@ -77,6 +77,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 			extras = append(extras, n.Args[1].Magnitude())
 		}
 		return extras
+	case n.Op == ir.OpRoundElem:
+		return []*ir.Node{k.Int(0x7fff)}
 	case n.Op == ir.OpStore && (n.Mem == ir.MemBF16 || n.Mem == ir.MemNarrow):
 		return []*ir.Node{k.Int(0x10000), k.Int(0x7fff)}
 	}
@@ -182,8 +184,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.unary(s, m.FRINTN, args[0][0])
 	case ir.OpSqrt:
 		return m.unary(s, m.FSQRT, args[0][0])
-	case ir.OpRoundF16:
-		return m.unary(s, m.FCVTL, m.unary(s, m.FCVTN, args[0][0]))
+	case ir.OpRoundElem:
+		return m.roundElem(s, n, args[0][0])
 	case ir.OpToInt:
 		return m.unary(s, m.FCVTNS, args[0][0])
 	case ir.OpToFloat:

@@ -86,3 +86,35 @@ func (m *Machine) storeNarrow(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.
 		})
 	}})
 }
+
+// roundElem rounds numbers to the element type that a word says. float32 goes straight on.
+func (m *Machine) roundElem(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
+	rounded := s.New(plan.Vec)
+	s.Add(plan.Inst{Defs: []plan.V{rounded, s.New(plan.Vec)}, Uses: []plan.V{v, s.Extra(n, 0)}, Apart: true, Emit: func(d, u []int) {
+		x, most, y, t := asm.V(u[0]), asm.V(u[1]), asm.V(d[0]), asm.V(d[1])
+		other, half, done := m.newLabel("elem"), m.newLabel("half"), m.newLabel("elemdone")
+		m.MOV(y, x)
+		m.compareBy(s, n.Kind, ir.ElemF32)
+		m.BNE(other)
+		m.Label(done)
+		s.Aside(func() {
+			m.Label(other)
+			m.compareBy(s, n.Kind, ir.ElemBF16)
+			m.BNE(half)
+			m.SHL(asm.S, t, x, 15)
+			m.USHR(asm.S, t, t, 31)
+			m.ADD(asm.S, t, t, most)
+			m.ADD(asm.S, t, t, x)
+			m.USHR(asm.S, t, t, 16)
+			m.SHL(asm.S, t, t, 16)
+			m.FCMEQ(y, x, x)
+			m.BSL(y, t, x) // NaN stays what it is
+			m.B(done)
+			m.Label(half)
+			m.FCVTN(y, x)
+			m.FCVTL(y, y)
+			m.B(done)
+		})
+	}})
+	return rounded
+}

@@ -136,11 +136,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.round(s, args[0][0], roundEven)
 	case ir.OpSqrt:
 		return one("VSQRTPS", 0)
-	case ir.OpRoundF16:
-		return s.Op(plan.Vec, func(d int, u []int) {
-			m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[0]), m.narrow(d))
-			m.i("VCVTPH2PS", m.narrow(d), m.vec(d))
-		}, args[0][0])
+	case ir.OpRoundElem:
+		return m.roundElem(s, n, args[0][0])
 	case ir.OpToInt:
 		return one("VCVTPS2DQ", 0)
 	case ir.OpToFloat:

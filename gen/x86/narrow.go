@@ -135,3 +135,37 @@ func (m *Machine) roundPair(d []int, a, b operand.Op, c []int) {
 	m.i("VPCMPUW", operand.Imm(6), most, low, carry)
 	m.i("VPADDW", ones, high, carry, high)
 }
+
+// roundElem rounds numbers to the element type that a word says. float32 goes straight on.
+func (m *Machine) roundElem(s *plan.Seg, n *ir.Node, v plan.V) plan.V {
+	rounded := s.New(plan.Vec)
+	s.Add(plan.Inst{Defs: []plan.V{rounded, s.New(plan.Vec), s.New(m.MaskClass())}, Uses: []plan.V{v}, Apart: true, Emit: func(d, u []int) {
+		x, y := m.vec(u[0]), m.vec(d[0])
+		other, half, done := m.newLabel("elem"), m.newLabel("half"), m.newLabel("elemdone")
+		m.i("VMOVAPS", x, y)
+		m.compareBy(s, n.Kind, ir.ElemF32)
+		m.i("JNE", operand.LabelRef(other))
+		m.ctx.Label(done)
+		s.Aside(func() {
+			m.ctx.Label(other)
+			m.compareBy(s, n.Kind, ir.ElemBF16)
+			m.i("JNE", operand.LabelRef(half))
+			r := m.vec(d[1])
+			m.roundBF16(x, r, m.aligned(0x7fff))
+			m.i("VPSLLD", operand.Imm(16), r, r)
+			if m.wide { // what is no number stays what it is
+				m.i("VCMPPS", operand.Imm(7), x, x, ks[d[2]])
+				m.i("VMOVAPS", r, ks[d[2]], y)
+			} else {
+				m.i("VCMPPS", operand.Imm(7), x, x, m.vec(d[2]))
+				m.i("VBLENDVPS", m.vec(d[2]), r, x, y)
+			}
+			m.i("JMP", operand.LabelRef(done))
+			m.ctx.Label(half)
+			m.i("VCVTPS2PH", operand.Imm(0), x, m.narrow(d[0]))
+			m.i("VCVTPH2PS", m.narrow(d[0]), y)
+			m.i("JMP", operand.LabelRef(done))
+		})
+	}})
+	return rounded
+}

@@ -829,61 +829,27 @@ func MergeMinMax[T Float](isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe
 
 // ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
 // most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
-func ParamsScale[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F32)<<0:
-			ParamsScaleAVX2(scale, recip, most, half, n)
-			return
-		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-			ParamsScaleAVX512(scale, recip, most, half, n)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F16)<<0:
-			ParamsScaleF16AVX2(scale, recip, most, half, n)
-			return
-		case int(AVX2)<<16 | int(BF16)<<0:
-			ParamsScaleBF16AVX2(scale, recip, most, half, n)
-			return
-		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-			ParamsScaleF16AVX512(scale, recip, most, half, n)
-			return
-		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-			ParamsScaleBF16AVX512(scale, recip, most, half, n)
-			return
-		}
+func ParamsScale(isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0, int(AVX2)<<16 | int(F16)<<0, int(AVX2)<<16 | int(BF16)<<0:
+		ParamsScaleAVX2(scale, recip, most, half, int32(elemKind), n)
+		return
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		ParamsScaleAVX512(scale, recip, most, half, int32(elemKind), n)
+		return
 	}
 	panic("asm: no such implementation of ParamsScale")
 }
 
 // ParamsSymmetric is ParamsScale, and sets zeroPoint = middle and minval = 0-most.
-func ParamsSymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F32)<<0:
-			ParamsSymmetricAVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
-			return
-		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-			ParamsSymmetricAVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F16)<<0:
-			ParamsSymmetricF16AVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
-			return
-		case int(AVX2)<<16 | int(BF16)<<0:
-			ParamsSymmetricBF16AVX2(scale, recip, zeroPoint, minval, most, half, middle, n)
-			return
-		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-			ParamsSymmetricF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
-			return
-		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-			ParamsSymmetricBF16AVX512(scale, recip, zeroPoint, minval, most, half, middle, n)
-			return
-		}
+func ParamsSymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0, int(AVX2)<<16 | int(F16)<<0, int(AVX2)<<16 | int(BF16)<<0:
+		ParamsSymmetricAVX2(scale, recip, zeroPoint, minval, most, half, middle, int32(elemKind), n)
+		return
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		ParamsSymmetricAVX512(scale, recip, zeroPoint, minval, most, half, middle, int32(elemKind), n)
+		return
 	}
 	panic("asm: no such implementation of ParamsSymmetric")
 }
@@ -891,31 +857,14 @@ func ParamsSymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *flo
 // ParamsAsymmetric sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
 // recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
 // Each operation is rounded to the element type.
-func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F32)<<0:
-			ParamsAsymmetricAVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-			return
-		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-			ParamsAsymmetricAVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F16)<<0:
-			ParamsAsymmetricF16AVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-			return
-		case int(AVX2)<<16 | int(BF16)<<0:
-			ParamsAsymmetricBF16AVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-			return
-		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-			ParamsAsymmetricF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-			return
-		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-			ParamsAsymmetricBF16AVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, n)
-			return
-		}
+func ParamsAsymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0, int(AVX2)<<16 | int(F16)<<0, int(AVX2)<<16 | int(BF16)<<0:
+		ParamsAsymmetricAVX2(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, int32(elemKind), n)
+		return
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		ParamsAsymmetricAVX512(scale, recip, zeroPoint, minval, min, max, steps, least, greatest, int32(elemKind), n)
+		return
 	}
 	panic("asm: no such implementation of ParamsAsymmetric")
 }
@@ -924,31 +873,14 @@ func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *fl
 // value = scale*by/under, and recip = one/value, or NaN if value is not within [2^-80, greatest]. The first quotient is rounded to the element type;
 // global and times are not both other than 1, nor by and under. global and under are within [2^-60, 2^100]. most is the largest magnitude of a group.
 // value may be where scale is, if by and under are 1, or where recip is, which is lost then.
-func ParamsE4M3[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F32)<<0:
-			ParamsE4M3AVX2(scale, recip, value, most, over, global, times, nothing, instead, least, under, by, greatest, one, n)
-			return
-		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
-			ParamsE4M3AVX512(scale, recip, value, most, over, global, times, nothing, instead, least, under, by, greatest, one, n)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(elemKind)<<0 {
-		case int(AVX2)<<16 | int(F16)<<0:
-			ParamsE4M3F16AVX2(scale, recip, value, most, over, times, nothing, instead, least, under, by, greatest, one, n)
-			return
-		case int(AVX2)<<16 | int(BF16)<<0:
-			ParamsE4M3BF16AVX2(scale, recip, value, most, over, times, nothing, instead, least, under, by, greatest, one, n)
-			return
-		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-			ParamsE4M3F16AVX512(scale, recip, value, most, over, times, nothing, instead, least, under, by, greatest, one, n)
-			return
-		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-			ParamsE4M3BF16AVX512(scale, recip, value, most, over, times, nothing, instead, least, under, by, greatest, one, n)
-			return
-		}
+func ParamsE4M3(isa ISA, elemKind Elem, scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0, int(AVX2)<<16 | int(F16)<<0, int(AVX2)<<16 | int(BF16)<<0:
+		ParamsE4M3AVX2(scale, recip, value, most, over, int32(elemKind), global, times, nothing, instead, least, under, by, greatest, one, n)
+		return
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		ParamsE4M3AVX512(scale, recip, value, most, over, int32(elemKind), global, times, nothing, instead, least, under, by, greatest, one, n)
+		return
 	}
 	panic("asm: no such implementation of ParamsE4M3")
 }
@@ -1818,11 +1750,8 @@ func QuantizeFpProduct(isa ISA, elemKind Elem, q *uint8, x *uint16, scale float3
 // ProductTies sets same, a byte each, to whether round(x*recip) == round(x/scale), x being the element that is closest to tie*scale.
 func ProductTies(isa ISA, elemKind Elem, same *uint8, tie *float32, scale float32, recip float32, n int) {
 	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		ProductTiesF16AVX512(same, tie, scale, recip, n)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		ProductTiesBF16AVX512(same, tie, scale, recip, n)
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		ProductTiesF16BF16AVX512(same, tie, scale, recip, int32(elemKind), n)
 		return
 	}
 	panic("asm: no such implementation of ProductTies")

@@ -245,19 +245,19 @@ func MergeMinMax[T Float](isa ISA, elemKind Elem, min unsafe.Pointer, max unsafe
 
 // ParamsScale sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
 // most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
-func ParamsScale[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
+func ParamsScale(isa ISA, elemKind Elem, scale *float32, recip *float32, most *float32, half float32, n int) {
 	panic("asm: no such implementation of ParamsScale")
 }
 
 // ParamsSymmetric is ParamsScale, and sets zeroPoint = middle and minval = 0-most.
-func ParamsSymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
+func ParamsSymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int) {
 	panic("asm: no such implementation of ParamsSymmetric")
 }
 
 // ParamsAsymmetric sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
 // recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
 // Each operation is rounded to the element type.
-func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
+func ParamsAsymmetric(isa ISA, elemKind Elem, scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int) {
 	panic("asm: no such implementation of ParamsAsymmetric")
 }
 
@@ -265,7 +265,7 @@ func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *fl
 // value = scale*by/under, and recip = one/value, or NaN if value is not within [2^-80, greatest]. The first quotient is rounded to the element type;
 // global and times are not both other than 1, nor by and under. global and under are within [2^-60, 2^100]. most is the largest magnitude of a group.
 // value may be where scale is, if by and under are 1, or where recip is, which is lost then.
-func ParamsE4M3[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int) {
+func ParamsE4M3(isa ISA, elemKind Elem, scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int) {
 	panic("asm: no such implementation of ParamsE4M3")
 }
 

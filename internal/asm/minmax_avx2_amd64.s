@@ -4624,6 +4624,7 @@ TEXT ·AbsMaxF16BF16AVX2(SB), NOSPLIT, $96-40
 	// vector registers in use at once: 8
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
+	MOVL         elem+16(FP), R13
 	VBROADCASTSS constantsAVX2<>+28(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+24(FP), BX
@@ -4682,7 +4683,7 @@ groupend:
 	VPSRLD       $0x10, Y1, Y0
 	VPMAXUW      Y0, Y1, Y1
 	VPSLLD       $0x10, Y1, Y1
-	CMPL         elem+16(FP), $+2
+	CMPL         R13, $+2
 	JNE          half1
 
 halfdone2:
@@ -4736,7 +4737,7 @@ treeloop:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	CMPL       elem+16(FP), $+2
+	CMPL       R13, $+2
 	JNE        half3
 
 halfdone4:
@@ -4814,7 +4815,7 @@ treepairloop:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	CMPL       elem+16(FP), $+2
+	CMPL       R13, $+2
 	JNE        half5
 
 halfdone6:
@@ -4852,7 +4853,7 @@ treehalfloop:
 	VPSRLD      $0x10, Y0, Y1
 	VPMAXUW     Y1, Y0, Y0
 	VPSLLD      $0x10, Y0, Y0
-	CMPL        elem+16(FP), $+2
+	CMPL        R13, $+2
 	JNE         half7
 
 halfdone8:
@@ -5176,7 +5177,7 @@ tree4done7:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	CMPL       elem+16(FP), $+2
+	CMPL       R13, $+2
 	JNE        half9
 
 halfdone10:
@@ -5356,7 +5357,7 @@ tree1done7:
 	VPSRLD     $0x10, Y2, Y0
 	VPMAXUW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
-	CMPL       elem+16(FP), $+2
+	CMPL       R13, $+2
 	JNE        half11
 
 halfdone12:
@@ -5447,7 +5448,7 @@ treehalvesloop:
 	VPSRLD      $0x10, Y2, Y0
 	VPMAXUW     Y0, Y2, Y2
 	VPSLLD      $0x10, Y2, Y2
-	CMPL        elem+16(FP), $+2
+	CMPL        R13, $+2
 	JNE         half13
 
 halfdone14:
@@ -5531,6 +5532,7 @@ TEXT ·ReachF16BF16AVX2(SB), NOSPLIT, $96-48
 	MOVQ         x+0(FP), SI
 	MOVQ         low+8(FP), DX
 	MOVQ         high+16(FP), BX
+	MOVL         elem+24(FP), R15
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
 	VBROADCASTSS constantsAVX2<>+20(SB), Y13
@@ -5603,12 +5605,12 @@ groupend:
 	VPMAXSW      Y0, Y2, Y2
 	VPSLLD       $0x10, Y2, Y2
 	VPMAXSD      Y15, Y2, Y2
-	CMPL         elem+24(FP), $+2
+	CMPL         R15, $+2
 	JNE          half1
 
 halfdone2:
 	VCMPPS $0x07, Y2, Y2, Y0
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half3
 
 halfdone4:
@@ -5678,12 +5680,12 @@ treeloop:
 	VPMAXSW    Y0, Y3, Y3
 	VPSLLD     $0x10, Y3, Y3
 	VPMAXSD    Y15, Y3, Y3
-	CMPL       elem+24(FP), $+2
+	CMPL       R15, $+2
 	JNE        half5
 
 halfdone6:
 	VCMPPS $0x07, Y3, Y3, Y0
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half7
 
 halfdone8:
@@ -5785,12 +5787,12 @@ treepairloop:
 	VPMAXSW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
 	VPMAXSD    Y15, Y2, Y2
-	CMPL       elem+24(FP), $+2
+	CMPL       R15, $+2
 	JNE        half9
 
 halfdone10:
 	VCMPPS $0x07, Y2, Y2, Y0
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half11
 
 halfdone12:
@@ -5840,12 +5842,12 @@ treehalfloop:
 	VPMAXSW     Y1, Y0, Y0
 	VPSLLD      $0x10, Y0, Y0
 	VPMAXSD     Y15, Y0, Y0
-	CMPL        elem+24(FP), $+2
+	CMPL        R15, $+2
 	JNE         half13
 
 halfdone14:
 	VCMPPS $0x07, Y0, Y0, Y1
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half15
 
 halfdone16:
@@ -6193,12 +6195,12 @@ tree4done7:
 	VPMAXSW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
 	VPMAXSD    Y15, Y2, Y2
-	CMPL       elem+24(FP), $+2
+	CMPL       R15, $+2
 	JNE        half17
 
 halfdone18:
 	VCMPPS $0x07, Y2, Y2, Y0
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half19
 
 halfdone20:
@@ -6410,12 +6412,12 @@ tree1done7:
 	VPMAXSW    Y0, Y2, Y2
 	VPSLLD     $0x10, Y2, Y2
 	VPMAXSD    Y15, Y2, Y2
-	CMPL       elem+24(FP), $+2
+	CMPL       R15, $+2
 	JNE        half21
 
 halfdone22:
 	VCMPPS $0x07, Y2, Y2, Y0
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half23
 
 halfdone24:
@@ -6522,12 +6524,12 @@ treehalvesloop:
 	VPMAXSW     Y0, Y3, Y3
 	VPSLLD      $0x10, Y3, Y3
 	VPMAXSD     Y15, Y3, Y3
-	CMPL        elem+24(FP), $+2
+	CMPL        R15, $+2
 	JNE         half25
 
 halfdone26:
 	VCMPPS $0x07, Y3, Y3, Y0
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half27
 
 halfdone28:

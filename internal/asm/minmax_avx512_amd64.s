@@ -5007,6 +5007,7 @@ TEXT ·AbsMaxF16BF16AVX512(SB), NOSPLIT, $256-40
 	// vector registers in use at once: 8
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
+	MOVL         elem+16(FP), R13
 	VBROADCASTSS constantsAVX512<>+28(SB), Z15
 	VPXORD       Z14, Z14, Z14
 	MOVQ         groups+24(FP), BX
@@ -5078,7 +5079,7 @@ groupend:
 	VPSRLD        $0x10, Z0, Z1
 	VPMAXUW       Z1, Z0, Z0
 	VPSLLD        $0x10, Z0, Z0
-	CMPL          elem+16(FP), $+2
+	CMPL          R13, $+2
 	JNE           half1
 
 halfdone2:
@@ -5176,7 +5177,7 @@ treeloop:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	CMPL       elem+16(FP), $+2
+	CMPL       R13, $+2
 	JNE        half3
 
 halfdone4:
@@ -5322,7 +5323,7 @@ treepairloop:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	CMPL       elem+16(FP), $+2
+	CMPL       R13, $+2
 	JNE        half5
 
 halfdone6:
@@ -5386,7 +5387,7 @@ treehalfloop:
 	VPSRLD       $0x10, Z2, Z0
 	VPMAXUW      Z0, Z2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	CMPL         elem+16(FP), $+2
+	CMPL         R13, $+2
 	JNE          half7
 
 halfdone8:
@@ -5585,7 +5586,7 @@ tree4done3:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	CMPL       elem+16(FP), $+2
+	CMPL       R13, $+2
 	JNE        half9
 
 halfdone10:
@@ -5712,7 +5713,7 @@ tree1done3:
 	VPSRLD     $0x10, Z0, Z1
 	VPMAXUW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
-	CMPL       elem+16(FP), $+2
+	CMPL       R13, $+2
 	JNE        half11
 
 halfdone12:
@@ -5847,7 +5848,7 @@ treepartloop:
 	VPSRLD       $0x10, Z0, Z1
 	VPMAXUW      Z1, Z0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	CMPL         elem+16(FP), $+2
+	CMPL         R13, $+2
 	JNE          half13
 
 halfdone14:
@@ -5916,6 +5917,7 @@ TEXT ·ReachF16BF16AVX512(SB), $512-48
 	MOVQ         x+0(FP), SI
 	MOVQ         low+8(FP), DX
 	MOVQ         high+16(FP), BX
+	MOVL         elem+24(FP), R15
 	VPXORD       Z15, Z15, Z15
 	VPXORD       Z14, Z14, Z14
 	VBROADCASTSS constantsAVX512<>+20(SB), Z13
@@ -6003,12 +6005,12 @@ groupend:
 	VPMAXSW       Z2, Z1, Z1
 	VPSLLD        $0x10, Z1, Z1
 	VPMAXSD       Z15, Z1, Z1
-	CMPL          elem+24(FP), $+2
+	CMPL          R15, $+2
 	JNE           half1
 
 halfdone2:
 	VCMPPS $0x07, Z1, Z1, K1
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half3
 
 halfdone4:
@@ -6130,12 +6132,12 @@ treeloop:
 	VPMAXSW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
 	VPMAXSD    Z15, Z0, Z0
-	CMPL       elem+24(FP), $+2
+	CMPL       R15, $+2
 	JNE        half5
 
 halfdone6:
 	VCMPPS $0x07, Z0, Z0, K1
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half7
 
 halfdone8:
@@ -6321,12 +6323,12 @@ treepairloop:
 	VPMAXSW    Z1, Z0, Z0
 	VPSLLD     $0x10, Z0, Z0
 	VPMAXSD    Z15, Z0, Z0
-	CMPL       elem+24(FP), $+2
+	CMPL       R15, $+2
 	JNE        half9
 
 halfdone10:
 	VCMPPS $0x07, Z0, Z0, K1
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half11
 
 halfdone12:
@@ -6406,12 +6408,12 @@ treehalfloop:
 	VPMAXSW      Z0, Z3, Z3
 	VPSLLD       $0x10, Z3, Z3
 	VPMAXSD      Z15, Z3, Z3
-	CMPL         elem+24(FP), $+2
+	CMPL         R15, $+2
 	JNE          half13
 
 halfdone14:
 	VCMPPS $0x07, Z3, Z3, K1
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half15
 
 halfdone16:
@@ -6640,12 +6642,12 @@ tree4done3:
 	VPMAXSW    Z0, Z2, Z2
 	VPSLLD     $0x10, Z2, Z2
 	VPMAXSD    Z15, Z2, Z2
-	CMPL       elem+24(FP), $+2
+	CMPL       R15, $+2
 	JNE        half17
 
 halfdone18:
 	VCMPPS $0x07, Z2, Z2, K1
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half19
 
 halfdone20:
@@ -6806,12 +6808,12 @@ tree1done3:
 	VPMAXSW    Z0, Z2, Z2
 	VPSLLD     $0x10, Z2, Z2
 	VPMAXSD    Z15, Z2, Z2
-	CMPL       elem+24(FP), $+2
+	CMPL       R15, $+2
 	JNE        half21
 
 halfdone22:
 	VCMPPS $0x07, Z2, Z2, K1
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half23
 
 halfdone24:
@@ -6970,12 +6972,12 @@ treepartloop:
 	VPMAXSW      Z1, Z0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VPMAXSD      Z15, Z0, Z0
-	CMPL         elem+24(FP), $+2
+	CMPL         R15, $+2
 	JNE          half25
 
 halfdone26:
 	VCMPPS $0x07, Z0, Z0, K1
-	CMPL   elem+24(FP), $+2
+	CMPL   R15, $+2
 	JNE    half27
 
 halfdone28:

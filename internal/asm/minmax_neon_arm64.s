@@ -2115,6 +2115,7 @@ TEXT ·AbsMaxF16BF16NEON(SB), NOSPLIT, $72-40
 	// vector registers in use at once: 7
 	MOVD x+0(FP), R1
 	MOVD most+8(FP), R2
+	MOVWU elem+16(FP), R9
 	MOVD $2147450879, R16
 	VDUP R16, V15.S4
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -2162,8 +2163,7 @@ groupend:
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	MOVWU elem+16(FP), R16
-	CMP $2, R16
+	CMP $2, R9
 	BNE half1
 halfdone2:
 	FMOVS F0, (R2)
@@ -2186,8 +2186,7 @@ treeloop:
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	MOVWU elem+16(FP), R16
-	CMP $2, R16
+	CMP $2, R9
 	BNE half3
 halfdone4:
 	FMOVQ F0, (R2)
@@ -2224,8 +2223,7 @@ treepairloop:
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	MOVWU elem+16(FP), R16
-	CMP $2, R16
+	CMP $2, R9
 	BNE half5
 halfdone6:
 	FMOVQ F0, (R2)
@@ -2379,8 +2377,7 @@ tree4done3:
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	MOVWU elem+16(FP), R16
-	CMP $2, R16
+	CMP $2, R9
 	BNE half7
 halfdone8:
 	FMOVQ F0, (R2)
@@ -2462,8 +2459,7 @@ tree1done3:
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	MOVWU elem+16(FP), R16
-	CMP $2, R16
+	CMP $2, R9
 	BNE half9
 halfdone10:
 	FMOVQ F0, (R2)
@@ -2514,6 +2510,7 @@ TEXT ·ReachF16BF16NEON(SB), NOSPLIT, $72-48
 	MOVD x+0(FP), R1
 	MOVD low+8(FP), R2
 	MOVD high+16(FP), R3
+	MOVWU elem+24(FP), R10
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
 	MOVD $2147516416, R16
@@ -2570,13 +2567,11 @@ groupend:
 	WORD $0x4e61a421 // smaxp v1.8h, v1.8h, v1.8h
 	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
 	WORD $0x4eaf6421 // smax v1.4s, v1.4s, v15.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half1
 halfdone2:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half3
 halfdone4:
 	VUSHR $31, V0.S4, V3.S4
@@ -2608,13 +2603,11 @@ treeloop:
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half5
 halfdone6:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half7
 halfdone8:
 	VUSHR $31, V2.S4, V3.S4
@@ -2660,13 +2653,11 @@ treepairloop:
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half9
 halfdone10:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half11
 halfdone12:
 	VUSHR $31, V2.S4, V3.S4
@@ -2829,13 +2820,11 @@ tree4done3:
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half13
 halfdone14:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half15
 halfdone16:
 	VUSHR $31, V2.S4, V3.S4
@@ -2930,13 +2919,11 @@ tree1done3:
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
 	WORD $0x4eaf6400 // smax v0.4s, v0.4s, v15.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half17
 halfdone18:
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	MOVWU elem+24(FP), R16
-	CMP $2, R16
+	CMP $2, R10
 	BNE half19
 halfdone20:
 	VUSHR $31, V1.S4, V3.S4

@@ -9,13 +9,13 @@ package asm
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func ParamsScaleAVX2(scale *float32, recip *float32, most *float32, half float32, n int)
+func ParamsScaleAVX2(scale *float32, recip *float32, most *float32, half float32, elem int32, n int)
 
 // ParamsSymmetricAVX2 is ParamsScale, and sets zeroPoint = middle and minval = 0-most.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
+func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
 
 // ParamsAsymmetricAVX2 sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
 // recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
@@ -23,7 +23,7 @@ func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minva
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
+func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
 
 // ParamsE4M3AVX2 sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
 // value = scale*by/under, and recip = one/value, or NaN if value is not within [2^-80, greatest]. The first quotient is rounded to the element type;
@@ -32,67 +32,7 @@ func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minv
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func ParamsE4M3AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
-
-// ParamsScaleF16AVX2 sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
-// most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func ParamsScaleF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
-
-// ParamsSymmetricF16AVX2 is ParamsScale, and sets zeroPoint = middle and minval = 0-most.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func ParamsSymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-
-// ParamsAsymmetricF16AVX2 sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
-// recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
-// Each operation is rounded to the element type.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func ParamsAsymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-
-// ParamsE4M3F16AVX2 sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
-// value = scale*by/under, and recip = one/value, or NaN if value is not within [2^-80, greatest]. The first quotient is rounded to the element type;
-// global and times are not both other than 1, nor by and under. global and under are within [2^-60, 2^100]. most is the largest magnitude of a group.
-// value may be where scale is, if by and under are 1, or where recip is, which is lost then.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func ParamsE4M3F16AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
-
-// ParamsScaleBF16AVX2 sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
-// most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func ParamsScaleBF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
-
-// ParamsSymmetricBF16AVX2 is ParamsScale, and sets zeroPoint = middle and minval = 0-most.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func ParamsSymmetricBF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-
-// ParamsAsymmetricBF16AVX2 sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
-// recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
-// Each operation is rounded to the element type.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func ParamsAsymmetricBF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-
-// ParamsE4M3BF16AVX2 sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
-// value = scale*by/under, and recip = one/value, or NaN if value is not within [2^-80, greatest]. The first quotient is rounded to the element type;
-// global and times are not both other than 1, nor by and under. global and under are within [2^-60, 2^100]. most is the largest magnitude of a group.
-// value may be where scale is, if by and under are 1, or where recip is, which is lost then.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func ParamsE4M3BF16AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
+func ParamsE4M3AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 
 // ParamsPowerOfTwoAVX2 sets scale = 2^(b-127) with b = max((bits of |most| + round)>>23 - maxExp, least), and recip = 2^(127 - max(b, one)), exact.
 // most is the largest magnitude of a group, least and one are 0 or 1; round is what is added to the mantissa. A NaN counts as 2^128

@@ -4,15 +4,16 @@
 
 #include "textflag.h"
 
-// func ParamsScaleAVX2(scale *float32, recip *float32, most *float32, half float32, n int)
-// Requires: AVX, FMA3
+// func ParamsScaleAVX2(scale *float32, recip *float32, most *float32, half float32, elem int32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
 TEXT ·ParamsScaleAVX2(SB), $432-40
 	// pointers: SI scale, DX recip, BX most, DI elements left
 	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x7fc00000, Y10 0x17800000, Y9 0x71800000
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVQ         scale+0(FP), SI
 	MOVQ         recip+8(FP), DX
 	MOVQ         most+16(FP), BX
+	MOVL         elem+28(FP), R8
 	VBROADCASTSS half+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
@@ -32,16 +33,21 @@ laneloop:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
+	VMOVAPS      Y2, Y0
+	CMPL         R8, $+0
+	JNE          elem1
+
+elemdone3:
+	VMAXPS       Y0, Y12, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, (DX)
+	VMOVUPS      Y1, (SI)
+	VMAXPS       Y1, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VDIVPS       Y1, Y14, Y1
+	VBLENDVPS    Y0, Y1, Y11, Y0
+	VMOVUPS      Y0, (DX)
 	VMOVUPS      32(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -49,16 +55,21 @@ laneloop:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
+	VMOVAPS      Y2, Y0
+	CMPL         R8, $+0
+	JNE          elem4
+
+elemdone6:
+	VMAXPS       Y0, Y12, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 32(DX)
+	VMOVUPS      Y1, 32(SI)
+	VMAXPS       Y1, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VDIVPS       Y1, Y14, Y1
+	VBLENDVPS    Y0, Y1, Y11, Y0
+	VMOVUPS      Y0, 32(DX)
 	VMOVUPS      64(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -66,16 +77,21 @@ laneloop:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 64(SI)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
+	VMOVAPS      Y2, Y0
+	CMPL         R8, $+0
+	JNE          elem7
+
+elemdone9:
+	VMAXPS       Y0, Y12, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 64(DX)
+	VMOVUPS      Y1, 64(SI)
+	VMAXPS       Y1, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VDIVPS       Y1, Y14, Y1
+	VBLENDVPS    Y0, Y1, Y11, Y0
+	VMOVUPS      Y0, 64(DX)
 	VMOVUPS      96(BX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -83,39 +99,116 @@ laneloop:
 	VFMADD231PS  Y13, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 96(SI)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 96(DX)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         384(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         392(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
+	VMOVAPS      Y2, Y0
+	CMPL         R8, $+0
+	JNE          elem10
+
+elemdone12:
+	VMAXPS    Y0, Y12, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y11, Y1
+	VMOVUPS   Y1, 96(SI)
+	VMAXPS    Y1, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VDIVPS    Y1, Y14, Y1
+	VBLENDVPS Y0, Y1, Y11, Y0
+	VMOVUPS   Y0, 96(DX)
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      384(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      392(SP), DX
+	LEAQ      128(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut32AVX2(SB)
 
 laneend:
 	VZEROUPPER
 	RET
+
+elem1:
+	CMPL      R8, $+2
+	JNE       half2
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPSLLD    $0x10, Y1, Y1
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y1, Y2, Y0
+	JMP       elemdone3
+
+half2:
+	VCVTPS2PH $0x00, Y2, X0
+	VCVTPH2PS X0, Y0
+	JMP       elemdone3
+
+elem4:
+	CMPL      R8, $+2
+	JNE       half5
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPSLLD    $0x10, Y1, Y1
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y1, Y2, Y0
+	JMP       elemdone6
+
+half5:
+	VCVTPS2PH $0x00, Y2, X0
+	VCVTPH2PS X0, Y0
+	JMP       elemdone6
+
+elem7:
+	CMPL      R8, $+2
+	JNE       half8
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPSLLD    $0x10, Y1, Y1
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y1, Y2, Y0
+	JMP       elemdone9
+
+half8:
+	VCVTPS2PH $0x00, Y2, X0
+	VCVTPH2PS X0, Y0
+	JMP       elemdone9
+
+elem10:
+	CMPL      R8, $+2
+	JNE       half11
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    constantsAVX2<>+32(SB), Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPSLLD    $0x10, Y1, Y1
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VBLENDVPS Y3, Y1, Y2, Y0
+	JMP       elemdone12
+
+half11:
+	VCVTPS2PH $0x00, Y2, X0
+	VCVTPH2PS X0, Y0
+	JMP       elemdone12
 
 lanestage:
 	MOVQ SI, 384(SP)
@@ -129,17 +222,18 @@ lanestage:
 	LEAQ 256(SP), BX
 	JMP  laneloop
 
-// func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-// Requires: AVX, FMA3
-TEXT ·ParamsSymmetricAVX2(SB), $704-56
+// func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·ParamsSymmetricAVX2(SB), $704-64
 	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
 	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x7fc00000, Y9 0x17800000, Y8 0x71800000, Y7 0x0
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVQ         scale+0(FP), SI
 	MOVQ         recip+8(FP), DX
 	MOVQ         zeroPoint+16(FP), BX
 	MOVQ         minval+24(FP), R8
 	MOVQ         most+32(FP), R9
+	MOVL         elem+48(FP), R10
 	VBROADCASTSS half+40(FP), Y15
 	VBROADCASTSS middle+44(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
@@ -149,7 +243,7 @@ TEXT ·ParamsSymmetricAVX2(SB), $704-56
 	VBROADCASTSS constantsAVX2<>+12(SB), Y9
 	VBROADCASTSS constantsAVX2<>+16(SB), Y8
 	VXORPS       Y7, Y7, Y7
-	MOVQ         n+48(FP), DI
+	MOVQ         n+56(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
 
@@ -161,16 +255,21 @@ laneloop:
 	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
+	VMOVAPS      Y2, Y1
+	CMPL         R10, $+0
+	JNE          elem1
+
+elemdone3:
+	VMAXPS       Y1, Y11, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, (DX)
+	VMOVUPS      Y2, (SI)
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, (DX)
 	VMOVUPS      Y14, (BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -183,16 +282,21 @@ laneloop:
 	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
+	VMOVAPS      Y2, Y1
+	CMPL         R10, $+0
+	JNE          elem4
+
+elemdone6:
+	VMAXPS       Y1, Y11, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 32(DX)
+	VMOVUPS      Y2, 32(SI)
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 32(DX)
 	VMOVUPS      Y14, 32(BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -205,16 +309,21 @@ laneloop:
 	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
+	VMOVAPS      Y2, Y1
+	CMPL         R10, $+0
+	JNE          elem7
+
+elemdone9:
+	VMAXPS       Y1, Y11, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 64(DX)
+	VMOVUPS      Y2, 64(SI)
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y8, Y1
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VDIVPS       Y2, Y13, Y2
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 64(DX)
 	VMOVUPS      Y14, 64(BX)
 	VSUBPS       Y0, Y7, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -227,54 +336,131 @@ laneloop:
 	VFMADD231PS  Y12, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 96(SI)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 96(DX)
-	VMOVUPS      Y14, 96(BX)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 96(R8)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $-128, R9
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         640(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         648(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         656(SP), BX
-	LEAQ         256(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         664(SP), R8
-	LEAQ         384(SP), AX
-	MOVQ         R8, CX
-	CALL         ·stageOut32AVX2(SB)
+	VMOVAPS      Y2, Y1
+	CMPL         R10, $+0
+	JNE          elem10
+
+elemdone12:
+	VMAXPS    Y1, Y11, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y10, Y2
+	VMOVUPS   Y2, 96(SI)
+	VMAXPS    Y2, Y9, Y1
+	VMINPS    Y1, Y8, Y1
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VDIVPS    Y2, Y13, Y2
+	VBLENDVPS Y1, Y2, Y10, Y1
+	VMOVUPS   Y1, 96(DX)
+	VMOVUPS   Y14, 96(BX)
+	VSUBPS    Y0, Y7, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y10, Y1
+	VMOVUPS   Y1, 96(R8)
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
+	SUBQ      $-128, R8
+	SUBQ      $-128, R9
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      640(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      648(SP), DX
+	LEAQ      128(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      656(SP), BX
+	LEAQ      256(SP), AX
+	MOVQ      BX, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      664(SP), R8
+	LEAQ      384(SP), AX
+	MOVQ      R8, CX
+	CALL      ·stageOut32AVX2(SB)
 
 laneend:
 	VZEROUPPER
 	RET
+
+elem1:
+	CMPL      R10, $+2
+	JNE       half2
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone3
+
+half2:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone3
+
+elem4:
+	CMPL      R10, $+2
+	JNE       half5
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone6
+
+half5:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone6
+
+elem7:
+	CMPL      R10, $+2
+	JNE       half8
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone9
+
+half8:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone9
+
+elem10:
+	CMPL      R10, $+2
+	JNE       half11
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone12
+
+half11:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone12
 
 lanestage:
 	MOVQ SI, 640(SP)
@@ -292,18 +478,19 @@ lanestage:
 	LEAQ 512(SP), R9
 	JMP  laneloop
 
-// func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-// Requires: AVX, FMA3
+// func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
 TEXT ·ParamsAsymmetricAVX2(SB), $832-72
 	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
 	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x7fc00000, Y7 0x17800000, Y6 0x71800000
-	// vector registers in use at once: 14
+	// vector registers in use at once: 15
 	MOVQ         scale+0(FP), SI
 	MOVQ         recip+8(FP), DX
 	MOVQ         zeroPoint+16(FP), BX
 	MOVQ         minval+24(FP), R8
 	MOVQ         min+32(FP), R9
 	MOVQ         max+40(FP), R10
+	MOVL         elem+60(FP), R11
 	VBROADCASTSS steps+48(FP), Y15
 	VBROADCASTSS least+52(FP), Y14
 	VBROADCASTSS greatest+56(FP), Y13
@@ -319,176 +506,636 @@ TEXT ·ParamsAsymmetricAVX2(SB), $832-72
 	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (R9), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      (R10), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, (DX)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, (R8)
-	VMOVUPS      32(R9), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      32(R10), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 32(DX)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 32(BX)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      64(R9), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      64(R10), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 64(DX)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 64(BX)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 64(R8)
-	VMOVUPS      96(R9), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      96(R10), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 96(SI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 96(DX)
-	VDIVPS       Y1, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 96(BX)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 96(R8)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $-128, R9
-	SUBQ         $-128, R10
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         768(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         776(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         784(SP), BX
-	LEAQ         256(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         792(SP), R8
-	LEAQ         384(SP), AX
-	MOVQ         R8, CX
-	CALL         ·stageOut32AVX2(SB)
+	VMOVUPS (R9), Y0
+	VMINPS  Y0, Y12, Y0
+	VMOVUPS (R10), Y1
+	VMAXPS  Y1, Y12, Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVAPS Y1, Y2
+	CMPL    R11, $+0
+	JNE     elem1
+
+elemdone3:
+	VMULPS       Y10, Y2, Y1
+	VMOVAPS      Y2, Y3
+	VFNMADD231PS Y15, Y1, Y3
+	VFMADD231PS  Y10, Y3, Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y3
+	VMOVAPS      Y3, Y1
+	CMPL         R11, $+0
+	JNE          elem4
+
+elemdone6:
+	VMAXPS    Y1, Y9, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y8, Y2
+	VMOVUPS   Y2, (SI)
+	VMAXPS    Y2, Y7, Y1
+	VMINPS    Y1, Y6, Y1
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VDIVPS    Y2, Y11, Y3
+	VBLENDVPS Y1, Y3, Y8, Y1
+	VMOVUPS   Y1, (DX)
+	VDIVPS    Y2, Y0, Y2
+	VMOVAPS   Y2, Y1
+	CMPL      R11, $+0
+	JNE       elem7
+
+elemdone9:
+	VROUNDPS $0x08, Y1, Y1
+	VMOVAPS  Y1, Y2
+	CMPL     R11, $+0
+	JNE      elem10
+
+elemdone12:
+	VSUBPS  Y2, Y14, Y2
+	VMOVAPS Y2, Y1
+	CMPL    R11, $+0
+	JNE     elem13
+
+elemdone15:
+	VMAXPS    Y1, Y14, Y1
+	VMINPS    Y1, Y13, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VANDPS    Y1, Y2, Y2
+	VCVTPS2DQ Y2, Y2
+	VMOVUPS   Y2, (BX)
+	VADDPS    Y12, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y8, Y1
+	VMOVUPS   Y1, (R8)
+	VMOVUPS   32(R9), Y0
+	VMINPS    Y0, Y12, Y0
+	VMOVUPS   32(R10), Y1
+	VMAXPS    Y1, Y12, Y1
+	VSUBPS    Y0, Y1, Y1
+	VMOVAPS   Y1, Y2
+	CMPL      R11, $+0
+	JNE       elem16
+
+elemdone18:
+	VMULPS       Y10, Y2, Y1
+	VMOVAPS      Y2, Y3
+	VFNMADD231PS Y15, Y1, Y3
+	VFMADD231PS  Y10, Y3, Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y3
+	VMOVAPS      Y3, Y1
+	CMPL         R11, $+0
+	JNE          elem19
+
+elemdone21:
+	VMAXPS    Y1, Y9, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y8, Y2
+	VMOVUPS   Y2, 32(SI)
+	VMAXPS    Y2, Y7, Y1
+	VMINPS    Y1, Y6, Y1
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VDIVPS    Y2, Y11, Y3
+	VBLENDVPS Y1, Y3, Y8, Y1
+	VMOVUPS   Y1, 32(DX)
+	VDIVPS    Y2, Y0, Y2
+	VMOVAPS   Y2, Y1
+	CMPL      R11, $+0
+	JNE       elem22
+
+elemdone24:
+	VROUNDPS $0x08, Y1, Y1
+	VMOVAPS  Y1, Y2
+	CMPL     R11, $+0
+	JNE      elem25
+
+elemdone27:
+	VSUBPS  Y2, Y14, Y2
+	VMOVAPS Y2, Y1
+	CMPL    R11, $+0
+	JNE     elem28
+
+elemdone30:
+	VMAXPS    Y1, Y14, Y1
+	VMINPS    Y1, Y13, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VANDPS    Y1, Y2, Y2
+	VCVTPS2DQ Y2, Y2
+	VMOVUPS   Y2, 32(BX)
+	VADDPS    Y12, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y8, Y1
+	VMOVUPS   Y1, 32(R8)
+	VMOVUPS   64(R9), Y0
+	VMINPS    Y0, Y12, Y0
+	VMOVUPS   64(R10), Y1
+	VMAXPS    Y1, Y12, Y1
+	VSUBPS    Y0, Y1, Y1
+	VMOVAPS   Y1, Y2
+	CMPL      R11, $+0
+	JNE       elem31
+
+elemdone33:
+	VMULPS       Y10, Y2, Y1
+	VMOVAPS      Y2, Y3
+	VFNMADD231PS Y15, Y1, Y3
+	VFMADD231PS  Y10, Y3, Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y3
+	VMOVAPS      Y3, Y1
+	CMPL         R11, $+0
+	JNE          elem34
+
+elemdone36:
+	VMAXPS    Y1, Y9, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y8, Y2
+	VMOVUPS   Y2, 64(SI)
+	VMAXPS    Y2, Y7, Y1
+	VMINPS    Y1, Y6, Y1
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VDIVPS    Y2, Y11, Y3
+	VBLENDVPS Y1, Y3, Y8, Y1
+	VMOVUPS   Y1, 64(DX)
+	VDIVPS    Y2, Y0, Y2
+	VMOVAPS   Y2, Y1
+	CMPL      R11, $+0
+	JNE       elem37
+
+elemdone39:
+	VROUNDPS $0x08, Y1, Y1
+	VMOVAPS  Y1, Y2
+	CMPL     R11, $+0
+	JNE      elem40
+
+elemdone42:
+	VSUBPS  Y2, Y14, Y2
+	VMOVAPS Y2, Y1
+	CMPL    R11, $+0
+	JNE     elem43
+
+elemdone45:
+	VMAXPS    Y1, Y14, Y1
+	VMINPS    Y1, Y13, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VANDPS    Y1, Y2, Y2
+	VCVTPS2DQ Y2, Y2
+	VMOVUPS   Y2, 64(BX)
+	VADDPS    Y12, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y8, Y1
+	VMOVUPS   Y1, 64(R8)
+	VMOVUPS   96(R9), Y0
+	VMINPS    Y0, Y12, Y0
+	VMOVUPS   96(R10), Y1
+	VMAXPS    Y1, Y12, Y1
+	VSUBPS    Y0, Y1, Y1
+	VMOVAPS   Y1, Y2
+	CMPL      R11, $+0
+	JNE       elem46
+
+elemdone48:
+	VMULPS       Y10, Y2, Y1
+	VMOVAPS      Y2, Y3
+	VFNMADD231PS Y15, Y1, Y3
+	VFMADD231PS  Y10, Y3, Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y3
+	VMOVAPS      Y3, Y1
+	CMPL         R11, $+0
+	JNE          elem49
+
+elemdone51:
+	VMAXPS    Y1, Y9, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y8, Y2
+	VMOVUPS   Y2, 96(SI)
+	VMAXPS    Y2, Y7, Y1
+	VMINPS    Y1, Y6, Y1
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VDIVPS    Y2, Y11, Y3
+	VBLENDVPS Y1, Y3, Y8, Y1
+	VMOVUPS   Y1, 96(DX)
+	VDIVPS    Y2, Y0, Y2
+	VMOVAPS   Y2, Y1
+	CMPL      R11, $+0
+	JNE       elem52
+
+elemdone54:
+	VROUNDPS $0x08, Y1, Y1
+	VMOVAPS  Y1, Y2
+	CMPL     R11, $+0
+	JNE      elem55
+
+elemdone57:
+	VSUBPS  Y2, Y14, Y2
+	VMOVAPS Y2, Y1
+	CMPL    R11, $+0
+	JNE     elem58
+
+elemdone60:
+	VMAXPS    Y1, Y14, Y1
+	VMINPS    Y1, Y13, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VANDPS    Y1, Y2, Y2
+	VCVTPS2DQ Y2, Y2
+	VMOVUPS   Y2, 96(BX)
+	VADDPS    Y12, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y8, Y1
+	VMOVUPS   Y1, 96(R8)
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	SUBQ      $-128, BX
+	SUBQ      $-128, R8
+	SUBQ      $-128, R9
+	SUBQ      $-128, R10
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      768(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      776(SP), DX
+	LEAQ      128(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      784(SP), BX
+	LEAQ      256(SP), AX
+	MOVQ      BX, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      792(SP), R8
+	LEAQ      384(SP), AX
+	MOVQ      R8, CX
+	CALL      ·stageOut32AVX2(SB)
 
 laneend:
 	VZEROUPPER
 	RET
+
+elem1:
+	CMPL      R11, $+2
+	JNE       half2
+	VPSLLD    $0x0f, Y1, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VBLENDVPS Y4, Y3, Y1, Y2
+	JMP       elemdone3
+
+half2:
+	VCVTPS2PH $0x00, Y1, X2
+	VCVTPH2PS X2, Y2
+	JMP       elemdone3
+
+elem4:
+	CMPL      R11, $+2
+	JNE       half5
+	VPSLLD    $0x0f, Y3, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y3, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y1
+	JMP       elemdone6
+
+half5:
+	VCVTPS2PH $0x00, Y3, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone6
+
+elem7:
+	CMPL      R11, $+2
+	JNE       half8
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone9
+
+half8:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone9
+
+elem10:
+	CMPL      R11, $+2
+	JNE       half11
+	VPSLLD    $0x0f, Y1, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VBLENDVPS Y4, Y3, Y1, Y2
+	JMP       elemdone12
+
+half11:
+	VCVTPS2PH $0x00, Y1, X2
+	VCVTPH2PS X2, Y2
+	JMP       elemdone12
+
+elem13:
+	CMPL      R11, $+2
+	JNE       half14
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone15
+
+half14:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone15
+
+elem16:
+	CMPL      R11, $+2
+	JNE       half17
+	VPSLLD    $0x0f, Y1, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VBLENDVPS Y4, Y3, Y1, Y2
+	JMP       elemdone18
+
+half17:
+	VCVTPS2PH $0x00, Y1, X2
+	VCVTPH2PS X2, Y2
+	JMP       elemdone18
+
+elem19:
+	CMPL      R11, $+2
+	JNE       half20
+	VPSLLD    $0x0f, Y3, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y3, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y1
+	JMP       elemdone21
+
+half20:
+	VCVTPS2PH $0x00, Y3, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone21
+
+elem22:
+	CMPL      R11, $+2
+	JNE       half23
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone24
+
+half23:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone24
+
+elem25:
+	CMPL      R11, $+2
+	JNE       half26
+	VPSLLD    $0x0f, Y1, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VBLENDVPS Y4, Y3, Y1, Y2
+	JMP       elemdone27
+
+half26:
+	VCVTPS2PH $0x00, Y1, X2
+	VCVTPH2PS X2, Y2
+	JMP       elemdone27
+
+elem28:
+	CMPL      R11, $+2
+	JNE       half29
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone30
+
+half29:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone30
+
+elem31:
+	CMPL      R11, $+2
+	JNE       half32
+	VPSLLD    $0x0f, Y1, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VBLENDVPS Y4, Y3, Y1, Y2
+	JMP       elemdone33
+
+half32:
+	VCVTPS2PH $0x00, Y1, X2
+	VCVTPH2PS X2, Y2
+	JMP       elemdone33
+
+elem34:
+	CMPL      R11, $+2
+	JNE       half35
+	VPSLLD    $0x0f, Y3, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y3, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y1
+	JMP       elemdone36
+
+half35:
+	VCVTPS2PH $0x00, Y3, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone36
+
+elem37:
+	CMPL      R11, $+2
+	JNE       half38
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone39
+
+half38:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone39
+
+elem40:
+	CMPL      R11, $+2
+	JNE       half41
+	VPSLLD    $0x0f, Y1, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VBLENDVPS Y4, Y3, Y1, Y2
+	JMP       elemdone42
+
+half41:
+	VCVTPS2PH $0x00, Y1, X2
+	VCVTPH2PS X2, Y2
+	JMP       elemdone42
+
+elem43:
+	CMPL      R11, $+2
+	JNE       half44
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone45
+
+half44:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone45
+
+elem46:
+	CMPL      R11, $+2
+	JNE       half47
+	VPSLLD    $0x0f, Y1, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VBLENDVPS Y4, Y3, Y1, Y2
+	JMP       elemdone48
+
+half47:
+	VCVTPS2PH $0x00, Y1, X2
+	VCVTPH2PS X2, Y2
+	JMP       elemdone48
+
+elem49:
+	CMPL      R11, $+2
+	JNE       half50
+	VPSLLD    $0x0f, Y3, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y3, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y2, Y3, Y1
+	JMP       elemdone51
+
+half50:
+	VCVTPS2PH $0x00, Y3, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone51
+
+elem52:
+	CMPL      R11, $+2
+	JNE       half53
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone54
+
+half53:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone54
+
+elem55:
+	CMPL      R11, $+2
+	JNE       half56
+	VPSLLD    $0x0f, Y1, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y1, Y1, Y4
+	VBLENDVPS Y4, Y3, Y1, Y2
+	JMP       elemdone57
+
+half56:
+	VCVTPS2PH $0x00, Y1, X2
+	VCVTPH2PS X2, Y2
+	JMP       elemdone57
+
+elem58:
+	CMPL      R11, $+2
+	JNE       half59
+	VPSLLD    $0x0f, Y2, Y3
+	VPSRLD    $0x1f, Y3, Y3
+	VPADDD    Y3, Y2, Y3
+	VPADDD    constantsAVX2<>+32(SB), Y3, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPSLLD    $0x10, Y3, Y3
+	VCMPPS    $0x07, Y2, Y2, Y4
+	VBLENDVPS Y4, Y3, Y2, Y1
+	JMP       elemdone60
+
+half59:
+	VCVTPS2PH $0x00, Y2, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone60
 
 lanestage:
 	MOVQ SI, 768(SP)
@@ -511,34 +1158,34 @@ lanestage:
 	LEAQ 640(SP), R10
 	JMP  laneloop
 
-// func ParamsE4M3AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·ParamsE4M3AVX2(SB), $560-80
+// func ParamsE4M3AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·ParamsE4M3AVX2(SB), $560-88
 	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
-	// per call: Y15 global, Y0 0x3f800000, Y14 Div, Y13 nothing, Y12 0x3c800000, Y1 0xa000000, Y11 0x7f800000, Y2 0x400000, Y10 IAdd, Y9 0x7fc00000, Y8 under, Y7 by, Y6 Div, Y5 0x17800000, Y4 greatest, Y3 one
-	// loaded at each use: over, times, instead, least, 0x43e00000
+	// per call: Y15 global, Y0 0x3f800000, Y14 Div, Y13 nothing, Y1 0xa000000, Y12 0x7f800000, Y2 0x400000, Y11 IAdd, Y10 0x7fc00000, Y9 under, Y8 by, Y7 Div, Y6 0x17800000, Y5 greatest, Y4 one
+	// loaded at each use: over, times, instead, least, 0x43e00000, 0x3c800000
 	// vector registers in use at once: 16
 	MOVQ         scale+0(FP), SI
 	MOVQ         recip+8(FP), DX
 	MOVQ         value+16(FP), BX
 	MOVQ         most+24(FP), R8
-	VBROADCASTSS global+36(FP), Y15
+	MOVL         elem+36(FP), R9
+	VBROADCASTSS global+40(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VDIVPS       Y15, Y0, Y14
-	VBROADCASTSS nothing+44(FP), Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VPADDD       Y2, Y1, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBROADCASTSS under+56(FP), Y8
-	VBROADCASTSS by+60(FP), Y7
-	VDIVPS       Y8, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBROADCASTSS greatest+64(FP), Y4
-	VBROADCASTSS one+68(FP), Y3
-	MOVQ         n+72(FP), DI
+	VBROADCASTSS nothing+48(FP), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VPADDD       Y2, Y1, Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VBROADCASTSS under+60(FP), Y9
+	VBROADCASTSS by+64(FP), Y8
+	VDIVPS       Y9, Y0, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS greatest+68(FP), Y5
+	VBROADCASTSS one+72(FP), Y4
+	MOVQ         n+80(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
 
@@ -546,161 +1193,185 @@ laneloop:
 	VMOVUPS      (R8), Y0
 	VBROADCASTSS over+32(FP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS times+40(FP), Y0
+	VMOVAPS      Y0, Y1
+	CMPL         R9, $+0
+	JNE          elem1
+
+elemdone3:
+	VMULPS       Y14, Y1, Y0
+	VMOVAPS      Y1, Y2
+	VFNMADD231PS Y15, Y0, Y2
+	VFMADD231PS  Y14, Y2, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VBROADCASTSS times+44(FP), Y0
 	VMULPS       Y0, Y2, Y2
 	VMAXPS       Y2, Y13, Y0
 	VCMPPS       $0x00, Y13, Y0, Y0
-	VBROADCASTSS least+52(FP), Y1
+	VBROADCASTSS least+56(FP), Y1
 	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VMINPS       Y2, Y1, Y2
-	VBROADCASTSS instead+48(FP), Y1
+	VBROADCASTSS instead+52(FP), Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y10, Y1, Y1
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y11, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
 	VMOVUPS      Y1, (SI)
-	VMULPS       Y7, Y1, Y1
-	VMULPS       Y6, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VFMADD231PS  Y6, Y1, Y0
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VFMADD231PS  Y7, Y1, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMAXPS       Y1, Y5, Y0
-	VMINPS       Y0, Y4, Y0
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMAXPS       Y1, Y6, Y0
+	VMINPS       Y0, Y5, Y0
 	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y3, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
+	VDIVPS       Y1, Y4, Y2
+	VBLENDVPS    Y0, Y2, Y10, Y0
 	VMOVUPS      Y0, (DX)
 	VMOVUPS      Y1, (BX)
 	VMOVUPS      32(R8), Y0
 	VBROADCASTSS over+32(FP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS times+40(FP), Y0
+	VMOVAPS      Y0, Y1
+	CMPL         R9, $+0
+	JNE          elem4
+
+elemdone6:
+	VMULPS       Y14, Y1, Y0
+	VMOVAPS      Y1, Y2
+	VFNMADD231PS Y15, Y0, Y2
+	VFMADD231PS  Y14, Y2, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VBROADCASTSS times+44(FP), Y0
 	VMULPS       Y0, Y2, Y2
 	VMAXPS       Y2, Y13, Y0
 	VCMPPS       $0x00, Y13, Y0, Y0
-	VBROADCASTSS least+52(FP), Y1
+	VBROADCASTSS least+56(FP), Y1
 	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VMINPS       Y2, Y1, Y2
-	VBROADCASTSS instead+48(FP), Y1
+	VBROADCASTSS instead+52(FP), Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y10, Y1, Y1
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y11, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
 	VMOVUPS      Y1, 32(SI)
-	VMULPS       Y7, Y1, Y1
-	VMULPS       Y6, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VFMADD231PS  Y6, Y1, Y0
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VFMADD231PS  Y7, Y1, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMAXPS       Y1, Y5, Y0
-	VMINPS       Y0, Y4, Y0
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMAXPS       Y1, Y6, Y0
+	VMINPS       Y0, Y5, Y0
 	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y3, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
+	VDIVPS       Y1, Y4, Y2
+	VBLENDVPS    Y0, Y2, Y10, Y0
 	VMOVUPS      Y0, 32(DX)
 	VMOVUPS      Y1, 32(BX)
 	VMOVUPS      64(R8), Y0
 	VBROADCASTSS over+32(FP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS times+40(FP), Y0
+	VMOVAPS      Y0, Y1
+	CMPL         R9, $+0
+	JNE          elem7
+
+elemdone9:
+	VMULPS       Y14, Y1, Y0
+	VMOVAPS      Y1, Y2
+	VFNMADD231PS Y15, Y0, Y2
+	VFMADD231PS  Y14, Y2, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VBROADCASTSS times+44(FP), Y0
 	VMULPS       Y0, Y2, Y2
 	VMAXPS       Y2, Y13, Y0
 	VCMPPS       $0x00, Y13, Y0, Y0
-	VBROADCASTSS least+52(FP), Y1
+	VBROADCASTSS least+56(FP), Y1
 	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VMINPS       Y2, Y1, Y2
-	VBROADCASTSS instead+48(FP), Y1
+	VBROADCASTSS instead+52(FP), Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y10, Y1, Y1
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y11, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
 	VMOVUPS      Y1, 64(SI)
-	VMULPS       Y7, Y1, Y1
-	VMULPS       Y6, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VFMADD231PS  Y6, Y1, Y0
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VFMADD231PS  Y7, Y1, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMAXPS       Y1, Y5, Y0
-	VMINPS       Y0, Y4, Y0
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMAXPS       Y1, Y6, Y0
+	VMINPS       Y0, Y5, Y0
 	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y3, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
+	VDIVPS       Y1, Y4, Y2
+	VBLENDVPS    Y0, Y2, Y10, Y0
 	VMOVUPS      Y0, 64(DX)
 	VMOVUPS      Y1, 64(BX)
 	VMOVUPS      96(R8), Y0
 	VBROADCASTSS over+32(FP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y14, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VBROADCASTSS times+40(FP), Y0
+	VMOVAPS      Y0, Y1
+	CMPL         R9, $+0
+	JNE          elem10
+
+elemdone12:
+	VMULPS       Y14, Y1, Y0
+	VMOVAPS      Y1, Y2
+	VFNMADD231PS Y15, Y0, Y2
+	VFMADD231PS  Y14, Y2, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VBROADCASTSS times+44(FP), Y0
 	VMULPS       Y0, Y2, Y2
 	VMAXPS       Y2, Y13, Y0
 	VCMPPS       $0x00, Y13, Y0, Y0
-	VBROADCASTSS least+52(FP), Y1
+	VBROADCASTSS least+56(FP), Y1
 	VMAXPS       Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1
 	VMINPS       Y2, Y1, Y2
-	VBROADCASTSS instead+48(FP), Y1
+	VBROADCASTSS instead+52(FP), Y1
 	VBLENDVPS    Y0, Y1, Y2, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y12, Y1, Y1
-	VPADDD       Y10, Y1, Y1
+	VPAND        Y12, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPADDD       Y11, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
 	VMOVUPS      Y1, 96(SI)
-	VMULPS       Y7, Y1, Y1
-	VMULPS       Y6, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VFMADD231PS  Y6, Y1, Y0
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VFMADD231PS  Y7, Y1, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMAXPS       Y1, Y5, Y0
-	VMINPS       Y0, Y4, Y0
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMAXPS       Y1, Y6, Y0
+	VMINPS       Y0, Y5, Y0
 	VCMPPS       $0x00, Y1, Y0, Y0
-	VDIVPS       Y1, Y3, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
+	VDIVPS       Y1, Y4, Y2
+	VBLENDVPS    Y0, Y2, Y10, Y0
 	VMOVUPS      Y0, 96(DX)
 	VMOVUPS      Y1, 96(BX)
 	SUBQ         $-128, SI
@@ -732,1738 +1403,77 @@ laneend:
 	VZEROUPPER
 	RET
 
-lanestage:
-	MOVQ SI, 512(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 520(SP)
-	LEAQ 128(SP), DX
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
-	JMP  laneloop
+elem1:
+	CMPL      R9, $+2
+	JNE       half2
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y1
+	JMP       elemdone3
 
-// func ParamsScaleF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
-// Requires: AVX, F16C, FMA3
-TEXT ·ParamsScaleF16AVX2(SB), $432-40
-	// pointers: SI scale, DX recip, BX most, DI elements left
-	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x7fc00000, Y10 0x17800000, Y9 0x71800000
-	// vector registers in use at once: 10
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS half+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VDIVPS       Y15, Y14, Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
-	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
+half2:
+	VCVTPS2PH $0x00, Y0, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone3
 
-laneloop:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, (DX)
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 32(DX)
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 64(SI)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 64(DX)
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y12, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y11, Y0
-	VMOVUPS      Y0, 96(SI)
-	VMAXPS       Y0, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y11, Y1
-	VMOVUPS      Y1, 96(DX)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         384(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         392(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
+elem4:
+	CMPL      R9, $+2
+	JNE       half5
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y1
+	JMP       elemdone6
 
-laneend:
-	VZEROUPPER
-	RET
+half5:
+	VCVTPS2PH $0x00, Y0, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone6
 
-lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
-	JMP  laneloop
+elem7:
+	CMPL      R9, $+2
+	JNE       half8
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y1
+	JMP       elemdone9
 
-// func ParamsSymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-// Requires: AVX, F16C, FMA3
-TEXT ·ParamsSymmetricF16AVX2(SB), $704-56
-	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
-	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x7fc00000, Y9 0x17800000, Y8 0x71800000, Y7 0x0
-	// vector registers in use at once: 12
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         zeroPoint+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	MOVQ         most+32(FP), R9
-	VBROADCASTSS half+40(FP), Y15
-	VBROADCASTSS middle+44(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VDIVPS       Y15, Y13, Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VBROADCASTSS constantsAVX2<>+12(SB), Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
-	VXORPS       Y7, Y7, Y7
-	MOVQ         n+48(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
+half8:
+	VCVTPS2PH $0x00, Y0, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone9
 
-laneloop:
-	VMOVUPS      (R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, (DX)
-	VMOVUPS      Y14, (BX)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, (R8)
-	VMOVUPS      32(R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 32(DX)
-	VMOVUPS      Y14, 32(BX)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      64(R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 64(DX)
-	VMOVUPS      Y14, 64(BX)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 64(R8)
-	VMOVUPS      96(R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y10, Y1
-	VMOVUPS      Y1, 96(SI)
-	VMAXPS       Y1, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y10, Y2
-	VMOVUPS      Y2, 96(DX)
-	VMOVUPS      Y14, 96(BX)
-	VSUBPS       Y0, Y7, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y10, Y1
-	VMOVUPS      Y1, 96(R8)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $-128, R9
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         640(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         648(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         656(SP), BX
-	LEAQ         256(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         664(SP), R8
-	LEAQ         384(SP), AX
-	MOVQ         R8, CX
-	CALL         ·stageOut32AVX2(SB)
+elem10:
+	CMPL      R9, $+2
+	JNE       half11
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    constantsAVX2<>+32(SB), Y2, Y2
+	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y2, Y0, Y1
+	JMP       elemdone12
 
-laneend:
-	VZEROUPPER
-	RET
-
-lanestage:
-	MOVQ SI, 640(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 648(SP)
-	LEAQ 128(SP), DX
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  laneloop
-
-// func ParamsAsymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-// Requires: AVX, F16C, FMA3
-TEXT ·ParamsAsymmetricF16AVX2(SB), $832-72
-	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
-	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x7fc00000, Y7 0x17800000, Y6 0x71800000
-	// vector registers in use at once: 14
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         zeroPoint+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	MOVQ         min+32(FP), R9
-	MOVQ         max+40(FP), R10
-	VBROADCASTSS steps+48(FP), Y15
-	VBROADCASTSS least+52(FP), Y14
-	VBROADCASTSS greatest+56(FP), Y13
-	VXORPS       Y12, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+0(SB), Y11
-	VDIVPS       Y15, Y11, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	MOVQ         n+64(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
-
-laneloop:
-	VMOVUPS      (R9), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      (R10), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, (DX)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, (R8)
-	VMOVUPS      32(R9), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      32(R10), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 32(DX)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 32(BX)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      64(R9), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      64(R10), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 64(DX)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 64(BX)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 64(R8)
-	VMOVUPS      96(R9), Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVUPS      96(R10), Y1
-	VMAXPS       Y1, Y12, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y10, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y9, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      Y1, 96(SI)
-	VMAXPS       Y1, Y7, Y2
-	VMINPS       Y2, Y6, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y11, Y3
-	VBLENDVPS    Y2, Y3, Y8, Y2
-	VMOVUPS      Y2, 96(DX)
-	VDIVPS       Y1, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VSUBPS       Y1, Y14, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VCVTPH2PS    X1, Y1
-	VMAXPS       Y1, Y14, Y1
-	VMINPS       Y1, Y13, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 96(BX)
-	VADDPS       Y12, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 96(R8)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $-128, R9
-	SUBQ         $-128, R10
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         768(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         776(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         784(SP), BX
-	LEAQ         256(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         792(SP), R8
-	LEAQ         384(SP), AX
-	MOVQ         R8, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	VZEROUPPER
-	RET
-
-lanestage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	MOVQ R8, 792(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 800(SP)
-	LEAQ 512(SP), R9
-	LEAQ 640(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 808(SP)
-	LEAQ 640(SP), R10
-	JMP  laneloop
-
-// func ParamsE4M3F16AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·ParamsE4M3F16AVX2(SB), $560-80
-	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
-	// per call: Y15 nothing, Y14 least, Y13 0x43e00000, Y12 0x3c800000, Y0 0xa000000, Y11 0x7f800000, Y1 0x400000, Y10 IAdd, Y9 0x7fc00000, Y8 under, Y7 by, Y0 0x3f800000, Y6 Div, Y5 0x17800000, Y4 greatest, Y3 one
-	// loaded at each use: over, times, instead
-	// vector registers in use at once: 16
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         value+16(FP), BX
-	MOVQ         most+24(FP), R8
-	VBROADCASTSS nothing+40(FP), Y15
-	VBROADCASTSS least+48(FP), Y14
-	VBROADCASTSS constantsAVX2<>+36(SB), Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPADDD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBROADCASTSS under+52(FP), Y8
-	VBROADCASTSS by+56(FP), Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VDIVPS       Y8, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBROADCASTSS greatest+60(FP), Y4
-	VBROADCASTSS one+64(FP), Y3
-	MOVQ         n+72(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
-
-laneloop:
-	VMOVUPS      (R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS times+36(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VCMPPS       $0x00, Y15, Y1, Y1
-	VMAXPS       Y0, Y14, Y0
-	VMINPS       Y0, Y13, Y0
-	VBROADCASTSS instead+44(FP), Y2
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPAND        Y11, Y1, Y0
-	VPMAXUD      Y12, Y0, Y0
-	VPADDD       Y10, Y0, Y0
-	VADDPS       Y0, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y9, Y0
-	VMOVUPS      Y0, (SI)
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y9, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y3, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, (DX)
-	VMOVUPS      Y0, (BX)
-	VMOVUPS      32(R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS times+36(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VCMPPS       $0x00, Y15, Y1, Y1
-	VMAXPS       Y0, Y14, Y0
-	VMINPS       Y0, Y13, Y0
-	VBROADCASTSS instead+44(FP), Y2
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPAND        Y11, Y1, Y0
-	VPMAXUD      Y12, Y0, Y0
-	VPADDD       Y10, Y0, Y0
-	VADDPS       Y0, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y9, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y9, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y3, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 32(DX)
-	VMOVUPS      Y0, 32(BX)
-	VMOVUPS      64(R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS times+36(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VCMPPS       $0x00, Y15, Y1, Y1
-	VMAXPS       Y0, Y14, Y0
-	VMINPS       Y0, Y13, Y0
-	VBROADCASTSS instead+44(FP), Y2
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPAND        Y11, Y1, Y0
-	VPMAXUD      Y12, Y0, Y0
-	VPADDD       Y10, Y0, Y0
-	VADDPS       Y0, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y9, Y0
-	VMOVUPS      Y0, 64(SI)
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y9, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y3, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 64(DX)
-	VMOVUPS      Y0, 64(BX)
-	VMOVUPS      96(R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VBROADCASTSS times+36(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y15, Y1
-	VCMPPS       $0x00, Y15, Y1, Y1
-	VMAXPS       Y0, Y14, Y0
-	VMINPS       Y0, Y13, Y0
-	VBROADCASTSS instead+44(FP), Y2
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPAND        Y11, Y1, Y0
-	VPMAXUD      Y12, Y0, Y0
-	VPADDD       Y10, Y0, Y0
-	VADDPS       Y0, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y9, Y0
-	VMOVUPS      Y0, 96(SI)
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y9, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y3, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 96(DX)
-	VMOVUPS      Y0, 96(BX)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         512(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         520(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         528(SP), BX
-	LEAQ         256(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	VZEROUPPER
-	RET
-
-lanestage:
-	MOVQ SI, 512(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 520(SP)
-	LEAQ 128(SP), DX
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
-	JMP  laneloop
-
-// func ParamsScaleBF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·ParamsScaleBF16AVX2(SB), $432-40
-	// pointers: SI scale, DX recip, BX most, DI elements left
-	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x1, Y11 0x7fff, Y10 0xffff0000, Y9 0x7fc00000, Y8 0x34000000, Y7 0x17800000, Y6 0x71800000
-	// vector registers in use at once: 13
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS half+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VDIVPS       Y15, Y14, Y13
-	VBROADCASTSS constantsAVX2<>+40(SB), Y12
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
-
-laneloop:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y0
-	VPAND        Y12, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y9, Y2
-	VMAXPS       Y2, Y8, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, (SI)
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, (DX)
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y0
-	VPAND        Y12, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y9, Y2
-	VMAXPS       Y2, Y8, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 32(DX)
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y0
-	VPAND        Y12, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y9, Y2
-	VMAXPS       Y2, Y8, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 64(SI)
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 64(DX)
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y0
-	VPAND        Y12, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y0, Y9, Y2
-	VMAXPS       Y2, Y8, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 96(SI)
-	VMAXPS       Y0, Y7, Y1
-	VMINPS       Y1, Y6, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y14, Y0
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 96(DX)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         384(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         392(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	VZEROUPPER
-	RET
-
-lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 392(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
-	JMP  laneloop
-
-// func ParamsSymmetricBF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·ParamsSymmetricBF16AVX2(SB), $704-56
-	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
-	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x1, Y10 0x7fff, Y9 0xffff0000, Y8 0x7fc00000, Y7 0x34000000, Y6 0x17800000, Y5 0x71800000, Y4 0x0
-	// vector registers in use at once: 15
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         zeroPoint+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	MOVQ         most+32(FP), R9
-	VBROADCASTSS half+40(FP), Y15
-	VBROADCASTSS middle+44(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VDIVPS       Y15, Y13, Y12
-	VBROADCASTSS constantsAVX2<>+40(SB), Y11
-	VBROADCASTSS constantsAVX2<>+44(SB), Y10
-	VBROADCASTSS constantsAVX2<>+48(SB), Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VXORPS       Y4, Y4, Y4
-	MOVQ         n+48(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
-
-laneloop:
-	VMOVUPS      (R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y1
-	VPAND        Y11, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPAND        Y9, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMAXPS       Y2, Y7, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y1, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, (DX)
-	VMOVUPS      Y14, (BX)
-	VSUBPS       Y0, Y4, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, (R8)
-	VMOVUPS      32(R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y1
-	VPAND        Y11, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPAND        Y9, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMAXPS       Y2, Y7, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMAXPS       Y1, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 32(DX)
-	VMOVUPS      Y14, 32(BX)
-	VSUBPS       Y0, Y4, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      64(R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y1
-	VPAND        Y11, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPAND        Y9, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMAXPS       Y2, Y7, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMAXPS       Y1, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 64(DX)
-	VMOVUPS      Y14, 64(BX)
-	VSUBPS       Y0, Y4, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 64(R8)
-	VMOVUPS      96(R9), Y0
-	VMULPS       Y12, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y15, Y1, Y2
-	VFMADD231PS  Y12, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y1
-	VPAND        Y11, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
-	VPAND        Y9, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMAXPS       Y2, Y7, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 96(SI)
-	VMAXPS       Y1, Y6, Y2
-	VMINPS       Y2, Y5, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y13, Y1
-	VBLENDVPS    Y2, Y1, Y8, Y2
-	VMOVUPS      Y2, 96(DX)
-	VMOVUPS      Y14, 96(BX)
-	VSUBPS       Y0, Y4, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y8, Y1
-	VMOVUPS      Y1, 96(R8)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $-128, R9
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         640(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         648(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         656(SP), BX
-	LEAQ         256(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         664(SP), R8
-	LEAQ         384(SP), AX
-	MOVQ         R8, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	VZEROUPPER
-	RET
-
-lanestage:
-	MOVQ SI, 640(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 648(SP)
-	LEAQ 128(SP), DX
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  laneloop
-
-// func ParamsAsymmetricBF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·ParamsAsymmetricBF16AVX2(SB), $832-72
-	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
-	// per call: Y15 steps, Y14 least, Y13 0x0, Y12 0x1, Y11 0x7fff, Y10 0xffff0000, Y9 0x7fc00000, Y8 0x3f800000, Y7 Div, Y6 0x34000000, Y5 0x17800000, Y4 0x71800000
-	// loaded at each use: greatest
-	// vector registers in use at once: 16
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         zeroPoint+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	MOVQ         min+32(FP), R9
-	MOVQ         max+40(FP), R10
-	VBROADCASTSS steps+48(FP), Y15
-	VBROADCASTSS least+52(FP), Y14
-	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+40(SB), Y12
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VDIVPS       Y15, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	MOVQ         n+64(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
-
-laneloop:
-	VMOVUPS      (R9), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      (R10), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, (SI)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, (DX)
-	VDIVPS       Y1, Y0, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VSUBPS       Y1, Y14, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMAXPS       Y1, Y14, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, (BX)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, (R8)
-	VMOVUPS      32(R9), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      32(R10), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 32(DX)
-	VDIVPS       Y1, Y0, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VSUBPS       Y1, Y14, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMAXPS       Y1, Y14, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 32(BX)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      64(R9), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      64(R10), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 64(DX)
-	VDIVPS       Y1, Y0, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VSUBPS       Y1, Y14, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMAXPS       Y1, Y14, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 64(BX)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 64(R8)
-	VMOVUPS      96(R9), Y0
-	VMINPS       Y0, Y13, Y0
-	VMOVUPS      96(R10), Y1
-	VMAXPS       Y1, Y13, Y1
-	VSUBPS       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMULPS       Y7, Y1, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS Y15, Y2, Y3
-	VFMADD231PS  Y7, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y6, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y1
-	VMOVUPS      Y1, 96(SI)
-	VMAXPS       Y1, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VCMPPS       $0x00, Y1, Y2, Y2
-	VDIVPS       Y1, Y8, Y3
-	VBLENDVPS    Y2, Y3, Y9, Y2
-	VMOVUPS      Y2, 96(DX)
-	VDIVPS       Y1, Y0, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VSUBPS       Y1, Y14, Y1
-	VPSRLD       $0x10, Y1, Y2
-	VPAND        Y12, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y11, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMAXPS       Y1, Y14, Y1
-	VBROADCASTSS greatest+56(FP), Y2
-	VMINPS       Y1, Y2, Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VANDPS       Y1, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      Y2, 96(BX)
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VMOVUPS      Y1, 96(R8)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $-128, R9
-	SUBQ         $-128, R10
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         768(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         776(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         784(SP), BX
-	LEAQ         256(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         792(SP), R8
-	LEAQ         384(SP), AX
-	MOVQ         R8, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	VZEROUPPER
-	RET
-
-lanestage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	MOVQ R8, 792(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 800(SP)
-	LEAQ 512(SP), R9
-	LEAQ 640(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 808(SP)
-	LEAQ 640(SP), R10
-	JMP  laneloop
-
-// func ParamsE4M3BF16AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·ParamsE4M3BF16AVX2(SB), $560-80
-	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
-	// per call: Y15 0x7fc00000, Y14 nothing, Y13 least, Y12 0x43e00000, Y11 0x3c800000, Y0 0xa000000, Y10 0x7f800000, Y1 0x400000, Y9 IAdd, Y8 under, Y7 by, Y0 0x3f800000, Y6 Div, Y5 0x17800000, Y4 greatest, Y3 one
-	// loaded at each use: over, 0x1, 0x7fff, 0xffff0000, times, instead
-	// vector registers in use at once: 16
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         value+16(FP), BX
-	MOVQ         most+24(FP), R8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VBROADCASTSS nothing+40(FP), Y14
-	VBROADCASTSS least+48(FP), Y13
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
-	VBROADCASTSS constantsAVX2<>+28(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPADDD       Y1, Y0, Y9
-	VBROADCASTSS under+52(FP), Y8
-	VBROADCASTSS by+56(FP), Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VDIVPS       Y8, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VBROADCASTSS greatest+60(FP), Y4
-	VBROADCASTSS one+64(FP), Y3
-	MOVQ         n+72(FP), DI
-	CMPQ         DI, $+32
-	JLT          lanestage
-
-laneloop:
-	VMOVUPS      (R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPSRLD       $0x10, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VBROADCASTSS times+36(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VCMPPS       $0x00, Y14, Y1, Y1
-	VMAXPS       Y0, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VBROADCASTSS instead+44(FP), Y2
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPAND        Y10, Y1, Y0
-	VPMAXUD      Y11, Y0, Y0
-	VPADDD       Y9, Y0, Y0
-	VADDPS       Y0, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VMOVUPS      Y0, (SI)
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y3, Y2
-	VBLENDVPS    Y1, Y2, Y15, Y1
-	VMOVUPS      Y1, (DX)
-	VMOVUPS      Y0, (BX)
-	VMOVUPS      32(R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPSRLD       $0x10, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VBROADCASTSS times+36(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VCMPPS       $0x00, Y14, Y1, Y1
-	VMAXPS       Y0, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VBROADCASTSS instead+44(FP), Y2
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPAND        Y10, Y1, Y0
-	VPMAXUD      Y11, Y0, Y0
-	VPADDD       Y9, Y0, Y0
-	VADDPS       Y0, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y3, Y2
-	VBLENDVPS    Y1, Y2, Y15, Y1
-	VMOVUPS      Y1, 32(DX)
-	VMOVUPS      Y0, 32(BX)
-	VMOVUPS      64(R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPSRLD       $0x10, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VBROADCASTSS times+36(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VCMPPS       $0x00, Y14, Y1, Y1
-	VMAXPS       Y0, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VBROADCASTSS instead+44(FP), Y2
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPAND        Y10, Y1, Y0
-	VPMAXUD      Y11, Y0, Y0
-	VPADDD       Y9, Y0, Y0
-	VADDPS       Y0, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VMOVUPS      Y0, 64(SI)
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y3, Y2
-	VBLENDVPS    Y1, Y2, Y15, Y1
-	VMOVUPS      Y1, 64(DX)
-	VMOVUPS      Y0, 64(BX)
-	VMOVUPS      96(R8), Y0
-	VBROADCASTSS over+32(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPSRLD       $0x10, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2
-	VPADDD       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VBROADCASTSS times+36(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMAXPS       Y0, Y14, Y1
-	VCMPPS       $0x00, Y14, Y1, Y1
-	VMAXPS       Y0, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VBROADCASTSS instead+44(FP), Y2
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPAND        Y10, Y1, Y0
-	VPMAXUD      Y11, Y0, Y0
-	VPADDD       Y9, Y0, Y0
-	VADDPS       Y0, Y1, Y1
-	VSUBPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VMOVUPS      Y0, 96(SI)
-	VMULPS       Y7, Y0, Y0
-	VMULPS       Y6, Y0, Y1
-	VFNMADD231PS Y8, Y1, Y0
-	VFMADD231PS  Y6, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y15, Y0
-	VMAXPS       Y0, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y0, Y1, Y1
-	VDIVPS       Y0, Y3, Y2
-	VBLENDVPS    Y1, Y2, Y15, Y1
-	VMOVUPS      Y1, 96(DX)
-	VMOVUPS      Y0, 96(BX)
-	SUBQ         $-128, SI
-	SUBQ         $-128, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         512(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         520(SP), DX
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageOut32AVX2(SB)
-	MOVQ         528(SP), BX
-	LEAQ         256(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	VZEROUPPER
-	RET
+half11:
+	VCVTPS2PH $0x00, Y0, X1
+	VCVTPH2PS X1, Y1
+	JMP       elemdone12
 
 lanestage:
 	MOVQ SI, 512(SP)
@@ -2488,12 +1498,12 @@ TEXT ·ParamsPowerOfTwoAVX2(SB), $432-48
 	MOVQ         scale+0(FP), SI
 	MOVQ         recip+8(FP), DX
 	MOVQ         most+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+52(SB), Y15
+	VBROADCASTSS constantsAVX2<>+84(SB), Y15
 	VBROADCASTSS round+24(FP), Y14
 	VBROADCASTSS maxExp+28(FP), Y13
 	VBROADCASTSS least+32(FP), Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y11
-	VBROADCASTSS constantsAVX2<>+56(SB), Y10
+	VBROADCASTSS constantsAVX2<>+72(SB), Y11
+	VBROADCASTSS constantsAVX2<>+88(SB), Y10
 	VBROADCASTSS one+36(FP), Y9
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
@@ -2598,17 +1608,17 @@ TEXT ·ParamsLogarithmAVX2(SB), $432-40
 	MOVQ         recip+8(FP), DX
 	MOVQ         most+16(FP), BX
 	VBROADCASTSS largest+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12
-	VBROADCASTSS constantsAVX2<>+68(SB), Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y10
+	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+96(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
+	VBROADCASTSS constantsAVX2<>+100(SB), Y11
+	VBROADCASTSS constantsAVX2<>+104(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VBROADCASTSS constantsAVX2<>+32(SB), Y6
+	VBROADCASTSS constantsAVX2<>+108(SB), Y8
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6
 	VBROADCASTSS of+28(FP), Y5
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
 	MOVQ         n+32(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2933,20 +1943,28 @@ DATA constantsAVX2<>+4(SB)/4, $0x34000000
 DATA constantsAVX2<>+8(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+12(SB)/4, $0x17800000
 DATA constantsAVX2<>+16(SB)/4, $0x71800000
-DATA constantsAVX2<>+20(SB)/4, $0x3c800000
-DATA constantsAVX2<>+24(SB)/4, $0x7f800000
-DATA constantsAVX2<>+28(SB)/4, $0x0a000000
-DATA constantsAVX2<>+32(SB)/4, $0x00400000
-DATA constantsAVX2<>+36(SB)/4, $0x43e00000
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x00000000
+DATA constantsAVX2<>+24(SB)/4, $0x00000000
+DATA constantsAVX2<>+28(SB)/4, $0x00000000
+DATA constantsAVX2<>+32(SB)/4, $0x00007fff
+DATA constantsAVX2<>+36(SB)/4, $0x00007fff
+DATA constantsAVX2<>+40(SB)/4, $0x00007fff
 DATA constantsAVX2<>+44(SB)/4, $0x00007fff
-DATA constantsAVX2<>+48(SB)/4, $0xffff0000
-DATA constantsAVX2<>+52(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+56(SB)/4, $0x000000fe
-DATA constantsAVX2<>+60(SB)/4, $0x0000007f
-DATA constantsAVX2<>+64(SB)/4, $0x3a800000
-DATA constantsAVX2<>+68(SB)/4, $0x3eb17218
-DATA constantsAVX2<>+72(SB)/4, $0x3f000000
-DATA constantsAVX2<>+76(SB)/4, $0x003ffff4
-DATA constantsAVX2<>+80(SB)/4, $0x007fffff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $84
+DATA constantsAVX2<>+48(SB)/4, $0x00007fff
+DATA constantsAVX2<>+52(SB)/4, $0x00007fff
+DATA constantsAVX2<>+56(SB)/4, $0x00007fff
+DATA constantsAVX2<>+60(SB)/4, $0x00007fff
+DATA constantsAVX2<>+64(SB)/4, $0x7f800000
+DATA constantsAVX2<>+68(SB)/4, $0x0a000000
+DATA constantsAVX2<>+72(SB)/4, $0x00400000
+DATA constantsAVX2<>+76(SB)/4, $0x43e00000
+DATA constantsAVX2<>+80(SB)/4, $0x3c800000
+DATA constantsAVX2<>+84(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+88(SB)/4, $0x000000fe
+DATA constantsAVX2<>+92(SB)/4, $0x0000007f
+DATA constantsAVX2<>+96(SB)/4, $0x3a800000
+DATA constantsAVX2<>+100(SB)/4, $0x3eb17218
+DATA constantsAVX2<>+104(SB)/4, $0x3f000000
+DATA constantsAVX2<>+108(SB)/4, $0x003ffff4
+DATA constantsAVX2<>+112(SB)/4, $0x007fffff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $116

@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func ParamsScaleAVX512(scale *float32, recip *float32, most *float32, half float32, n int)
+// func ParamsScaleAVX512(scale *float32, recip *float32, most *float32, half float32, elem int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsScaleAVX512(SB), NOSPLIT, $0-40
 	// pointers: SI scale, DX recip, BX most, DI elements left
@@ -13,6 +13,7 @@ TEXT ·ParamsScaleAVX512(SB), NOSPLIT, $0-40
 	MOVQ         scale+0(FP), SI
 	MOVQ         recip+8(FP), DX
 	MOVQ         most+16(FP), BX
+	MOVL         elem+28(FP), R8
 	VBROADCASTSS half+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VDIVPS       Z15, Z14, Z13
@@ -32,16 +33,21 @@ laneloop:
 	VFMADD231PS  Z13, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, (DX)
+	VMOVAPS      Z1, Z0
+	CMPL         R8, $+0
+	JNE          elem1
+
+elemdone3:
+	VMAXPS       Z0, Z12, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, (SI)
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, (DX)
 	VMOVUPS      64(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -49,16 +55,21 @@ laneloop:
 	VFMADD231PS  Z13, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 64(DX)
+	VMOVAPS      Z1, Z0
+	CMPL         R8, $+0
+	JNE          elem4
+
+elemdone6:
+	VMAXPS       Z0, Z12, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, 64(SI)
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, 64(DX)
 	VMOVUPS      128(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -66,16 +77,21 @@ laneloop:
 	VFMADD231PS  Z13, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 128(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 128(DX)
+	VMOVAPS      Z1, Z0
+	CMPL         R8, $+0
+	JNE          elem7
+
+elemdone9:
+	VMAXPS       Z0, Z12, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, 128(SI)
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, 128(DX)
 	VMOVUPS      192(BX), Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -83,24 +99,29 @@ laneloop:
 	VFMADD231PS  Z13, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 192(DX)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
+	VMOVAPS      Z1, Z0
+	CMPL         R8, $+0
+	JNE          elem10
+
+elemdone12:
+	VMAXPS    Z0, Z12, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z11, K1, Z0
+	VMOVUPS   Z0, 192(SI)
+	VMAXPS    Z0, Z10, Z1
+	VMINPS    Z1, Z9, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z14, Z0
+	VBLENDMPS Z0, Z11, K1, Z0
+	VMOVUPS   Z0, 192(DX)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
 
 lanerest:
 	MOVQ         $-1, AX
@@ -114,16 +135,21 @@ lanerest:
 	VFMADD231PS  Z13, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, (SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, (DX)
+	VMOVAPS      Z1, Z0
+	CMPL         R8, $+0
+	JNE          elem13
+
+elemdone15:
+	VMAXPS       Z0, Z12, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, K7, (SI)
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, K7, (DX)
 	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
@@ -134,16 +160,21 @@ lanerest:
 	VFMADD231PS  Z13, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
+	VMOVAPS      Z1, Z0
+	CMPL         R8, $+0
+	JNE          elem16
+
+elemdone18:
+	VMAXPS       Z0, Z12, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, K7, 64(SI)
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, K7, 64(DX)
 	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
@@ -154,16 +185,21 @@ lanerest:
 	VFMADD231PS  Z13, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
+	VMOVAPS      Z1, Z0
+	CMPL         R8, $+0
+	JNE          elem19
+
+elemdone21:
+	VMAXPS       Z0, Z12, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, K7, 128(SI)
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z14, Z0
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMOVUPS      Z0, K7, 128(DX)
 	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
@@ -174,33 +210,183 @@ lanerest:
 	VFMADD231PS  Z13, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
+	VMOVAPS      Z1, Z0
+	CMPL         R8, $+0
+	JNE          elem22
+
+elemdone24:
+	VMAXPS    Z0, Z12, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z11, K1, Z0
+	VMOVUPS   Z0, K7, 192(SI)
+	VMAXPS    Z0, Z10, Z1
+	VMINPS    Z1, Z9, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z14, Z0
+	VBLENDMPS Z0, Z11, K1, Z0
+	VMOVUPS   Z0, K7, 192(DX)
 
 lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
 
-// func ParamsSymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
+elem1:
+	CMPL    R8, $+2
+	JNE     half2
+	VPSLLD  $0x0f, Z1, Z2
+	VPSRLD  $0x1f, Z2, Z2
+	VPADDD  Z2, Z1, Z2
+	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPSRLD  $0x10, Z2, Z2
+	VPSLLD  $0x10, Z2, Z2
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z2, K1, Z0
+	JMP     elemdone3
+
+half2:
+	VCVTPS2PH $0x00, Z1, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       elemdone3
+
+elem4:
+	CMPL    R8, $+2
+	JNE     half5
+	VPSLLD  $0x0f, Z1, Z2
+	VPSRLD  $0x1f, Z2, Z2
+	VPADDD  Z2, Z1, Z2
+	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPSRLD  $0x10, Z2, Z2
+	VPSLLD  $0x10, Z2, Z2
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z2, K1, Z0
+	JMP     elemdone6
+
+half5:
+	VCVTPS2PH $0x00, Z1, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       elemdone6
+
+elem7:
+	CMPL    R8, $+2
+	JNE     half8
+	VPSLLD  $0x0f, Z1, Z2
+	VPSRLD  $0x1f, Z2, Z2
+	VPADDD  Z2, Z1, Z2
+	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPSRLD  $0x10, Z2, Z2
+	VPSLLD  $0x10, Z2, Z2
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z2, K1, Z0
+	JMP     elemdone9
+
+half8:
+	VCVTPS2PH $0x00, Z1, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       elemdone9
+
+elem10:
+	CMPL    R8, $+2
+	JNE     half11
+	VPSLLD  $0x0f, Z1, Z2
+	VPSRLD  $0x1f, Z2, Z2
+	VPADDD  Z2, Z1, Z2
+	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPSRLD  $0x10, Z2, Z2
+	VPSLLD  $0x10, Z2, Z2
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z2, K1, Z0
+	JMP     elemdone12
+
+half11:
+	VCVTPS2PH $0x00, Z1, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       elemdone12
+
+elem13:
+	CMPL    R8, $+2
+	JNE     half14
+	VPSLLD  $0x0f, Z1, Z2
+	VPSRLD  $0x1f, Z2, Z2
+	VPADDD  Z2, Z1, Z2
+	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPSRLD  $0x10, Z2, Z2
+	VPSLLD  $0x10, Z2, Z2
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z2, K1, Z0
+	JMP     elemdone15
+
+half14:
+	VCVTPS2PH $0x00, Z1, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       elemdone15
+
+elem16:
+	CMPL    R8, $+2
+	JNE     half17
+	VPSLLD  $0x0f, Z1, Z2
+	VPSRLD  $0x1f, Z2, Z2
+	VPADDD  Z2, Z1, Z2
+	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPSRLD  $0x10, Z2, Z2
+	VPSLLD  $0x10, Z2, Z2
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z2, K1, Z0
+	JMP     elemdone18
+
+half17:
+	VCVTPS2PH $0x00, Z1, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       elemdone18
+
+elem19:
+	CMPL    R8, $+2
+	JNE     half20
+	VPSLLD  $0x0f, Z1, Z2
+	VPSRLD  $0x1f, Z2, Z2
+	VPADDD  Z2, Z1, Z2
+	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPSRLD  $0x10, Z2, Z2
+	VPSLLD  $0x10, Z2, Z2
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z2, K1, Z0
+	JMP     elemdone21
+
+half20:
+	VCVTPS2PH $0x00, Z1, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       elemdone21
+
+elem22:
+	CMPL    R8, $+2
+	JNE     half23
+	VPSLLD  $0x0f, Z1, Z2
+	VPSRLD  $0x1f, Z2, Z2
+	VPADDD  Z2, Z1, Z2
+	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPSRLD  $0x10, Z2, Z2
+	VPSLLD  $0x10, Z2, Z2
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z2, K1, Z0
+	JMP     elemdone24
+
+half23:
+	VCVTPS2PH $0x00, Z1, Y0
+	VCVTPH2PS Y0, Z0
+	JMP       elemdone24
+
+// func ParamsSymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsSymmetricAVX512(SB), NOSPLIT, $0-56
+TEXT ·ParamsSymmetricAVX512(SB), NOSPLIT, $0-64
 	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
 	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x34000000, Z10 0x7fc00000, Z9 0x17800000, Z8 0x71800000, Z7 0x0
-	// vector registers in use at once: 12
+	// vector registers in use at once: 13
 	MOVQ         scale+0(FP), SI
 	MOVQ         recip+8(FP), DX
 	MOVQ         zeroPoint+16(FP), BX
 	MOVQ         minval+24(FP), R8
 	MOVQ         most+32(FP), R9
+	MOVL         elem+48(FP), R10
 	VBROADCASTSS half+40(FP), Z15
 	VBROADCASTSS middle+44(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
@@ -210,7 +396,7 @@ TEXT ·ParamsSymmetricAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z8
 	VPXORD       Z7, Z7, Z7
-	MOVQ         n+48(FP), DI
+	MOVQ         n+56(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 
@@ -222,16 +408,21 @@ laneloop:
 	VFMADD231PS  Z12, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, (DX)
+	VMOVAPS      Z1, Z2
+	CMPL         R10, $+0
+	JNE          elem1
+
+elemdone3:
+	VMAXPS       Z2, Z11, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, (SI)
+	VMAXPS       Z2, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, (DX)
 	VMOVUPS      Z14, (BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -244,16 +435,21 @@ laneloop:
 	VFMADD231PS  Z12, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 64(DX)
+	VMOVAPS      Z1, Z2
+	CMPL         R10, $+0
+	JNE          elem4
+
+elemdone6:
+	VMAXPS       Z2, Z11, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, 64(SI)
+	VMAXPS       Z2, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, 64(DX)
 	VMOVUPS      Z14, 64(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -266,16 +462,21 @@ laneloop:
 	VFMADD231PS  Z12, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 128(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 128(DX)
+	VMOVAPS      Z1, Z2
+	CMPL         R10, $+0
+	JNE          elem7
+
+elemdone9:
+	VMAXPS       Z2, Z11, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, 128(SI)
+	VMAXPS       Z2, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, 128(DX)
 	VMOVUPS      Z14, 128(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -288,31 +489,36 @@ laneloop:
 	VFMADD231PS  Z12, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 192(DX)
-	VMOVUPS      Z14, 192(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 192(R8)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R9
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
+	VMOVAPS      Z1, Z2
+	CMPL         R10, $+0
+	JNE          elem10
+
+elemdone12:
+	VMAXPS    Z2, Z11, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z10, K1, Z2
+	VMOVUPS   Z2, 192(SI)
+	VMAXPS    Z2, Z9, Z1
+	VMINPS    Z1, Z8, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z13, Z2
+	VBLENDMPS Z2, Z10, K1, Z2
+	VMOVUPS   Z2, 192(DX)
+	VMOVUPS   Z14, 192(BX)
+	VSUBPS    Z0, Z7, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z10, K1, Z0
+	VMOVUPS   Z0, 192(R8)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	ADDQ      $+256, R8
+	ADDQ      $+256, R9
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
 
 lanerest:
 	MOVQ         $-1, AX
@@ -326,16 +532,21 @@ lanerest:
 	VFMADD231PS  Z12, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, (SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, (DX)
+	VMOVAPS      Z1, Z2
+	CMPL         R10, $+0
+	JNE          elem13
+
+elemdone15:
+	VMAXPS       Z2, Z11, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, K7, (SI)
+	VMAXPS       Z2, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, K7, (DX)
 	VMOVUPS      Z14, K7, (BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -351,16 +562,21 @@ lanerest:
 	VFMADD231PS  Z12, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
+	VMOVAPS      Z1, Z2
+	CMPL         R10, $+0
+	JNE          elem16
+
+elemdone18:
+	VMAXPS       Z2, Z11, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, K7, 64(SI)
+	VMAXPS       Z2, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, K7, 64(DX)
 	VMOVUPS      Z14, K7, 64(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -376,16 +592,21 @@ lanerest:
 	VFMADD231PS  Z12, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
+	VMOVAPS      Z1, Z2
+	CMPL         R10, $+0
+	JNE          elem19
+
+elemdone21:
+	VMAXPS       Z2, Z11, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, K7, 128(SI)
+	VMAXPS       Z2, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VCMPPS       $0x00, Z2, Z1, K1
+	VDIVPS       Z2, Z13, Z2
+	VBLENDMPS    Z2, Z10, K1, Z2
+	VMOVUPS      Z2, K7, 128(DX)
 	VMOVUPS      Z14, K7, 128(BX)
 	VSUBPS       Z0, Z7, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -401,28 +622,177 @@ lanerest:
 	VFMADD231PS  Z12, Z2, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
-	VMOVUPS      Z14, K7, 192(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 192(R8)
+	VMOVAPS      Z1, Z2
+	CMPL         R10, $+0
+	JNE          elem22
+
+elemdone24:
+	VMAXPS    Z2, Z11, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z10, K1, Z2
+	VMOVUPS   Z2, K7, 192(SI)
+	VMAXPS    Z2, Z9, Z1
+	VMINPS    Z1, Z8, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z13, Z2
+	VBLENDMPS Z2, Z10, K1, Z2
+	VMOVUPS   Z2, K7, 192(DX)
+	VMOVUPS   Z14, K7, 192(BX)
+	VSUBPS    Z0, Z7, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z10, K1, Z0
+	VMOVUPS   Z0, K7, 192(R8)
 
 lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
 
-// func ParamsAsymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
+elem1:
+	CMPL    R10, $+2
+	JNE     half2
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone3
+
+half2:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone3
+
+elem4:
+	CMPL    R10, $+2
+	JNE     half5
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone6
+
+half5:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone6
+
+elem7:
+	CMPL    R10, $+2
+	JNE     half8
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone9
+
+half8:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone9
+
+elem10:
+	CMPL    R10, $+2
+	JNE     half11
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone12
+
+half11:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone12
+
+elem13:
+	CMPL    R10, $+2
+	JNE     half14
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone15
+
+half14:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone15
+
+elem16:
+	CMPL    R10, $+2
+	JNE     half17
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone18
+
+half17:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone18
+
+elem19:
+	CMPL    R10, $+2
+	JNE     half20
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone21
+
+half20:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone21
+
+elem22:
+	CMPL    R10, $+2
+	JNE     half23
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone24
+
+half23:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone24
+
+// func ParamsAsymmetricAVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsAsymmetricAVX512(SB), NOSPLIT, $0-72
 	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
@@ -434,6 +804,7 @@ TEXT ·ParamsAsymmetricAVX512(SB), NOSPLIT, $0-72
 	MOVQ         minval+24(FP), R8
 	MOVQ         min+32(FP), R9
 	MOVQ         max+40(FP), R10
+	MOVL         elem+60(FP), R11
 	VBROADCASTSS steps+48(FP), Z15
 	VBROADCASTSS least+52(FP), Z14
 	VBROADCASTSS greatest+56(FP), Z13
@@ -449,313 +820,1233 @@ TEXT ·ParamsAsymmetricAVX512(SB), NOSPLIT, $0-72
 	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      (R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, (DX)
-	VDIVPS       Z2, Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, (BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, (R8)
-	VMOVUPS      64(R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      64(R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 64(DX)
-	VDIVPS       Z2, Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 64(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 64(R8)
-	VMOVUPS      128(R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      128(R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 128(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 128(DX)
-	VDIVPS       Z2, Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 128(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 128(R8)
-	VMOVUPS      192(R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      192(R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 192(DX)
-	VDIVPS       Z2, Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 192(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 192(R8)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R9
-	ADDQ         $+256, R10
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
+	VMOVUPS (R9), Z0
+	VMINPS  Z0, Z12, Z0
+	VMOVUPS (R10), Z1
+	VMAXPS  Z1, Z12, Z1
+	VSUBPS  Z0, Z1, Z1
+	VMOVAPS Z1, Z2
+	CMPL    R11, $+0
+	JNE     elem1
+
+elemdone3:
+	VMULPS       Z10, Z2, Z1
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS Z15, Z1, Z3
+	VFMADD231PS  Z10, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVAPS      Z1, Z2
+	CMPL         R11, $+0
+	JNE          elem4
+
+elemdone6:
+	VMAXPS    Z2, Z9, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z8, K1, Z2
+	VMOVUPS   Z2, (SI)
+	VMAXPS    Z2, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z11, Z1
+	VBLENDMPS Z1, Z8, K1, Z1
+	VMOVUPS   Z1, (DX)
+	VDIVPS    Z2, Z0, Z2
+	VMOVAPS   Z2, Z1
+	CMPL      R11, $+0
+	JNE       elem7
+
+elemdone9:
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z2
+	CMPL        R11, $+0
+	JNE         elem10
+
+elemdone12:
+	VSUBPS  Z2, Z14, Z2
+	VMOVAPS Z2, Z1
+	CMPL    R11, $+0
+	JNE     elem13
+
+elemdone15:
+	VMAXPS    Z1, Z14, Z1
+	VMINPS    Z1, Z13, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VCVTPS2DQ Z1, Z1
+	VMOVUPS   Z1, (BX)
+	VADDPS    Z12, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z8, K1, Z0
+	VMOVUPS   Z0, (R8)
+	VMOVUPS   64(R9), Z0
+	VMINPS    Z0, Z12, Z0
+	VMOVUPS   64(R10), Z1
+	VMAXPS    Z1, Z12, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVAPS   Z1, Z2
+	CMPL      R11, $+0
+	JNE       elem16
+
+elemdone18:
+	VMULPS       Z10, Z2, Z1
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS Z15, Z1, Z3
+	VFMADD231PS  Z10, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVAPS      Z1, Z2
+	CMPL         R11, $+0
+	JNE          elem19
+
+elemdone21:
+	VMAXPS    Z2, Z9, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z8, K1, Z2
+	VMOVUPS   Z2, 64(SI)
+	VMAXPS    Z2, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z11, Z1
+	VBLENDMPS Z1, Z8, K1, Z1
+	VMOVUPS   Z1, 64(DX)
+	VDIVPS    Z2, Z0, Z2
+	VMOVAPS   Z2, Z1
+	CMPL      R11, $+0
+	JNE       elem22
+
+elemdone24:
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z2
+	CMPL        R11, $+0
+	JNE         elem25
+
+elemdone27:
+	VSUBPS  Z2, Z14, Z2
+	VMOVAPS Z2, Z1
+	CMPL    R11, $+0
+	JNE     elem28
+
+elemdone30:
+	VMAXPS    Z1, Z14, Z1
+	VMINPS    Z1, Z13, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VCVTPS2DQ Z1, Z1
+	VMOVUPS   Z1, 64(BX)
+	VADDPS    Z12, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z8, K1, Z0
+	VMOVUPS   Z0, 64(R8)
+	VMOVUPS   128(R9), Z0
+	VMINPS    Z0, Z12, Z0
+	VMOVUPS   128(R10), Z1
+	VMAXPS    Z1, Z12, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVAPS   Z1, Z2
+	CMPL      R11, $+0
+	JNE       elem31
+
+elemdone33:
+	VMULPS       Z10, Z2, Z1
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS Z15, Z1, Z3
+	VFMADD231PS  Z10, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVAPS      Z1, Z2
+	CMPL         R11, $+0
+	JNE          elem34
+
+elemdone36:
+	VMAXPS    Z2, Z9, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z8, K1, Z2
+	VMOVUPS   Z2, 128(SI)
+	VMAXPS    Z2, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z11, Z1
+	VBLENDMPS Z1, Z8, K1, Z1
+	VMOVUPS   Z1, 128(DX)
+	VDIVPS    Z2, Z0, Z2
+	VMOVAPS   Z2, Z1
+	CMPL      R11, $+0
+	JNE       elem37
+
+elemdone39:
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z2
+	CMPL        R11, $+0
+	JNE         elem40
+
+elemdone42:
+	VSUBPS  Z2, Z14, Z2
+	VMOVAPS Z2, Z1
+	CMPL    R11, $+0
+	JNE     elem43
+
+elemdone45:
+	VMAXPS    Z1, Z14, Z1
+	VMINPS    Z1, Z13, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VCVTPS2DQ Z1, Z1
+	VMOVUPS   Z1, 128(BX)
+	VADDPS    Z12, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z8, K1, Z0
+	VMOVUPS   Z0, 128(R8)
+	VMOVUPS   192(R9), Z0
+	VMINPS    Z0, Z12, Z0
+	VMOVUPS   192(R10), Z1
+	VMAXPS    Z1, Z12, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVAPS   Z1, Z2
+	CMPL      R11, $+0
+	JNE       elem46
+
+elemdone48:
+	VMULPS       Z10, Z2, Z1
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS Z15, Z1, Z3
+	VFMADD231PS  Z10, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVAPS      Z1, Z2
+	CMPL         R11, $+0
+	JNE          elem49
+
+elemdone51:
+	VMAXPS    Z2, Z9, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z8, K1, Z2
+	VMOVUPS   Z2, 192(SI)
+	VMAXPS    Z2, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z11, Z1
+	VBLENDMPS Z1, Z8, K1, Z1
+	VMOVUPS   Z1, 192(DX)
+	VDIVPS    Z2, Z0, Z2
+	VMOVAPS   Z2, Z1
+	CMPL      R11, $+0
+	JNE       elem52
+
+elemdone54:
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z2
+	CMPL        R11, $+0
+	JNE         elem55
+
+elemdone57:
+	VSUBPS  Z2, Z14, Z2
+	VMOVAPS Z2, Z1
+	CMPL    R11, $+0
+	JNE     elem58
+
+elemdone60:
+	VMAXPS    Z1, Z14, Z1
+	VMINPS    Z1, Z13, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VCVTPS2DQ Z1, Z1
+	VMOVUPS   Z1, 192(BX)
+	VADDPS    Z12, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z8, K1, Z0
+	VMOVUPS   Z0, 192(R8)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	ADDQ      $+256, R8
+	ADDQ      $+256, R9
+	ADDQ      $+256, R10
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
 
 lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    (R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, (SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, (DX)
-	VDIVPS       Z2, Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, (BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, (R8)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    64(R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 64(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
-	VDIVPS       Z2, Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 64(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 64(R8)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    128(R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 128(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
-	VDIVPS       Z2, Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 128(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 128(R8)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    192(R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
-	VDIVPS       Z2, Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 192(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 192(R8)
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
+	VMOVUPS.Z (R9), K7, Z0
+	VMINPS    Z0, Z12, Z0
+	VMOVUPS.Z (R10), K7, Z1
+	VMAXPS    Z1, Z12, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVAPS   Z1, Z2
+	CMPL      R11, $+0
+	JNE       elem61
+
+elemdone63:
+	VMULPS       Z10, Z2, Z1
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS Z15, Z1, Z3
+	VFMADD231PS  Z10, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVAPS      Z1, Z2
+	CMPL         R11, $+0
+	JNE          elem64
+
+elemdone66:
+	VMAXPS    Z2, Z9, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z8, K1, Z2
+	VMOVUPS   Z2, K7, (SI)
+	VMAXPS    Z2, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z11, Z1
+	VBLENDMPS Z1, Z8, K1, Z1
+	VMOVUPS   Z1, K7, (DX)
+	VDIVPS    Z2, Z0, Z2
+	VMOVAPS   Z2, Z1
+	CMPL      R11, $+0
+	JNE       elem67
+
+elemdone69:
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z2
+	CMPL        R11, $+0
+	JNE         elem70
+
+elemdone72:
+	VSUBPS  Z2, Z14, Z2
+	VMOVAPS Z2, Z1
+	CMPL    R11, $+0
+	JNE     elem73
+
+elemdone75:
+	VMAXPS    Z1, Z14, Z1
+	VMINPS    Z1, Z13, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VCVTPS2DQ Z1, Z1
+	VMOVUPS   Z1, K7, (BX)
+	VADDPS    Z12, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z8, K1, Z0
+	VMOVUPS   Z0, K7, (R8)
+	CMPQ      DI, $+17
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(R9), K7, Z0
+	VMINPS    Z0, Z12, Z0
+	VMOVUPS.Z 64(R10), K7, Z1
+	VMAXPS    Z1, Z12, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVAPS   Z1, Z2
+	CMPL      R11, $+0
+	JNE       elem76
+
+elemdone78:
+	VMULPS       Z10, Z2, Z1
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS Z15, Z1, Z3
+	VFMADD231PS  Z10, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVAPS      Z1, Z2
+	CMPL         R11, $+0
+	JNE          elem79
+
+elemdone81:
+	VMAXPS    Z2, Z9, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z8, K1, Z2
+	VMOVUPS   Z2, K7, 64(SI)
+	VMAXPS    Z2, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z11, Z1
+	VBLENDMPS Z1, Z8, K1, Z1
+	VMOVUPS   Z1, K7, 64(DX)
+	VDIVPS    Z2, Z0, Z2
+	VMOVAPS   Z2, Z1
+	CMPL      R11, $+0
+	JNE       elem82
+
+elemdone84:
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z2
+	CMPL        R11, $+0
+	JNE         elem85
+
+elemdone87:
+	VSUBPS  Z2, Z14, Z2
+	VMOVAPS Z2, Z1
+	CMPL    R11, $+0
+	JNE     elem88
+
+elemdone90:
+	VMAXPS    Z1, Z14, Z1
+	VMINPS    Z1, Z13, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VCVTPS2DQ Z1, Z1
+	VMOVUPS   Z1, K7, 64(BX)
+	VADDPS    Z12, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z8, K1, Z0
+	VMOVUPS   Z0, K7, 64(R8)
+	CMPQ      DI, $+33
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(R9), K7, Z0
+	VMINPS    Z0, Z12, Z0
+	VMOVUPS.Z 128(R10), K7, Z1
+	VMAXPS    Z1, Z12, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVAPS   Z1, Z2
+	CMPL      R11, $+0
+	JNE       elem91
+
+elemdone93:
+	VMULPS       Z10, Z2, Z1
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS Z15, Z1, Z3
+	VFMADD231PS  Z10, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVAPS      Z1, Z2
+	CMPL         R11, $+0
+	JNE          elem94
+
+elemdone96:
+	VMAXPS    Z2, Z9, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z8, K1, Z2
+	VMOVUPS   Z2, K7, 128(SI)
+	VMAXPS    Z2, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z11, Z1
+	VBLENDMPS Z1, Z8, K1, Z1
+	VMOVUPS   Z1, K7, 128(DX)
+	VDIVPS    Z2, Z0, Z2
+	VMOVAPS   Z2, Z1
+	CMPL      R11, $+0
+	JNE       elem97
+
+elemdone99:
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z2
+	CMPL        R11, $+0
+	JNE         elem100
+
+elemdone102:
+	VSUBPS  Z2, Z14, Z2
+	VMOVAPS Z2, Z1
+	CMPL    R11, $+0
+	JNE     elem103
+
+elemdone105:
+	VMAXPS    Z1, Z14, Z1
+	VMINPS    Z1, Z13, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VCVTPS2DQ Z1, Z1
+	VMOVUPS   Z1, K7, 128(BX)
+	VADDPS    Z12, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z8, K1, Z0
+	VMOVUPS   Z0, K7, 128(R8)
+	CMPQ      DI, $+49
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(R9), K7, Z0
+	VMINPS    Z0, Z12, Z0
+	VMOVUPS.Z 192(R10), K7, Z1
+	VMAXPS    Z1, Z12, Z1
+	VSUBPS    Z0, Z1, Z1
+	VMOVAPS   Z1, Z2
+	CMPL      R11, $+0
+	JNE       elem106
+
+elemdone108:
+	VMULPS       Z10, Z2, Z1
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS Z15, Z1, Z3
+	VFMADD231PS  Z10, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVAPS      Z1, Z2
+	CMPL         R11, $+0
+	JNE          elem109
+
+elemdone111:
+	VMAXPS    Z2, Z9, Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z8, K1, Z2
+	VMOVUPS   Z2, K7, 192(SI)
+	VMAXPS    Z2, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VCMPPS    $0x00, Z2, Z1, K1
+	VDIVPS    Z2, Z11, Z1
+	VBLENDMPS Z1, Z8, K1, Z1
+	VMOVUPS   Z1, K7, 192(DX)
+	VDIVPS    Z2, Z0, Z2
+	VMOVAPS   Z2, Z1
+	CMPL      R11, $+0
+	JNE       elem112
+
+elemdone114:
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z2
+	CMPL        R11, $+0
+	JNE         elem115
+
+elemdone117:
+	VSUBPS  Z2, Z14, Z2
+	VMOVAPS Z2, Z1
+	CMPL    R11, $+0
+	JNE     elem118
+
+elemdone120:
+	VMAXPS    Z1, Z14, Z1
+	VMINPS    Z1, Z13, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VCVTPS2DQ Z1, Z1
+	VMOVUPS   Z1, K7, 192(BX)
+	VADDPS    Z12, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z8, K1, Z0
+	VMOVUPS   Z0, K7, 192(R8)
 
 lanetailnarrow:
 laneend:
 	VZEROUPPER
 	RET
 
-// func ParamsE4M3AVX512(scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
+elem1:
+	CMPL    R11, $+2
+	JNE     half2
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone3
+
+half2:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone3
+
+elem4:
+	CMPL    R11, $+2
+	JNE     half5
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone6
+
+half5:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone6
+
+elem7:
+	CMPL    R11, $+2
+	JNE     half8
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone9
+
+half8:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone9
+
+elem10:
+	CMPL    R11, $+2
+	JNE     half11
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone12
+
+half11:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone12
+
+elem13:
+	CMPL    R11, $+2
+	JNE     half14
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone15
+
+half14:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone15
+
+elem16:
+	CMPL    R11, $+2
+	JNE     half17
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone18
+
+half17:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone18
+
+elem19:
+	CMPL    R11, $+2
+	JNE     half20
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone21
+
+half20:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone21
+
+elem22:
+	CMPL    R11, $+2
+	JNE     half23
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone24
+
+half23:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone24
+
+elem25:
+	CMPL    R11, $+2
+	JNE     half26
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone27
+
+half26:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone27
+
+elem28:
+	CMPL    R11, $+2
+	JNE     half29
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone30
+
+half29:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone30
+
+elem31:
+	CMPL    R11, $+2
+	JNE     half32
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone33
+
+half32:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone33
+
+elem34:
+	CMPL    R11, $+2
+	JNE     half35
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone36
+
+half35:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone36
+
+elem37:
+	CMPL    R11, $+2
+	JNE     half38
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone39
+
+half38:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone39
+
+elem40:
+	CMPL    R11, $+2
+	JNE     half41
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone42
+
+half41:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone42
+
+elem43:
+	CMPL    R11, $+2
+	JNE     half44
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone45
+
+half44:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone45
+
+elem46:
+	CMPL    R11, $+2
+	JNE     half47
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone48
+
+half47:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone48
+
+elem49:
+	CMPL    R11, $+2
+	JNE     half50
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone51
+
+half50:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone51
+
+elem52:
+	CMPL    R11, $+2
+	JNE     half53
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone54
+
+half53:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone54
+
+elem55:
+	CMPL    R11, $+2
+	JNE     half56
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone57
+
+half56:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone57
+
+elem58:
+	CMPL    R11, $+2
+	JNE     half59
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone60
+
+half59:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone60
+
+elem61:
+	CMPL    R11, $+2
+	JNE     half62
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone63
+
+half62:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone63
+
+elem64:
+	CMPL    R11, $+2
+	JNE     half65
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone66
+
+half65:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone66
+
+elem67:
+	CMPL    R11, $+2
+	JNE     half68
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone69
+
+half68:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone69
+
+elem70:
+	CMPL    R11, $+2
+	JNE     half71
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone72
+
+half71:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone72
+
+elem73:
+	CMPL    R11, $+2
+	JNE     half74
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone75
+
+half74:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone75
+
+elem76:
+	CMPL    R11, $+2
+	JNE     half77
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone78
+
+half77:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone78
+
+elem79:
+	CMPL    R11, $+2
+	JNE     half80
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone81
+
+half80:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone81
+
+elem82:
+	CMPL    R11, $+2
+	JNE     half83
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone84
+
+half83:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone84
+
+elem85:
+	CMPL    R11, $+2
+	JNE     half86
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone87
+
+half86:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone87
+
+elem88:
+	CMPL    R11, $+2
+	JNE     half89
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone90
+
+half89:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone90
+
+elem91:
+	CMPL    R11, $+2
+	JNE     half92
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone93
+
+half92:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone93
+
+elem94:
+	CMPL    R11, $+2
+	JNE     half95
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone96
+
+half95:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone96
+
+elem97:
+	CMPL    R11, $+2
+	JNE     half98
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone99
+
+half98:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone99
+
+elem100:
+	CMPL    R11, $+2
+	JNE     half101
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone102
+
+half101:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone102
+
+elem103:
+	CMPL    R11, $+2
+	JNE     half104
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone105
+
+half104:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone105
+
+elem106:
+	CMPL    R11, $+2
+	JNE     half107
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone108
+
+half107:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone108
+
+elem109:
+	CMPL    R11, $+2
+	JNE     half110
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone111
+
+half110:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone111
+
+elem112:
+	CMPL    R11, $+2
+	JNE     half113
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone114
+
+half113:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone114
+
+elem115:
+	CMPL    R11, $+2
+	JNE     half116
+	VPSLLD  $0x0f, Z1, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z1, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z1, Z1, K1
+	VMOVAPS Z3, K1, Z2
+	JMP     elemdone117
+
+half116:
+	VCVTPS2PH $0x00, Z1, Y2
+	VCVTPH2PS Y2, Z2
+	JMP       elemdone117
+
+elem118:
+	CMPL    R11, $+2
+	JNE     half119
+	VPSLLD  $0x0f, Z2, Z3
+	VPSRLD  $0x1f, Z3, Z3
+	VPADDD  Z3, Z2, Z3
+	VPADDD  constantsAVX512<>+64(SB), Z3, Z3
+	VPSRLD  $0x10, Z3, Z3
+	VPSLLD  $0x10, Z3, Z3
+	VCMPPS  $0x07, Z2, Z2, K1
+	VMOVAPS Z3, K1, Z1
+	JMP     elemdone120
+
+half119:
+	VCVTPS2PH $0x00, Z2, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone120
+
+// func ParamsE4M3AVX512(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsE4M3AVX512(SB), NOSPLIT, $0-80
+TEXT ·ParamsE4M3AVX512(SB), NOSPLIT, $0-88
 	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
 	// per call: Z15 over, Z14 global, Z0 0x3f800000, Z13 Div, Z12 times, Z11 nothing, Z10 instead, Z9 least, Z8 0x43e00000, Z7 0x3c800000, Z1 0xa000000, Z6 0x7f800000, Z20 0x400000, Z5 IAdd, Z4 0x7fc00000, Z3 under, Z2 by, Z16 Div, Z17 0x17800000, Z18 greatest, Z19 one
 	// vector registers in use at once: 21
@@ -763,1359 +2054,191 @@ TEXT ·ParamsE4M3AVX512(SB), NOSPLIT, $0-80
 	MOVQ         recip+8(FP), DX
 	MOVQ         value+16(FP), BX
 	MOVQ         most+24(FP), R8
+	MOVL         elem+36(FP), R9
 	VBROADCASTSS over+32(FP), Z15
-	VBROADCASTSS global+36(FP), Z14
+	VBROADCASTSS global+40(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VDIVPS       Z14, Z0, Z13
-	VBROADCASTSS times+40(FP), Z12
-	VBROADCASTSS nothing+44(FP), Z11
-	VBROADCASTSS instead+48(FP), Z10
-	VBROADCASTSS least+52(FP), Z9
-	VBROADCASTSS constantsAVX512<>+20(SB), Z8
-	VBROADCASTSS constantsAVX512<>+24(SB), Z7
-	VBROADCASTSS constantsAVX512<>+28(SB), Z6
-	VBROADCASTSS constantsAVX512<>+32(SB), Z1
-	VBROADCASTSS constantsAVX512<>+36(SB), Z20
+	VBROADCASTSS times+44(FP), Z12
+	VBROADCASTSS nothing+48(FP), Z11
+	VBROADCASTSS instead+52(FP), Z10
+	VBROADCASTSS least+56(FP), Z9
+	VBROADCASTSS constantsAVX512<>+128(SB), Z8
+	VBROADCASTSS constantsAVX512<>+132(SB), Z7
+	VBROADCASTSS constantsAVX512<>+136(SB), Z6
+	VBROADCASTSS constantsAVX512<>+140(SB), Z1
+	VBROADCASTSS constantsAVX512<>+144(SB), Z20
 	VPADDD       Z20, Z1, Z5
 	VBROADCASTSS constantsAVX512<>+8(SB), Z4
-	VBROADCASTSS under+56(FP), Z3
-	VBROADCASTSS by+60(FP), Z2
+	VBROADCASTSS under+60(FP), Z3
+	VBROADCASTSS by+64(FP), Z2
 	VDIVPS       Z3, Z0, Z16
 	VBROADCASTSS constantsAVX512<>+12(SB), Z17
-	VBROADCASTSS greatest+64(FP), Z18
-	VBROADCASTSS one+68(FP), Z19
-	MOVQ         n+72(FP), DI
+	VBROADCASTSS greatest+68(FP), Z18
+	VBROADCASTSS one+72(FP), Z19
+	MOVQ         n+80(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z20
-	VFNMADD231PS Z14, Z1, Z20
-	VFMADD231PS  Z13, Z20, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMULPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z11, Z0
-	VCMPPS       $0x00, Z11, Z0, K1
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VBLENDMPS    Z10, Z1, K1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMAXUD      Z7, Z0, Z0
-	VPADDD       Z5, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VMULPS       Z2, Z1, Z1
-	VMULPS       Z16, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VFMADD231PS  Z16, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMAXPS       Z0, Z17, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z19, Z1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, (DX)
-	VMOVUPS      Z0, (BX)
-	VMOVUPS      64(R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z20
-	VFNMADD231PS Z14, Z1, Z20
-	VFMADD231PS  Z13, Z20, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMULPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z11, Z0
-	VCMPPS       $0x00, Z11, Z0, K1
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VBLENDMPS    Z10, Z1, K1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMAXUD      Z7, Z0, Z0
-	VPADDD       Z5, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VMULPS       Z2, Z1, Z1
-	VMULPS       Z16, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VFMADD231PS  Z16, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMAXPS       Z0, Z17, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z19, Z1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, 64(DX)
-	VMOVUPS      Z0, 64(BX)
-	VMOVUPS      128(R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z20
-	VFNMADD231PS Z14, Z1, Z20
-	VFMADD231PS  Z13, Z20, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMULPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z11, Z0
-	VCMPPS       $0x00, Z11, Z0, K1
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VBLENDMPS    Z10, Z1, K1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMAXUD      Z7, Z0, Z0
-	VPADDD       Z5, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, 128(SI)
-	VMULPS       Z2, Z1, Z1
-	VMULPS       Z16, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VFMADD231PS  Z16, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMAXPS       Z0, Z17, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z19, Z1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, 128(DX)
-	VMOVUPS      Z0, 128(BX)
-	VMOVUPS      192(R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z20
-	VFNMADD231PS Z14, Z1, Z20
-	VFMADD231PS  Z13, Z20, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMULPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z11, Z0
-	VCMPPS       $0x00, Z11, Z0, K1
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VBLENDMPS    Z10, Z1, K1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMAXUD      Z7, Z0, Z0
-	VPADDD       Z5, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VMULPS       Z2, Z1, Z1
-	VMULPS       Z16, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VFMADD231PS  Z16, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMAXPS       Z0, Z17, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z19, Z1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, 192(DX)
-	VMOVUPS      Z0, 192(BX)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
+	VMOVUPS (R8), Z0
+	VDIVPS  Z15, Z0, Z0
+	VMOVAPS Z0, Z1
+	CMPL    R9, $+0
+	JNE     elem1
 
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z20
-	VFNMADD231PS Z14, Z1, Z20
-	VFMADD231PS  Z13, Z20, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMULPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z11, Z0
-	VCMPPS       $0x00, Z11, Z0, K1
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VBLENDMPS    Z10, Z1, K1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMAXUD      Z7, Z0, Z0
-	VPADDD       Z5, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, K7, (SI)
-	VMULPS       Z2, Z1, Z1
-	VMULPS       Z16, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VFMADD231PS  Z16, Z1, Z0
+elemdone3:
+	VMULPS       Z13, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z14, Z0, Z20
+	VFMADD231PS  Z13, Z20, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMAXPS       Z0, Z17, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z19, Z1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, K7, (DX)
-	VMOVUPS      Z0, K7, (BX)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z20
-	VFNMADD231PS Z14, Z1, Z20
-	VFMADD231PS  Z13, Z20, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMULPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z11, Z0
-	VCMPPS       $0x00, Z11, Z0, K1
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VBLENDMPS    Z10, Z1, K1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMAXUD      Z7, Z0, Z0
-	VPADDD       Z5, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
-	VMULPS       Z2, Z1, Z1
-	VMULPS       Z16, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VFMADD231PS  Z16, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMAXPS       Z0, Z17, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z19, Z1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
-	VMOVUPS      Z0, K7, 64(BX)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z20
-	VFNMADD231PS Z14, Z1, Z20
-	VFMADD231PS  Z13, Z20, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMULPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z11, Z0
-	VCMPPS       $0x00, Z11, Z0, K1
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VBLENDMPS    Z10, Z1, K1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMAXUD      Z7, Z0, Z0
-	VPADDD       Z5, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
-	VMULPS       Z2, Z1, Z1
-	VMULPS       Z16, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VFMADD231PS  Z16, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMAXPS       Z0, Z17, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z19, Z1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
-	VMOVUPS      Z0, K7, 128(BX)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z20
-	VFNMADD231PS Z14, Z1, Z20
-	VFMADD231PS  Z13, Z20, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMULPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z11, Z0
-	VCMPPS       $0x00, Z11, Z0, K1
-	VMAXPS       Z1, Z9, Z1
-	VMINPS       Z1, Z8, Z1
-	VBLENDMPS    Z10, Z1, K1, Z1
-	VPANDD       Z6, Z1, Z0
-	VPMAXUD      Z7, Z0, Z0
-	VPADDD       Z5, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-	VMULPS       Z2, Z1, Z1
-	VMULPS       Z16, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VFMADD231PS  Z16, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VMAXPS       Z0, Z17, Z1
-	VMINPS       Z1, Z18, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z19, Z1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
-	VMOVUPS      Z0, K7, 192(BX)
-
-lanetailnarrow:
-laneend:
-	VZEROUPPER
-	RET
-
-// func ParamsScaleF16AVX512(scale *float32, recip *float32, most *float32, half float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsScaleF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: SI scale, DX recip, BX most, DI elements left
-	// per call: Z15 half, Z14 0x3f800000, Z13 Div, Z12 0x34000000, Z11 0x7fc00000, Z10 0x17800000, Z9 0x71800000
-	// vector registers in use at once: 10
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS half+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VDIVPS       Z15, Z14, Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS constantsAVX512<>+12(SB), Z10
-	VBROADCASTSS constantsAVX512<>+16(SB), Z9
-	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-
-laneloop:
-	VMOVUPS      (BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, (DX)
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 64(DX)
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 128(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 128(DX)
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 192(DX)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, (SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, (DX)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z12, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
-
-lanetailnarrow:
-laneend:
-	VZEROUPPER
-	RET
-
-// func ParamsSymmetricF16AVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsSymmetricF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
-	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x34000000, Z10 0x7fc00000, Z9 0x17800000, Z8 0x71800000, Z7 0x0
-	// vector registers in use at once: 12
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         zeroPoint+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	MOVQ         most+32(FP), R9
-	VBROADCASTSS half+40(FP), Z15
-	VBROADCASTSS middle+44(FP), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VDIVPS       Z15, Z13, Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VBROADCASTSS constantsAVX512<>+12(SB), Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z8
-	VPXORD       Z7, Z7, Z7
-	MOVQ         n+48(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-
-laneloop:
-	VMOVUPS      (R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, (DX)
-	VMOVUPS      Z14, (BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, (R8)
-	VMOVUPS      64(R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 64(DX)
-	VMOVUPS      Z14, 64(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 64(R8)
-	VMOVUPS      128(R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 128(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 128(DX)
-	VMOVUPS      Z14, 128(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 128(R8)
-	VMOVUPS      192(R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, 192(DX)
-	VMOVUPS      Z14, 192(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, 192(R8)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R9
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, (SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, (DX)
-	VMOVUPS      Z14, K7, (BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, (R8)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
-	VMOVUPS      Z14, K7, 64(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 64(R8)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
-	VMOVUPS      Z14, K7, 128(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 128(R8)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMAXPS       Z1, Z11, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-	VMAXPS       Z1, Z9, Z2
-	VMINPS       Z2, Z8, Z2
-	VCMPPS       $0x00, Z1, Z2, K1
-	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z10, K1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
-	VMOVUPS      Z14, K7, 192(BX)
-	VSUBPS       Z0, Z7, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z10, K1, Z0
-	VMOVUPS      Z0, K7, 192(R8)
-
-lanetailnarrow:
-laneend:
-	VZEROUPPER
-	RET
-
-// func ParamsAsymmetricF16AVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsAsymmetricF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
-	// per call: Z15 steps, Z14 least, Z13 greatest, Z12 0x0, Z11 0x3f800000, Z10 Div, Z9 0x34000000, Z8 0x7fc00000, Z7 0x17800000, Z6 0x71800000
-	// vector registers in use at once: 14
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         zeroPoint+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	MOVQ         min+32(FP), R9
-	MOVQ         max+40(FP), R10
-	VBROADCASTSS steps+48(FP), Z15
-	VBROADCASTSS least+52(FP), Z14
-	VBROADCASTSS greatest+56(FP), Z13
-	VPXORD       Z12, Z12, Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VDIVPS       Z15, Z11, Z10
-	VBROADCASTSS constantsAVX512<>+4(SB), Z9
-	VBROADCASTSS constantsAVX512<>+8(SB), Z8
-	VBROADCASTSS constantsAVX512<>+12(SB), Z7
-	VBROADCASTSS constantsAVX512<>+16(SB), Z6
-	MOVQ         n+64(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-
-laneloop:
-	VMOVUPS      (R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      (R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, (DX)
-	VDIVPS       Z2, Z0, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, (BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, (R8)
-	VMOVUPS      64(R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      64(R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 64(DX)
-	VDIVPS       Z2, Z0, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 64(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 64(R8)
-	VMOVUPS      128(R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      128(R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 128(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 128(DX)
-	VDIVPS       Z2, Z0, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 128(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 128(R8)
-	VMOVUPS      192(R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      192(R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 192(DX)
-	VDIVPS       Z2, Z0, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, 192(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 192(R8)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R9
-	ADDQ         $+256, R10
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    (R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, (SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, (DX)
-	VDIVPS       Z2, Z0, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, (BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, (R8)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    64(R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 64(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
-	VDIVPS       Z2, Z0, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 64(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 64(R8)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    128(R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 128(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
-	VDIVPS       Z2, Z0, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 128(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 128(R8)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    192(R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z2
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z15, Z2, Z3
-	VFMADD231PS  Z10, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z9, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(SI)
-	VMAXPS       Z2, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
-	VDIVPS       Z2, Z0, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VSUBPS       Z2, Z14, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMAXPS       Z2, Z14, Z2
-	VMINPS       Z2, Z13, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K7, 192(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 192(R8)
-
-lanetailnarrow:
-laneend:
-	VZEROUPPER
-	RET
-
-// func ParamsE4M3F16AVX512(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsE4M3F16AVX512(SB), NOSPLIT, $0-80
-	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
-	// per call: Z15 over, Z14 times, Z13 nothing, Z12 instead, Z11 least, Z10 0x43e00000, Z9 0x3c800000, Z0 0xa000000, Z8 0x7f800000, Z1 0x400000, Z7 IAdd, Z6 0x7fc00000, Z5 under, Z4 by, Z0 0x3f800000, Z3 Div, Z2 0x17800000, Z16 greatest, Z17 one
-	// vector registers in use at once: 18
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         value+16(FP), BX
-	MOVQ         most+24(FP), R8
-	VBROADCASTSS over+32(FP), Z15
-	VBROADCASTSS times+36(FP), Z14
-	VBROADCASTSS nothing+40(FP), Z13
-	VBROADCASTSS instead+44(FP), Z12
-	VBROADCASTSS least+48(FP), Z11
-	VBROADCASTSS constantsAVX512<>+20(SB), Z10
-	VBROADCASTSS constantsAVX512<>+24(SB), Z9
-	VBROADCASTSS constantsAVX512<>+28(SB), Z8
-	VBROADCASTSS constantsAVX512<>+32(SB), Z0
-	VBROADCASTSS constantsAVX512<>+36(SB), Z1
-	VPADDD       Z1, Z0, Z7
-	VBROADCASTSS constantsAVX512<>+8(SB), Z6
-	VBROADCASTSS under+52(FP), Z5
-	VBROADCASTSS by+56(FP), Z4
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VDIVPS       Z5, Z0, Z3
-	VBROADCASTSS constantsAVX512<>+12(SB), Z2
-	VBROADCASTSS greatest+60(FP), Z16
-	VBROADCASTSS one+64(FP), Z17
-	MOVQ         n+72(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-
-laneloop:
-	VMOVUPS      (R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VMAXPS       Z0, Z13, Z1
-	VCMPPS       $0x00, Z13, Z1, K1
-	VMAXPS       Z0, Z11, Z0
-	VMINPS       Z0, Z10, Z0
-	VBLENDMPS    Z12, Z0, K1, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMAXUD      Z9, Z1, Z1
-	VPADDD       Z7, Z1, Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       Z0, Z11, Z1
+	VCMPPS       $0x00, Z11, Z1, K1
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VBLENDMPS    Z10, Z0, K1, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMAXUD      Z7, Z1, Z1
+	VPADDD       Z5, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, (SI)
-	VMULPS       Z4, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMAXPS       Z1, Z2, Z0
-	VMINPS       Z0, Z16, Z0
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMAXPS       Z1, Z17, Z0
+	VMINPS       Z0, Z18, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z17, Z0
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VDIVPS       Z1, Z19, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, (DX)
 	VMOVUPS      Z1, (BX)
 	VMOVUPS      64(R8), Z0
 	VDIVPS       Z15, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VMAXPS       Z0, Z13, Z1
-	VCMPPS       $0x00, Z13, Z1, K1
-	VMAXPS       Z0, Z11, Z0
-	VMINPS       Z0, Z10, Z0
-	VBLENDMPS    Z12, Z0, K1, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMAXUD      Z9, Z1, Z1
-	VPADDD       Z7, Z1, Z1
+	VMOVAPS      Z0, Z1
+	CMPL         R9, $+0
+	JNE          elem4
+
+elemdone6:
+	VMULPS       Z13, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z14, Z0, Z20
+	VFMADD231PS  Z13, Z20, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       Z0, Z11, Z1
+	VCMPPS       $0x00, Z11, Z1, K1
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VBLENDMPS    Z10, Z0, K1, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMAXUD      Z7, Z1, Z1
+	VPADDD       Z5, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, 64(SI)
-	VMULPS       Z4, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMAXPS       Z1, Z2, Z0
-	VMINPS       Z0, Z16, Z0
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMAXPS       Z1, Z17, Z0
+	VMINPS       Z0, Z18, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z17, Z0
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VDIVPS       Z1, Z19, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, 64(DX)
 	VMOVUPS      Z1, 64(BX)
 	VMOVUPS      128(R8), Z0
 	VDIVPS       Z15, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VMAXPS       Z0, Z13, Z1
-	VCMPPS       $0x00, Z13, Z1, K1
-	VMAXPS       Z0, Z11, Z0
-	VMINPS       Z0, Z10, Z0
-	VBLENDMPS    Z12, Z0, K1, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMAXUD      Z9, Z1, Z1
-	VPADDD       Z7, Z1, Z1
+	VMOVAPS      Z0, Z1
+	CMPL         R9, $+0
+	JNE          elem7
+
+elemdone9:
+	VMULPS       Z13, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z14, Z0, Z20
+	VFMADD231PS  Z13, Z20, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       Z0, Z11, Z1
+	VCMPPS       $0x00, Z11, Z1, K1
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VBLENDMPS    Z10, Z0, K1, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMAXUD      Z7, Z1, Z1
+	VPADDD       Z5, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, 128(SI)
-	VMULPS       Z4, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMAXPS       Z1, Z2, Z0
-	VMINPS       Z0, Z16, Z0
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMAXPS       Z1, Z17, Z0
+	VMINPS       Z0, Z18, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z17, Z0
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VDIVPS       Z1, Z19, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, 128(DX)
 	VMOVUPS      Z1, 128(BX)
 	VMOVUPS      192(R8), Z0
 	VDIVPS       Z15, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VMAXPS       Z0, Z13, Z1
-	VCMPPS       $0x00, Z13, Z1, K1
-	VMAXPS       Z0, Z11, Z0
-	VMINPS       Z0, Z10, Z0
-	VBLENDMPS    Z12, Z0, K1, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMAXUD      Z9, Z1, Z1
-	VPADDD       Z7, Z1, Z1
+	VMOVAPS      Z0, Z1
+	CMPL         R9, $+0
+	JNE          elem10
+
+elemdone12:
+	VMULPS       Z13, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z14, Z0, Z20
+	VFMADD231PS  Z13, Z20, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       Z0, Z11, Z1
+	VCMPPS       $0x00, Z11, Z1, K1
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VBLENDMPS    Z10, Z0, K1, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMAXUD      Z7, Z1, Z1
+	VPADDD       Z5, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, 192(SI)
-	VMULPS       Z4, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMAXPS       Z1, Z2, Z0
-	VMINPS       Z0, Z16, Z0
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMAXPS       Z1, Z17, Z0
+	VMINPS       Z0, Z18, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z17, Z0
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VDIVPS       Z1, Z19, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, 192(DX)
 	VMOVUPS      Z1, 192(BX)
 	ADDQ         $+256, SI
@@ -2129,39 +2252,48 @@ laneloop:
 	JEQ          laneend
 
 lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VMAXPS       Z0, Z13, Z1
-	VCMPPS       $0x00, Z13, Z1, K1
-	VMAXPS       Z0, Z11, Z0
-	VMINPS       Z0, Z10, Z0
-	VBLENDMPS    Z12, Z0, K1, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMAXUD      Z9, Z1, Z1
-	VPADDD       Z7, Z1, Z1
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
+	VMOVUPS.Z (R8), K7, Z0
+	VDIVPS    Z15, Z0, Z0
+	VMOVAPS   Z0, Z1
+	CMPL      R9, $+0
+	JNE       elem13
+
+elemdone15:
+	VMULPS       Z13, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z14, Z0, Z20
+	VFMADD231PS  Z13, Z20, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       Z0, Z11, Z1
+	VCMPPS       $0x00, Z11, Z1, K1
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VBLENDMPS    Z10, Z0, K1, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMAXUD      Z7, Z1, Z1
+	VPADDD       Z5, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, (SI)
-	VMULPS       Z4, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMAXPS       Z1, Z2, Z0
-	VMINPS       Z0, Z16, Z0
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMAXPS       Z1, Z17, Z0
+	VMINPS       Z0, Z18, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z17, Z0
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VDIVPS       Z1, Z19, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, (DX)
 	VMOVUPS      Z1, K7, (BX)
 	CMPQ         DI, $+17
@@ -2169,33 +2301,42 @@ lanerest:
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(R8), K7, Z0
 	VDIVPS       Z15, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VMAXPS       Z0, Z13, Z1
-	VCMPPS       $0x00, Z13, Z1, K1
-	VMAXPS       Z0, Z11, Z0
-	VMINPS       Z0, Z10, Z0
-	VBLENDMPS    Z12, Z0, K1, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMAXUD      Z9, Z1, Z1
-	VPADDD       Z7, Z1, Z1
+	VMOVAPS      Z0, Z1
+	CMPL         R9, $+0
+	JNE          elem16
+
+elemdone18:
+	VMULPS       Z13, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z14, Z0, Z20
+	VFMADD231PS  Z13, Z20, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       Z0, Z11, Z1
+	VCMPPS       $0x00, Z11, Z1, K1
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VBLENDMPS    Z10, Z0, K1, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMAXUD      Z7, Z1, Z1
+	VPADDD       Z5, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, 64(SI)
-	VMULPS       Z4, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMAXPS       Z1, Z2, Z0
-	VMINPS       Z0, Z16, Z0
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMAXPS       Z1, Z17, Z0
+	VMINPS       Z0, Z18, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z17, Z0
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VDIVPS       Z1, Z19, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, 64(DX)
 	VMOVUPS      Z1, K7, 64(BX)
 	CMPQ         DI, $+33
@@ -2203,33 +2344,42 @@ lanerest:
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(R8), K7, Z0
 	VDIVPS       Z15, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VMAXPS       Z0, Z13, Z1
-	VCMPPS       $0x00, Z13, Z1, K1
-	VMAXPS       Z0, Z11, Z0
-	VMINPS       Z0, Z10, Z0
-	VBLENDMPS    Z12, Z0, K1, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMAXUD      Z9, Z1, Z1
-	VPADDD       Z7, Z1, Z1
+	VMOVAPS      Z0, Z1
+	CMPL         R9, $+0
+	JNE          elem19
+
+elemdone21:
+	VMULPS       Z13, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z14, Z0, Z20
+	VFMADD231PS  Z13, Z20, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       Z0, Z11, Z1
+	VCMPPS       $0x00, Z11, Z1, K1
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VBLENDMPS    Z10, Z0, K1, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMAXUD      Z7, Z1, Z1
+	VPADDD       Z5, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, 128(SI)
-	VMULPS       Z4, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMAXPS       Z1, Z2, Z0
-	VMINPS       Z0, Z16, Z0
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMAXPS       Z1, Z17, Z0
+	VMINPS       Z0, Z18, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z17, Z0
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VDIVPS       Z1, Z19, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, 128(DX)
 	VMOVUPS      Z1, K7, 128(BX)
 	CMPQ         DI, $+49
@@ -2237,33 +2387,42 @@ lanerest:
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(R8), K7, Z0
 	VDIVPS       Z15, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VMAXPS       Z0, Z13, Z1
-	VCMPPS       $0x00, Z13, Z1, K1
-	VMAXPS       Z0, Z11, Z0
-	VMINPS       Z0, Z10, Z0
-	VBLENDMPS    Z12, Z0, K1, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMAXUD      Z9, Z1, Z1
-	VPADDD       Z7, Z1, Z1
+	VMOVAPS      Z0, Z1
+	CMPL         R9, $+0
+	JNE          elem22
+
+elemdone24:
+	VMULPS       Z13, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFNMADD231PS Z14, Z0, Z20
+	VFMADD231PS  Z13, Z20, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       Z0, Z11, Z1
+	VCMPPS       $0x00, Z11, Z1, K1
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z8, Z0
+	VBLENDMPS    Z10, Z0, K1, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMAXUD      Z7, Z1, Z1
+	VPADDD       Z5, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 	VSUBPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, 192(SI)
-	VMULPS       Z4, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z3, Z0, Z1
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z16, Z0, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z6, K1, Z1
-	VMAXPS       Z1, Z2, Z0
-	VMINPS       Z0, Z16, Z0
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMAXPS       Z1, Z17, Z0
+	VMINPS       Z0, Z18, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
-	VDIVPS       Z1, Z17, Z0
-	VBLENDMPS    Z0, Z6, K1, Z0
+	VDIVPS       Z1, Z19, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VMOVUPS      Z0, K7, 192(DX)
 	VMOVUPS      Z1, K7, 192(BX)
 
@@ -2272,1510 +2431,149 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func ParamsScaleBF16AVX512(scale *float32, recip *float32, most *float32, half float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsScaleBF16AVX512(SB), NOSPLIT, $0-40
-	// pointers: SI scale, DX recip, BX most, DI elements left
-	// per call: Z15 half, Z14 0x3f800000, Z13 Div, Z12 0x1, Z11 0x7fff, Z10 0xffff0000, Z9 0x7fc00000, Z8 0x34000000, Z7 0x17800000, Z6 0x71800000
-	// vector registers in use at once: 13
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS half+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VDIVPS       Z15, Z14, Z13
-	VBROADCASTSS constantsAVX512<>+40(SB), Z12
-	VBROADCASTSS constantsAVX512<>+44(SB), Z11
-	VBROADCASTSS constantsAVX512<>+48(SB), Z10
-	VBROADCASTSS constantsAVX512<>+8(SB), Z9
-	VBROADCASTSS constantsAVX512<>+4(SB), Z8
-	VBROADCASTSS constantsAVX512<>+12(SB), Z7
-	VBROADCASTSS constantsAVX512<>+16(SB), Z6
-	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
+elem1:
+	CMPL    R9, $+2
+	JNE     half2
+	VPSLLD  $0x0f, Z0, Z20
+	VPSRLD  $0x1f, Z20, Z20
+	VPADDD  Z20, Z0, Z20
+	VPADDD  constantsAVX512<>+64(SB), Z20, Z20
+	VPSRLD  $0x10, Z20, Z20
+	VPSLLD  $0x10, Z20, Z20
+	VCMPPS  $0x07, Z0, Z0, K1
+	VMOVAPS Z20, K1, Z1
+	JMP     elemdone3
 
-laneloop:
-	VMOVUPS      (BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z0
-	VPANDD       Z12, Z0, Z0
-	VPADDD       Z0, Z1, Z0
-	VPADDD       Z11, Z0, Z0
-	VPANDD       Z10, Z0, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMAXPS       Z0, Z8, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z0
-	VPANDD       Z12, Z0, Z0
-	VPADDD       Z0, Z1, Z0
-	VPADDD       Z11, Z0, Z0
-	VPANDD       Z10, Z0, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMAXPS       Z0, Z8, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, 64(DX)
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z0
-	VPANDD       Z12, Z0, Z0
-	VPADDD       Z0, Z1, Z0
-	VPADDD       Z11, Z0, Z0
-	VPANDD       Z10, Z0, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMAXPS       Z0, Z8, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, 128(DX)
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z0
-	VPANDD       Z12, Z0, Z0
-	VPADDD       Z0, Z1, Z0
-	VPADDD       Z11, Z0, Z0
-	VPANDD       Z10, Z0, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMAXPS       Z0, Z8, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, 192(DX)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
+half2:
+	VCVTPS2PH $0x00, Z0, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone3
 
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z0
-	VPANDD       Z12, Z0, Z0
-	VPADDD       Z0, Z1, Z0
-	VPADDD       Z11, Z0, Z0
-	VPANDD       Z10, Z0, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMAXPS       Z0, Z8, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, (SI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, (DX)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z0
-	VPANDD       Z12, Z0, Z0
-	VPADDD       Z0, Z1, Z0
-	VPADDD       Z11, Z0, Z0
-	VPANDD       Z10, Z0, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMAXPS       Z0, Z8, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 64(SI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 64(DX)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z0
-	VPANDD       Z12, Z0, Z0
-	VPADDD       Z0, Z1, Z0
-	VPADDD       Z11, Z0, Z0
-	VPANDD       Z10, Z0, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMAXPS       Z0, Z8, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 128(SI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 128(DX)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(BX), K7, Z0
-	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z0
-	VPANDD       Z12, Z0, Z0
-	VPADDD       Z0, Z1, Z0
-	VPADDD       Z11, Z0, Z0
-	VPANDD       Z10, Z0, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMAXPS       Z0, Z8, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 192(SI)
-	VMAXPS       Z0, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z14, Z0
-	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K7, 192(DX)
+elem4:
+	CMPL    R9, $+2
+	JNE     half5
+	VPSLLD  $0x0f, Z0, Z20
+	VPSRLD  $0x1f, Z20, Z20
+	VPADDD  Z20, Z0, Z20
+	VPADDD  constantsAVX512<>+64(SB), Z20, Z20
+	VPSRLD  $0x10, Z20, Z20
+	VPSLLD  $0x10, Z20, Z20
+	VCMPPS  $0x07, Z0, Z0, K1
+	VMOVAPS Z20, K1, Z1
+	JMP     elemdone6
 
-lanetailnarrow:
-laneend:
-	VZEROUPPER
-	RET
+half5:
+	VCVTPS2PH $0x00, Z0, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone6
 
-// func ParamsSymmetricBF16AVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsSymmetricBF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 most, DI elements left
-	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x1, Z10 0x7fff, Z9 0xffff0000, Z8 0x7fc00000, Z7 0x34000000, Z6 0x17800000, Z5 0x71800000, Z4 0x0
-	// vector registers in use at once: 15
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         zeroPoint+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	MOVQ         most+32(FP), R9
-	VBROADCASTSS half+40(FP), Z15
-	VBROADCASTSS middle+44(FP), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VDIVPS       Z15, Z13, Z12
-	VBROADCASTSS constantsAVX512<>+40(SB), Z11
-	VBROADCASTSS constantsAVX512<>+44(SB), Z10
-	VBROADCASTSS constantsAVX512<>+48(SB), Z9
-	VBROADCASTSS constantsAVX512<>+8(SB), Z8
-	VBROADCASTSS constantsAVX512<>+4(SB), Z7
-	VBROADCASTSS constantsAVX512<>+12(SB), Z6
-	VBROADCASTSS constantsAVX512<>+16(SB), Z5
-	VPXORD       Z4, Z4, Z4
-	MOVQ         n+48(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
+elem7:
+	CMPL    R9, $+2
+	JNE     half8
+	VPSLLD  $0x0f, Z0, Z20
+	VPSRLD  $0x1f, Z20, Z20
+	VPADDD  Z20, Z0, Z20
+	VPADDD  constantsAVX512<>+64(SB), Z20, Z20
+	VPSRLD  $0x10, Z20, Z20
+	VPSLLD  $0x10, Z20, Z20
+	VCMPPS  $0x07, Z0, Z0, K1
+	VMOVAPS Z20, K1, Z1
+	JMP     elemdone9
 
-laneloop:
-	VMOVUPS      (R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, (DX)
-	VMOVUPS      Z14, (BX)
-	VSUBPS       Z0, Z4, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, (R8)
-	VMOVUPS      64(R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 64(DX)
-	VMOVUPS      Z14, 64(BX)
-	VSUBPS       Z0, Z4, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 64(R8)
-	VMOVUPS      128(R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 128(SI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 128(DX)
-	VMOVUPS      Z14, 128(BX)
-	VSUBPS       Z0, Z4, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 128(R8)
-	VMOVUPS      192(R9), Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(SI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(DX)
-	VMOVUPS      Z14, 192(BX)
-	VSUBPS       Z0, Z4, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 192(R8)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R9
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
+half8:
+	VCVTPS2PH $0x00, Z0, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone9
 
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, (SI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, (DX)
-	VMOVUPS      Z14, K7, (BX)
-	VSUBPS       Z0, Z4, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, (R8)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 64(SI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 64(DX)
-	VMOVUPS      Z14, K7, 64(BX)
-	VSUBPS       Z0, Z4, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 64(R8)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 128(SI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 128(DX)
-	VMOVUPS      Z14, K7, 128(BX)
-	VSUBPS       Z0, Z4, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 128(R8)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VMULPS       Z12, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z15, Z1, Z2
-	VFMADD231PS  Z12, Z2, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(SI)
-	VMAXPS       Z2, Z6, Z1
-	VMINPS       Z1, Z5, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z13, Z2
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(DX)
-	VMOVUPS      Z14, K7, 192(BX)
-	VSUBPS       Z0, Z4, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 192(R8)
+elem10:
+	CMPL    R9, $+2
+	JNE     half11
+	VPSLLD  $0x0f, Z0, Z20
+	VPSRLD  $0x1f, Z20, Z20
+	VPADDD  Z20, Z0, Z20
+	VPADDD  constantsAVX512<>+64(SB), Z20, Z20
+	VPSRLD  $0x10, Z20, Z20
+	VPSLLD  $0x10, Z20, Z20
+	VCMPPS  $0x07, Z0, Z0, K1
+	VMOVAPS Z20, K1, Z1
+	JMP     elemdone12
 
-lanetailnarrow:
-laneend:
-	VZEROUPPER
-	RET
+half11:
+	VCVTPS2PH $0x00, Z0, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone12
 
-// func ParamsAsymmetricBF16AVX512(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsAsymmetricBF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: SI scale, DX recip, BX zeroPoint, R8 minval, R9 min, R10 max, DI elements left
-	// per call: Z15 steps, Z14 least, Z13 greatest, Z12 0x0, Z11 0x1, Z10 0x7fff, Z9 0xffff0000, Z8 0x7fc00000, Z7 0x3f800000, Z6 Div, Z5 0x34000000, Z4 0x17800000, Z3 0x71800000
-	// vector registers in use at once: 17
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         zeroPoint+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	MOVQ         min+32(FP), R9
-	MOVQ         max+40(FP), R10
-	VBROADCASTSS steps+48(FP), Z15
-	VBROADCASTSS least+52(FP), Z14
-	VBROADCASTSS greatest+56(FP), Z13
-	VPXORD       Z12, Z12, Z12
-	VBROADCASTSS constantsAVX512<>+40(SB), Z11
-	VBROADCASTSS constantsAVX512<>+44(SB), Z10
-	VBROADCASTSS constantsAVX512<>+48(SB), Z9
-	VBROADCASTSS constantsAVX512<>+8(SB), Z8
-	VBROADCASTSS constantsAVX512<>+0(SB), Z7
-	VDIVPS       Z15, Z7, Z6
-	VBROADCASTSS constantsAVX512<>+4(SB), Z5
-	VBROADCASTSS constantsAVX512<>+12(SB), Z4
-	VBROADCASTSS constantsAVX512<>+16(SB), Z3
-	MOVQ         n+64(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
+elem13:
+	CMPL    R9, $+2
+	JNE     half14
+	VPSLLD  $0x0f, Z0, Z20
+	VPSRLD  $0x1f, Z20, Z20
+	VPADDD  Z20, Z0, Z20
+	VPADDD  constantsAVX512<>+64(SB), Z20, Z20
+	VPSRLD  $0x10, Z20, Z20
+	VPSLLD  $0x10, Z20, Z20
+	VCMPPS  $0x07, Z0, Z0, K1
+	VMOVAPS Z20, K1, Z1
+	JMP     elemdone15
 
-laneloop:
-	VMOVUPS      (R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      (R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, (DX)
-	VDIVPS       Z2, Z0, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VSUBPS       Z2, Z14, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z13, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, (BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, (R8)
-	VMOVUPS      64(R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      64(R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 64(DX)
-	VDIVPS       Z2, Z0, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VSUBPS       Z2, Z14, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z13, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, 64(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 64(R8)
-	VMOVUPS      128(R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      128(R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 128(SI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 128(DX)
-	VDIVPS       Z2, Z0, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VSUBPS       Z2, Z14, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z13, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, 128(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 128(R8)
-	VMOVUPS      192(R9), Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS      192(R10), Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, 192(SI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, 192(DX)
-	VDIVPS       Z2, Z0, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VSUBPS       Z2, Z14, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z13, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, 192(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, 192(R8)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R9
-	ADDQ         $+256, R10
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
+half14:
+	VCVTPS2PH $0x00, Z0, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone15
 
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    (R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, (SI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, (DX)
-	VDIVPS       Z2, Z0, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VSUBPS       Z2, Z14, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z13, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K7, (BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, (R8)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    64(R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 64(SI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
-	VDIVPS       Z2, Z0, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VSUBPS       Z2, Z14, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z13, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K7, 64(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 64(R8)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    128(R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 128(SI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
-	VDIVPS       Z2, Z0, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VSUBPS       Z2, Z14, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z13, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K7, 128(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 128(R8)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R9), K7, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    192(R10), K7, Z1
-	VMAXPS       Z1, Z12, Z1
-	VSUBPS       Z0, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMULPS       Z6, Z2, Z1
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z15, Z1, Z16
-	VFMADD231PS  Z6, Z16, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z2, K1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMAXPS       Z2, Z5, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K7, 192(SI)
-	VMAXPS       Z2, Z4, Z1
-	VMINPS       Z1, Z3, Z1
-	VCMPPS       $0x00, Z2, Z1, K1
-	VDIVPS       Z2, Z7, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
-	VDIVPS       Z2, Z0, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VPSRLD       $0x10, Z1, Z2
-	VPANDD       Z11, Z2, Z2
-	VPADDD       Z2, Z1, Z2
-	VPADDD       Z10, Z2, Z2
-	VPANDD       Z9, Z2, Z2
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z2, Z8, K1, Z2
-	VSUBPS       Z2, Z14, Z2
-	VPSRLD       $0x10, Z2, Z1
-	VPANDD       Z11, Z1, Z1
-	VPADDD       Z1, Z2, Z1
-	VPADDD       Z10, Z1, Z1
-	VPANDD       Z9, Z1, Z1
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z1, Z8, K1, Z1
-	VMAXPS       Z1, Z14, Z1
-	VMINPS       Z1, Z13, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VMOVAPS.Z    Z1, K1, Z1
-	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K7, 192(BX)
-	VADDPS       Z12, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z8, K1, Z0
-	VMOVUPS      Z0, K7, 192(R8)
+elem16:
+	CMPL    R9, $+2
+	JNE     half17
+	VPSLLD  $0x0f, Z0, Z20
+	VPSRLD  $0x1f, Z20, Z20
+	VPADDD  Z20, Z0, Z20
+	VPADDD  constantsAVX512<>+64(SB), Z20, Z20
+	VPSRLD  $0x10, Z20, Z20
+	VPSLLD  $0x10, Z20, Z20
+	VCMPPS  $0x07, Z0, Z0, K1
+	VMOVAPS Z20, K1, Z1
+	JMP     elemdone18
 
-lanetailnarrow:
-laneend:
-	VZEROUPPER
-	RET
+half17:
+	VCVTPS2PH $0x00, Z0, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone18
 
-// func ParamsE4M3BF16AVX512(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsE4M3BF16AVX512(SB), NOSPLIT, $0-80
-	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
-	// per call: Z15 over, Z14 0x1, Z13 0x7fff, Z12 0xffff0000, Z11 0x7fc00000, Z10 times, Z9 nothing, Z8 instead, Z7 least, Z6 0x43e00000, Z5 0x3c800000, Z0 0xa000000, Z4 0x7f800000, Z1 0x400000, Z3 IAdd, Z2 under, Z16 by, Z0 0x3f800000, Z17 Div, Z18 0x17800000, Z19 greatest, Z20 one
-	// vector registers in use at once: 21
-	MOVQ         scale+0(FP), SI
-	MOVQ         recip+8(FP), DX
-	MOVQ         value+16(FP), BX
-	MOVQ         most+24(FP), R8
-	VBROADCASTSS over+32(FP), Z15
-	VBROADCASTSS constantsAVX512<>+40(SB), Z14
-	VBROADCASTSS constantsAVX512<>+44(SB), Z13
-	VBROADCASTSS constantsAVX512<>+48(SB), Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS times+36(FP), Z10
-	VBROADCASTSS nothing+40(FP), Z9
-	VBROADCASTSS instead+44(FP), Z8
-	VBROADCASTSS least+48(FP), Z7
-	VBROADCASTSS constantsAVX512<>+20(SB), Z6
-	VBROADCASTSS constantsAVX512<>+24(SB), Z5
-	VBROADCASTSS constantsAVX512<>+28(SB), Z4
-	VBROADCASTSS constantsAVX512<>+32(SB), Z0
-	VBROADCASTSS constantsAVX512<>+36(SB), Z1
-	VPADDD       Z1, Z0, Z3
-	VBROADCASTSS under+52(FP), Z2
-	VBROADCASTSS by+56(FP), Z16
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0
-	VDIVPS       Z2, Z0, Z17
-	VBROADCASTSS constantsAVX512<>+12(SB), Z18
-	VBROADCASTSS greatest+60(FP), Z19
-	VBROADCASTSS one+64(FP), Z20
-	MOVQ         n+72(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
+elem19:
+	CMPL    R9, $+2
+	JNE     half20
+	VPSLLD  $0x0f, Z0, Z20
+	VPSRLD  $0x1f, Z20, Z20
+	VPADDD  Z20, Z0, Z20
+	VPADDD  constantsAVX512<>+64(SB), Z20, Z20
+	VPSRLD  $0x10, Z20, Z20
+	VPSLLD  $0x10, Z20, Z20
+	VCMPPS  $0x07, Z0, Z0, K1
+	VMOVAPS Z20, K1, Z1
+	JMP     elemdone21
 
-laneloop:
-	VMOVUPS      (R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z1, Z0, Z1
-	VPADDD       Z13, Z1, Z1
-	VPANDD       Z12, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VCMPPS       $0x00, Z9, Z0, K1
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VBLENDMPS    Z8, Z1, K1, Z1
-	VPANDD       Z4, Z1, Z0
-	VPMAXUD      Z5, Z0, Z0
-	VPADDD       Z3, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VMULPS       Z16, Z1, Z1
-	VMULPS       Z17, Z1, Z0
-	VFNMADD231PS Z2, Z0, Z1
-	VFMADD231PS  Z17, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z20, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, (DX)
-	VMOVUPS      Z0, (BX)
-	VMOVUPS      64(R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z1, Z0, Z1
-	VPADDD       Z13, Z1, Z1
-	VPANDD       Z12, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VCMPPS       $0x00, Z9, Z0, K1
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VBLENDMPS    Z8, Z1, K1, Z1
-	VPANDD       Z4, Z1, Z0
-	VPMAXUD      Z5, Z0, Z0
-	VPADDD       Z3, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VMULPS       Z16, Z1, Z1
-	VMULPS       Z17, Z1, Z0
-	VFNMADD231PS Z2, Z0, Z1
-	VFMADD231PS  Z17, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z20, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 64(DX)
-	VMOVUPS      Z0, 64(BX)
-	VMOVUPS      128(R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z1, Z0, Z1
-	VPADDD       Z13, Z1, Z1
-	VPANDD       Z12, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VCMPPS       $0x00, Z9, Z0, K1
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VBLENDMPS    Z8, Z1, K1, Z1
-	VPANDD       Z4, Z1, Z0
-	VPMAXUD      Z5, Z0, Z0
-	VPADDD       Z3, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 128(SI)
-	VMULPS       Z16, Z1, Z1
-	VMULPS       Z17, Z1, Z0
-	VFNMADD231PS Z2, Z0, Z1
-	VFMADD231PS  Z17, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z20, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 128(DX)
-	VMOVUPS      Z0, 128(BX)
-	VMOVUPS      192(R8), Z0
-	VDIVPS       Z15, Z0, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z1, Z0, Z1
-	VPADDD       Z13, Z1, Z1
-	VPANDD       Z12, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VCMPPS       $0x00, Z9, Z0, K1
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VBLENDMPS    Z8, Z1, K1, Z1
-	VPANDD       Z4, Z1, Z0
-	VPMAXUD      Z5, Z0, Z0
-	VPADDD       Z3, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VMULPS       Z16, Z1, Z1
-	VMULPS       Z17, Z1, Z0
-	VFNMADD231PS Z2, Z0, Z1
-	VFMADD231PS  Z17, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z20, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, 192(DX)
-	VMOVUPS      Z0, 192(BX)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
+half20:
+	VCVTPS2PH $0x00, Z0, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone21
 
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z1, Z0, Z1
-	VPADDD       Z13, Z1, Z1
-	VPANDD       Z12, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VCMPPS       $0x00, Z9, Z0, K1
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VBLENDMPS    Z8, Z1, K1, Z1
-	VPANDD       Z4, Z1, Z0
-	VPMAXUD      Z5, Z0, Z0
-	VPADDD       Z3, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, (SI)
-	VMULPS       Z16, Z1, Z1
-	VMULPS       Z17, Z1, Z0
-	VFNMADD231PS Z2, Z0, Z1
-	VFMADD231PS  Z17, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z20, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, (DX)
-	VMOVUPS      Z0, K7, (BX)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z1, Z0, Z1
-	VPADDD       Z13, Z1, Z1
-	VPANDD       Z12, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VCMPPS       $0x00, Z9, Z0, K1
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VBLENDMPS    Z8, Z1, K1, Z1
-	VPANDD       Z4, Z1, Z0
-	VPMAXUD      Z5, Z0, Z0
-	VPADDD       Z3, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
-	VMULPS       Z16, Z1, Z1
-	VMULPS       Z17, Z1, Z0
-	VFNMADD231PS Z2, Z0, Z1
-	VFMADD231PS  Z17, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z20, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 64(DX)
-	VMOVUPS      Z0, K7, 64(BX)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z1, Z0, Z1
-	VPADDD       Z13, Z1, Z1
-	VPANDD       Z12, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VCMPPS       $0x00, Z9, Z0, K1
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VBLENDMPS    Z8, Z1, K1, Z1
-	VPANDD       Z4, Z1, Z0
-	VPMAXUD      Z5, Z0, Z0
-	VPADDD       Z3, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
-	VMULPS       Z16, Z1, Z1
-	VMULPS       Z17, Z1, Z0
-	VFNMADD231PS Z2, Z0, Z1
-	VFMADD231PS  Z17, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z20, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 128(DX)
-	VMOVUPS      Z0, K7, 128(BX)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(R8), K7, Z0
-	VDIVPS       Z15, Z0, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z1, Z0, Z1
-	VPADDD       Z13, Z1, Z1
-	VPANDD       Z12, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMAXPS       Z1, Z9, Z0
-	VCMPPS       $0x00, Z9, Z0, K1
-	VMAXPS       Z1, Z7, Z1
-	VMINPS       Z1, Z6, Z1
-	VBLENDMPS    Z8, Z1, K1, Z1
-	VPANDD       Z4, Z1, Z0
-	VPMAXUD      Z5, Z0, Z0
-	VPADDD       Z3, Z0, Z0
-	VADDPS       Z0, Z1, Z1
-	VSUBPS       Z0, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
-	VMULPS       Z16, Z1, Z1
-	VMULPS       Z17, Z1, Z0
-	VFNMADD231PS Z2, Z0, Z1
-	VFMADD231PS  Z17, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z11, K1, Z0
-	VMAXPS       Z0, Z18, Z1
-	VMINPS       Z1, Z19, Z1
-	VCMPPS       $0x00, Z0, Z1, K1
-	VDIVPS       Z0, Z20, Z1
-	VBLENDMPS    Z1, Z11, K1, Z1
-	VMOVUPS      Z1, K7, 192(DX)
-	VMOVUPS      Z0, K7, 192(BX)
+elem22:
+	CMPL    R9, $+2
+	JNE     half23
+	VPSLLD  $0x0f, Z0, Z20
+	VPSRLD  $0x1f, Z20, Z20
+	VPADDD  Z20, Z0, Z20
+	VPADDD  constantsAVX512<>+64(SB), Z20, Z20
+	VPSRLD  $0x10, Z20, Z20
+	VPSLLD  $0x10, Z20, Z20
+	VCMPPS  $0x07, Z0, Z0, K1
+	VMOVAPS Z20, K1, Z1
+	JMP     elemdone24
 
-lanetailnarrow:
-laneend:
-	VZEROUPPER
-	RET
+half23:
+	VCVTPS2PH $0x00, Z0, Y1
+	VCVTPH2PS Y1, Z1
+	JMP       elemdone24
 
 // func ParamsPowerOfTwoAVX512(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -3786,12 +2584,12 @@ TEXT ·ParamsPowerOfTwoAVX512(SB), NOSPLIT, $0-48
 	MOVQ         scale+0(FP), SI
 	MOVQ         recip+8(FP), DX
 	MOVQ         most+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+52(SB), Z15
+	VBROADCASTSS constantsAVX512<>+148(SB), Z15
 	VBROADCASTSS round+24(FP), Z14
 	VBROADCASTSS maxExp+28(FP), Z13
 	VBROADCASTSS least+32(FP), Z12
-	VBROADCASTSS constantsAVX512<>+36(SB), Z11
-	VBROADCASTSS constantsAVX512<>+56(SB), Z10
+	VBROADCASTSS constantsAVX512<>+144(SB), Z11
+	VBROADCASTSS constantsAVX512<>+152(SB), Z10
 	VBROADCASTSS one+36(FP), Z9
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+64
@@ -3941,17 +2739,17 @@ TEXT ·ParamsLogarithmAVX512(SB), NOSPLIT, $0-40
 	MOVQ         recip+8(FP), DX
 	MOVQ         most+16(FP), BX
 	VBROADCASTSS largest+24(FP), Z15
-	VBROADCASTSS constantsAVX512<>+60(SB), Z14
-	VBROADCASTSS constantsAVX512<>+64(SB), Z13
-	VBROADCASTSS constantsAVX512<>+28(SB), Z12
-	VBROADCASTSS constantsAVX512<>+68(SB), Z11
-	VBROADCASTSS constantsAVX512<>+72(SB), Z10
+	VBROADCASTSS constantsAVX512<>+156(SB), Z14
+	VBROADCASTSS constantsAVX512<>+160(SB), Z13
+	VBROADCASTSS constantsAVX512<>+136(SB), Z12
+	VBROADCASTSS constantsAVX512<>+164(SB), Z11
+	VBROADCASTSS constantsAVX512<>+168(SB), Z10
 	VPXORD       Z9, Z9, Z9
-	VBROADCASTSS constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+80(SB), Z7
-	VBROADCASTSS constantsAVX512<>+36(SB), Z6
+	VBROADCASTSS constantsAVX512<>+172(SB), Z8
+	VBROADCASTSS constantsAVX512<>+176(SB), Z7
+	VBROADCASTSS constantsAVX512<>+144(SB), Z6
 	VBROADCASTSS of+28(FP), Z5
-	VBROADCASTSS constantsAVX512<>+56(SB), Z4
+	VBROADCASTSS constantsAVX512<>+152(SB), Z4
 	MOVQ         n+32(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -4428,20 +3226,44 @@ DATA constantsAVX512<>+4(SB)/4, $0x34000000
 DATA constantsAVX512<>+8(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+12(SB)/4, $0x17800000
 DATA constantsAVX512<>+16(SB)/4, $0x71800000
-DATA constantsAVX512<>+20(SB)/4, $0x43e00000
-DATA constantsAVX512<>+24(SB)/4, $0x3c800000
-DATA constantsAVX512<>+28(SB)/4, $0x7f800000
-DATA constantsAVX512<>+32(SB)/4, $0x0a000000
-DATA constantsAVX512<>+36(SB)/4, $0x00400000
-DATA constantsAVX512<>+40(SB)/4, $0x00000001
-DATA constantsAVX512<>+44(SB)/4, $0x00007fff
-DATA constantsAVX512<>+48(SB)/4, $0xffff0000
-DATA constantsAVX512<>+52(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+56(SB)/4, $0x000000fe
-DATA constantsAVX512<>+60(SB)/4, $0x0000007f
-DATA constantsAVX512<>+64(SB)/4, $0x3a800000
-DATA constantsAVX512<>+68(SB)/4, $0x3eb17218
-DATA constantsAVX512<>+72(SB)/4, $0x3f000000
-DATA constantsAVX512<>+76(SB)/4, $0x003ffff4
-DATA constantsAVX512<>+80(SB)/4, $0x007fffff
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $84
+DATA constantsAVX512<>+20(SB)/4, $0x00000000
+DATA constantsAVX512<>+24(SB)/4, $0x00000000
+DATA constantsAVX512<>+28(SB)/4, $0x00000000
+DATA constantsAVX512<>+32(SB)/4, $0x00000000
+DATA constantsAVX512<>+36(SB)/4, $0x00000000
+DATA constantsAVX512<>+40(SB)/4, $0x00000000
+DATA constantsAVX512<>+44(SB)/4, $0x00000000
+DATA constantsAVX512<>+48(SB)/4, $0x00000000
+DATA constantsAVX512<>+52(SB)/4, $0x00000000
+DATA constantsAVX512<>+56(SB)/4, $0x00000000
+DATA constantsAVX512<>+60(SB)/4, $0x00000000
+DATA constantsAVX512<>+64(SB)/4, $0x00007fff
+DATA constantsAVX512<>+68(SB)/4, $0x00007fff
+DATA constantsAVX512<>+72(SB)/4, $0x00007fff
+DATA constantsAVX512<>+76(SB)/4, $0x00007fff
+DATA constantsAVX512<>+80(SB)/4, $0x00007fff
+DATA constantsAVX512<>+84(SB)/4, $0x00007fff
+DATA constantsAVX512<>+88(SB)/4, $0x00007fff
+DATA constantsAVX512<>+92(SB)/4, $0x00007fff
+DATA constantsAVX512<>+96(SB)/4, $0x00007fff
+DATA constantsAVX512<>+100(SB)/4, $0x00007fff
+DATA constantsAVX512<>+104(SB)/4, $0x00007fff
+DATA constantsAVX512<>+108(SB)/4, $0x00007fff
+DATA constantsAVX512<>+112(SB)/4, $0x00007fff
+DATA constantsAVX512<>+116(SB)/4, $0x00007fff
+DATA constantsAVX512<>+120(SB)/4, $0x00007fff
+DATA constantsAVX512<>+124(SB)/4, $0x00007fff
+DATA constantsAVX512<>+128(SB)/4, $0x43e00000
+DATA constantsAVX512<>+132(SB)/4, $0x3c800000
+DATA constantsAVX512<>+136(SB)/4, $0x7f800000
+DATA constantsAVX512<>+140(SB)/4, $0x0a000000
+DATA constantsAVX512<>+144(SB)/4, $0x00400000
+DATA constantsAVX512<>+148(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+152(SB)/4, $0x000000fe
+DATA constantsAVX512<>+156(SB)/4, $0x0000007f
+DATA constantsAVX512<>+160(SB)/4, $0x3a800000
+DATA constantsAVX512<>+164(SB)/4, $0x3eb17218
+DATA constantsAVX512<>+168(SB)/4, $0x3f000000
+DATA constantsAVX512<>+172(SB)/4, $0x003ffff4
+DATA constantsAVX512<>+176(SB)/4, $0x007fffff
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $180

@@ -4,15 +4,16 @@
 
 #include "textflag.h"
 
-// func ParamsScaleNEON(scale *float32, recip *float32, most *float32, half float32, n int)
+// func ParamsScaleNEON(scale *float32, recip *float32, most *float32, half float32, elem int32, n int)
 
 TEXT ·ParamsScaleNEON(SB), NOSPLIT, $248-40
 	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
-	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x7fc00000, V10 0x17800000, V9 0x71800000
-	// vector registers in use at once: 10
+	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x7fc00000, V10 0x17800000, V9 0x71800000, V8 0x7fff
+	// vector registers in use at once: 11
 	MOVD scale+0(FP), R1
 	MOVD recip+8(FP), R2
 	MOVD most+16(FP), R3
+	MOVWU elem+28(FP), R4
 	FMOVS half+24(FP), F15
 	VDUP V15.S[0], V15.S4
 	MOVD $1065353216, R16
@@ -26,6 +27,8 @@ TEXT ·ParamsScaleNEON(SB), NOSPLIT, $248-40
 	VDUP R16, V10.S4
 	MOVD $1904214016, R16
 	VDUP R16, V9.S4
+	MOVD $32767, R16
+	VDUP R16, V8.S4
 	MOVD n+32(FP), R0
 	CMP $16, R0
 	BLT lanestage
@@ -37,16 +40,20 @@ laneloop:
 	VFMLA V13.S4, V2.S4, V1.S4
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VMOV V2.B16, V0.B16
+	CMP $0, R4
+	BNE elem1
+elemdone3:
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, (R2)
+	FMOVQ F1, (R1)
+	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x6e21fdc1 // fdiv v1.4s, v14.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	FMOVQ F0, (R2)
 	FMOVQ 16(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -54,16 +61,20 @@ laneloop:
 	VFMLA V13.S4, V2.S4, V1.S4
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VMOV V2.B16, V0.B16
+	CMP $0, R4
+	BNE elem4
+elemdone6:
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R2)
+	FMOVQ F1, 16(R1)
+	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x6e21fdc1 // fdiv v1.4s, v14.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	FMOVQ F0, 16(R2)
 	FMOVQ 32(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -71,16 +82,20 @@ laneloop:
 	VFMLA V13.S4, V2.S4, V1.S4
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VMOV V2.B16, V0.B16
+	CMP $0, R4
+	BNE elem7
+elemdone9:
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R2)
+	FMOVQ F1, 32(R1)
+	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x6e21fdc1 // fdiv v1.4s, v14.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	FMOVQ F0, 32(R2)
 	FMOVQ 48(R3), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -88,16 +103,20 @@ laneloop:
 	VFMLA V13.S4, V2.S4, V1.S4
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R1)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VMOV V2.B16, V0.B16
+	CMP $0, R4
+	BNE elem10
+elemdone12:
+	WORD $0x4e2cf400 // fmax v0.4s, v0.4s, v12.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R2)
+	FMOVQ F1, 48(R1)
+	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x6e21fdc1 // fdiv v1.4s, v14.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	FMOVQ F0, 48(R2)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
@@ -119,6 +138,70 @@ lanetail:
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
+elem1:
+	CMP $2, R4
+	BNE half2
+	VSHL $15, V2.S4, V1.S4
+	VUSHR $31, V1.S4, V1.S4
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	B elemdone3
+half2:
+	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B elemdone3
+elem4:
+	CMP $2, R4
+	BNE half5
+	VSHL $15, V2.S4, V1.S4
+	VUSHR $31, V1.S4, V1.S4
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	B elemdone6
+half5:
+	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B elemdone6
+elem7:
+	CMP $2, R4
+	BNE half8
+	VSHL $15, V2.S4, V1.S4
+	VUSHR $31, V1.S4, V1.S4
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	B elemdone9
+half8:
+	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B elemdone9
+elem10:
+	CMP $2, R4
+	BNE half11
+	VSHL $15, V2.S4, V1.S4
+	VUSHR $31, V1.S4, V1.S4
+	VADD V8.S4, V1.S4, V1.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $16, V1.S4, V1.S4
+	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	B elemdone12
+half11:
+	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	B elemdone12
 lanestage:
 	MOVD R1, 208(RSP)
 	ADD $16, RSP, R1
@@ -131,17 +214,18 @@ lanestage:
 	ADD $144, RSP, R3
 	B laneloop
 
-// func ParamsSymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
+// func ParamsSymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, elem int32, n int)
 
-TEXT ·ParamsSymmetricNEON(SB), NOSPLIT, $392-56
+TEXT ·ParamsSymmetricNEON(SB), NOSPLIT, $392-64
 	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 most, R0 elements left
-	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x7fc00000, V9 0x17800000, V8 0x71800000, V7 0x0
-	// vector registers in use at once: 12
+	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x7fc00000, V9 0x17800000, V8 0x71800000, V7 0x0, V6 0x7fff
+	// vector registers in use at once: 14
 	MOVD scale+0(FP), R1
 	MOVD recip+8(FP), R2
 	MOVD zeroPoint+16(FP), R3
 	MOVD minval+24(FP), R4
 	MOVD most+32(FP), R5
+	MOVWU elem+48(FP), R6
 	FMOVS half+40(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS middle+44(FP), F14
@@ -158,7 +242,9 @@ TEXT ·ParamsSymmetricNEON(SB), NOSPLIT, $392-56
 	MOVD $1904214016, R16
 	VDUP R16, V8.S4
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD n+48(FP), R0
+	MOVD $32767, R16
+	VDUP R16, V6.S4
+	MOVD n+56(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
@@ -169,16 +255,20 @@ laneloop:
 	VFMLA V12.S4, V2.S4, V1.S4
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R6
+	BNE elem1
+elemdone3:
+	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, (R2)
+	FMOVQ F2, (R1)
+	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, (R2)
 	FMOVQ F14, (R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
@@ -191,16 +281,20 @@ laneloop:
 	VFMLA V12.S4, V2.S4, V1.S4
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R6
+	BNE elem4
+elemdone6:
+	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R2)
+	FMOVQ F2, 16(R1)
+	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R2)
 	FMOVQ F14, 16(R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
@@ -213,16 +307,20 @@ laneloop:
 	VFMLA V12.S4, V2.S4, V1.S4
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R6
+	BNE elem7
+elemdone9:
+	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R2)
+	FMOVQ F2, 32(R1)
+	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R2)
 	FMOVQ F14, 32(R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
@@ -235,16 +333,20 @@ laneloop:
 	VFMLA V12.S4, V2.S4, V1.S4
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R6
+	BNE elem10
+elemdone12:
+	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R2)
+	FMOVQ F2, 48(R1)
+	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R2)
 	FMOVQ F14, 48(R3)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
@@ -281,6 +383,70 @@ lanetail:
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
+elem1:
+	CMP $2, R6
+	BNE half2
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone3
+half2:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone3
+elem4:
+	CMP $2, R6
+	BNE half5
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone6
+half5:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone6
+elem7:
+	CMP $2, R6
+	BNE half8
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone9
+half8:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone9
+elem10:
+	CMP $2, R6
+	BNE half11
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V6.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone12
+half11:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone12
 lanestage:
 	MOVD R1, 336(RSP)
 	ADD $16, RSP, R1
@@ -297,18 +463,19 @@ lanestage:
 	ADD $272, RSP, R5
 	B laneloop
 
-// func ParamsAsymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
+// func ParamsAsymmetricNEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, elem int32, n int)
 
 TEXT ·ParamsAsymmetricNEON(SB), NOSPLIT, $456-72
 	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 min, R6 max, R0 elements left
-	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x7fc00000, V7 0x17800000, V6 0x71800000
-	// vector registers in use at once: 14
+	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x7fc00000, V7 0x17800000, V6 0x71800000, V5 0x7fff
+	// vector registers in use at once: 15
 	MOVD scale+0(FP), R1
 	MOVD recip+8(FP), R2
 	MOVD zeroPoint+16(FP), R3
 	MOVD minval+24(FP), R4
 	MOVD min+32(FP), R5
 	MOVD max+40(FP), R6
+	MOVWU elem+60(FP), R7
 	FMOVS steps+48(FP), F15
 	VDUP V15.S[0], V15.S4
 	FMOVS least+52(FP), F14
@@ -327,6 +494,8 @@ TEXT ·ParamsAsymmetricNEON(SB), NOSPLIT, $456-72
 	VDUP R16, V7.S4
 	MOVD $1904214016, R16
 	VDUP R16, V6.S4
+	MOVD $32767, R16
+	VDUP R16, V5.S4
 	MOVD n+64(FP), R0
 	CMP $16, R0
 	BLT lanestage
@@ -336,25 +505,45 @@ laneloop:
 	FMOVQ (R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VMOV V1.B16, V2.B16
+	CMP $0, R7
+	BNE elem1
+elemdone3:
+	WORD $0x6e2adc41 // fmul v1.4s, v2.4s, v10.4s
+	VMOV V2.B16, V3.B16
+	VFMLS V15.S4, V1.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V1.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VMOV V3.B16, V1.B16
+	CMP $0, R7
+	BNE elem4
+elemdone6:
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, (R1)
+	WORD $0x4e27f441 // fmax v1.4s, v2.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fd63 // fdiv v3.4s, v11.4s, v2.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, (R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	FMOVQ F1, (R2)
+	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R7
+	BNE elem7
+elemdone9:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VMOV V1.B16, V2.B16
+	CMP $0, R7
+	BNE elem10
+elemdone12:
+	WORD $0x4ea2d5c2 // fsub v2.4s, v14.4s, v2.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R7
+	BNE elem13
+elemdone15:
 	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
@@ -370,25 +559,45 @@ laneloop:
 	FMOVQ 16(R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VMOV V1.B16, V2.B16
+	CMP $0, R7
+	BNE elem16
+elemdone18:
+	WORD $0x6e2adc41 // fmul v1.4s, v2.4s, v10.4s
+	VMOV V2.B16, V3.B16
+	VFMLS V15.S4, V1.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V1.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VMOV V3.B16, V1.B16
+	CMP $0, R7
+	BNE elem19
+elemdone21:
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 16(R1)
+	WORD $0x4e27f441 // fmax v1.4s, v2.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fd63 // fdiv v3.4s, v11.4s, v2.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 16(R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	FMOVQ F1, 16(R2)
+	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R7
+	BNE elem22
+elemdone24:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VMOV V1.B16, V2.B16
+	CMP $0, R7
+	BNE elem25
+elemdone27:
+	WORD $0x4ea2d5c2 // fsub v2.4s, v14.4s, v2.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R7
+	BNE elem28
+elemdone30:
 	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
@@ -404,25 +613,45 @@ laneloop:
 	FMOVQ 32(R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VMOV V1.B16, V2.B16
+	CMP $0, R7
+	BNE elem31
+elemdone33:
+	WORD $0x6e2adc41 // fmul v1.4s, v2.4s, v10.4s
+	VMOV V2.B16, V3.B16
+	VFMLS V15.S4, V1.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V1.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VMOV V3.B16, V1.B16
+	CMP $0, R7
+	BNE elem34
+elemdone36:
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 32(R1)
+	WORD $0x4e27f441 // fmax v1.4s, v2.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fd63 // fdiv v3.4s, v11.4s, v2.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 32(R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	FMOVQ F1, 32(R2)
+	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R7
+	BNE elem37
+elemdone39:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VMOV V1.B16, V2.B16
+	CMP $0, R7
+	BNE elem40
+elemdone42:
+	WORD $0x4ea2d5c2 // fsub v2.4s, v14.4s, v2.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R7
+	BNE elem43
+elemdone45:
 	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
@@ -438,25 +667,45 @@ laneloop:
 	FMOVQ 48(R6), F1
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VMOV V1.B16, V2.B16
+	CMP $0, R7
+	BNE elem46
+elemdone48:
+	WORD $0x6e2adc41 // fmul v1.4s, v2.4s, v10.4s
+	VMOV V2.B16, V3.B16
+	VFMLS V15.S4, V1.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V1.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VMOV V3.B16, V1.B16
+	CMP $0, R7
+	BNE elem49
+elemdone51:
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 48(R1)
+	WORD $0x4e27f441 // fmax v1.4s, v2.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6e22fd63 // fdiv v3.4s, v11.4s, v2.4s
 	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 48(R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	FMOVQ F1, 48(R2)
+	WORD $0x6e22fc02 // fdiv v2.4s, v0.4s, v2.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R7
+	BNE elem52
+elemdone54:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VMOV V1.B16, V2.B16
+	CMP $0, R7
+	BNE elem55
+elemdone57:
+	WORD $0x4ea2d5c2 // fsub v2.4s, v14.4s, v2.4s
+	VMOV V2.B16, V1.B16
+	CMP $0, R7
+	BNE elem58
+elemdone60:
 	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
 	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
@@ -499,6 +748,326 @@ lanetail:
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
+elem1:
+	CMP $2, R7
+	BNE half2
+	VSHL $15, V1.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V1.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	B elemdone3
+half2:
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B elemdone3
+elem4:
+	CMP $2, R7
+	BNE half5
+	VSHL $15, V3.S4, V2.S4
+	VUSHR $31, V2.S4, V2.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VUSHR $16, V2.S4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	B elemdone6
+half5:
+	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone6
+elem7:
+	CMP $2, R7
+	BNE half8
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone9
+half8:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone9
+elem10:
+	CMP $2, R7
+	BNE half11
+	VSHL $15, V1.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V1.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	B elemdone12
+half11:
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B elemdone12
+elem13:
+	CMP $2, R7
+	BNE half14
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone15
+half14:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone15
+elem16:
+	CMP $2, R7
+	BNE half17
+	VSHL $15, V1.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V1.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	B elemdone18
+half17:
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B elemdone18
+elem19:
+	CMP $2, R7
+	BNE half20
+	VSHL $15, V3.S4, V2.S4
+	VUSHR $31, V2.S4, V2.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VUSHR $16, V2.S4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	B elemdone21
+half20:
+	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone21
+elem22:
+	CMP $2, R7
+	BNE half23
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone24
+half23:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone24
+elem25:
+	CMP $2, R7
+	BNE half26
+	VSHL $15, V1.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V1.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	B elemdone27
+half26:
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B elemdone27
+elem28:
+	CMP $2, R7
+	BNE half29
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone30
+half29:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone30
+elem31:
+	CMP $2, R7
+	BNE half32
+	VSHL $15, V1.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V1.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	B elemdone33
+half32:
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B elemdone33
+elem34:
+	CMP $2, R7
+	BNE half35
+	VSHL $15, V3.S4, V2.S4
+	VUSHR $31, V2.S4, V2.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VUSHR $16, V2.S4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	B elemdone36
+half35:
+	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone36
+elem37:
+	CMP $2, R7
+	BNE half38
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone39
+half38:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone39
+elem40:
+	CMP $2, R7
+	BNE half41
+	VSHL $15, V1.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V1.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	B elemdone42
+half41:
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B elemdone42
+elem43:
+	CMP $2, R7
+	BNE half44
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone45
+half44:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone45
+elem46:
+	CMP $2, R7
+	BNE half47
+	VSHL $15, V1.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V1.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	B elemdone48
+half47:
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B elemdone48
+elem49:
+	CMP $2, R7
+	BNE half50
+	VSHL $15, V3.S4, V2.S4
+	VUSHR $31, V2.S4, V2.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VADD V3.S4, V2.S4, V2.S4
+	VUSHR $16, V2.S4, V2.S4
+	VSHL $16, V2.S4, V2.S4
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	B elemdone51
+half50:
+	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone51
+elem52:
+	CMP $2, R7
+	BNE half53
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone54
+half53:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone54
+elem55:
+	CMP $2, R7
+	BNE half56
+	VSHL $15, V1.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V1.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	B elemdone57
+half56:
+	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	B elemdone57
+elem58:
+	CMP $2, R7
+	BNE half59
+	VSHL $15, V2.S4, V3.S4
+	VUSHR $31, V3.S4, V3.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VADD V2.S4, V3.S4, V3.S4
+	VUSHR $16, V3.S4, V3.S4
+	VSHL $16, V3.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V2.B16, V3.B16, V1.B16
+	B elemdone60
+half59:
+	WORD $0x0e216841 // fcvtn v1.4h, v2.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone60
 lanestage:
 	MOVD R1, 400(RSP)
 	ADD $16, RSP, R1
@@ -520,30 +1089,31 @@ lanestage:
 	ADD $336, RSP, R6
 	B laneloop
 
-// func ParamsE4M3NEON(scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
+// func ParamsE4M3NEON(scale *float32, recip *float32, value *float32, most *float32, over float32, elem int32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 
-TEXT ·ParamsE4M3NEON(SB), NOSPLIT, $312-80
+TEXT ·ParamsE4M3NEON(SB), NOSPLIT, $312-88
 	// pointers: R1 scale, R2 recip, R3 value, R4 most, R0 elements left
-	// per call: V15 over, V14 global, V0 0x3f800000, V13 Div, V12 times, V11 nothing, V10 instead, V9 least, V8 0x43e00000, V7 0x3c800000, V1 0xa000000, V6 0x7f800000, V20 0x400000, V5 IAdd, V4 0x7fc00000, V3 under, V2 by, V16 Div, V17 0x17800000, V18 greatest, V19 one
-	// vector registers in use at once: 21
+	// per call: V15 over, V14 global, V0 0x3f800000, V13 Div, V12 times, V11 nothing, V10 instead, V9 least, V8 0x43e00000, V7 0x3c800000, V1 0xa000000, V6 0x7f800000, V21 0x400000, V5 IAdd, V4 0x7fc00000, V3 under, V2 by, V16 Div, V17 0x17800000, V18 greatest, V19 one, V20 0x7fff
+	// vector registers in use at once: 22
 	MOVD scale+0(FP), R1
 	MOVD recip+8(FP), R2
 	MOVD value+16(FP), R3
 	MOVD most+24(FP), R4
+	MOVWU elem+36(FP), R5
 	FMOVS over+32(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS global+36(FP), F14
+	FMOVS global+40(FP), F14
 	VDUP V14.S[0], V14.S4
 	MOVD $1065353216, R16
 	VDUP R16, V0.S4
 	WORD $0x6e2efc0d // fdiv v13.4s, v0.4s, v14.4s
-	FMOVS times+40(FP), F12
+	FMOVS times+44(FP), F12
 	VDUP V12.S[0], V12.S4
-	FMOVS nothing+44(FP), F11
+	FMOVS nothing+48(FP), F11
 	VDUP V11.S[0], V11.S4
-	FMOVS instead+48(FP), F10
+	FMOVS instead+52(FP), F10
 	VDUP V10.S[0], V10.S4
-	FMOVS least+52(FP), F9
+	FMOVS least+56(FP), F9
 	VDUP V9.S[0], V9.S4
 	MOVD $1138753536, R16
 	VDUP R16, V8.S4
@@ -554,39 +1124,45 @@ TEXT ·ParamsE4M3NEON(SB), NOSPLIT, $312-80
 	MOVD $167772160, R16
 	VDUP R16, V1.S4
 	MOVD $4194304, R16
-	VDUP R16, V20.S4
-	VADD V20.S4, V1.S4, V5.S4
+	VDUP R16, V21.S4
+	VADD V21.S4, V1.S4, V5.S4
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
-	FMOVS under+56(FP), F3
+	FMOVS under+60(FP), F3
 	VDUP V3.S[0], V3.S4
-	FMOVS by+60(FP), F2
+	FMOVS by+64(FP), F2
 	VDUP V2.S[0], V2.S4
 	WORD $0x6e23fc10 // fdiv v16.4s, v0.4s, v3.4s
 	MOVD $394264576, R16
 	VDUP R16, V17.S4
-	FMOVS greatest+64(FP), F18
+	FMOVS greatest+68(FP), F18
 	VDUP V18.S[0], V18.S4
-	FMOVS one+68(FP), F19
+	FMOVS one+72(FP), F19
 	VDUP V19.S[0], V19.S4
-	MOVD n+72(FP), R0
+	MOVD $32767, R16
+	VDUP R16, V20.S4
+	MOVD n+80(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V20.B16
-	VFMLS V14.S4, V1.S4, V20.S4
-	VFMLA V13.S4, V20.S4, V1.S4
-	WORD $0x4e21e434 // fcmeq v20.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V20.B16
-	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
-	WORD $0x4e2bf680 // fmax v0.4s, v20.4s, v11.4s
+	VMOV V0.B16, V1.B16
+	CMP $0, R5
+	BNE elem1
+elemdone3:
+	WORD $0x6e2ddc20 // fmul v0.4s, v1.4s, v13.4s
+	VMOV V1.B16, V21.B16
+	VFMLS V14.S4, V0.S4, V21.S4
+	VFMLA V13.S4, V21.S4, V0.S4
+	WORD $0x4e20e415 // fcmeq v21.4s, v0.4s, v0.4s
+	VBSL V1.B16, V0.B16, V21.B16
+	WORD $0x6e2cdeb5 // fmul v21.4s, v21.4s, v12.4s
+	WORD $0x4e2bf6a0 // fmax v0.4s, v21.4s, v11.4s
 	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f694 // fmax v20.4s, v20.4s, v9.4s
-	WORD $0x4ea8f694 // fmin v20.4s, v20.4s, v8.4s
-	VBSL V20.B16, V10.B16, V0.B16
+	WORD $0x4e29f6b5 // fmax v21.4s, v21.4s, v9.4s
+	WORD $0x4ea8f6b5 // fmin v21.4s, v21.4s, v8.4s
+	VBSL V21.B16, V10.B16, V0.B16
 	VAND V6.B16, V0.B16, V1.B16
 	VUMAX V7.S4, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -604,24 +1180,28 @@ laneloop:
 	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
 	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fe74 // fdiv v20.4s, v19.4s, v1.4s
-	VBSL V4.B16, V20.B16, V0.B16
+	WORD $0x6e21fe75 // fdiv v21.4s, v19.4s, v1.4s
+	VBSL V4.B16, V21.B16, V0.B16
 	FMOVQ F0, (R2)
 	FMOVQ F1, (R3)
 	FMOVQ 16(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V20.B16
-	VFMLS V14.S4, V1.S4, V20.S4
-	VFMLA V13.S4, V20.S4, V1.S4
-	WORD $0x4e21e434 // fcmeq v20.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V20.B16
-	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
-	WORD $0x4e2bf680 // fmax v0.4s, v20.4s, v11.4s
+	VMOV V0.B16, V1.B16
+	CMP $0, R5
+	BNE elem4
+elemdone6:
+	WORD $0x6e2ddc20 // fmul v0.4s, v1.4s, v13.4s
+	VMOV V1.B16, V21.B16
+	VFMLS V14.S4, V0.S4, V21.S4
+	VFMLA V13.S4, V21.S4, V0.S4
+	WORD $0x4e20e415 // fcmeq v21.4s, v0.4s, v0.4s
+	VBSL V1.B16, V0.B16, V21.B16
+	WORD $0x6e2cdeb5 // fmul v21.4s, v21.4s, v12.4s
+	WORD $0x4e2bf6a0 // fmax v0.4s, v21.4s, v11.4s
 	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f694 // fmax v20.4s, v20.4s, v9.4s
-	WORD $0x4ea8f694 // fmin v20.4s, v20.4s, v8.4s
-	VBSL V20.B16, V10.B16, V0.B16
+	WORD $0x4e29f6b5 // fmax v21.4s, v21.4s, v9.4s
+	WORD $0x4ea8f6b5 // fmin v21.4s, v21.4s, v8.4s
+	VBSL V21.B16, V10.B16, V0.B16
 	VAND V6.B16, V0.B16, V1.B16
 	VUMAX V7.S4, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -639,24 +1219,28 @@ laneloop:
 	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
 	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fe74 // fdiv v20.4s, v19.4s, v1.4s
-	VBSL V4.B16, V20.B16, V0.B16
+	WORD $0x6e21fe75 // fdiv v21.4s, v19.4s, v1.4s
+	VBSL V4.B16, V21.B16, V0.B16
 	FMOVQ F0, 16(R2)
 	FMOVQ F1, 16(R3)
 	FMOVQ 32(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V20.B16
-	VFMLS V14.S4, V1.S4, V20.S4
-	VFMLA V13.S4, V20.S4, V1.S4
-	WORD $0x4e21e434 // fcmeq v20.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V20.B16
-	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
-	WORD $0x4e2bf680 // fmax v0.4s, v20.4s, v11.4s
+	VMOV V0.B16, V1.B16
+	CMP $0, R5
+	BNE elem7
+elemdone9:
+	WORD $0x6e2ddc20 // fmul v0.4s, v1.4s, v13.4s
+	VMOV V1.B16, V21.B16
+	VFMLS V14.S4, V0.S4, V21.S4
+	VFMLA V13.S4, V21.S4, V0.S4
+	WORD $0x4e20e415 // fcmeq v21.4s, v0.4s, v0.4s
+	VBSL V1.B16, V0.B16, V21.B16
+	WORD $0x6e2cdeb5 // fmul v21.4s, v21.4s, v12.4s
+	WORD $0x4e2bf6a0 // fmax v0.4s, v21.4s, v11.4s
 	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f694 // fmax v20.4s, v20.4s, v9.4s
-	WORD $0x4ea8f694 // fmin v20.4s, v20.4s, v8.4s
-	VBSL V20.B16, V10.B16, V0.B16
+	WORD $0x4e29f6b5 // fmax v21.4s, v21.4s, v9.4s
+	WORD $0x4ea8f6b5 // fmin v21.4s, v21.4s, v8.4s
+	VBSL V21.B16, V10.B16, V0.B16
 	VAND V6.B16, V0.B16, V1.B16
 	VUMAX V7.S4, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -674,24 +1258,28 @@ laneloop:
 	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
 	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fe74 // fdiv v20.4s, v19.4s, v1.4s
-	VBSL V4.B16, V20.B16, V0.B16
+	WORD $0x6e21fe75 // fdiv v21.4s, v19.4s, v1.4s
+	VBSL V4.B16, V21.B16, V0.B16
 	FMOVQ F0, 32(R2)
 	FMOVQ F1, 32(R3)
 	FMOVQ 48(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V20.B16
-	VFMLS V14.S4, V1.S4, V20.S4
-	VFMLA V13.S4, V20.S4, V1.S4
-	WORD $0x4e21e434 // fcmeq v20.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V20.B16
-	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
-	WORD $0x4e2bf680 // fmax v0.4s, v20.4s, v11.4s
+	VMOV V0.B16, V1.B16
+	CMP $0, R5
+	BNE elem10
+elemdone12:
+	WORD $0x6e2ddc20 // fmul v0.4s, v1.4s, v13.4s
+	VMOV V1.B16, V21.B16
+	VFMLS V14.S4, V0.S4, V21.S4
+	VFMLA V13.S4, V21.S4, V0.S4
+	WORD $0x4e20e415 // fcmeq v21.4s, v0.4s, v0.4s
+	VBSL V1.B16, V0.B16, V21.B16
+	WORD $0x6e2cdeb5 // fmul v21.4s, v21.4s, v12.4s
+	WORD $0x4e2bf6a0 // fmax v0.4s, v21.4s, v11.4s
 	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f694 // fmax v20.4s, v20.4s, v9.4s
-	WORD $0x4ea8f694 // fmin v20.4s, v20.4s, v8.4s
-	VBSL V20.B16, V10.B16, V0.B16
+	WORD $0x4e29f6b5 // fmax v21.4s, v21.4s, v9.4s
+	WORD $0x4ea8f6b5 // fmin v21.4s, v21.4s, v8.4s
+	VBSL V21.B16, V10.B16, V0.B16
 	VAND V6.B16, V0.B16, V1.B16
 	VUMAX V7.S4, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -709,8 +1297,8 @@ laneloop:
 	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
 	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x6e21fe74 // fdiv v20.4s, v19.4s, v1.4s
-	VBSL V4.B16, V20.B16, V0.B16
+	WORD $0x6e21fe75 // fdiv v21.4s, v19.4s, v1.4s
+	VBSL V4.B16, V21.B16, V0.B16
 	FMOVQ F0, 48(R2)
 	FMOVQ F1, 48(R3)
 	ADD $64, R1, R1
@@ -739,1762 +1327,70 @@ lanetail:
 	CALL ·stageOut32NEON(SB)
 laneend:
 	RET
-lanestage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 280(RSP)
-	ADD $80, RSP, R2
-	MOVD R3, 288(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $208, RSP, R4
-	B laneloop
-
-// func ParamsScaleF16NEON(scale *float32, recip *float32, most *float32, half float32, n int)
-
-TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $248-40
-	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
-	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x7fc00000, V10 0x17800000, V9 0x71800000
-	// vector registers in use at once: 10
-	MOVD scale+0(FP), R1
-	MOVD recip+8(FP), R2
-	MOVD most+16(FP), R3
-	FMOVS half+24(FP), F15
-	VDUP V15.S[0], V15.S4
-	MOVD $1065353216, R16
-	VDUP R16, V14.S4
-	WORD $0x6e2ffdcd // fdiv v13.4s, v14.4s, v15.4s
-	MOVD $872415232, R16
-	VDUP R16, V12.S4
-	MOVD $2143289344, R16
-	VDUP R16, V11.S4
-	MOVD $394264576, R16
-	VDUP R16, V10.S4
-	MOVD $1904214016, R16
-	VDUP R16, V9.S4
-	MOVD n+32(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, (R2)
-	FMOVQ 16(R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R2)
-	FMOVQ 32(R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R2)
-	FMOVQ 48(R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V11.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R1)
-	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R2)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	RET
-lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
-	B laneloop
-
-// func ParamsSymmetricF16NEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-
-TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $392-56
-	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 most, R0 elements left
-	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x7fc00000, V9 0x17800000, V8 0x71800000, V7 0x0
-	// vector registers in use at once: 12
-	MOVD scale+0(FP), R1
-	MOVD recip+8(FP), R2
-	MOVD zeroPoint+16(FP), R3
-	MOVD minval+24(FP), R4
-	MOVD most+32(FP), R5
-	FMOVS half+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS middle+44(FP), F14
-	VDUP V14.S[0], V14.S4
-	MOVD $1065353216, R16
-	VDUP R16, V13.S4
-	WORD $0x6e2ffdac // fdiv v12.4s, v13.4s, v15.4s
-	MOVD $872415232, R16
-	VDUP R16, V11.S4
-	MOVD $2143289344, R16
-	VDUP R16, V10.S4
-	MOVD $394264576, R16
-	VDUP R16, V9.S4
-	MOVD $1904214016, R16
-	VDUP R16, V8.S4
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD n+48(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, (R2)
-	FMOVQ F14, (R3)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+elem1:
+	CMP $2, R5
+	BNE half2
+	VSHL $15, V0.S4, V21.S4
+	VUSHR $31, V21.S4, V21.S4
+	VADD V20.S4, V21.S4, V21.S4
+	VADD V0.S4, V21.S4, V21.S4
+	VUSHR $16, V21.S4, V21.S4
+	VSHL $16, V21.S4, V21.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, (R4)
-	FMOVQ 16(R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R2)
-	FMOVQ F14, 16(R3)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	VBSL V0.B16, V21.B16, V1.B16
+	B elemdone3
+half2:
+	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone3
+elem4:
+	CMP $2, R5
+	BNE half5
+	VSHL $15, V0.S4, V21.S4
+	VUSHR $31, V21.S4, V21.S4
+	VADD V20.S4, V21.S4, V21.S4
+	VADD V0.S4, V21.S4, V21.S4
+	VUSHR $16, V21.S4, V21.S4
+	VSHL $16, V21.S4, V21.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R4)
-	FMOVQ 32(R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R2)
-	FMOVQ F14, 32(R3)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	VBSL V0.B16, V21.B16, V1.B16
+	B elemdone6
+half5:
+	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone6
+elem7:
+	CMP $2, R5
+	BNE half8
+	VSHL $15, V0.S4, V21.S4
+	VUSHR $31, V21.S4, V21.S4
+	VADD V20.S4, V21.S4, V21.S4
+	VADD V0.S4, V21.S4, V21.S4
+	VUSHR $16, V21.S4, V21.S4
+	VSHL $16, V21.S4, V21.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R4)
-	FMOVQ 48(R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V10.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V10.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R2)
-	FMOVQ F14, 48(R3)
-	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	VBSL V0.B16, V21.B16, V1.B16
+	B elemdone9
+half8:
+	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	B elemdone9
+elem10:
+	CMP $2, R5
+	BNE half11
+	VSHL $15, V0.S4, V21.S4
+	VUSHR $31, V21.S4, V21.S4
+	VADD V20.S4, V21.S4, V21.S4
+	VADD V0.S4, V21.S4, V21.S4
+	VUSHR $16, V21.S4, V21.S4
+	VSHL $16, V21.S4, V21.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V10.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R4)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 336(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 344(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 352(RSP), R3
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 360(RSP), R4
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	RET
-lanestage:
-	MOVD R1, 336(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 344(RSP)
-	ADD $80, RSP, R2
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
-	B laneloop
-
-// func ParamsAsymmetricF16NEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-
-TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $456-72
-	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 min, R6 max, R0 elements left
-	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x7fc00000, V7 0x17800000, V6 0x71800000
-	// vector registers in use at once: 14
-	MOVD scale+0(FP), R1
-	MOVD recip+8(FP), R2
-	MOVD zeroPoint+16(FP), R3
-	MOVD minval+24(FP), R4
-	MOVD min+32(FP), R5
-	MOVD max+40(FP), R6
-	FMOVS steps+48(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS least+52(FP), F14
-	VDUP V14.S[0], V14.S4
-	FMOVS greatest+56(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	MOVD $1065353216, R16
-	VDUP R16, V11.S4
-	WORD $0x6e2ffd6a // fdiv v10.4s, v11.4s, v15.4s
-	MOVD $872415232, R16
-	VDUP R16, V9.S4
-	MOVD $2143289344, R16
-	VDUP R16, V8.S4
-	MOVD $394264576, R16
-	VDUP R16, V7.S4
-	MOVD $1904214016, R16
-	VDUP R16, V6.S4
-	MOVD n+64(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ (R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	VBSL V0.B16, V21.B16, V1.B16
+	B elemdone12
+half11:
+	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, (R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, (R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, (R4)
-	FMOVQ 16(R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 16(R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 16(R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 16(R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R4)
-	FMOVQ 32(R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 32(R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 32(R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 32(R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R4)
-	FMOVQ 48(R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VMOV V1.B16, V3.B16
-	VFMLS V15.S4, V2.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V2.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V3.B16
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V8.B16, V3.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	VBSL V8.B16, V3.B16, V2.B16
-	FMOVQ F2, 48(R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 48(R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R4)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 400(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 408(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 416(RSP), R3
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 424(RSP), R4
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	RET
-lanestage:
-	MOVD R1, 400(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 408(RSP)
-	ADD $80, RSP, R2
-	MOVD R3, 416(RSP)
-	ADD $144, RSP, R3
-	MOVD R4, 424(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 432(RSP)
-	ADD $272, RSP, R5
-	ADD $336, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 440(RSP)
-	ADD $336, RSP, R6
-	B laneloop
-
-// func ParamsE4M3F16NEON(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
-
-TEXT ·ParamsE4M3F16NEON(SB), NOSPLIT, $312-80
-	// pointers: R1 scale, R2 recip, R3 value, R4 most, R0 elements left
-	// per call: V15 over, V14 times, V13 nothing, V12 instead, V11 least, V10 0x43e00000, V9 0x3c800000, V0 0xa000000, V8 0x7f800000, V1 0x400000, V7 IAdd, V6 0x7fc00000, V5 under, V4 by, V0 0x3f800000, V3 Div, V2 0x17800000, V16 greatest, V17 one
-	// vector registers in use at once: 19
-	MOVD scale+0(FP), R1
-	MOVD recip+8(FP), R2
-	MOVD value+16(FP), R3
-	MOVD most+24(FP), R4
-	FMOVS over+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS times+36(FP), F14
-	VDUP V14.S[0], V14.S4
-	FMOVS nothing+40(FP), F13
-	VDUP V13.S[0], V13.S4
-	FMOVS instead+44(FP), F12
-	VDUP V12.S[0], V12.S4
-	FMOVS least+48(FP), F11
-	VDUP V11.S[0], V11.S4
-	MOVD $1138753536, R16
-	VDUP R16, V10.S4
-	MOVD $1015021568, R16
-	VDUP R16, V9.S4
-	MOVD $2139095040, R16
-	VDUP R16, V8.S4
-	MOVD $167772160, R16
-	VDUP R16, V0.S4
-	MOVD $4194304, R16
-	VDUP R16, V1.S4
-	VADD V1.S4, V0.S4, V7.S4
-	MOVD $2143289344, R16
-	VDUP R16, V6.S4
-	FMOVS under+52(FP), F5
-	VDUP V5.S[0], V5.S4
-	FMOVS by+56(FP), F4
-	VDUP V4.S[0], V4.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	WORD $0x6e25fc03 // fdiv v3.4s, v0.4s, v5.4s
-	MOVD $394264576, R16
-	VDUP R16, V2.S4
-	FMOVS greatest+60(FP), F16
-	VDUP V16.S[0], V16.S4
-	FMOVS one+64(FP), F17
-	VDUP V17.S[0], V17.S4
-	MOVD n+72(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x4e2df401 // fmax v1.4s, v0.4s, v13.4s
-	WORD $0x4e2de421 // fcmeq v1.4s, v1.4s, v13.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	VBSL V0.B16, V12.B16, V1.B16
-	VAND V8.B16, V1.B16, V0.B16
-	VUMAX V9.S4, V0.S4, V0.S4
-	VADD V7.S4, V0.S4, V0.S4
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V6.B16, V1.B16, V0.B16
-	FMOVQ F0, (R1)
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x6e23dc01 // fmul v1.4s, v0.4s, v3.4s
-	VFMLS V5.S4, V1.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V1.S4
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V6.B16, V1.B16, V0.B16
-	WORD $0x4e22f401 // fmax v1.4s, v0.4s, v2.4s
-	WORD $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fe32 // fdiv v18.4s, v17.4s, v0.4s
-	VBSL V6.B16, V18.B16, V1.B16
-	FMOVQ F1, (R2)
-	FMOVQ F0, (R3)
-	FMOVQ 16(R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x4e2df401 // fmax v1.4s, v0.4s, v13.4s
-	WORD $0x4e2de421 // fcmeq v1.4s, v1.4s, v13.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	VBSL V0.B16, V12.B16, V1.B16
-	VAND V8.B16, V1.B16, V0.B16
-	VUMAX V9.S4, V0.S4, V0.S4
-	VADD V7.S4, V0.S4, V0.S4
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V6.B16, V1.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x6e23dc01 // fmul v1.4s, v0.4s, v3.4s
-	VFMLS V5.S4, V1.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V1.S4
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V6.B16, V1.B16, V0.B16
-	WORD $0x4e22f401 // fmax v1.4s, v0.4s, v2.4s
-	WORD $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fe32 // fdiv v18.4s, v17.4s, v0.4s
-	VBSL V6.B16, V18.B16, V1.B16
-	FMOVQ F1, 16(R2)
-	FMOVQ F0, 16(R3)
-	FMOVQ 32(R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x4e2df401 // fmax v1.4s, v0.4s, v13.4s
-	WORD $0x4e2de421 // fcmeq v1.4s, v1.4s, v13.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	VBSL V0.B16, V12.B16, V1.B16
-	VAND V8.B16, V1.B16, V0.B16
-	VUMAX V9.S4, V0.S4, V0.S4
-	VADD V7.S4, V0.S4, V0.S4
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V6.B16, V1.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x6e23dc01 // fmul v1.4s, v0.4s, v3.4s
-	VFMLS V5.S4, V1.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V1.S4
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V6.B16, V1.B16, V0.B16
-	WORD $0x4e22f401 // fmax v1.4s, v0.4s, v2.4s
-	WORD $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fe32 // fdiv v18.4s, v17.4s, v0.4s
-	VBSL V6.B16, V18.B16, V1.B16
-	FMOVQ F1, 32(R2)
-	FMOVQ F0, 32(R3)
-	FMOVQ 48(R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x4e2df401 // fmax v1.4s, v0.4s, v13.4s
-	WORD $0x4e2de421 // fcmeq v1.4s, v1.4s, v13.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	VBSL V0.B16, V12.B16, V1.B16
-	VAND V8.B16, V1.B16, V0.B16
-	VUMAX V9.S4, V0.S4, V0.S4
-	VADD V7.S4, V0.S4, V0.S4
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V6.B16, V1.B16, V0.B16
-	FMOVQ F0, 48(R1)
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x6e23dc01 // fmul v1.4s, v0.4s, v3.4s
-	VFMLS V5.S4, V1.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V1.S4
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V6.B16, V1.B16, V0.B16
-	WORD $0x4e22f401 // fmax v1.4s, v0.4s, v2.4s
-	WORD $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fe32 // fdiv v18.4s, v17.4s, v0.4s
-	VBSL V6.B16, V18.B16, V1.B16
-	FMOVQ F1, 48(R2)
-	FMOVQ F0, 48(R3)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 280(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 288(RSP), R3
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	RET
-lanestage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 280(RSP)
-	ADD $80, RSP, R2
-	MOVD R3, 288(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $208, RSP, R4
-	B laneloop
-
-// func ParamsScaleBF16NEON(scale *float32, recip *float32, most *float32, half float32, n int)
-
-TEXT ·ParamsScaleBF16NEON(SB), NOSPLIT, $248-40
-	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
-	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x1, V11 0x7fff, V10 0xffff0000, V9 0x7fc00000, V8 0x34000000, V7 0x17800000, V6 0x71800000
-	// vector registers in use at once: 13
-	MOVD scale+0(FP), R1
-	MOVD recip+8(FP), R2
-	MOVD most+16(FP), R3
-	FMOVS half+24(FP), F15
-	VDUP V15.S[0], V15.S4
-	MOVD $1065353216, R16
-	VDUP R16, V14.S4
-	WORD $0x6e2ffdcd // fdiv v13.4s, v14.4s, v15.4s
-	MOVD $1, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD $4294901760, R16
-	VDUP R16, V10.S4
-	MOVD $2143289344, R16
-	VDUP R16, V9.S4
-	MOVD $872415232, R16
-	VDUP R16, V8.S4
-	MOVD $394264576, R16
-	VDUP R16, V7.S4
-	MOVD $1904214016, R16
-	VDUP R16, V6.S4
-	MOVD n+32(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V0.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V11.S4, V0.S4, V0.S4
-	VAND V10.B16, V0.B16, V0.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V9.B16, V0.B16, V2.B16
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, (R2)
-	FMOVQ 16(R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V0.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V11.S4, V0.S4, V0.S4
-	VAND V10.B16, V0.B16, V0.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V9.B16, V0.B16, V2.B16
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R2)
-	FMOVQ 32(R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V0.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V11.S4, V0.S4, V0.S4
-	VAND V10.B16, V0.B16, V0.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V9.B16, V0.B16, V2.B16
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R2)
-	FMOVQ 48(R3), F0
-	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V0.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V11.S4, V0.S4, V0.S4
-	VAND V10.B16, V0.B16, V0.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V9.B16, V0.B16, V2.B16
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R1)
-	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
-	VBSL V9.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R2)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	RET
-lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 216(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
-	B laneloop
-
-// func ParamsSymmetricBF16NEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, most *float32, half float32, middle int32, n int)
-
-TEXT ·ParamsSymmetricBF16NEON(SB), NOSPLIT, $392-56
-	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 most, R0 elements left
-	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x1, V10 0x7fff, V9 0xffff0000, V8 0x7fc00000, V7 0x34000000, V6 0x17800000, V5 0x71800000, V4 0x0
-	// vector registers in use at once: 15
-	MOVD scale+0(FP), R1
-	MOVD recip+8(FP), R2
-	MOVD zeroPoint+16(FP), R3
-	MOVD minval+24(FP), R4
-	MOVD most+32(FP), R5
-	FMOVS half+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS middle+44(FP), F14
-	VDUP V14.S[0], V14.S4
-	MOVD $1065353216, R16
-	VDUP R16, V13.S4
-	WORD $0x6e2ffdac // fdiv v12.4s, v13.4s, v15.4s
-	MOVD $1, R16
-	VDUP R16, V11.S4
-	MOVD $32767, R16
-	VDUP R16, V10.S4
-	MOVD $4294901760, R16
-	VDUP R16, V9.S4
-	MOVD $2143289344, R16
-	VDUP R16, V8.S4
-	MOVD $872415232, R16
-	VDUP R16, V7.S4
-	MOVD $394264576, R16
-	VDUP R16, V6.S4
-	MOVD $1904214016, R16
-	VDUP R16, V5.S4
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	MOVD n+48(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, (R2)
-	FMOVQ F14, (R3)
-	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, (R4)
-	FMOVQ 16(R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R2)
-	FMOVQ F14, 16(R3)
-	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R4)
-	FMOVQ 32(R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R2)
-	FMOVQ F14, 32(R3)
-	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R4)
-	FMOVQ 48(R5), F0
-	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V15.S4, V1.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V2.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
-	VBSL V8.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R2)
-	FMOVQ F14, 48(R3)
-	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R4)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 336(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 344(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 352(RSP), R3
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 360(RSP), R4
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	RET
-lanestage:
-	MOVD R1, 336(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 344(RSP)
-	ADD $80, RSP, R2
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
-	B laneloop
-
-// func ParamsAsymmetricBF16NEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
-
-TEXT ·ParamsAsymmetricBF16NEON(SB), NOSPLIT, $456-72
-	// pointers: R1 scale, R2 recip, R3 zeroPoint, R4 minval, R5 min, R6 max, R0 elements left
-	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x1, V10 0x7fff, V9 0xffff0000, V8 0x7fc00000, V7 0x3f800000, V6 Div, V5 0x34000000, V4 0x17800000, V3 0x71800000
-	// vector registers in use at once: 17
-	MOVD scale+0(FP), R1
-	MOVD recip+8(FP), R2
-	MOVD zeroPoint+16(FP), R3
-	MOVD minval+24(FP), R4
-	MOVD min+32(FP), R5
-	MOVD max+40(FP), R6
-	FMOVS steps+48(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS least+52(FP), F14
-	VDUP V14.S[0], V14.S4
-	FMOVS greatest+56(FP), F13
-	VDUP V13.S[0], V13.S4
-	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	MOVD $1, R16
-	VDUP R16, V11.S4
-	MOVD $32767, R16
-	VDUP R16, V10.S4
-	MOVD $4294901760, R16
-	VDUP R16, V9.S4
-	MOVD $2143289344, R16
-	VDUP R16, V8.S4
-	MOVD $1065353216, R16
-	VDUP R16, V7.S4
-	WORD $0x6e2ffce6 // fdiv v6.4s, v7.4s, v15.4s
-	MOVD $872415232, R16
-	VDUP R16, V5.S4
-	MOVD $394264576, R16
-	VDUP R16, V4.S4
-	MOVD $1904214016, R16
-	VDUP R16, V3.S4
-	MOVD n+64(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ (R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, (R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, (R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, (R4)
-	FMOVQ 16(R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 16(R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 16(R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 16(R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R4)
-	FMOVQ 32(R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 32(R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 32(R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 32(R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R4)
-	FMOVQ 48(R5), F0
-	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R6), F1
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
-	VMOV V1.B16, V16.B16
-	VFMLS V15.S4, V2.S4, V16.S4
-	VFMLA V6.S4, V16.S4, V2.S4
-	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
-	VBSL V1.B16, V2.B16, V16.B16
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V8.B16, V16.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
-	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
-	VBSL V8.B16, V16.B16, V2.B16
-	FMOVQ F2, 48(R2)
-	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V11.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	VAND V9.B16, V2.B16, V2.B16
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VAND V1.B16, V2.B16, V2.B16
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ F2, 48(R3)
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R4)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 400(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 408(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 416(RSP), R3
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 424(RSP), R4
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	RET
-lanestage:
-	MOVD R1, 400(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 408(RSP)
-	ADD $80, RSP, R2
-	MOVD R3, 416(RSP)
-	ADD $144, RSP, R3
-	MOVD R4, 424(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 432(RSP)
-	ADD $272, RSP, R5
-	ADD $336, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 440(RSP)
-	ADD $336, RSP, R6
-	B laneloop
-
-// func ParamsE4M3BF16NEON(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
-
-TEXT ·ParamsE4M3BF16NEON(SB), NOSPLIT, $312-80
-	// pointers: R1 scale, R2 recip, R3 value, R4 most, R0 elements left
-	// per call: V15 over, V14 0x1, V13 0x7fff, V12 0xffff0000, V11 0x7fc00000, V10 times, V9 nothing, V8 instead, V7 least, V6 0x43e00000, V5 0x3c800000, V0 0xa000000, V4 0x7f800000, V1 0x400000, V3 IAdd, V2 under, V16 by, V0 0x3f800000, V17 Div, V18 0x17800000, V19 greatest, V20 one
-	// vector registers in use at once: 22
-	MOVD scale+0(FP), R1
-	MOVD recip+8(FP), R2
-	MOVD value+16(FP), R3
-	MOVD most+24(FP), R4
-	FMOVS over+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	MOVD $1, R16
-	VDUP R16, V14.S4
-	MOVD $32767, R16
-	VDUP R16, V13.S4
-	MOVD $4294901760, R16
-	VDUP R16, V12.S4
-	MOVD $2143289344, R16
-	VDUP R16, V11.S4
-	FMOVS times+36(FP), F10
-	VDUP V10.S[0], V10.S4
-	FMOVS nothing+40(FP), F9
-	VDUP V9.S[0], V9.S4
-	FMOVS instead+44(FP), F8
-	VDUP V8.S[0], V8.S4
-	FMOVS least+48(FP), F7
-	VDUP V7.S[0], V7.S4
-	MOVD $1138753536, R16
-	VDUP R16, V6.S4
-	MOVD $1015021568, R16
-	VDUP R16, V5.S4
-	MOVD $2139095040, R16
-	VDUP R16, V4.S4
-	MOVD $167772160, R16
-	VDUP R16, V0.S4
-	MOVD $4194304, R16
-	VDUP R16, V1.S4
-	VADD V1.S4, V0.S4, V3.S4
-	FMOVS under+52(FP), F2
-	VDUP V2.S[0], V2.S4
-	FMOVS by+56(FP), F16
-	VDUP V16.S[0], V16.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	WORD $0x6e22fc11 // fdiv v17.4s, v0.4s, v2.4s
-	MOVD $394264576, R16
-	VDUP R16, V18.S4
-	FMOVS greatest+60(FP), F19
-	VDUP V19.S[0], V19.S4
-	FMOVS one+64(FP), F20
-	VDUP V20.S[0], V20.S4
-	MOVD n+72(FP), R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V14.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VAND V4.B16, V1.B16, V0.B16
-	VUMAX V5.S4, V0.S4, V0.S4
-	VADD V3.S4, V0.S4, V0.S4
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	FMOVQ F0, (R1)
-	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD $0x6e31dc01 // fmul v1.4s, v0.4s, v17.4s
-	VFMLS V2.S4, V1.S4, V0.S4
-	VFMLA V17.S4, V0.S4, V1.S4
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fe95 // fdiv v21.4s, v20.4s, v0.4s
-	VBSL V11.B16, V21.B16, V1.B16
-	FMOVQ F1, (R2)
-	FMOVQ F0, (R3)
-	FMOVQ 16(R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V14.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VAND V4.B16, V1.B16, V0.B16
-	VUMAX V5.S4, V0.S4, V0.S4
-	VADD V3.S4, V0.S4, V0.S4
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD $0x6e31dc01 // fmul v1.4s, v0.4s, v17.4s
-	VFMLS V2.S4, V1.S4, V0.S4
-	VFMLA V17.S4, V0.S4, V1.S4
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fe95 // fdiv v21.4s, v20.4s, v0.4s
-	VBSL V11.B16, V21.B16, V1.B16
-	FMOVQ F1, 16(R2)
-	FMOVQ F0, 16(R3)
-	FMOVQ 32(R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V14.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VAND V4.B16, V1.B16, V0.B16
-	VUMAX V5.S4, V0.S4, V0.S4
-	VADD V3.S4, V0.S4, V0.S4
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD $0x6e31dc01 // fmul v1.4s, v0.4s, v17.4s
-	VFMLS V2.S4, V1.S4, V0.S4
-	VFMLA V17.S4, V0.S4, V1.S4
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fe95 // fdiv v21.4s, v20.4s, v0.4s
-	VBSL V11.B16, V21.B16, V1.B16
-	FMOVQ F1, 32(R2)
-	FMOVQ F0, 32(R3)
-	FMOVQ 48(R4), F0
-	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
-	VUSHR $16, V0.S4, V1.S4
-	VAND V14.B16, V1.B16, V1.B16
-	VADD V1.S4, V0.S4, V1.S4
-	VADD V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
-	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VAND V4.B16, V1.B16, V0.B16
-	VUMAX V5.S4, V0.S4, V0.S4
-	VADD V3.S4, V0.S4, V0.S4
-	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	FMOVQ F0, 48(R1)
-	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
-	WORD $0x6e31dc01 // fmul v1.4s, v0.4s, v17.4s
-	VFMLS V2.S4, V1.S4, V0.S4
-	VFMLA V17.S4, V0.S4, V1.S4
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V11.B16, V1.B16, V0.B16
-	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20fe95 // fdiv v21.4s, v20.4s, v0.4s
-	VBSL V11.B16, V21.B16, V1.B16
-	FMOVQ F1, 48(R2)
-	FMOVQ F0, 48(R3)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 280(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 288(RSP), R3
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	RET
+	B elemdone12
 lanestage:
 	MOVD R1, 272(RSP)
 	ADD $16, RSP, R1

@@ -52,9 +52,3 @@ func FakeQuantizeFpProductBF16AVX512(y *uint16, mask *uint8, x *uint16, least in
 //
 //go:noescape
 func QuantizeFpProductBF16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int)
-
-// ProductTiesBF16AVX512 sets same, a byte each, to whether round(x*recip) == round(x/scale), x being the element that is closest to tie*scale.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func ProductTiesBF16AVX512(same *uint8, tie *float32, scale float32, recip float32, n int)
