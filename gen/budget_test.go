@@ -15,7 +15,7 @@ type budget struct{ lines, kilobytes int }
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
 	"backward":              {3323, 76},
-	"blocks":                {7620, 229},
+	"blocks":                {7590, 229},
 	"convert":               {8470, 210},
 	"copy":                  {1210, 23},
 	"dequantize":            {17750, 397},
@@ -44,13 +44,13 @@ var budgets = map[string]budget{
 	"quantizefp":            {11950, 286},
 	"quantizefpF16BF16":     {8430, 194},
 	"quotient":              {4070, 91},
-	"search":                {4510, 117},
+	"search":                {4550, 118},
 	"shorts":                {3760, 86},
 	"sixes":                 {470, 16},
 	"stage":                 {1920, 36},
 	"stochastic":            {2540, 70},
 	"transpose":             {500, 11},
-	"writeblocks":           {6270, 197},
+	"writeblocks":           {6180, 197},
 }
 
 // budgetOfAll is less than the sum of what each may have.

@@ -7,14 +7,17 @@ import (
 )
 
 // searchedGroups is how many groups are searched side by side by generated code.
-const searchedGroups = 32
+const searchedGroups = 64
+
+// turnedGroups is how many are put side by side at a time.
+const turnedGroups = 16
 
 // lanes is a batch of groups that are searched side by side: element i of group g is at searchedGroups*i + g. A lane has the sums of its group in
 // the order of the elements, so they are those of the portable search. Groups that are out of the ordinary, in which a number is no number or rounds
 // in another way, are left to that.
 type lanes struct {
 	x, w   [32]row
-	_      [16]row // a row of l is not a multiple of 4096 bytes behind the same one of x or w, or its store would delay their loads
+	_      [searchedGroups / 2]float32 // a row of l is not a multiple of 4096 bytes behind the same one of x or w, or its store would delay their loads
 	l      [32]row
 	roots  row
 	ranged [asm.RangedAll]row
@@ -22,6 +25,7 @@ type lanes struct {
 	tries  [40][4]float32
 	count  int        // of tries
 	mean   [4]float32 // a try of SquareRoots
+	rest   [32 * turnedGroups]float32
 }
 
 var infinity = float32(math.Inf(1))
@@ -40,26 +44,25 @@ func rowOf(v float32) (r row) {
 }
 
 // load puts groups side by side.
-func load(impl asm.ISA, rows *[32]row, x []float32, length int) {
+func (b *lanes) load(impl asm.ISA, rows *[32]row, x []float32, length int) {
 	kind := asm.Turned16
 	if length == 32 {
 		kind = asm.Turned32
 	}
-	g := 0
-	for ; len(x) >= 4*length; g, x = g+4, x[4*length:] {
-		asm.Turn(impl, kind, &rows[0][g], &x[0], length/4)
-	}
-	for ; len(x) > 0; g, x = g+1, x[length:] {
-		for i, v := range x[:length] {
-			rows[i][g] = v
+	for g := 0; len(x) > 0; g += turnedGroups {
+		if len(x) < turnedGroups*length {
+			copy(b.rest[:], x)
+			x = b.rest[:turnedGroups*length]
 		}
+		asm.Turn(impl, kind, &rows[0][g], &x[0], length/4)
+		x = x[turnedGroups*length:]
 	}
 }
 
 // weigh loads the elements of some groups, of which the first is group g of its piece, and finds their weights.
 func (b *lanes) weigh(impl asm.ISA, w *weighing, x []float32, g, length int) {
 	groups := len(x) / length
-	load(impl, &b.x, x, length)
+	b.load(impl, &b.x, x, length)
 	var kind asm.Weight
 	switch w.kind {
 	case byRoot:
@@ -71,10 +74,10 @@ func (b *lanes) weigh(impl asm.ISA, w *weighing, x []float32, g, length int) {
 		kind = asm.WeightSquare
 	case byImportance:
 		kind = asm.WeightImportance
-		load(impl, &b.l, w.importance[g*length:][:len(x)], length)
+		b.load(impl, &b.l, w.importance[g*length:][:len(x)], length)
 		copy(b.roots[:], w.means[g:])
 	case byNothingElse:
-		load(impl, &b.w, w.importance[g*length:][:len(x)], length)
+		b.load(impl, &b.w, w.importance[g*length:][:len(x)], length)
 		return
 	}
 	asm.Weights(impl, kind, &b.w[0][0], &b.x[0][0], &b.l[0][0], &b.roots[0], &b.tries[0][0], 1, length, 4*groups)
@@ -189,7 +192,7 @@ func (f *fits) searchQuickBatches(impl asm.ISA, x []float32) {
 	b, at := &f.lanes, &f.lanes.signed
 	batches(x, length, func(x []float32, g int) {
 		groups := len(x) / length
-		load(impl, &b.x, x, length)
+		b.load(impl, &b.x, x, length)
 		at[asm.SignedMost] = row{}
 		asm.CodeSearch(impl, &b.l[0][0], &b.x[0][0], &at[0][0], &b.tries[0][0], 5, length, 4*groups)
 		for i := range groups {

@@ -88,10 +88,10 @@ func searches() []*ir.Kernel {
 
 // turn puts groups side by side.
 func turn(name string, length int) *ir.Kernel {
-	k, b := ir.NewMover("search", "Turn", "sets n >= 1 times four rows to the elements of four groups of so many.", TurnedKinds.Of(name))
+	k, b := ir.NewMover("search", "Turn", "sets n >= 1 times four rows to the elements of sixteen groups of so many.", TurnedKinds.Of(name))
 	var x [4]*ir.BlockNode
-	for g := range x {
-		x[g] = b.Move("x", 4*length*g, 16)
+	for g := range x { // and each fourth behind it
+		x[g] = b.Quads("x", 4*length*g, 4*length*4, 16)
 	}
 	putTurned(b, x, 4*ir.SearchGroups)
 	return k
@@ -108,7 +108,7 @@ func columns() *ir.Kernel {
 	return k
 }
 
-// putTurned stores four elements of four groups in four rows of so many bytes.
+// putTurned stores four elements of groups in four rows of so many bytes.
 func putTurned(b *ir.Block, x [4]*ir.BlockNode, row int) {
 	for half, pair := range [2][2]*ir.BlockNode{{x[0].Lower32(x[1]), x[2].Lower32(x[3])}, {x[0].Upper32(x[1]), x[2].Upper32(x[3])}} {
 		b.PutBytes("rows", row*2*half, 4*row, pair[0].Lower(pair[1]))

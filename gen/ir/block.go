@@ -42,8 +42,8 @@ func (b *Block) Step(stream string) int {
 // BlockType is what a value of a Block is.
 type BlockType uint8
 
-// Types: sixteen bytes, sixteen float32, a float32 that is the same for all sixteen, sixteen int32, and four times
-// sixteen bytes.
+// Types: sixteen bytes, sixteen float32, a float32 that is the same for all sixteen, sixteen int32, four times
+// sixteen bytes, and where of sixteen something holds.
 const (
 	BlockNone BlockType = iota
 	BlockBytes
@@ -51,6 +51,7 @@ const (
 	BlockNumber
 	BlockInts
 	BlockCodes
+	BlockMask
 )
 
 // BlockOp is an operation of a Block.
@@ -87,7 +88,7 @@ const (
 	BlockStore                    // stores sixteen float32
 	BlockSum                      // adds to a sum
 	BlockDiv                      // a / b
-	BlockWhere                    // c where a >= b, else d
+	BlockAtLeast                  // where a >= b
 	BlockSigned                   // the bits of a that b has, and those of c
 	BlockTruncate                 // to an integer, toward zero
 	BlockNearest                  // to an integer, half to even
@@ -109,7 +110,9 @@ const (
 	BlockLower32                  // the first two fours of bytes of a and b, in turn
 	BlockUpper32                  // the last two
 	BlockPutBytes                 // stores sixteen bytes in a stream
-	BlockAbove                    // c where a > b, else d
+	BlockQuads                    // four sixteens of bytes of a stream, which lie apart
+	BlockAbove                    // where a > b
+	BlockChoose                   // b where a says so, else c
 	BlockSqrt                     // the square root
 	BlockTable                    // of two tables of sixteen the number that the low five bits say
 	BlockAmong                    // of sixteen numbers the one that the place of a among fifteen says
@@ -128,7 +131,7 @@ type BlockNode struct {
 	Off    int    // of loads, stores and stashes, in bytes; a count of bits, or the bits of a constant number
 	Bytes  string // of constants
 	Signed bool
-	To     int // of copies, and of other stores in two places
+	To     int // of copies, and of other stores in two places; how far sixteens lie apart
 	First  int // the first sixteen bytes that are stored
 	Count  int // how many sixteens are stored, or how many bytes are copied
 	ID     int

@@ -40,11 +40,21 @@ func (b *Block) Move(name string, off, step int) *BlockNode {
 	return b.add(BlockNode{Op: BlockLoad, Type: BlockBytes, Name: name, Off: off})
 }
 
-// PutBytes stores them in one.
+// Quads loads four times sixteen bytes of one, so far apart.
+func (b *Block) Quads(name string, off, apart, step int) *BlockNode {
+	b.stream(name, MemF32, step, false)
+	return b.add(BlockNode{Op: BlockQuads, Type: BlockCodes, Name: name, Off: off, To: apart})
+}
+
+// PutBytes stores them in one, of Quads one behind the other.
 func (b *Block) PutBytes(name string, off, step int, v *BlockNode) {
-	v.want("PutBytes", BlockBytes)
+	op := BlockStore
+	if v.Type != BlockCodes {
+		v.want("PutBytes", BlockBytes)
+		op = BlockPutBytes
+	}
 	b.stream(name, MemF32, step, true)
-	b.add(BlockNode{Op: BlockPutBytes, Args: []*BlockNode{v}, Name: name, Off: off})
+	b.add(BlockNode{Op: op, Args: []*BlockNode{v}, Name: name, Off: off})
 }
 
 // stream is one with its own step.

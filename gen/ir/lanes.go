@@ -89,7 +89,7 @@ func (n *BlockNode) Under(v float32) *BlockNode {
 
 // Where has yes where n >= c, and no elsewhere; of one of them at least the type is that of the result.
 func (n *BlockNode) Where(c, yes, no *BlockNode) *BlockNode {
-	return n.choose(BlockWhere, c, yes, no)
+	return n.choose(BlockAtLeast, c, yes, no)
 }
 
 // WhereAbove has yes where n > c.
@@ -105,12 +105,16 @@ func (n *BlockNode) choose(op BlockOp, c, yes, no *BlockNode) *BlockNode {
 	if t == BlockNumber {
 		t = BlockFloats
 	}
-	return n.b.add(BlockNode{Op: op, Type: t, Args: []*BlockNode{n, c, yes, no}})
+	where := n.b.add(BlockNode{Op: op, Type: BlockMask, Args: []*BlockNode{n, c}})
+	return n.b.add(BlockNode{Op: BlockChoose, Type: t, Args: []*BlockNode{where, yes, no}})
 }
 
 // Masked has some bits of n alone, and others besides.
 func (n *BlockNode) Masked(keep, set uint32) *BlockNode {
 	n.want("Masked", BlockFloats)
+	if set == 0 {
+		return n.b.add(BlockNode{Op: BlockAnd, Type: BlockFloats, Args: []*BlockNode{n, n.b.Bits(keep)}})
+	}
 	return n.b.add(BlockNode{Op: BlockSigned, Type: BlockFloats, Args: []*BlockNode{n, n.b.Bits(keep), n.b.Bits(set)}})
 }
 

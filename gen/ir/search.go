@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// SearchGroups is how many groups a search has side by side in memory: all rows fit the first cache, even half of it. A machine does as many at a time as two of its
-// registers hold, a strip.
-const SearchGroups = 32
+// SearchGroups is how many groups a search has side by side in memory: all rows fit the first cache. A machine does as many at a time as two of its
+// registers hold, a strip, of which there are two at least.
+const SearchGroups = 64
 
 // TryNumbers is how many numbers a try has.
 const TryNumbers = 4

@@ -79,6 +79,9 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	switch n.Op {
 	case ir.BlockLoad:
 		return op(func(d asm.V) { m.LDR(asm.Q, d, m.mem(at)) })
+	case ir.BlockQuads:
+		at.Disp += n.To * part
+		return op(func(d asm.V) { m.LDR(asm.Q, d, m.mem(at)) })
 	case ir.BlockConst:
 		return op(func(d asm.V) { m.table(d, n.Bytes) })
 	case ir.BlockShr:

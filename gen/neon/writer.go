@@ -36,18 +36,17 @@ func (m *Machine) lowerWriter(s *plan.Seg, n *ir.BlockNode, args []plan.V, at, o
 		return m.unary(s, func(d, a asm.V) { m.SHL(asm.S, d, a, n.Off) }, args[0]), true
 	case ir.BlockSigned:
 		return m.binary(s, m.ORR, m.binary(s, m.AND, args[0], args[1]), args[2]), true
-	case ir.BlockWhere, ir.BlockAbove:
-		compare := m.FCMGE
-		if n.Op == ir.BlockAbove {
-			compare = m.FCMGT
-		}
-		mask := m.binary(s, compare, args[0], args[1])
+	case ir.BlockAtLeast:
+		return m.binary(s, m.FCMGE, args[0], args[1]), true
+	case ir.BlockAbove:
+		return m.binary(s, m.FCMGT, args[0], args[1]), true
+	case ir.BlockChoose:
 		return s.OpTied(plan.Vec, func(d int, u []int) {
 			if d != u[0] {
 				m.MOV(asm.V(d), asm.V(u[0]))
 			}
 			m.BSL(asm.V(d), asm.V(u[1]), asm.V(u[2]))
-		}, mask, args[2], args[3]), true
+		}, args...), true
 	case ir.BlockNarrow: // nothing is beyond a byte
 		half := func(size asm.Size, a, b plan.V) plan.V { return m.binary(s, sized(size, m.UZP1), a, b) }
 		return half(asm.B, half(asm.H, args[0], args[1]), half(asm.H, args[2], args[3])), true

@@ -111,8 +111,7 @@ func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
 			m.AddImm(b.at[s.Name], step)
 		}
 	}
-	m.AddImm(b.at["n"], -1)
-	m.Branch(b.at["n"], NotEqual, 0, "loop")
+	m.CountDown(b.at["n"], "loop")
 	b.after.print(places[b.after])
 	if b.checks() {
 		m.StoreCheck(b.at["check"], places[b.body][b.check])

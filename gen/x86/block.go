@@ -92,6 +92,18 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 			bytes = strings.Repeat(n.Bytes, m.Width()/4)
 		}
 		return op(func(d int, _ []int) { m.i("VMOVUPS", m.constant(bytes), m.ofType(n.Type, d)) })
+	case ir.BlockQuads:
+		quads := m.Width() / 4
+		return op(func(d int, _ []int) {
+			m.i("VMOVUPS", m.mem(at, n.To*quads*part), xs[d])
+			for q := 1; q < quads; q++ {
+				name := "VINSERTF128"
+				if m.wide {
+					name = "VINSERTF32X4"
+				}
+				m.i(name, operand.U8(uint8(q)), m.mem(at, n.To*(quads*part+q)), m.vec(d), m.vec(d))
+			}
+		})
 	case ir.BlockShr:
 		return op(func(d int, u []int) {
 			m.i("VPSRLW", operand.Imm(uint64(n.Off)), m.ofType(n.Type, u[0]), m.ofType(n.Type, d))

@@ -65,19 +65,12 @@ func (m *Machine) lowerWriter(s *plan.Seg, n *ir.BlockNode, args []plan.V, at, o
 			m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d))
 			m.i("VPOR", m.vec(u[2]), m.vec(d), m.vec(d))
 		})
-	case ir.BlockWhere, ir.BlockAbove:
-		compare := operand.U8(0x1d) // a >= b
-		if n.Op == ir.BlockAbove {
-			compare = 0x1e
-		}
-		if m.wide {
-			mask := s.Op(plan.Mask, func(d int, u []int) { m.i("VCMPPS", compare, m.vec(u[1]), m.vec(u[0]), ks[d]) }, args[0], args[1])
-			return s.Op(plan.Vec, func(d int, u []int) { m.i("VBLENDMPS", m.vec(u[1]), m.vec(u[2]), ks[u[0]], m.vec(d)) }, mask, args[2], args[3]), true
-		}
-		return apart(func(d int, u []int) {
-			m.i("VCMPPS", compare, m.vec(u[1]), m.vec(u[0]), m.vec(d))
-			m.i("VBLENDVPS", m.vec(d), m.vec(u[2]), m.vec(u[3]), m.vec(d))
-		})
+	case ir.BlockAtLeast:
+		return m.compare(s, 0x1d, args[0], args[1]), true
+	case ir.BlockAbove:
+		return m.compare(s, 0x1e, args[0], args[1]), true
+	case ir.BlockChoose:
+		return m.choose(s, args[0], args[1], args[2]), true
 	case ir.BlockNarrow:
 		pack := func(name string, a, b plan.V) plan.V {
 			return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a, b)

@@ -37,8 +37,7 @@ loop:
 	VMOVUPS      Y1, 96(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+34, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -87,8 +86,7 @@ loop:
 	VMOVUPS      Y1, 96(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+18, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -137,8 +135,7 @@ loop:
 	VMOVUPS      Y2, 96(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+20, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -201,8 +198,7 @@ loop:
 	VMOVUPS      Y1, 96(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+22, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -266,8 +262,7 @@ loop:
 	VMOVUPS      Y2, 96(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+24, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -316,8 +311,7 @@ loop:
 	VMOVUPS      Y1, 96(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+18, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -366,8 +360,7 @@ loop:
 	VMOVUPS      Y0, 96(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+17, SI
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          loop
 	VMOVSS       X13, (BX)
 	VZEROUPPER
@@ -450,8 +443,7 @@ loop:
 	VMOVUPS      Y1, 224(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+36, SI
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          loop
 	VMOVSS       X13, (BX)
 	VZEROUPPER
@@ -710,8 +702,7 @@ loop:
 	VMOVUPS      Y0, 992(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+84, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -1059,8 +1050,7 @@ loop:
 	VMOVUPS      Y0, 992(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+110, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -1308,8 +1298,7 @@ loop:
 	VMOVUPS      Y0, 992(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+144, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -1638,8 +1627,7 @@ loop:
 	VMOVUPS      Y0, 992(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+176, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -1929,8 +1917,7 @@ loop:
 	VMOVUPS      Y0, 992(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+210, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -2192,8 +2179,7 @@ loop:
 	VMOVUPS      Y0, 992(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+136, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER

@@ -29,8 +29,7 @@ loop:
 	VMOVUPS      Z1, 64(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+34, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -69,8 +68,7 @@ loop:
 	VMOVUPS      Z1, 64(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+18, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -109,8 +107,7 @@ loop:
 	VMOVUPS      Z2, 64(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+20, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -161,8 +158,7 @@ loop:
 	VMOVUPS      Z1, 64(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+22, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -214,8 +210,7 @@ loop:
 	VMOVUPS      Z2, 64(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+24, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -254,8 +249,7 @@ loop:
 	VMOVUPS      Z1, 64(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+18, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -294,8 +288,7 @@ loop:
 	VMOVUPS      Z0, 64(DI)
 	SUBQ         $-128, DI
 	ADDQ         $+17, SI
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          loop
 	VMOVSS       X13, (BX)
 	VZEROUPPER
@@ -358,8 +351,7 @@ loop:
 	VMOVUPS      Z1, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+36, SI
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          loop
 	VMOVSS       X13, (BX)
 	VZEROUPPER
@@ -528,8 +520,7 @@ loop:
 	VMOVUPS      Z0, 960(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+84, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -770,8 +761,7 @@ loop:
 	VMOVUPS      Z0, 960(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+110, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -932,8 +922,7 @@ loop:
 	VMOVUPS      Z0, 960(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+144, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -1152,8 +1141,7 @@ loop:
 	VMOVUPS      Z0, 960(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+176, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -1359,8 +1347,7 @@ loop:
 	VMOVUPS      Z0, 960(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+210, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER
@@ -1537,8 +1524,7 @@ loop:
 	VMOVUPS      Z0, 960(DI)
 	ADDQ         $+1024, DI
 	ADDQ         $+136, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VMOVSS       X15, (DX)
 	VZEROUPPER

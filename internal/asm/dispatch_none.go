@@ -357,7 +357,7 @@ func Weights(isa ISA, weightKind Weight, w *float32, x *float32, importance *flo
 	panic("asm: no such implementation of Weights")
 }
 
-// Turn sets n >= 1 times four rows to the elements of four groups of so many.
+// Turn sets n >= 1 times four rows to the elements of sixteen groups of so many.
 func Turn(isa ISA, turnedKind Turned, rows *float32, x *float32, n int) {
 	panic("asm: no such implementation of Turn")
 }

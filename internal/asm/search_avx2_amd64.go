@@ -28,12 +28,12 @@ func WeightsSquareAVX2(w *float32, x *float32, params *float32, tries *float32, 
 //go:noescape
 func WeightsImportanceAVX2(w *float32, x *float32, importance *float32, params *float32, tries *float32, count int, n int, groups int)
 
-// Turn16AVX2 sets n >= 1 times four rows to the elements of four groups of so many.
+// Turn16AVX2 sets n >= 1 times four rows to the elements of sixteen groups of so many.
 //
 //go:noescape
 func Turn16AVX2(rows *float32, x *float32, n int)
 
-// Turn32AVX2 sets n >= 1 times four rows to the elements of four groups of so many.
+// Turn32AVX2 sets n >= 1 times four rows to the elements of sixteen groups of so many.
 //
 //go:noescape
 func Turn32AVX2(rows *float32, x *float32, n int)

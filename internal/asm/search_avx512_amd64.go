@@ -28,12 +28,12 @@ func WeightsSquareAVX512(w *float32, x *float32, params *float32, tries *float32
 //go:noescape
 func WeightsImportanceAVX512(w *float32, x *float32, importance *float32, params *float32, tries *float32, count int, n int, groups int)
 
-// Turn16AVX512 sets n >= 1 times four rows to the elements of four groups of so many.
+// Turn16AVX512 sets n >= 1 times four rows to the elements of sixteen groups of so many.
 //
 //go:noescape
 func Turn16AVX512(rows *float32, x *float32, n int)
 
-// Turn32AVX512 sets n >= 1 times four rows to the elements of four groups of so many.
+// Turn32AVX512 sets n >= 1 times four rows to the elements of sixteen groups of so many.
 //
 //go:noescape
 func Turn32AVX512(rows *float32, x *float32, n int)

@@ -28,12 +28,12 @@ func WeightsSquareNEON(w *float32, x *float32, params *float32, tries *float32, 
 //go:noescape
 func WeightsImportanceNEON(w *float32, x *float32, importance *float32, params *float32, tries *float32, count int, n int, groups int)
 
-// Turn16NEON sets n >= 1 times four rows to the elements of four groups of so many.
+// Turn16NEON sets n >= 1 times four rows to the elements of sixteen groups of so many.
 //
 //go:noescape
 func Turn16NEON(rows *float32, x *float32, n int)
 
-// Turn32NEON sets n >= 1 times four rows to the elements of four groups of so many.
+// Turn32NEON sets n >= 1 times four rows to the elements of sixteen groups of so many.
 //
 //go:noescape
 func Turn32NEON(rows *float32, x *float32, n int)

@@ -32,43 +32,38 @@ loop:
 	VMAXPS    Y0, Y2, Y2
 	VMOVUPS   32(BX), Y0
 	VMAXPS    Y1, Y0, Y0
+	VPAND     Y14, Y2, Y2
+	VPAND     Y14, Y0, Y0
+	VDIVPS    Y13, Y2, Y2
+	VDIVPS    Y13, Y0, Y0
 	VPAND     Y14, Y2, Y1
-	VPOR      Y13, Y1, Y1
-	VPAND     Y14, Y0, Y2
-	VPOR      Y13, Y2, Y2
-	VDIVPS    Y12, Y1, Y1
-	VDIVPS    Y12, Y2, Y2
-	VPAND     Y14, Y1, Y0
-	VPOR      Y13, Y0, Y0
-	VPAND     Y14, Y2, Y3
-	VPOR      Y13, Y3, Y3
-	VDIVPS    Y1, Y11, Y4
-	VDIVPS    Y2, Y11, Y5
-	VCMPPS    $0x1d, Y10, Y0, Y6
-	VBLENDVPS Y6, Y4, Y13, Y6
-	VCMPPS    $0x1d, Y10, Y3, Y0
-	VBLENDVPS Y0, Y5, Y13, Y0
-	VCVTPS2PH $0x00, Y1, (DI)
-	VCVTPS2PH $0x00, Y2, 16(DI)
-	VMOVUPS   Y6, (SI)
-	VMOVUPS   Y0, 32(SI)
-	VMULPS    Y13, Y1, Y1
-	VMULPS    Y13, Y2, Y2
-	VMULPS    Y13, Y6, Y6
-	VMULPS    Y13, Y0, Y0
-	VADDPS    Y6, Y1, Y1
-	VADDPS    Y0, Y2, Y2
-	VMOVUPS   Y1, (DX)
-	VMOVUPS   Y2, 32(DX)
-	VADDPS    Y1, Y9, Y9
-	VADDPS    Y2, Y8, Y8
+	VPAND     Y14, Y0, Y3
+	VDIVPS    Y2, Y12, Y4
+	VDIVPS    Y0, Y12, Y5
+	VCMPPS    $0x1d, Y11, Y1, Y1
+	VCMPPS    $0x1d, Y11, Y3, Y3
+	VBLENDVPS Y1, Y4, Y10, Y1
+	VBLENDVPS Y3, Y5, Y10, Y3
+	VCVTPS2PH $0x00, Y2, (DI)
+	VCVTPS2PH $0x00, Y0, 16(DI)
+	VMOVUPS   Y1, (SI)
+	VMOVUPS   Y3, 32(SI)
+	VMULPS    Y10, Y2, Y2
+	VMULPS    Y10, Y0, Y0
+	VMULPS    Y10, Y1, Y1
+	VMULPS    Y10, Y3, Y3
+	VADDPS    Y1, Y2, Y2
+	VADDPS    Y3, Y0, Y0
+	VMOVUPS   Y2, (DX)
+	VMOVUPS   Y0, 32(DX)
+	VADDPS    Y2, Y9, Y9
+	VADDPS    Y0, Y8, Y8
 	ADDQ      $+32, DI
 	ADDQ      $+64, SI
 	ADDQ      $+64, DX
 	ADDQ      $+64, BX
 	ADDQ      $+64, R8
-	SUBQ      $+1, R11
-	TESTQ     R11, R11
+	DECQ      R11
 	JNE       loop
 	VMOVUPS   Y9, (R10)
 	VMOVUPS   Y8, 32(R10)
@@ -87,7 +82,7 @@ TEXT ·BlockParamsQ4_0AVX2(SB), NOSPLIT, $0-64
 	MOVQ         params+40(FP), R9
 	MOVQ         sums+48(FP), R10
 	MOVQ         n+56(FP), R11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
+	VBROADCASTSS constantsAVX2<>+20(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	VXORPS       Y13, Y13, Y13
 
@@ -102,25 +97,24 @@ loop:
 	VMULPS       Y4, Y3, Y4
 	VCVTPS2PH    $0x00, Y4, (DI)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y6
-	VPOR         Y15, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VDIVPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VCMPPS       $0x1d, Y7, Y6, Y8
-	VBLENDVPS    Y8, Y5, Y15, Y8
-	VMOVUPS      Y8, (SI)
-	VCMPPS       $0x1d, Y1, Y2, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VCMPPS       $0x1d, Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VDIVPS       Y4, Y6, Y6
+	VBLENDVPS    Y5, Y6, Y15, Y5
+	VMOVUPS      Y5, (SI)
+	VCMPPS       $0x1d, Y1, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VCMPPS       $0x1d, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VCMPPS       $0x1d, Y5, Y3, Y1
-	VBLENDVPS    Y1, Y15, Y0, Y1
+	VBLENDVPS    Y3, Y15, Y0, Y3
 	VMULPS       Y15, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VMULPS       Y15, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VMOVUPS      Y1, (DX)
-	VADDPS       Y1, Y14, Y14
+	VADDPS       Y4, Y3, Y3
+	VMULPS       Y15, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y3, (DX)
+	VADDPS       Y3, Y14, Y14
 	VMOVUPS      32(BX), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VMULPS       Y1, Y0, Y1
@@ -131,32 +125,30 @@ loop:
 	VMULPS       Y4, Y3, Y4
 	VCVTPS2PH    $0x00, Y4, 16(DI)
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y4, Y6
-	VPOR         Y15, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VDIVPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VCMPPS       $0x1d, Y7, Y6, Y8
-	VBLENDVPS    Y8, Y5, Y15, Y8
-	VMOVUPS      Y8, 32(SI)
-	VCMPPS       $0x1d, Y1, Y2, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VCMPPS       $0x1d, Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VDIVPS       Y4, Y6, Y6
+	VBLENDVPS    Y5, Y6, Y15, Y5
+	VMOVUPS      Y5, 32(SI)
+	VCMPPS       $0x1d, Y1, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VCMPPS       $0x1d, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VCMPPS       $0x1d, Y5, Y3, Y1
-	VBLENDVPS    Y1, Y15, Y0, Y1
+	VBLENDVPS    Y3, Y15, Y0, Y3
 	VMULPS       Y15, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VMULPS       Y15, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VMOVUPS      Y1, 32(DX)
-	VADDPS       Y1, Y13, Y13
+	VADDPS       Y4, Y3, Y3
+	VMULPS       Y15, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y3, 32(DX)
+	VADDPS       Y3, Y13, Y13
 	ADDQ         $+32, DI
 	ADDQ         $+64, SI
 	ADDQ         $+64, DX
 	ADDQ         $+64, BX
 	ADDQ         $+64, R8
-	SUBQ         $+1, R11
-	TESTQ        R11, R11
+	DECQ         R11
 	JNE          loop
 	VMOVUPS      Y14, (R10)
 	VMOVUPS      Y13, 32(R10)
@@ -178,8 +170,8 @@ TEXT ·BlockParamsQ4_1AVX2(SB), NOSPLIT, $0-72
 	MOVQ         n+64(FP), R12
 	VMOVUPS      (R10), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+16(SB), Y12
+	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
 	VBROADCASTSS constantsAVX2<>+20(SB), Y11
 	VBROADCASTSS constantsAVX2<>+24(SB), Y10
 	VXORPS       Y9, Y9, Y9
@@ -194,21 +186,19 @@ loop:
 	VDIVPS    Y15, Y1, Y1
 	VCVTPS2PH $0x00, Y1, (SI)
 	VPAND     Y14, Y1, Y2
-	VPOR      Y13, Y2, Y2
+	VCMPPS    $0x1d, Y13, Y2, Y2
 	VDIVPS    Y1, Y12, Y3
-	VCMPPS    $0x1d, Y11, Y2, Y4
-	VBLENDVPS Y4, Y3, Y13, Y4
-	VMOVUPS   Y4, (DX)
-	VPAND     Y14, Y0, Y2
-	VPOR      Y13, Y2, Y2
-	VCMPPS    $0x1d, Y11, Y2, Y3
-	VBLENDVPS Y3, Y13, Y10, Y3
-	VMULPS    Y13, Y0, Y0
+	VBLENDVPS Y2, Y3, Y11, Y2
+	VMOVUPS   Y2, (DX)
+	VPAND     Y14, Y0, Y3
+	VCMPPS    $0x1d, Y13, Y3, Y3
+	VBLENDVPS Y3, Y11, Y10, Y3
+	VMULPS    Y11, Y0, Y0
 	VADDPS    Y0, Y3, Y3
-	VMULPS    Y13, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	VADDPS    Y1, Y3, Y3
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y4, Y3, Y3
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y2, Y3, Y3
 	VMOVUPS   Y3, (BX)
 	VADDPS    Y3, Y9, Y9
 	VMOVUPS   32(R8), Y0
@@ -218,21 +208,19 @@ loop:
 	VDIVPS    Y8, Y1, Y1
 	VCVTPS2PH $0x00, Y1, 16(SI)
 	VPAND     Y14, Y1, Y2
-	VPOR      Y13, Y2, Y2
+	VCMPPS    $0x1d, Y13, Y2, Y2
 	VDIVPS    Y1, Y12, Y3
-	VCMPPS    $0x1d, Y11, Y2, Y4
-	VBLENDVPS Y4, Y3, Y13, Y4
-	VMOVUPS   Y4, 32(DX)
-	VPAND     Y14, Y0, Y2
-	VPOR      Y13, Y2, Y2
-	VCMPPS    $0x1d, Y11, Y2, Y3
-	VBLENDVPS Y3, Y13, Y10, Y3
-	VMULPS    Y13, Y0, Y0
+	VBLENDVPS Y2, Y3, Y11, Y2
+	VMOVUPS   Y2, 32(DX)
+	VPAND     Y14, Y0, Y3
+	VCMPPS    $0x1d, Y13, Y3, Y3
+	VBLENDVPS Y3, Y11, Y10, Y3
+	VMULPS    Y11, Y0, Y0
 	VADDPS    Y0, Y3, Y3
-	VMULPS    Y13, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	VADDPS    Y1, Y3, Y3
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y4, Y3, Y3
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y2, Y3, Y3
 	VMOVUPS   Y3, 32(BX)
 	VADDPS    Y3, Y7, Y7
 	ADDQ      $+32, DI
@@ -241,8 +229,7 @@ loop:
 	ADDQ      $+64, BX
 	ADDQ      $+64, R8
 	ADDQ      $+64, R9
-	SUBQ      $+1, R12
-	TESTQ     R12, R12
+	DECQ      R12
 	JNE       loop
 	VMOVUPS   Y9, (R11)
 	VMOVUPS   Y7, 32(R11)
@@ -263,11 +250,11 @@ TEXT ·BlockParamsMXFP4AVX2(SB), NOSPLIT, $0-64
 	MOVQ         n+56(FP), R11
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y10
-	VBROADCASTSS constantsAVX2<>+40(SB), Y9
+	VBROADCASTSS constantsAVX2<>+28(SB), Y13
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12
+	VBROADCASTSS constantsAVX2<>+36(SB), Y11
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
 	VBROADCASTSS constantsAVX2<>+24(SB), Y8
 	VBROADCASTSS constantsAVX2<>+44(SB), Y7
 	VXORPS       Y6, Y6, Y6
@@ -277,45 +264,41 @@ loop:
 	VMOVUPS   (BX), Y0
 	VMULPS    (R8), Y15, Y1
 	VMAXPS    Y1, Y0, Y0
-	VPAND     Y14, Y0, Y1
-	VPOR      Y13, Y1, Y1
-	VPAND     Y12, Y1, Y0
-	VPOR      Y13, Y0, Y0
-	VDIVPS    Y0, Y11, Y2
+	VPAND     Y14, Y0, Y0
+	VPAND     Y13, Y0, Y1
+	VDIVPS    Y1, Y12, Y2
 	VMOVUPS   Y2, (DI)
-	VMULPS    Y10, Y0, Y2
+	VMULPS    Y11, Y1, Y2
 	VPSRLD    $0x17, Y2, Y2
 	VMOVUPS   Y2, (SI)
-	VCMPPS    $0x1d, Y9, Y1, Y2
-	VBLENDVPS Y2, Y13, Y8, Y2
-	VMULPS    Y7, Y0, Y0
-	VCMPPS    $0x1d, Y1, Y0, Y3
-	VBLENDVPS Y3, Y13, Y8, Y3
-	VADDPS    Y3, Y2, Y2
-	VMULPS    Y13, Y1, Y1
+	VCMPPS    $0x1d, Y10, Y0, Y2
+	VBLENDVPS Y2, Y9, Y8, Y2
+	VMULPS    Y7, Y1, Y1
+	VCMPPS    $0x1d, Y0, Y1, Y1
+	VBLENDVPS Y1, Y9, Y8, Y1
 	VADDPS    Y1, Y2, Y2
+	VMULPS    Y9, Y0, Y0
+	VADDPS    Y0, Y2, Y2
 	VMOVUPS   Y2, (DX)
 	VADDPS    Y2, Y6, Y6
 	VMOVUPS   32(BX), Y0
 	VMULPS    32(R8), Y15, Y1
 	VMAXPS    Y1, Y0, Y0
-	VPAND     Y14, Y0, Y1
-	VPOR      Y13, Y1, Y1
-	VPAND     Y12, Y1, Y0
-	VPOR      Y13, Y0, Y0
-	VDIVPS    Y0, Y11, Y2
+	VPAND     Y14, Y0, Y0
+	VPAND     Y13, Y0, Y1
+	VDIVPS    Y1, Y12, Y2
 	VMOVUPS   Y2, 32(DI)
-	VMULPS    Y10, Y0, Y2
+	VMULPS    Y11, Y1, Y2
 	VPSRLD    $0x17, Y2, Y2
 	VMOVUPS   Y2, 32(SI)
-	VCMPPS    $0x1d, Y9, Y1, Y2
-	VBLENDVPS Y2, Y13, Y8, Y2
-	VMULPS    Y7, Y0, Y0
-	VCMPPS    $0x1d, Y1, Y0, Y3
-	VBLENDVPS Y3, Y13, Y8, Y3
-	VADDPS    Y3, Y2, Y2
-	VMULPS    Y13, Y1, Y1
+	VCMPPS    $0x1d, Y10, Y0, Y2
+	VBLENDVPS Y2, Y9, Y8, Y2
+	VMULPS    Y7, Y1, Y1
+	VCMPPS    $0x1d, Y0, Y1, Y1
+	VBLENDVPS Y1, Y9, Y8, Y1
 	VADDPS    Y1, Y2, Y2
+	VMULPS    Y9, Y0, Y0
+	VADDPS    Y0, Y2, Y2
 	VMOVUPS   Y2, 32(DX)
 	VADDPS    Y2, Y5, Y5
 	ADDQ      $+64, DI
@@ -323,8 +306,7 @@ loop:
 	ADDQ      $+64, DX
 	ADDQ      $+64, BX
 	ADDQ      $+64, R8
-	SUBQ      $+1, R11
-	TESTQ     R11, R11
+	DECQ      R11
 	JNE       loop
 	VMOVUPS   Y6, (R10)
 	VMOVUPS   Y5, 32(R10)
@@ -343,11 +325,10 @@ TEXT ·BlockParamsNVFP4AVX2(SB), NOSPLIT, $0-64
 	MOVQ         params+40(FP), R9
 	MOVQ         sums+48(FP), R10
 	MOVQ         n+56(FP), R11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y14
-	VBROADCASTSS constantsAVX2<>+52(SB), Y13
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+20(SB), Y14
+	VXORPS       Y13, Y13, Y13
 	VXORPS       Y12, Y12, Y12
-	VXORPS       Y11, Y11, Y11
 
 loop:
 	VMOVUPS      (BX), Y0
@@ -355,115 +336,112 @@ loop:
 	VMULPS       (R8), Y1, Y1
 	VMAXPS       Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y2
-	VPOR         Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VDIVPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMINPS       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VPADDD       Y1, Y0, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VCMPPS       $0x1d, Y3, Y0, Y5
-	VBLENDVPS    Y5, Y4, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VADDPS       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
-	VMINPS       Y3, Y1, Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VMINPS       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VCMPPS       $0x1d, Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VCMPPS       $0x1d, Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y1, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VBLENDVPS    Y3, Y5, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VMINPS       Y4, Y1, Y1
 	VCVTTPS2DQ   Y1, Y1
-	VCMPPS       $0x1d, Y14, Y0, Y3
-	VBLENDVPS    Y3, Y5, Y1, Y3
-	VMOVUPS      Y3, (DI)
-	VPSLLD       $0x14, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPADDD       Y3, Y5, Y5
+	VBLENDVPS    Y2, Y3, Y1, Y4
+	VMOVUPS      Y4, (DI)
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCMPPS       $0x1d, Y14, Y0, Y3
-	VBLENDVPS    Y3, Y5, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VDIVPS       Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPADDD       Y1, Y0, Y0
-	VCMPPS       $0x1d, Y13, Y3, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y15, Y1, Y1
+	VBLENDVPS    Y2, Y3, Y1, Y2
+	VCMPPS       $0x1d, Y15, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y3
+	VDIVPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VPADDD       Y2, Y3, Y3
+	VBLENDVPS    Y1, Y3, Y14, Y1
 	VMOVUPS      Y1, (SI)
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
-	VCMPPS       $0x1d, Y2, Y0, Y3
-	VBLENDVPS    Y3, Y15, Y1, Y3
-	VMULPS       Y15, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, (DX)
-	VADDPS       Y3, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+104(SB), Y1
+	VCMPPS       $0x1d, Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VBLENDVPS    Y1, Y14, Y2, Y1
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (DX)
+	VADDPS       Y1, Y13, Y13
 	VMOVUPS      32(BX), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VMULPS       32(R8), Y1, Y1
 	VMAXPS       Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y2
-	VPOR         Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VDIVPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VMINPS       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
-	VPADDD       Y1, Y0, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPADDD       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y4
-	VCMPPS       $0x1d, Y3, Y0, Y5
-	VBLENDVPS    Y5, Y4, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VADDPS       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y3
-	VMINPS       Y3, Y1, Y1
+	VPAND        Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VMINPS       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VCMPPS       $0x1d, Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VCMPPS       $0x1d, Y3, Y1, Y3
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4
+	VPADDD       Y4, Y1, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VBLENDVPS    Y3, Y5, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VADDPS       Y4, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VMINPS       Y4, Y1, Y1
 	VCVTTPS2DQ   Y1, Y1
-	VCMPPS       $0x1d, Y14, Y0, Y3
-	VBLENDVPS    Y3, Y5, Y1, Y3
-	VMOVUPS      Y3, 32(DI)
-	VPSLLD       $0x14, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPADDD       Y3, Y5, Y5
+	VBLENDVPS    Y2, Y3, Y1, Y4
+	VMOVUPS      Y4, 32(DI)
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCMPPS       $0x1d, Y14, Y0, Y3
-	VBLENDVPS    Y3, Y5, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y0
-	VDIVPS       Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPADDD       Y1, Y0, Y0
-	VCMPPS       $0x1d, Y13, Y3, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y15, Y1, Y1
+	VBLENDVPS    Y2, Y3, Y1, Y2
+	VCMPPS       $0x1d, Y15, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y3
+	VDIVPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VPADDD       Y2, Y3, Y3
+	VBLENDVPS    Y1, Y3, Y14, Y1
 	VMOVUPS      Y1, 32(SI)
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
-	VCMPPS       $0x1d, Y2, Y0, Y3
-	VBLENDVPS    Y3, Y15, Y1, Y3
-	VMULPS       Y15, Y2, Y2
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(DX)
-	VADDPS       Y3, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+104(SB), Y1
+	VCMPPS       $0x1d, Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VBLENDVPS    Y1, Y14, Y2, Y1
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 32(DX)
+	VADDPS       Y1, Y12, Y12
 	ADDQ         $+64, DI
 	ADDQ         $+64, SI
 	ADDQ         $+64, DX
 	ADDQ         $+64, BX
 	ADDQ         $+64, R8
-	SUBQ         $+1, R11
-	TESTQ        R11, R11
+	DECQ         R11
 	JNE          loop
-	VMOVUPS      Y12, (R10)
-	VMOVUPS      Y11, 32(R10)
+	VMOVUPS      Y13, (R10)
+	VMOVUPS      Y12, 32(R10)
 	VZEROUPPER
 	RET
 
@@ -597,8 +575,7 @@ loop:
 	ADDQ         $+512, SI
 	ADDQ         $+16, DX
 	ADDQ         $+8, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -707,8 +684,7 @@ loop:
 	ADDQ         $+512, SI
 	ADDQ         $+16, DX
 	ADDQ         $+8, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -849,8 +825,7 @@ loop:
 	ADDQ         $+512, SI
 	ADDQ         $+16, DX
 	ADDQ         $+8, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -1002,8 +977,7 @@ loop:
 	ADDQ         $+16, BX
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -1193,8 +1167,7 @@ loop:
 	ADDQ         $+16, BX
 	ADDQ         $+8, R8
 	ADDQ         $+8, R9
-	SUBQ         $+1, R10
-	TESTQ        R10, R10
+	DECQ         R10
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -1340,8 +1313,7 @@ loop:
 	ADDQ         $+512, SI
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -1517,8 +1489,7 @@ loop:
 	ADDQ         $+512, SI
 	ADDQ         $+32, DX
 	ADDQ         $+32, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
+	DECQ         R8
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -1618,8 +1589,7 @@ loop:
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
+	DECQ         R9
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -1796,31 +1766,30 @@ loop:
 	ADDQ         $+64, DI
 	ADDQ         $+256, SI
 	ADDQ         $+16, DX
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	DECQ         BX
 	JNE          loop
 	VZEROUPPER
 	RET
 
 DATA constantsAVX2<>+0(SB)/4, $0xbf800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x00000000
-DATA constantsAVX2<>+12(SB)/4, $0x42fe0000
-DATA constantsAVX2<>+16(SB)/4, $0x3f800000
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
+DATA constantsAVX2<>+8(SB)/4, $0x42fe0000
+DATA constantsAVX2<>+12(SB)/4, $0x3f800000
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x00000000
 DATA constantsAVX2<>+24(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+28(SB)/4, $0x7f800000
 DATA constantsAVX2<>+32(SB)/4, $0x417fffff
 DATA constantsAVX2<>+36(SB)/4, $0x3e800000
 DATA constantsAVX2<>+40(SB)/4, $0x02800000
 DATA constantsAVX2<>+44(SB)/4, $0x3fffffd3
-DATA constantsAVX2<>+48(SB)/4, $0x3c800000
-DATA constantsAVX2<>+52(SB)/4, $0x3b000000
-DATA constantsAVX2<>+56(SB)/4, $0x40c00000
-DATA constantsAVX2<>+60(SB)/4, $0x43e00000
-DATA constantsAVX2<>+64(SB)/4, $0x00080000
-DATA constantsAVX2<>+68(SB)/4, $0xfffffc40
-DATA constantsAVX2<>+72(SB)/4, $0x43780000
+DATA constantsAVX2<>+48(SB)/4, $0x3b000000
+DATA constantsAVX2<>+52(SB)/4, $0x40c00000
+DATA constantsAVX2<>+56(SB)/4, $0x43e00000
+DATA constantsAVX2<>+60(SB)/4, $0x3c800000
+DATA constantsAVX2<>+64(SB)/4, $0x43780000
+DATA constantsAVX2<>+68(SB)/4, $0x00080000
+DATA constantsAVX2<>+72(SB)/4, $0xfffffc40
 DATA constantsAVX2<>+76(SB)/4, $0x0000007e
 DATA constantsAVX2<>+80(SB)/4, $0x44000000
 DATA constantsAVX2<>+84(SB)/4, $0x3f000000

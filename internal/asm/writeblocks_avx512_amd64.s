@@ -25,32 +25,30 @@ TEXT ·BlockParamsQ8_0AVX512(SB), NOSPLIT, $0-64
 	VPXORD       Z9, Z9, Z9
 
 loop:
-	VMOVUPS    (BX), Z0
-	VMULPS     (R8), Z15, Z1
-	VMAXPS     Z1, Z0, Z0
-	VPTERNLOGD $0xea, Z13, Z14, Z0
-	VDIVPS     Z12, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, (DI)
-	VMOVUPS    Z0, Z1
-	VPTERNLOGD $0xea, Z13, Z14, Z1
-	VDIVPS     Z0, Z11, Z2
-	VCMPPS     $0x1d, Z10, Z1, K1
-	VBLENDMPS  Z2, Z13, K1, Z2
-	VMOVUPS    Z2, (SI)
-	VMULPS     Z13, Z0, Z0
-	VMULPS     Z13, Z2, Z2
-	VADDPS     Z2, Z0, Z0
-	VMOVUPS    Z0, (DX)
-	VADDPS     Z0, Z9, Z9
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	ADDQ       $+64, R8
-	SUBQ       $+1, R11
-	TESTQ      R11, R11
-	JNE        loop
-	VMOVUPS    Z9, (R10)
+	VMOVUPS   (BX), Z0
+	VMULPS    (R8), Z15, Z1
+	VMAXPS    Z1, Z0, Z0
+	VPANDD    Z14, Z0, Z0
+	VDIVPS    Z13, Z0, Z0
+	VCVTPS2PH $0x00, Z0, (DI)
+	VPANDD    Z14, Z0, Z1
+	VCMPPS    $0x1d, Z12, Z1, K1
+	VDIVPS    Z0, Z11, Z1
+	VBLENDMPS Z1, Z10, K1, Z1
+	VMOVUPS   Z1, (SI)
+	VMULPS    Z10, Z0, Z0
+	VMULPS    Z10, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, (DX)
+	VADDPS    Z0, Z9, Z9
+	ADDQ      $+32, DI
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	DECQ      R11
+	JNE       loop
+	VMOVUPS   Z9, (R10)
 	VZEROUPPER
 	RET
 
@@ -69,45 +67,43 @@ TEXT ·BlockParamsQ4_0AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VMOVUPS      (R9), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
 	VBROADCASTSS constantsAVX512<>+16(SB), Z11
 	VBROADCASTSS constantsAVX512<>+20(SB), Z10
 	VBROADCASTSS constantsAVX512<>+24(SB), Z9
 	VPXORD       Z8, Z8, Z8
 
 loop:
-	VMOVUPS    (BX), Z0
-	VMULPS     Z15, Z0, Z1
-	VMOVUPS    (R8), Z2
-	VCMPPS     $0x1d, Z2, Z1, K1
-	VBLENDMPS  Z0, Z2, K1, Z3
-	VMULPS     Z14, Z3, Z4
-	VCVTPS2PH  $0x00, Z4, (DI)
-	VMOVUPS    Z4, Z5
-	VPTERNLOGD $0xea, Z12, Z13, Z5
-	VDIVPS     Z4, Z11, Z6
-	VCMPPS     $0x1d, Z10, Z5, K1
-	VBLENDMPS  Z6, Z12, K1, Z6
-	VMOVUPS    Z6, (SI)
-	VCMPPS     $0x1d, Z1, Z2, K1
-	VBLENDMPS  Z2, Z0, K1, Z2
-	VCMPPS     $0x1d, Z2, Z3, K1
-	VBLENDMPS  Z12, Z9, K1, Z0
-	VMULPS     Z12, Z4, Z4
-	VADDPS     Z4, Z0, Z0
-	VMULPS     Z12, Z6, Z6
-	VADDPS     Z6, Z0, Z0
-	VMOVUPS    Z0, (DX)
-	VADDPS     Z0, Z8, Z8
-	ADDQ       $+32, DI
-	ADDQ       $+64, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	ADDQ       $+64, R8
-	SUBQ       $+1, R11
-	TESTQ      R11, R11
-	JNE        loop
-	VMOVUPS    Z8, (R10)
+	VMOVUPS   (BX), Z0
+	VMULPS    Z15, Z0, Z1
+	VMOVUPS   (R8), Z2
+	VCMPPS    $0x1d, Z2, Z1, K1
+	VBLENDMPS Z0, Z2, K1, Z3
+	VMULPS    Z14, Z3, Z4
+	VCVTPS2PH $0x00, Z4, (DI)
+	VPANDD    Z13, Z4, Z5
+	VCMPPS    $0x1d, Z12, Z5, K1
+	VDIVPS    Z4, Z11, Z5
+	VBLENDMPS Z5, Z10, K1, Z5
+	VMOVUPS   Z5, (SI)
+	VCMPPS    $0x1d, Z1, Z2, K1
+	VBLENDMPS Z2, Z0, K1, Z2
+	VCMPPS    $0x1d, Z2, Z3, K1
+	VBLENDMPS Z10, Z9, K1, Z0
+	VMULPS    Z10, Z4, Z4
+	VADDPS    Z4, Z0, Z0
+	VMULPS    Z10, Z5, Z5
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS   Z0, (DX)
+	VADDPS    Z0, Z8, Z8
+	ADDQ      $+32, DI
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	DECQ      R11
+	JNE       loop
+	VMOVUPS   Z8, (R10)
 	VZEROUPPER
 	RET
 
@@ -126,47 +122,44 @@ TEXT ·BlockParamsQ4_1AVX512(SB), NOSPLIT, $0-72
 	MOVQ         n+64(FP), R12
 	VMOVUPS      (R10), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z13
 	VBROADCASTSS constantsAVX512<>+16(SB), Z12
 	VBROADCASTSS constantsAVX512<>+20(SB), Z11
 	VBROADCASTSS constantsAVX512<>+24(SB), Z10
 	VPXORD       Z9, Z9, Z9
 
 loop:
-	VMOVUPS    (R8), Z0
-	VCVTPS2PH  $0x00, Z0, (DI)
-	VMOVUPS    (R9), Z1
-	VSUBPS     Z0, Z1, Z1
-	VDIVPS     Z15, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, (SI)
-	VMOVUPS    Z1, Z2
-	VPTERNLOGD $0xea, Z13, Z14, Z2
-	VDIVPS     Z1, Z12, Z3
-	VCMPPS     $0x1d, Z11, Z2, K1
-	VBLENDMPS  Z3, Z13, K1, Z3
-	VMOVUPS    Z3, (DX)
-	VMOVUPS    Z0, Z2
-	VPTERNLOGD $0xea, Z13, Z14, Z2
-	VCMPPS     $0x1d, Z11, Z2, K1
-	VBLENDMPS  Z13, Z10, K1, Z2
-	VMULPS     Z13, Z0, Z0
-	VADDPS     Z0, Z2, Z2
-	VMULPS     Z13, Z1, Z1
-	VADDPS     Z1, Z2, Z2
-	VMULPS     Z13, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS    Z2, (BX)
-	VADDPS     Z2, Z9, Z9
-	ADDQ       $+32, DI
-	ADDQ       $+32, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	ADDQ       $+64, R8
-	ADDQ       $+64, R9
-	SUBQ       $+1, R12
-	TESTQ      R12, R12
-	JNE        loop
-	VMOVUPS    Z9, (R11)
+	VMOVUPS   (R8), Z0
+	VCVTPS2PH $0x00, Z0, (DI)
+	VMOVUPS   (R9), Z1
+	VSUBPS    Z0, Z1, Z1
+	VDIVPS    Z15, Z1, Z1
+	VCVTPS2PH $0x00, Z1, (SI)
+	VPANDD    Z14, Z1, Z2
+	VCMPPS    $0x1d, Z13, Z2, K1
+	VDIVPS    Z1, Z12, Z2
+	VBLENDMPS Z2, Z11, K1, Z2
+	VMOVUPS   Z2, (DX)
+	VPANDD    Z14, Z0, Z3
+	VCMPPS    $0x1d, Z13, Z3, K1
+	VBLENDMPS Z11, Z10, K1, Z3
+	VMULPS    Z11, Z0, Z0
+	VADDPS    Z0, Z3, Z3
+	VMULPS    Z11, Z1, Z1
+	VADDPS    Z1, Z3, Z3
+	VMULPS    Z11, Z2, Z2
+	VADDPS    Z2, Z3, Z3
+	VMOVUPS   Z3, (BX)
+	VADDPS    Z3, Z9, Z9
+	ADDQ      $+32, DI
+	ADDQ      $+32, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R9
+	DECQ      R12
+	JNE       loop
+	VMOVUPS   Z9, (R11)
 	VZEROUPPER
 	RET
 
@@ -184,46 +177,44 @@ TEXT ·BlockParamsMXFP4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         n+56(FP), R11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+28(SB), Z12
-	VBROADCASTSS constantsAVX512<>+32(SB), Z11
-	VBROADCASTSS constantsAVX512<>+36(SB), Z10
-	VBROADCASTSS constantsAVX512<>+40(SB), Z9
+	VBROADCASTSS constantsAVX512<>+28(SB), Z13
+	VBROADCASTSS constantsAVX512<>+32(SB), Z12
+	VBROADCASTSS constantsAVX512<>+36(SB), Z11
+	VBROADCASTSS constantsAVX512<>+40(SB), Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z9
 	VBROADCASTSS constantsAVX512<>+24(SB), Z8
 	VBROADCASTSS constantsAVX512<>+44(SB), Z7
 	VPXORD       Z6, Z6, Z6
 
 loop:
-	VMOVUPS    (BX), Z0
-	VMULPS     (R8), Z15, Z1
-	VMAXPS     Z1, Z0, Z0
-	VPTERNLOGD $0xea, Z13, Z14, Z0
-	VMOVUPS    Z0, Z1
-	VPTERNLOGD $0xea, Z13, Z12, Z1
-	VDIVPS     Z1, Z11, Z2
-	VMOVUPS    Z2, (DI)
-	VMULPS     Z10, Z1, Z2
-	VPSRLD     $0x17, Z2, Z2
-	VMOVUPS    Z2, (SI)
-	VCMPPS     $0x1d, Z9, Z0, K1
-	VBLENDMPS  Z13, Z8, K1, Z2
-	VMULPS     Z7, Z1, Z1
-	VCMPPS     $0x1d, Z0, Z1, K1
-	VBLENDMPS  Z13, Z8, K1, Z1
-	VADDPS     Z1, Z2, Z2
-	VMULPS     Z13, Z0, Z0
-	VADDPS     Z0, Z2, Z2
-	VMOVUPS    Z2, (DX)
-	VADDPS     Z2, Z6, Z6
-	ADDQ       $+64, DI
-	ADDQ       $+64, SI
-	ADDQ       $+64, DX
-	ADDQ       $+64, BX
-	ADDQ       $+64, R8
-	SUBQ       $+1, R11
-	TESTQ      R11, R11
-	JNE        loop
-	VMOVUPS    Z6, (R10)
+	VMOVUPS   (BX), Z0
+	VMULPS    (R8), Z15, Z1
+	VMAXPS    Z1, Z0, Z0
+	VPANDD    Z14, Z0, Z0
+	VPANDD    Z13, Z0, Z1
+	VDIVPS    Z1, Z12, Z2
+	VMOVUPS   Z2, (DI)
+	VMULPS    Z11, Z1, Z2
+	VPSRLD    $0x17, Z2, Z2
+	VMOVUPS   Z2, (SI)
+	VCMPPS    $0x1d, Z10, Z0, K1
+	VBLENDMPS Z9, Z8, K1, Z2
+	VMULPS    Z7, Z1, Z1
+	VCMPPS    $0x1d, Z0, Z1, K1
+	VBLENDMPS Z9, Z8, K1, Z1
+	VADDPS    Z1, Z2, Z2
+	VMULPS    Z9, Z0, Z0
+	VADDPS    Z0, Z2, Z2
+	VMOVUPS   Z2, (DX)
+	VADDPS    Z2, Z6, Z6
+	ADDQ      $+64, DI
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+64, BX
+	ADDQ      $+64, R8
+	DECQ      R11
+	JNE       loop
+	VMOVUPS   Z6, (R10)
 	VZEROUPPER
 	RET
 
@@ -241,21 +232,21 @@ TEXT ·BlockParamsNVFP4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         n+56(FP), R11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+48(SB), Z12
-	VBROADCASTSS constantsAVX512<>+52(SB), Z11
-	VBROADCASTSS constantsAVX512<>+56(SB), Z10
-	VBROADCASTSS constantsAVX512<>+60(SB), Z9
-	VBROADCASTSS constantsAVX512<>+64(SB), Z8
-	VBROADCASTSS constantsAVX512<>+68(SB), Z7
-	VBROADCASTSS constantsAVX512<>+72(SB), Z6
-	VBROADCASTSS constantsAVX512<>+76(SB), Z5
-	VBROADCASTSS constantsAVX512<>+80(SB), Z4
-	VBROADCASTSS constantsAVX512<>+84(SB), Z3
-	VBROADCASTSS constantsAVX512<>+88(SB), Z2
-	VBROADCASTSS constantsAVX512<>+92(SB), Z16
-	VBROADCASTSS constantsAVX512<>+96(SB), Z17
-	VBROADCASTSS constantsAVX512<>+100(SB), Z18
+	VBROADCASTSS constantsAVX512<>+48(SB), Z13
+	VBROADCASTSS constantsAVX512<>+52(SB), Z12
+	VBROADCASTSS constantsAVX512<>+56(SB), Z11
+	VBROADCASTSS constantsAVX512<>+60(SB), Z10
+	VBROADCASTSS constantsAVX512<>+64(SB), Z9
+	VBROADCASTSS constantsAVX512<>+68(SB), Z8
+	VBROADCASTSS constantsAVX512<>+72(SB), Z7
+	VBROADCASTSS constantsAVX512<>+76(SB), Z6
+	VBROADCASTSS constantsAVX512<>+80(SB), Z5
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
+	VBROADCASTSS constantsAVX512<>+88(SB), Z3
+	VBROADCASTSS constantsAVX512<>+92(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z16
+	VBROADCASTSS constantsAVX512<>+100(SB), Z17
+	VBROADCASTSS constantsAVX512<>+20(SB), Z18
 	VBROADCASTSS constantsAVX512<>+104(SB), Z19
 	VBROADCASTSS constantsAVX512<>+24(SB), Z20
 	VPXORD       Z21, Z21, Z21
@@ -264,35 +255,34 @@ loop:
 	VMOVUPS    (BX), Z0
 	VMULPS     (R8), Z15, Z1
 	VMAXPS     Z1, Z0, Z0
-	VPTERNLOGD $0xea, Z13, Z14, Z0
-	VDIVPS     Z12, Z0, Z0
-	VMINPS     Z11, Z0, Z1
-	VPADDD     Z10, Z1, Z22
+	VPANDD     Z14, Z0, Z0
+	VDIVPS     Z13, Z0, Z0
+	VMINPS     Z12, Z0, Z1
+	VCMPPS     $0x1d, Z11, Z1, K1
+	VCMPPS     $0x1d, Z10, Z1, K2
+	VPADDD     Z9, Z1, Z22
 	VPSRLD     $0x14, Z22, Z22
-	VPADDD     Z9, Z22, Z22
-	VCMPPS     $0x1d, Z8, Z1, K1
-	VBLENDMPS  Z7, Z22, K1, Z22
-	VMULPS     Z6, Z1, Z23
-	VADDPS     Z5, Z23, Z23
-	VMINPS     Z4, Z23, Z23
-	VCVTTPS2DQ Z23, Z23
-	VCMPPS     $0x1d, Z3, Z1, K1
-	VBLENDMPS  Z22, Z23, K1, Z24
-	VMOVUPS    Z24, (DI)
+	VPADDD     Z8, Z22, Z22
+	VBLENDMPS  Z7, Z22, K2, Z22
+	VMULPS     Z6, Z1, Z1
+	VADDPS     Z5, Z1, Z1
+	VMINPS     Z4, Z1, Z1
+	VCVTTPS2DQ Z1, Z1
+	VBLENDMPS  Z22, Z1, K1, Z23
+	VMOVUPS    Z23, (DI)
 	VPSLLD     $0x14, Z22, Z22
-	VPADDD     Z2, Z22, Z22
-	VCVTDQ2PS  Z23, Z23
-	VMULPS     Z16, Z23, Z23
-	VCMPPS     $0x1d, Z3, Z1, K1
-	VBLENDMPS  Z22, Z23, K1, Z22
-	VDIVPS     Z22, Z17, Z1
-	VPADDD     Z18, Z1, Z1
-	VCMPPS     $0x1d, Z16, Z22, K1
-	VBLENDMPS  Z1, Z13, K1, Z1
-	VMOVUPS    Z1, (SI)
+	VPADDD     Z3, Z22, Z22
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z2, Z1, Z1
+	VBLENDMPS  Z22, Z1, K1, Z22
+	VCMPPS     $0x1d, Z2, Z22, K1
+	VDIVPS     Z22, Z16, Z22
+	VPADDD     Z17, Z22, Z22
+	VBLENDMPS  Z22, Z18, K1, Z22
+	VMOVUPS    Z22, (SI)
 	VCMPPS     $0x1d, Z0, Z19, K1
-	VBLENDMPS  Z13, Z20, K1, Z1
-	VMULPS     Z13, Z0, Z0
+	VBLENDMPS  Z18, Z20, K1, Z1
+	VMULPS     Z18, Z0, Z0
 	VADDPS     Z0, Z1, Z1
 	VMOVUPS    Z1, (DX)
 	VADDPS     Z1, Z21, Z21
@@ -301,8 +291,7 @@ loop:
 	ADDQ       $+64, DX
 	ADDQ       $+64, BX
 	ADDQ       $+64, R8
-	SUBQ       $+1, R11
-	TESTQ      R11, R11
+	DECQ       R11
 	JNE        loop
 	VMOVUPS    Z21, (R10)
 	VZEROUPPER
@@ -390,8 +379,7 @@ loop:
 	ADDQ          $+512, SI
 	ADDQ          $+16, DX
 	ADDQ          $+8, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
+	DECQ          R8
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -465,8 +453,7 @@ loop:
 	ADDQ          $+512, SI
 	ADDQ          $+16, DX
 	ADDQ          $+8, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
+	DECQ          R8
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -563,8 +550,7 @@ loop:
 	ADDQ          $+512, SI
 	ADDQ          $+16, DX
 	ADDQ          $+8, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
+	DECQ          R8
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -580,7 +566,7 @@ TEXT ·QuantizeBlocksQ4_1AVX512(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z15
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VMOVUPS      constantsAVX512<>+116(SB), Z14
 
 loop:
@@ -667,8 +653,7 @@ loop:
 	ADDQ          $+16, BX
 	ADDQ          $+8, R8
 	ADDQ          $+8, R9
-	SUBQ          $+1, R10
-	TESTQ         R10, R10
+	DECQ          R10
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -684,7 +669,7 @@ TEXT ·QuantizeBlocksQ5_1AVX512(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z15
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
 	VMOVUPS      constantsAVX512<>+116(SB), Z14
 	VMOVUPS      constantsAVX512<>+316(SB), Z13
 	VMOVUPS      constantsAVX512<>+184(SB), Z12
@@ -794,8 +779,7 @@ loop:
 	ADDQ          $+16, BX
 	ADDQ          $+8, R8
 	ADDQ          $+8, R9
-	SUBQ          $+1, R10
-	TESTQ         R10, R10
+	DECQ          R10
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -886,8 +870,7 @@ loop:
 	ADDQ          $+512, SI
 	ADDQ          $+16, DX
 	ADDQ          $+16, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
+	DECQ          R8
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -999,8 +982,7 @@ loop:
 	ADDQ          $+512, SI
 	ADDQ          $+32, DX
 	ADDQ          $+32, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
+	DECQ          R8
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -1068,8 +1050,7 @@ loop:
 	ADDQ          $+256, SI
 	ADDQ          $+16, DX
 	ADDQ          $+16, BX
-	SUBQ          $+1, R9
-	TESTQ         R9, R9
+	DECQ          R9
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -1083,7 +1064,7 @@ TEXT ·ValueCodesAVX512(SB), NOSPLIT, $0-32
 	MOVQ         factors+16(FP), DX
 	MOVQ         n+24(FP), BX
 	VBROADCASTSS constantsAVX512<>+896(SB), Z15
-	VBROADCASTSS constantsAVX512<>+12(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z14
 	VBROADCASTSS constantsAVX512<>+900(SB), Z13
 	VBROADCASTSS constantsAVX512<>+892(SB), Z12
 	VMOVUPS      constantsAVX512<>+904(SB), Z11
@@ -1101,68 +1082,67 @@ loop:
 	VFMADD213PS   Z12, Z13, Z1
 	VMOVAPS       Z1, Z2
 	VPERMI2PS     Z10, Z11, Z2
-	VPERMI2PS     Z8, Z9, Z1
-	VADDPS        Z7, Z1, Z3
 	VCMPPS        $0x1d, Z2, Z0, K1
-	VBLENDMPS     Z3, Z1, K1, Z3
+	VPERMI2PS     Z8, Z9, Z1
+	VADDPS        Z7, Z1, Z0
+	VBLENDMPS     Z0, Z1, K1, Z0
+	VCVTTPS2DQ    Z0, Z0
+	VBROADCASTSS  4(DX), Z1
+	VMULPS        64(SI), Z1, Z1
+	VMAXPS        Z15, Z1, Z2
+	VMINPS        Z14, Z2, Z2
+	VFMADD213PS   Z12, Z13, Z2
+	VMOVAPS       Z2, Z3
+	VPERMI2PS     Z10, Z11, Z3
+	VCMPPS        $0x1d, Z3, Z1, K1
+	VPERMI2PS     Z8, Z9, Z2
+	VADDPS        Z7, Z2, Z1
+	VBLENDMPS     Z1, Z2, K1, Z1
+	VCVTTPS2DQ    Z1, Z1
+	VBROADCASTSS  8(DX), Z2
+	VMULPS        128(SI), Z2, Z2
+	VMAXPS        Z15, Z2, Z3
+	VMINPS        Z14, Z3, Z3
+	VFMADD213PS   Z12, Z13, Z3
+	VMOVAPS       Z3, Z4
+	VPERMI2PS     Z10, Z11, Z4
+	VCMPPS        $0x1d, Z4, Z2, K1
+	VPERMI2PS     Z8, Z9, Z3
+	VADDPS        Z7, Z3, Z2
+	VBLENDMPS     Z2, Z3, K1, Z2
+	VCVTTPS2DQ    Z2, Z2
+	VBROADCASTSS  12(DX), Z3
+	VMULPS        192(SI), Z3, Z3
+	VMAXPS        Z15, Z3, Z4
+	VMINPS        Z14, Z4, Z4
+	VFMADD213PS   Z12, Z13, Z4
+	VMOVAPS       Z4, Z5
+	VPERMI2PS     Z10, Z11, Z5
+	VCMPPS        $0x1d, Z5, Z3, K1
+	VPERMI2PS     Z8, Z9, Z4
+	VADDPS        Z7, Z4, Z3
+	VBLENDMPS     Z3, Z4, K1, Z3
 	VCVTTPS2DQ    Z3, Z3
-	VBROADCASTSS  4(DX), Z0
-	VMULPS        64(SI), Z0, Z0
-	VMAXPS        Z15, Z0, Z1
-	VMINPS        Z14, Z1, Z1
-	VFMADD213PS   Z12, Z13, Z1
-	VMOVAPS       Z1, Z2
-	VPERMI2PS     Z10, Z11, Z2
-	VPERMI2PS     Z8, Z9, Z1
-	VADDPS        Z7, Z1, Z4
-	VCMPPS        $0x1d, Z2, Z0, K1
-	VBLENDMPS     Z4, Z1, K1, Z4
-	VCVTTPS2DQ    Z4, Z4
-	VBROADCASTSS  8(DX), Z0
-	VMULPS        128(SI), Z0, Z0
-	VMAXPS        Z15, Z0, Z1
-	VMINPS        Z14, Z1, Z1
-	VFMADD213PS   Z12, Z13, Z1
-	VMOVAPS       Z1, Z2
-	VPERMI2PS     Z10, Z11, Z2
-	VPERMI2PS     Z8, Z9, Z1
-	VADDPS        Z7, Z1, Z5
-	VCMPPS        $0x1d, Z2, Z0, K1
-	VBLENDMPS     Z5, Z1, K1, Z5
-	VCVTTPS2DQ    Z5, Z5
-	VBROADCASTSS  12(DX), Z0
-	VMULPS        192(SI), Z0, Z0
-	VMAXPS        Z15, Z0, Z1
-	VMINPS        Z14, Z1, Z1
-	VFMADD213PS   Z12, Z13, Z1
-	VMOVAPS       Z1, Z2
-	VPERMI2PS     Z10, Z11, Z2
-	VPERMI2PS     Z8, Z9, Z1
-	VADDPS        Z7, Z1, Z16
-	VCMPPS        $0x1d, Z2, Z0, K1
-	VBLENDMPS     Z16, Z1, K1, Z16
-	VCVTTPS2DQ    Z16, Z16
-	VPACKSSDW     Z4, Z3, Z3
-	VPACKSSDW     Z16, Z5, Z5
-	VPACKUSWB     Z5, Z3, Z3
-	VPERMD        Z3, Z6, Z3
-	VMOVUPS       Y3, (DI)
-	VEXTRACTF64X4 $0x01, Z3, 32(DI)
+	VPACKSSDW     Z1, Z0, Z0
+	VPACKSSDW     Z3, Z2, Z2
+	VPACKUSWB     Z2, Z0, Z0
+	VPERMD        Z0, Z6, Z0
+	VMOVUPS       Y0, (DI)
+	VEXTRACTF64X4 $0x01, Z0, 32(DI)
 	ADDQ          $+64, DI
 	ADDQ          $+256, SI
 	ADDQ          $+16, DX
-	SUBQ          $+1, BX
-	TESTQ         BX, BX
+	DECQ          BX
 	JNE           loop
 	VZEROUPPER
 	RET
 
 DATA constantsAVX512<>+0(SB)/4, $0xbf800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+8(SB)/4, $0x00000000
-DATA constantsAVX512<>+12(SB)/4, $0x42fe0000
+DATA constantsAVX512<>+8(SB)/4, $0x42fe0000
+DATA constantsAVX512<>+12(SB)/4, $0x00000001
 DATA constantsAVX512<>+16(SB)/4, $0x3f800000
-DATA constantsAVX512<>+20(SB)/4, $0x00000001
+DATA constantsAVX512<>+20(SB)/4, $0x00000000
 DATA constantsAVX512<>+24(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+28(SB)/4, $0x7f800000
 DATA constantsAVX512<>+32(SB)/4, $0x417fffff
@@ -1171,14 +1151,14 @@ DATA constantsAVX512<>+40(SB)/4, $0x02800000
 DATA constantsAVX512<>+44(SB)/4, $0x3fffffd3
 DATA constantsAVX512<>+48(SB)/4, $0x40c00000
 DATA constantsAVX512<>+52(SB)/4, $0x43e00000
-DATA constantsAVX512<>+56(SB)/4, $0x00080000
-DATA constantsAVX512<>+60(SB)/4, $0xfffffc40
-DATA constantsAVX512<>+64(SB)/4, $0x43780000
-DATA constantsAVX512<>+68(SB)/4, $0x0000007e
-DATA constantsAVX512<>+72(SB)/4, $0x44000000
-DATA constantsAVX512<>+76(SB)/4, $0x3f000000
-DATA constantsAVX512<>+80(SB)/4, $0x40f00000
-DATA constantsAVX512<>+84(SB)/4, $0x3c800000
+DATA constantsAVX512<>+56(SB)/4, $0x3c800000
+DATA constantsAVX512<>+60(SB)/4, $0x43780000
+DATA constantsAVX512<>+64(SB)/4, $0x00080000
+DATA constantsAVX512<>+68(SB)/4, $0xfffffc40
+DATA constantsAVX512<>+72(SB)/4, $0x0000007e
+DATA constantsAVX512<>+76(SB)/4, $0x44000000
+DATA constantsAVX512<>+80(SB)/4, $0x3f000000
+DATA constantsAVX512<>+84(SB)/4, $0x40f00000
 DATA constantsAVX512<>+88(SB)/4, $0x3c000000
 DATA constantsAVX512<>+92(SB)/4, $0x3b000000
 DATA constantsAVX512<>+96(SB)/4, $0x40800000

@@ -20,13 +20,13 @@ TEXT ·BlockParamsQ8_0NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V15.S4
 	MOVD $2147483647, R16
 	VDUP R16, V14.S4
-	MOVD $0, R16
-	VDUP R16, V13.S4
 	MOVD $1123942400, R16
-	VDUP R16, V12.S4
+	VDUP R16, V13.S4
 	MOVD $1065353216, R16
-	VDUP R16, V11.S4
+	VDUP R16, V12.S4
 	MOVD $1, R16
+	VDUP R16, V11.S4
+	MOVD $0, R16
 	VDUP R16, V10.S4
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
@@ -50,37 +50,29 @@ loop:
 	FMOVQ 48(R3), F2
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	VAND V14.B16, V4.B16, V4.B16
-	VORR V13.B16, V4.B16, V4.B16
 	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
 	VAND V14.B16, V1.B16, V1.B16
-	VORR V13.B16, V1.B16, V1.B16
 	VAND V14.B16, V2.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e2cfc84 // fdiv v4.4s, v4.4s, v12.4s
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
-	WORD $0x6e2cfc42 // fdiv v2.4s, v2.4s, v12.4s
+	WORD $0x6e2dfc84 // fdiv v4.4s, v4.4s, v13.4s
+	WORD $0x6e2dfc00 // fdiv v0.4s, v0.4s, v13.4s
+	WORD $0x6e2dfc21 // fdiv v1.4s, v1.4s, v13.4s
+	WORD $0x6e2dfc42 // fdiv v2.4s, v2.4s, v13.4s
 	VAND V14.B16, V4.B16, V3.B16
-	VORR V13.B16, V3.B16, V3.B16
 	VAND V14.B16, V0.B16, V5.B16
-	VORR V13.B16, V5.B16, V5.B16
 	VAND V14.B16, V1.B16, V16.B16
-	VORR V13.B16, V16.B16, V16.B16
 	VAND V14.B16, V2.B16, V17.B16
-	VORR V13.B16, V17.B16, V17.B16
-	WORD $0x6e24fd72 // fdiv v18.4s, v11.4s, v4.4s
-	WORD $0x6e20fd73 // fdiv v19.4s, v11.4s, v0.4s
-	WORD $0x6e21fd74 // fdiv v20.4s, v11.4s, v1.4s
-	WORD $0x6e22fd75 // fdiv v21.4s, v11.4s, v2.4s
-	WORD $0x6e2ae463 // fcmge v3.4s, v3.4s, v10.4s
-	VBSL V13.B16, V18.B16, V3.B16
-	WORD $0x6e2ae4a5 // fcmge v5.4s, v5.4s, v10.4s
-	VBSL V13.B16, V19.B16, V5.B16
-	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
-	VBSL V13.B16, V20.B16, V16.B16
-	WORD $0x6e2ae631 // fcmge v17.4s, v17.4s, v10.4s
-	VBSL V13.B16, V21.B16, V17.B16
+	WORD $0x6e24fd92 // fdiv v18.4s, v12.4s, v4.4s
+	WORD $0x6e20fd93 // fdiv v19.4s, v12.4s, v0.4s
+	WORD $0x6e21fd94 // fdiv v20.4s, v12.4s, v1.4s
+	WORD $0x6e22fd95 // fdiv v21.4s, v12.4s, v2.4s
+	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
+	WORD $0x6e2be4a5 // fcmge v5.4s, v5.4s, v11.4s
+	WORD $0x6e2be610 // fcmge v16.4s, v16.4s, v11.4s
+	WORD $0x6e2be631 // fcmge v17.4s, v17.4s, v11.4s
+	VBSL V10.B16, V18.B16, V3.B16
+	VBSL V10.B16, V19.B16, V5.B16
+	VBSL V10.B16, V20.B16, V16.B16
+	VBSL V10.B16, V21.B16, V17.B16
 	WORD $0x0e216892 // fcvtn v18.4h, v4.4s
 	FMOVD F18, (R0)
 	WORD $0x0e216812 // fcvtn v18.4h, v0.4s
@@ -93,14 +85,14 @@ loop:
 	FMOVQ F5, 16(R1)
 	FMOVQ F16, 32(R1)
 	FMOVQ F17, 48(R1)
-	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
-	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
-	WORD $0x6e2dde10 // fmul v16.4s, v16.4s, v13.4s
-	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x6e2adca5 // fmul v5.4s, v5.4s, v10.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
 	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
@@ -169,55 +161,51 @@ loop:
 	WORD $0x6e2fde95 // fmul v21.4s, v20.4s, v15.4s
 	FMOVQ (R4), F22
 	WORD $0x6e36e437 // fcmge v23.4s, v1.4s, v22.4s
-	VBSL V22.B16, V0.B16, V23.B16
 	FMOVQ 16(R4), F24
 	WORD $0x6e38e639 // fcmge v25.4s, v17.4s, v24.4s
-	VBSL V24.B16, V16.B16, V25.B16
 	FMOVQ 32(R4), F26
 	WORD $0x6e3ae67b // fcmge v27.4s, v19.4s, v26.4s
-	VBSL V26.B16, V18.B16, V27.B16
 	FMOVQ 48(R4), F28
 	WORD $0x6e3ce6bd // fcmge v29.4s, v21.4s, v28.4s
+	VBSL V22.B16, V0.B16, V23.B16
+	VBSL V24.B16, V16.B16, V25.B16
+	VBSL V26.B16, V18.B16, V27.B16
 	VBSL V28.B16, V20.B16, V29.B16
 	WORD $0x6e21e6c1 // fcmge v1.4s, v22.4s, v1.4s
-	VBSL V0.B16, V22.B16, V1.B16
 	WORD $0x6e31e711 // fcmge v17.4s, v24.4s, v17.4s
-	VBSL V16.B16, V24.B16, V17.B16
 	WORD $0x6e33e753 // fcmge v19.4s, v26.4s, v19.4s
-	VBSL V18.B16, V26.B16, V19.B16
 	WORD $0x6e35e795 // fcmge v21.4s, v28.4s, v21.4s
+	VBSL V0.B16, V22.B16, V1.B16
+	VBSL V16.B16, V24.B16, V17.B16
+	VBSL V18.B16, V26.B16, V19.B16
 	VBSL V20.B16, V28.B16, V21.B16
 	WORD $0x6e21e6e1 // fcmge v1.4s, v23.4s, v1.4s
-	VBSL V13.B16, V14.B16, V1.B16
 	WORD $0x6e31e731 // fcmge v17.4s, v25.4s, v17.4s
-	VBSL V13.B16, V14.B16, V17.B16
 	WORD $0x6e33e773 // fcmge v19.4s, v27.4s, v19.4s
-	VBSL V13.B16, V14.B16, V19.B16
 	WORD $0x6e35e7b5 // fcmge v21.4s, v29.4s, v21.4s
+	VBSL V13.B16, V14.B16, V1.B16
+	VBSL V13.B16, V14.B16, V17.B16
+	VBSL V13.B16, V14.B16, V19.B16
 	VBSL V13.B16, V14.B16, V21.B16
 	WORD $0x6e2cdef7 // fmul v23.4s, v23.4s, v12.4s
 	WORD $0x6e2bdf39 // fmul v25.4s, v25.4s, v11.4s
 	WORD $0x6e2adf7b // fmul v27.4s, v27.4s, v10.4s
 	WORD $0x6e29dfbd // fmul v29.4s, v29.4s, v9.4s
 	VAND V8.B16, V23.B16, V0.B16
-	VORR V14.B16, V0.B16, V0.B16
 	VAND V8.B16, V25.B16, V16.B16
-	VORR V14.B16, V16.B16, V16.B16
 	VAND V8.B16, V27.B16, V18.B16
-	VORR V14.B16, V18.B16, V18.B16
 	VAND V8.B16, V29.B16, V20.B16
-	VORR V14.B16, V20.B16, V20.B16
 	WORD $0x6e37fcf6 // fdiv v22.4s, v7.4s, v23.4s
 	WORD $0x6e39fcf8 // fdiv v24.4s, v7.4s, v25.4s
 	WORD $0x6e3bfcfa // fdiv v26.4s, v7.4s, v27.4s
 	WORD $0x6e3dfcfc // fdiv v28.4s, v7.4s, v29.4s
 	WORD $0x6e26e400 // fcmge v0.4s, v0.4s, v6.4s
-	VBSL V14.B16, V22.B16, V0.B16
 	WORD $0x6e26e610 // fcmge v16.4s, v16.4s, v6.4s
-	VBSL V14.B16, V24.B16, V16.B16
 	WORD $0x6e26e652 // fcmge v18.4s, v18.4s, v6.4s
-	VBSL V14.B16, V26.B16, V18.B16
 	WORD $0x6e26e694 // fcmge v20.4s, v20.4s, v6.4s
+	VBSL V14.B16, V22.B16, V0.B16
+	VBSL V14.B16, V24.B16, V16.B16
+	VBSL V14.B16, V26.B16, V18.B16
 	VBSL V14.B16, V28.B16, V20.B16
 	WORD $0x0e216af6 // fcvtn v22.4h, v23.4s
 	FMOVD F22, (R0)
@@ -283,9 +271,9 @@ TEXT ·BlockParamsQ4_1NEON(SB), NOSPLIT, $0-72
 	MOVD n+64(FP), R8
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
-	MOVD $0, R16
-	VDUP R16, V14.S4
 	MOVD $1, R16
+	VDUP R16, V14.S4
+	MOVD $0, R16
 	VDUP R16, V13.S4
 	MOVD $2143289344, R16
 	VDUP R16, V12.S4
@@ -302,24 +290,20 @@ TEXT ·BlockParamsQ4_1NEON(SB), NOSPLIT, $0-72
 loop:
 	FMOVQ (R4), F0
 	VAND V15.B16, V0.B16, V1.B16
-	VORR V14.B16, V1.B16, V1.B16
 	FMOVQ 16(R4), F2
 	VAND V15.B16, V2.B16, V16.B16
-	VORR V14.B16, V16.B16, V16.B16
 	FMOVQ 32(R4), F17
 	VAND V15.B16, V17.B16, V18.B16
-	VORR V14.B16, V18.B16, V18.B16
 	FMOVQ 48(R4), F19
 	VAND V15.B16, V19.B16, V20.B16
-	VORR V14.B16, V20.B16, V20.B16
-	WORD $0x6e2de421 // fcmge v1.4s, v1.4s, v13.4s
-	VBSL V12.B16, V14.B16, V1.B16
-	WORD $0x6e2de610 // fcmge v16.4s, v16.4s, v13.4s
-	VBSL V12.B16, V14.B16, V16.B16
-	WORD $0x6e2de652 // fcmge v18.4s, v18.4s, v13.4s
-	VBSL V12.B16, V14.B16, V18.B16
-	WORD $0x6e2de694 // fcmge v20.4s, v20.4s, v13.4s
-	VBSL V12.B16, V14.B16, V20.B16
+	WORD $0x6e2ee421 // fcmge v1.4s, v1.4s, v14.4s
+	WORD $0x6e2ee610 // fcmge v16.4s, v16.4s, v14.4s
+	WORD $0x6e2ee652 // fcmge v18.4s, v18.4s, v14.4s
+	WORD $0x6e2ee694 // fcmge v20.4s, v20.4s, v14.4s
+	VBSL V12.B16, V13.B16, V1.B16
+	VBSL V12.B16, V13.B16, V16.B16
+	VBSL V12.B16, V13.B16, V18.B16
+	VBSL V12.B16, V13.B16, V20.B16
 	WORD $0x0e216815 // fcvtn v21.4h, v0.4s
 	FMOVD F21, (R0)
 	WORD $0x0e216855 // fcvtn v21.4h, v2.4s
@@ -328,10 +312,10 @@ loop:
 	FMOVD F21, 16(R0)
 	WORD $0x0e216a75 // fcvtn v21.4h, v19.4s
 	FMOVD F21, 24(R0)
-	WORD $0x6e2edc15 // fmul v21.4s, v0.4s, v14.4s
-	WORD $0x6e2edc56 // fmul v22.4s, v2.4s, v14.4s
-	WORD $0x6e2ede37 // fmul v23.4s, v17.4s, v14.4s
-	WORD $0x6e2ede78 // fmul v24.4s, v19.4s, v14.4s
+	WORD $0x6e2ddc15 // fmul v21.4s, v0.4s, v13.4s
+	WORD $0x6e2ddc56 // fmul v22.4s, v2.4s, v13.4s
+	WORD $0x6e2dde37 // fmul v23.4s, v17.4s, v13.4s
+	WORD $0x6e2dde78 // fmul v24.4s, v19.4s, v13.4s
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
 	WORD $0x4e36d610 // fadd v16.4s, v16.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
@@ -349,25 +333,21 @@ loop:
 	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
 	WORD $0x6e28fe31 // fdiv v17.4s, v17.4s, v8.4s
 	VAND V15.B16, V21.B16, V19.B16
-	VORR V14.B16, V19.B16, V19.B16
 	VAND V15.B16, V0.B16, V22.B16
-	VORR V14.B16, V22.B16, V22.B16
 	VAND V15.B16, V2.B16, V23.B16
-	VORR V14.B16, V23.B16, V23.B16
 	VAND V15.B16, V17.B16, V24.B16
-	VORR V14.B16, V24.B16, V24.B16
 	WORD $0x6e35fcf9 // fdiv v25.4s, v7.4s, v21.4s
 	WORD $0x6e20fcfa // fdiv v26.4s, v7.4s, v0.4s
 	WORD $0x6e22fcfb // fdiv v27.4s, v7.4s, v2.4s
 	WORD $0x6e31fcfc // fdiv v28.4s, v7.4s, v17.4s
-	WORD $0x6e2de673 // fcmge v19.4s, v19.4s, v13.4s
-	VBSL V14.B16, V25.B16, V19.B16
-	WORD $0x6e2de6d6 // fcmge v22.4s, v22.4s, v13.4s
-	VBSL V14.B16, V26.B16, V22.B16
-	WORD $0x6e2de6f7 // fcmge v23.4s, v23.4s, v13.4s
-	VBSL V14.B16, V27.B16, V23.B16
-	WORD $0x6e2de718 // fcmge v24.4s, v24.4s, v13.4s
-	VBSL V14.B16, V28.B16, V24.B16
+	WORD $0x6e2ee673 // fcmge v19.4s, v19.4s, v14.4s
+	WORD $0x6e2ee6d6 // fcmge v22.4s, v22.4s, v14.4s
+	WORD $0x6e2ee6f7 // fcmge v23.4s, v23.4s, v14.4s
+	WORD $0x6e2ee718 // fcmge v24.4s, v24.4s, v14.4s
+	VBSL V13.B16, V25.B16, V19.B16
+	VBSL V13.B16, V26.B16, V22.B16
+	VBSL V13.B16, V27.B16, V23.B16
+	VBSL V13.B16, V28.B16, V24.B16
 	WORD $0x0e216ab9 // fcvtn v25.4h, v21.4s
 	FMOVD F25, (R1)
 	WORD $0x0e216819 // fcvtn v25.4h, v0.4s
@@ -380,18 +360,18 @@ loop:
 	FMOVQ F22, 16(R2)
 	FMOVQ F23, 32(R2)
 	FMOVQ F24, 48(R2)
-	WORD $0x6e2edeb5 // fmul v21.4s, v21.4s, v14.4s
-	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
+	WORD $0x6e2ddeb5 // fmul v21.4s, v21.4s, v13.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
 	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
 	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
 	WORD $0x4e22d652 // fadd v18.4s, v18.4s, v2.4s
 	WORD $0x4e31d694 // fadd v20.4s, v20.4s, v17.4s
-	WORD $0x6e2ede73 // fmul v19.4s, v19.4s, v14.4s
-	WORD $0x6e2eded6 // fmul v22.4s, v22.4s, v14.4s
-	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
-	WORD $0x6e2edf18 // fmul v24.4s, v24.4s, v14.4s
+	WORD $0x6e2dde73 // fmul v19.4s, v19.4s, v13.4s
+	WORD $0x6e2dded6 // fmul v22.4s, v22.4s, v13.4s
+	WORD $0x6e2ddef7 // fmul v23.4s, v23.4s, v13.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
 	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
 	WORD $0x4e36d610 // fadd v16.4s, v16.4s, v22.4s
 	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
@@ -434,11 +414,11 @@ TEXT ·BlockParamsMXFP4NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V15.S4
 	MOVD $2147483647, R16
 	VDUP R16, V14.S4
-	MOVD $0, R16
-	VDUP R16, V13.S4
 	MOVD $2139095040, R16
-	VDUP R16, V12.S4
+	VDUP R16, V13.S4
 	MOVD $41943040, R16
+	VDUP R16, V12.S4
+	MOVD $0, R16
 	VDUP R16, V11.S4
 	MOVD $2143289344, R16
 	VDUP R16, V10.S4
@@ -470,41 +450,33 @@ loop:
 	FMOVQ 48(R3), F2
 	WORD $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
 	VAND V14.B16, V17.B16, V17.B16
-	VORR V13.B16, V17.B16, V17.B16
 	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
 	VAND V14.B16, V1.B16, V1.B16
-	VORR V13.B16, V1.B16, V1.B16
 	VAND V14.B16, V2.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	VAND V12.B16, V17.B16, V16.B16
-	VORR V13.B16, V16.B16, V16.B16
-	VAND V12.B16, V0.B16, V18.B16
-	VORR V13.B16, V18.B16, V18.B16
-	VAND V12.B16, V1.B16, V19.B16
-	VORR V13.B16, V19.B16, V19.B16
-	VAND V12.B16, V2.B16, V20.B16
-	VORR V13.B16, V20.B16, V20.B16
-	WORD $0x6e2be635 // fcmge v21.4s, v17.4s, v11.4s
-	VBSL V10.B16, V13.B16, V21.B16
-	WORD $0x6e2be416 // fcmge v22.4s, v0.4s, v11.4s
-	VBSL V10.B16, V13.B16, V22.B16
-	WORD $0x6e2be437 // fcmge v23.4s, v1.4s, v11.4s
-	VBSL V10.B16, V13.B16, V23.B16
-	WORD $0x6e2be458 // fcmge v24.4s, v2.4s, v11.4s
-	VBSL V10.B16, V13.B16, V24.B16
+	VAND V13.B16, V17.B16, V16.B16
+	VAND V13.B16, V0.B16, V18.B16
+	VAND V13.B16, V1.B16, V19.B16
+	VAND V13.B16, V2.B16, V20.B16
+	WORD $0x6e2ce635 // fcmge v21.4s, v17.4s, v12.4s
+	WORD $0x6e2ce416 // fcmge v22.4s, v0.4s, v12.4s
+	WORD $0x6e2ce437 // fcmge v23.4s, v1.4s, v12.4s
+	WORD $0x6e2ce458 // fcmge v24.4s, v2.4s, v12.4s
+	VBSL V10.B16, V11.B16, V21.B16
+	VBSL V10.B16, V11.B16, V22.B16
+	VBSL V10.B16, V11.B16, V23.B16
+	VBSL V10.B16, V11.B16, V24.B16
 	WORD $0x6e29de19 // fmul v25.4s, v16.4s, v9.4s
 	WORD $0x6e29de5a // fmul v26.4s, v18.4s, v9.4s
 	WORD $0x6e29de7b // fmul v27.4s, v19.4s, v9.4s
 	WORD $0x6e29de9c // fmul v28.4s, v20.4s, v9.4s
 	WORD $0x6e31e739 // fcmge v25.4s, v25.4s, v17.4s
-	VBSL V10.B16, V13.B16, V25.B16
 	WORD $0x6e20e75a // fcmge v26.4s, v26.4s, v0.4s
-	VBSL V10.B16, V13.B16, V26.B16
 	WORD $0x6e21e77b // fcmge v27.4s, v27.4s, v1.4s
-	VBSL V10.B16, V13.B16, V27.B16
 	WORD $0x6e22e79c // fcmge v28.4s, v28.4s, v2.4s
-	VBSL V10.B16, V13.B16, V28.B16
+	VBSL V10.B16, V11.B16, V25.B16
+	VBSL V10.B16, V11.B16, V26.B16
+	VBSL V10.B16, V11.B16, V27.B16
+	VBSL V10.B16, V11.B16, V28.B16
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
 	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
 	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
@@ -529,10 +501,10 @@ loop:
 	FMOVQ F18, 16(R1)
 	FMOVQ F19, 32(R1)
 	FMOVQ F20, 48(R1)
-	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2bde31 // fmul v17.4s, v17.4s, v11.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e31d6b5 // fadd v21.4s, v21.4s, v17.4s
 	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
 	WORD $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
@@ -574,17 +546,17 @@ TEXT ·BlockParamsNVFP4NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V15.S4
 	MOVD $2147483647, R16
 	VDUP R16, V14.S4
-	MOVD $0, R16
-	VDUP R16, V13.S4
 	MOVD $1086324736, R16
-	VDUP R16, V12.S4
+	VDUP R16, V13.S4
 	MOVD $1138753536, R16
+	VDUP R16, V12.S4
+	MOVD $1015021568, R16
 	VDUP R16, V11.S4
-	MOVD $524288, R16
-	VDUP R16, V10.S4
-	MOVD $4294966336, R16
-	VDUP R16, V9.S4
 	MOVD $1131937792, R16
+	VDUP R16, V10.S4
+	MOVD $524288, R16
+	VDUP R16, V9.S4
+	MOVD $4294966336, R16
 	VDUP R16, V8.S4
 	MOVD $126, R16
 	VDUP R16, V7.S4
@@ -594,15 +566,15 @@ TEXT ·BlockParamsNVFP4NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V5.S4
 	MOVD $1089470464, R16
 	VDUP R16, V4.S4
-	MOVD $1015021568, R16
-	VDUP R16, V3.S4
 	MOVD $1006632960, R16
-	VDUP R16, V2.S4
+	VDUP R16, V3.S4
 	MOVD $989855744, R16
-	VDUP R16, V16.S4
+	VDUP R16, V2.S4
 	MOVD $1082130432, R16
-	VDUP R16, V17.S4
+	VDUP R16, V16.S4
 	MOVD $4294967295, R16
+	VDUP R16, V17.S4
+	MOVD $0, R16
 	VDUP R16, V18.S4
 	MOVD $1141473279, R16
 	VDUP R16, V19.S4
@@ -618,35 +590,34 @@ loop:
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4eabf401 // fmin v1.4s, v0.4s, v11.4s
-	VADD V10.S4, V1.S4, V25.S4
-	VUSHR $20, V25.S4, V25.S4
-	VADD V9.S4, V25.S4, V25.S4
-	WORD $0x6e28e43a // fcmge v26.4s, v1.4s, v8.4s
-	VBSL V25.B16, V7.B16, V26.B16
-	WORD $0x6e26dc39 // fmul v25.4s, v1.4s, v6.4s
-	WORD $0x4e25d739 // fadd v25.4s, v25.4s, v5.4s
-	WORD $0x4ea4f739 // fmin v25.4s, v25.4s, v4.4s
-	WORD $0x4ea1bb39 // fcvtzs v25.4s, v25.4s
-	WORD $0x6e23e43b // fcmge v27.4s, v1.4s, v3.4s
-	VBSL V25.B16, V26.B16, V27.B16
+	WORD $0x6e2dfc00 // fdiv v0.4s, v0.4s, v13.4s
+	WORD $0x4eacf401 // fmin v1.4s, v0.4s, v12.4s
+	WORD $0x6e2be439 // fcmge v25.4s, v1.4s, v11.4s
+	WORD $0x6e2ae43a // fcmge v26.4s, v1.4s, v10.4s
+	VADD V9.S4, V1.S4, V27.S4
+	VUSHR $20, V27.S4, V27.S4
+	VADD V8.S4, V27.S4, V27.S4
+	VBSL V27.B16, V7.B16, V26.B16
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	VMOV V25.B16, V27.B16
+	VBSL V1.B16, V26.B16, V27.B16
 	FMOVQ F27, (R0)
 	VSHL $20, V26.S4, V26.S4
-	VADD V2.S4, V26.S4, V26.S4
-	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
-	WORD $0x6e30df39 // fmul v25.4s, v25.4s, v16.4s
-	WORD $0x6e23e421 // fcmge v1.4s, v1.4s, v3.4s
-	VBSL V25.B16, V26.B16, V1.B16
-	WORD $0x6e21fe39 // fdiv v25.4s, v17.4s, v1.4s
-	VADD V18.S4, V25.S4, V25.S4
-	WORD $0x6e30e421 // fcmge v1.4s, v1.4s, v16.4s
-	VBSL V13.B16, V25.B16, V1.B16
+	VADD V3.S4, V26.S4, V26.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBSL V1.B16, V26.B16, V25.B16
+	WORD $0x6e22e721 // fcmge v1.4s, v25.4s, v2.4s
+	WORD $0x6e39fe19 // fdiv v25.4s, v16.4s, v25.4s
+	VADD V17.S4, V25.S4, V25.S4
+	VBSL V18.B16, V25.B16, V1.B16
 	FMOVQ F1, (R1)
 	WORD $0x6e20e661 // fcmge v1.4s, v19.4s, v0.4s
-	VBSL V20.B16, V13.B16, V1.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	VBSL V20.B16, V18.B16, V1.B16
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	FMOVQ F1, (R2)
 	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
@@ -655,35 +626,34 @@ loop:
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4eabf401 // fmin v1.4s, v0.4s, v11.4s
-	VADD V10.S4, V1.S4, V25.S4
-	VUSHR $20, V25.S4, V25.S4
-	VADD V9.S4, V25.S4, V25.S4
-	WORD $0x6e28e43a // fcmge v26.4s, v1.4s, v8.4s
-	VBSL V25.B16, V7.B16, V26.B16
-	WORD $0x6e26dc39 // fmul v25.4s, v1.4s, v6.4s
-	WORD $0x4e25d739 // fadd v25.4s, v25.4s, v5.4s
-	WORD $0x4ea4f739 // fmin v25.4s, v25.4s, v4.4s
-	WORD $0x4ea1bb39 // fcvtzs v25.4s, v25.4s
-	WORD $0x6e23e43b // fcmge v27.4s, v1.4s, v3.4s
-	VBSL V25.B16, V26.B16, V27.B16
+	WORD $0x6e2dfc00 // fdiv v0.4s, v0.4s, v13.4s
+	WORD $0x4eacf401 // fmin v1.4s, v0.4s, v12.4s
+	WORD $0x6e2be439 // fcmge v25.4s, v1.4s, v11.4s
+	WORD $0x6e2ae43a // fcmge v26.4s, v1.4s, v10.4s
+	VADD V9.S4, V1.S4, V27.S4
+	VUSHR $20, V27.S4, V27.S4
+	VADD V8.S4, V27.S4, V27.S4
+	VBSL V27.B16, V7.B16, V26.B16
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	VMOV V25.B16, V27.B16
+	VBSL V1.B16, V26.B16, V27.B16
 	FMOVQ F27, 16(R0)
 	VSHL $20, V26.S4, V26.S4
-	VADD V2.S4, V26.S4, V26.S4
-	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
-	WORD $0x6e30df39 // fmul v25.4s, v25.4s, v16.4s
-	WORD $0x6e23e421 // fcmge v1.4s, v1.4s, v3.4s
-	VBSL V25.B16, V26.B16, V1.B16
-	WORD $0x6e21fe39 // fdiv v25.4s, v17.4s, v1.4s
-	VADD V18.S4, V25.S4, V25.S4
-	WORD $0x6e30e421 // fcmge v1.4s, v1.4s, v16.4s
-	VBSL V13.B16, V25.B16, V1.B16
+	VADD V3.S4, V26.S4, V26.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBSL V1.B16, V26.B16, V25.B16
+	WORD $0x6e22e721 // fcmge v1.4s, v25.4s, v2.4s
+	WORD $0x6e39fe19 // fdiv v25.4s, v16.4s, v25.4s
+	VADD V17.S4, V25.S4, V25.S4
+	VBSL V18.B16, V25.B16, V1.B16
 	FMOVQ F1, 16(R1)
 	WORD $0x6e20e661 // fcmge v1.4s, v19.4s, v0.4s
-	VBSL V20.B16, V13.B16, V1.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	VBSL V20.B16, V18.B16, V1.B16
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 16(R2)
 	WORD $0x4e21d6d6 // fadd v22.4s, v22.4s, v1.4s
@@ -692,35 +662,34 @@ loop:
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4eabf401 // fmin v1.4s, v0.4s, v11.4s
-	VADD V10.S4, V1.S4, V25.S4
-	VUSHR $20, V25.S4, V25.S4
-	VADD V9.S4, V25.S4, V25.S4
-	WORD $0x6e28e43a // fcmge v26.4s, v1.4s, v8.4s
-	VBSL V25.B16, V7.B16, V26.B16
-	WORD $0x6e26dc39 // fmul v25.4s, v1.4s, v6.4s
-	WORD $0x4e25d739 // fadd v25.4s, v25.4s, v5.4s
-	WORD $0x4ea4f739 // fmin v25.4s, v25.4s, v4.4s
-	WORD $0x4ea1bb39 // fcvtzs v25.4s, v25.4s
-	WORD $0x6e23e43b // fcmge v27.4s, v1.4s, v3.4s
-	VBSL V25.B16, V26.B16, V27.B16
+	WORD $0x6e2dfc00 // fdiv v0.4s, v0.4s, v13.4s
+	WORD $0x4eacf401 // fmin v1.4s, v0.4s, v12.4s
+	WORD $0x6e2be439 // fcmge v25.4s, v1.4s, v11.4s
+	WORD $0x6e2ae43a // fcmge v26.4s, v1.4s, v10.4s
+	VADD V9.S4, V1.S4, V27.S4
+	VUSHR $20, V27.S4, V27.S4
+	VADD V8.S4, V27.S4, V27.S4
+	VBSL V27.B16, V7.B16, V26.B16
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	VMOV V25.B16, V27.B16
+	VBSL V1.B16, V26.B16, V27.B16
 	FMOVQ F27, 32(R0)
 	VSHL $20, V26.S4, V26.S4
-	VADD V2.S4, V26.S4, V26.S4
-	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
-	WORD $0x6e30df39 // fmul v25.4s, v25.4s, v16.4s
-	WORD $0x6e23e421 // fcmge v1.4s, v1.4s, v3.4s
-	VBSL V25.B16, V26.B16, V1.B16
-	WORD $0x6e21fe39 // fdiv v25.4s, v17.4s, v1.4s
-	VADD V18.S4, V25.S4, V25.S4
-	WORD $0x6e30e421 // fcmge v1.4s, v1.4s, v16.4s
-	VBSL V13.B16, V25.B16, V1.B16
+	VADD V3.S4, V26.S4, V26.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBSL V1.B16, V26.B16, V25.B16
+	WORD $0x6e22e721 // fcmge v1.4s, v25.4s, v2.4s
+	WORD $0x6e39fe19 // fdiv v25.4s, v16.4s, v25.4s
+	VADD V17.S4, V25.S4, V25.S4
+	VBSL V18.B16, V25.B16, V1.B16
 	FMOVQ F1, 32(R1)
 	WORD $0x6e20e661 // fcmge v1.4s, v19.4s, v0.4s
-	VBSL V20.B16, V13.B16, V1.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	VBSL V20.B16, V18.B16, V1.B16
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 32(R2)
 	WORD $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
@@ -729,35 +698,34 @@ loop:
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x4eabf401 // fmin v1.4s, v0.4s, v11.4s
-	VADD V10.S4, V1.S4, V25.S4
-	VUSHR $20, V25.S4, V25.S4
-	VADD V9.S4, V25.S4, V25.S4
-	WORD $0x6e28e43a // fcmge v26.4s, v1.4s, v8.4s
-	VBSL V25.B16, V7.B16, V26.B16
-	WORD $0x6e26dc39 // fmul v25.4s, v1.4s, v6.4s
-	WORD $0x4e25d739 // fadd v25.4s, v25.4s, v5.4s
-	WORD $0x4ea4f739 // fmin v25.4s, v25.4s, v4.4s
-	WORD $0x4ea1bb39 // fcvtzs v25.4s, v25.4s
-	WORD $0x6e23e43b // fcmge v27.4s, v1.4s, v3.4s
-	VBSL V25.B16, V26.B16, V27.B16
+	WORD $0x6e2dfc00 // fdiv v0.4s, v0.4s, v13.4s
+	WORD $0x4eacf401 // fmin v1.4s, v0.4s, v12.4s
+	WORD $0x6e2be439 // fcmge v25.4s, v1.4s, v11.4s
+	WORD $0x6e2ae43a // fcmge v26.4s, v1.4s, v10.4s
+	VADD V9.S4, V1.S4, V27.S4
+	VUSHR $20, V27.S4, V27.S4
+	VADD V8.S4, V27.S4, V27.S4
+	VBSL V27.B16, V7.B16, V26.B16
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	VMOV V25.B16, V27.B16
+	VBSL V1.B16, V26.B16, V27.B16
 	FMOVQ F27, 48(R0)
 	VSHL $20, V26.S4, V26.S4
-	VADD V2.S4, V26.S4, V26.S4
-	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
-	WORD $0x6e30df39 // fmul v25.4s, v25.4s, v16.4s
-	WORD $0x6e23e421 // fcmge v1.4s, v1.4s, v3.4s
-	VBSL V25.B16, V26.B16, V1.B16
-	WORD $0x6e21fe39 // fdiv v25.4s, v17.4s, v1.4s
-	VADD V18.S4, V25.S4, V25.S4
-	WORD $0x6e30e421 // fcmge v1.4s, v1.4s, v16.4s
-	VBSL V13.B16, V25.B16, V1.B16
+	VADD V3.S4, V26.S4, V26.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBSL V1.B16, V26.B16, V25.B16
+	WORD $0x6e22e721 // fcmge v1.4s, v25.4s, v2.4s
+	WORD $0x6e39fe19 // fdiv v25.4s, v16.4s, v25.4s
+	VADD V17.S4, V25.S4, V25.S4
+	VBSL V18.B16, V25.B16, V1.B16
 	FMOVQ F1, 48(R1)
 	WORD $0x6e20e661 // fcmge v1.4s, v19.4s, v0.4s
-	VBSL V20.B16, V13.B16, V1.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	VBSL V20.B16, V18.B16, V1.B16
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 48(R2)
 	WORD $0x4e21d718 // fadd v24.4s, v24.4s, v1.4s
