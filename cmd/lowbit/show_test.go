@@ -224,3 +224,23 @@ func TestByteText(t *testing.T) {
 		assert.Equal(t, want, byteText(n))
 	}
 }
+
+// Columns are those of a screen: East Asian characters and pictures take two, marks that go with others none.
+func TestColumns(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "weight": 6, "日本語": 6, "ｱｲｳ": 3, "Ａ": 2, "한글": 4, "e\u0301": 1, "é": 1, "🙂": 2, "\xff": 1, "、": 2} {
+		assert.Equal(t, want, columnsOf(text), "%q", text)
+	}
+	for text, want := range map[string]string{
+		"abcdefghijk": "abcd...ijk", "日本語日本語日本語": "日本...語", "日本語日本": "日本語日本", "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301": "e\u0301e\u0301e\u0301e\u0301...e\u0301e\u0301e\u0301",
+	} {
+		got := cut(text, 10)
+		assert.Equal(t, want, got)
+		assert.LessOrEqual(t, columnsOf(got), 10)
+	}
+	in := save(t, place(t, "in"), ramp(strings.Repeat("重", 100)+".weight", 4, 4), ramp("b.weight", 4, 4))
+	for line := range strings.Lines(works(t, "inspect", in)) {
+		if before, _, ok := strings.Cut(line, "F32"); ok {
+			assert.Equal(t, 60, columnsOf(before), line) // at most 60 of the name, of characters of two, and the gap
+		}
+	}
+}

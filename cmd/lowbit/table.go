@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -60,7 +61,7 @@ func (t *table) add(cells ...string) {
 func (t *table) flow() {
 	for _, cells := range t.held {
 		for i, cell := range cells {
-			t.columns[i].wide = max(t.columns[i].wide, utf8.RuneCountInString(cell))
+			t.columns[i].wide = max(t.columns[i].wide, columnsOf(cell))
 		}
 	}
 	for _, cells := range t.held {
@@ -73,7 +74,7 @@ func (t *table) write(cells []string) {
 	var line strings.Builder
 	for i, cell := range cells {
 		c := t.columns[i]
-		room := strings.Repeat(" ", max(0, c.wide-utf8.RuneCountInString(cell)))
+		room := strings.Repeat(" ", max(0, c.wide-columnsOf(cell)))
 		if strings.HasPrefix(c.head, ">") {
 			cell = room + cell
 		} else {
@@ -92,23 +93,55 @@ func (t *table) flush() error {
 	return t.w.Flush()
 }
 
-// cut cuts a text that has more than so many characters in its middle.
+// cut cuts a text that takes more than so many columns in its middle.
 func cut(s string, most int) string {
-	if len(s) <= most || utf8.RuneCountInString(s) <= most {
+	if len(s) <= most || columnsOf(s) <= most {
 		return s
 	}
 	const mark = "..."
 	keep := most - len(mark)
 	begin, end := 0, len(s)
-	for range keep - keep/2 {
-		_, n := utf8.DecodeRuneInString(s[begin:])
+	for left := keep - keep/2; ; {
+		r, n := utf8.DecodeRuneInString(s[begin:])
+		if left -= runeColumns(r); left < 0 {
+			break
+		}
 		begin += n
 	}
-	for range keep / 2 {
-		_, n := utf8.DecodeLastRuneInString(s[:end])
-		end -= n
+	for left, at := keep/2, end; ; {
+		r, n := utf8.DecodeLastRuneInString(s[:at])
+		wide := runeColumns(r)
+		if left -= wide; left < 0 {
+			break
+		}
+		if at -= n; wide > 0 { // not a mark without its character
+			end = at
+		}
 	}
 	return s[:begin] + mark + s[end:]
+}
+
+// columnsOf is how many columns of a screen a text takes.
+func columnsOf(s string) (n int) {
+	for _, r := range s {
+		n += runeColumns(r)
+	}
+	return n
+}
+
+// runeColumns is how many columns a character takes: two if it is of an East Asian script or a picture, none if it goes with the one before.
+func runeColumns(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case r >= 0xff61 && r <= 0xffdc: // half as wide as others of their scripts
+		return 1
+	case r >= 0x3000 && r <= 0x303f, r >= 0xff01 && r <= 0xff60, r >= 0x1f300 && r <= 0x1faff, unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana):
+		return 2
+	}
+	return 1
 }
 
 // printable makes a name from a file, or a file's, fit for a line: quoted where it would break it, and cut where it is absurdly long.
