@@ -107,49 +107,60 @@ func (t *tally) addTo(counts *[bins]uint64) {
 	tallies.Put(t)
 }
 
-// four counts in one table each. All are read before one is written: a read behind a write waits until it is known that they are not of the same place.
-func (t *tally) four(a, b, c, d uint32) {
+// four counts in one table each, by 1 or by -1. All are read before one is written: a read behind a write waits until it is known that they are not of
+// the same place.
+func (t *tally) four(a, b, c, d uint16, by uint32) {
 	na, nb, nc, nd := t.first[a], t.second[b], t.third[c], t.fourth[d]
-	t.first[a], t.second[b], t.third[c], t.fourth[d] = na+1, nb+1, nc+1, nd+1
+	t.first[a], t.second[b], t.third[c], t.fourth[d] = na+by, nb+by, nc+by, nd+by
 }
 
 // count counts bit patterns.
-func (t *tally) count(x []uint16) {
+func (t *tally) count(x []uint16, by uint32) {
 	const some = 8
 	t.counted += uint64(len(x))
 	for ; len(x) >= some; x = x[some:] {
 		y := (*[some]uint16)(x)
-		t.four(uint32(y[0]), uint32(y[1]), uint32(y[2]), uint32(y[3]))
-		t.four(uint32(y[4]), uint32(y[5]), uint32(y[6]), uint32(y[7]))
+		t.four(y[0], y[1], y[2], y[3], by)
+		t.four(y[4], y[5], y[6], y[7], by)
 	}
 	for _, b := range x {
-		t.first[b]++
+		t.first[b] += by
 	}
 }
 
-// countUpper counts the upper halves of bit patterns.
-func (t *tally) countUpper(x []uint32) {
-	const some = 8
+// upperHalf says where that of a float32 is.
+var upperHalf = int(binary.NativeEndian.Uint16([]byte{1, 0}) & 1)
+
+// countUpper counts the upper halves of bit patterns. To load a half takes less than to load all and to shift it.
+func (t *tally) countUpper(x []uint32, by uint32) {
+	const some = 16
 	t.counted += uint64(len(x))
-	for ; len(x) >= some; x = x[some:] {
-		y := (*[some]uint32)(x)
-		t.four(y[0]>>16, y[1]>>16, y[2]>>16, y[3]>>16)
-		t.four(y[4]>>16, y[5]>>16, y[6]>>16, y[7]>>16)
+	n := len(x) / some * some
+	if n > 0 {
+		z := unsafe.Slice((*uint16)(unsafe.Pointer(&x[0])), 2*n)[upperHalf:]
+		for i := 0; i < n; i += some {
+			y := (*[2*some - 1]uint16)(z[2*i:])
+			t.four(y[0], y[2], y[4], y[6], by)
+			t.four(y[8], y[10], y[12], y[14], by)
+			t.four(y[16], y[18], y[20], y[22], by)
+			t.four(y[24], y[26], y[28], y[30], by)
+		}
 	}
-	for _, b := range x {
-		t.first[b>>16]++
+	for _, b := range x[n:] {
+		t.first[b>>16] += by
 	}
 }
 
-// addPart is add for elements that stay in the L1 cache. Hardly any are not finite: only then each is looked at.
+// addPart is add for elements that stay in the L1 cache. Hardly any are not finite: only then each is looked at, and what was counted is taken back. They are
+// counted first, as to fetch them takes no longer than to count them.
 func addPart[T kernels.Float](h *histogram, t *tally, wide []float32, x []T) {
+	count(h.counts, t, x, 1)
 	var least, most [1]T
 	kernels.MinMax(least[:], most[:], x, kernels.Grid{Rows: 1, Groups: 1, Len: len(x)})
 	var ends [2]float32
 	widen(ends[:1], least[:])
 	widen(ends[1:], most[:])
 	if ends[0] >= -math.MaxFloat32 && ends[1] <= math.MaxFloat32 {
-		countFinite(h.counts, t, x)
 		negativeZero := float32(math.Copysign(0, -1)) // MinMax knows one zero; the counts, of the element's own bits, tell which there are
 		if ends[0] == 0 && h.counted(t, 1<<15) {
 			ends[0] = negativeZero
@@ -160,6 +171,7 @@ func addPart[T kernels.Float](h *histogram, t *tally, wide []float32, x []T) {
 		h.finite = h.finite.with(Range{ends[0], ends[1]})
 		return
 	}
+	count(h.counts, t, x, -1)
 	h.nan += countBins(h.counts, x)
 	for _, v := range widened(wide, x) {
 		if v <= h.finite.Min && v >= -math.MaxFloat32 {
@@ -176,27 +188,27 @@ func (h *histogram) counted(t *tally, upper uint16) bool {
 	return h.counts[bin(upper)] > 0 || t != nil && t.first[upper]|t.second[upper]|t.third[upper]|t.fourth[upper] > 0
 }
 
-// countFinite is countBins for elements of which none is NaN, in a tally if there is one.
-func countFinite[T kernels.Float](counts *[bins]uint64, t *tally, x []T) {
+// count adds by to the counts of elements by their upper 16 bits, NaN among them, in a tally if there is one.
+func count[T kernels.Float](counts *[bins]uint64, t *tally, x []T, by int) {
 	p := unsafe.Pointer(unsafe.SliceData(x))
 	if elementOf[T]() == elementF32 {
 		x := unsafe.Slice((*uint32)(p), len(x))
 		if t != nil {
-			t.countUpper(x)
+			t.countUpper(x, uint32(by))
 			return
 		}
 		for _, b := range x {
-			counts[bin(uint16(b>>16))]++
+			counts[bin(uint16(b>>16))] += uint64(by)
 		}
 		return
 	}
 	y := unsafe.Slice((*uint16)(p), len(x))
 	if t != nil {
-		t.count(y)
+		t.count(y, uint32(by))
 		return
 	}
 	for _, b := range y {
-		counts[bin(b)]++
+		counts[bin(b)] += uint64(by)
 	}
 }
 
