@@ -1737,11 +1737,8 @@ func FakeQuantizeFpProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *ui
 // E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.
 func QuantizeFpProduct(isa ISA, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int) {
 	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
-		QuantizeFpProductF16AVX512(q, x, scale, recip, least, ruler, weights, top, nan, layout, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
-		QuantizeFpProductBF16AVX512(q, x, scale, recip, least, ruler, weights, top, nan, layout, n, ahead)
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		QuantizeFpProductF16BF16AVX512(q, x, int32(elemKind), scale, recip, least, ruler, weights, top, nan, layout, n, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeFpProduct")

@@ -40,15 +40,3 @@ func QuantizeWholeProductBF16AVX512(q *int8, x *uint16, scale float32, recip flo
 //
 //go:noescape
 func FakeQuantizeFpProductBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int)
-
-// QuantizeFpProductBF16AVX512 sets q to the code of x*recip, clipped and rounded to the format.
-// The format is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
-// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
-// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
-// E2M1 has the layout Nibbles or ListedBytes, and 32 times the weights.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeFpProductBF16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int)

@@ -4,6 +4,604 @@
 
 #include "textflag.h"
 
+// func QuantizeFpProductF16BF16AVX512(q *uint8, x *uint16, elem int32, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, layout int32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpProductF16BF16AVX512(SB), NOSPLIT, $224-72
+	// pointers: SI q, DX x, DI elements left
+	// per call: Z15 recip, Z14 least, Z13 ruler, Z12 weights, Z11 top, Z10 0x7f800000, Z9 0x7fffffff, Z8 table, Z7 table, K6 Uppers, Z6 table, Z5 0x80808080
+	// vector registers in use at once: 27
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVL         elem+16(FP), BX
+	MOVL         layout+48(FP), R8
+	VBROADCASTSS recip+24(FP), Z15
+	VBROADCASTSS least+28(FP), Z14
+	VBROADCASTSS ruler+32(FP), Z13
+	VBROADCASTSS weights+36(FP), Z12
+	VBROADCASTSS top+40(FP), Z11
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
+	VBROADCASTSS constantsAVX512<>+4(SB), Z9
+	VMOVUPS      constantsAVX512<>+8(SB), Z8
+	VMOVUPS      constantsAVX512<>+72(SB), Z7
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+136(SB), Z6
+	VBROADCASTSS constantsAVX512<>+200(SB), Z5
+	MOVQ         n+56(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+	CMPQ         DI, $+256
+	JLT          laneloop
+	CMPL         BX, $+2
+	JNE          half1
+	VPERMW.Z     (DX), Z8, K6, Z0
+	VPERMW.Z     (DX), Z7, K6, Z1
+	VPERMW.Z     64(DX), Z8, K6, Z17
+	VPERMW.Z     64(DX), Z7, K6, Z18
+
+halfdone2:
+	VMULPS Z15, Z0, Z4
+	VMULPS Z15, Z1, Z3
+	VMULPS Z15, Z17, Z2
+	VMULPS Z15, Z18, Z16
+
+laneahead:
+	CMPL     BX, $+2
+	JNE      half3
+	VPERMW.Z 128(DX), Z8, K6, Z0
+	VPERMW.Z 128(DX), Z7, K6, Z1
+	VPERMW.Z 192(DX), Z8, K6, Z17
+	VPERMW.Z 192(DX), Z7, K6, Z18
+
+halfdone4:
+	VMULPS      Z15, Z0, Z0
+	VMULPS      Z15, Z1, Z1
+	VMULPS      Z15, Z17, Z17
+	VMULPS      Z15, Z18, Z18
+	VCMPPS      $0x03, Z3, Z4, K1
+	VCMPPS      $0x03, Z16, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         laneloop
+	VPANDD      Z10, Z4, Z19
+	VPANDD      Z10, Z3, Z20
+	VPANDD      Z10, Z2, Z21
+	VPANDD      Z10, Z16, Z22
+	VPMAXUD     Z14, Z19, Z19
+	VPMAXUD     Z14, Z20, Z20
+	VPMAXUD     Z14, Z21, Z21
+	VPMAXUD     Z14, Z22, Z22
+	VPANDD      Z9, Z4, Z23
+	VPANDD      Z9, Z3, Z24
+	VPANDD      Z9, Z2, Z25
+	VPANDD      Z9, Z16, Z26
+	VFMADD231PS Z13, Z19, Z23
+	VFMADD231PS Z13, Z20, Z24
+	VFMADD231PS Z13, Z21, Z25
+	VFMADD231PS Z13, Z22, Z26
+	VPMADDWD    Z12, Z23, Z23
+	VPMADDWD    Z12, Z24, Z24
+	VPACKSSDW   Z24, Z23, Z23
+	VPMADDWD    Z12, Z25, Z25
+	VPMADDWD    Z12, Z26, Z26
+	VPACKSSDW   Z26, Z25, Z25
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKSSDW   Z16, Z2, Z20
+	CMPL        R8, $+3
+	JNE         other5
+	VPSRLW      $0x07, Z23, Z23
+	VPSRLW      $0x07, Z25, Z25
+	VPACKUSWB   Z25, Z23, Z23
+	VPACKSSWB   Z20, Z19, Z19
+	VPMINUB     Z11, Z23, Z23
+	VPTERNLOGD  $0xf8, Z5, Z19, Z23
+	VPERMD      Z23, Z6, Z23
+	VMOVUPS     Z23, (SI)
+	ADDQ        $+64, SI
+
+stored7:
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z3
+	VMOVAPS Z17, Z2
+	VMOVAPS Z18, Z16
+	SUBQ    $-128, DX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     laneahead
+
+laneloop:
+	CMPL     BX, $+2
+	JNE      half8
+	VPERMW.Z (DX), Z8, K6, Z0
+	VPERMW.Z (DX), Z7, K6, Z1
+	VPERMW.Z 64(DX), Z8, K6, Z2
+	VPERMW.Z 64(DX), Z7, K6, Z3
+
+halfdone9:
+	VMULPS      Z15, Z0, Z0
+	VMULPS      Z15, Z1, Z1
+	VMULPS      Z15, Z2, Z2
+	VMULPS      Z15, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z10, Z0, Z4
+	VPMAXUD     Z14, Z4, Z4
+	VPANDD      Z9, Z0, Z16
+	VFMADD231PS Z13, Z4, Z16
+	VPANDD      Z10, Z1, Z4
+	VPMAXUD     Z14, Z4, Z4
+	VPANDD      Z9, Z1, Z17
+	VFMADD231PS Z13, Z4, Z17
+	VPMADDWD    Z12, Z16, Z16
+	VPMADDWD    Z12, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z10, Z2, Z1
+	VPMAXUD     Z14, Z1, Z1
+	VPANDD      Z9, Z2, Z4
+	VFMADD231PS Z13, Z1, Z4
+	VPANDD      Z10, Z3, Z1
+	VPMAXUD     Z14, Z1, Z1
+	VPANDD      Z9, Z3, Z17
+	VFMADD231PS Z13, Z1, Z17
+	VPMADDWD    Z12, Z4, Z4
+	VPMADDWD    Z12, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R8, $+3
+	JNE         other10
+	VPSRLW      $0x07, Z16, Z16
+	VPSRLW      $0x07, Z4, Z4
+	VPACKUSWB   Z4, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPMINUB     Z11, Z16, Z16
+	VPTERNLOGD  $0xf8, Z5, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVUPS     Z16, (SI)
+	ADDQ        $+64, SI
+
+stored12:
+laneback:
+	SUBQ $-128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	CMPL        BX, $+2
+	JNE         half13
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+
+halfdone14:
+	VMULPS      Z15, Z0, Z0
+	VMULPS      Z15, Z1, Z1
+	VMULPS      Z15, Z2, Z2
+	VMULPS      Z15, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanestage
+	VPANDD      Z10, Z0, Z4
+	VPMAXUD     Z14, Z4, Z4
+	VPANDD      Z9, Z0, Z16
+	VFMADD231PS Z13, Z4, Z16
+	CMPQ        DI, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z10, Z1, Z4
+	VPMAXUD     Z14, Z4, Z4
+	VPANDD      Z9, Z1, Z17
+	VFMADD231PS Z13, Z4, Z17
+	CMPQ        DI, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z10, Z2, Z4
+	VPMAXUD     Z14, Z4, Z4
+	VPANDD      Z9, Z2, Z18
+	VFMADD231PS Z13, Z4, Z18
+	CMPQ        DI, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z10, Z3, Z4
+	VPMAXUD     Z14, Z4, Z4
+	VPANDD      Z9, Z3, Z19
+	VFMADD231PS Z13, Z4, Z19
+
+lanetailnarrow:
+	VPMADDWD   Z12, Z16, Z16
+	VPMADDWD   Z12, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z12, Z18, Z18
+	VPMADDWD   Z12, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPACKSSDW  Z3, Z2, Z2
+	CMPL       R8, $+3
+	JNE        other15
+	VPSRLW     $0x07, Z16, Z16
+	VPSRLW     $0x07, Z18, Z18
+	VPACKUSWB  Z18, Z16, Z16
+	VPACKSSWB  Z2, Z0, Z0
+	VPMINUB    Z11, Z16, Z16
+	VPTERNLOGD $0xf8, Z5, Z0, Z16
+	VPERMD     Z16, Z6, Z16
+	KMOVQ      K0, K7
+	VMOVDQU8   Z16, K7, (SI)
+
+stored17:
+laneend:
+	TESTQ $0x00000001, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	LEAQ     (DX)(CX*1), AX
+	CALL     ·fetch128AVX512(SB)
+	CMPL     BX, $+2
+	JNE      half18
+	VPERMW.Z (DX), Z8, K6, Z0
+	VPERMW.Z (DX), Z7, K6, Z1
+	VPERMW.Z 64(DX), Z8, K6, Z2
+	VPERMW.Z 64(DX), Z7, K6, Z3
+
+halfdone19:
+	VMULPS      Z15, Z0, Z0
+	VMULPS      Z15, Z1, Z1
+	VMULPS      Z15, Z2, Z2
+	VMULPS      Z15, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VPANDD      Z10, Z0, Z4
+	VPMAXUD     Z14, Z4, Z4
+	VPANDD      Z9, Z0, Z16
+	VFMADD231PS Z13, Z4, Z16
+	VPANDD      Z10, Z1, Z4
+	VPMAXUD     Z14, Z4, Z4
+	VPANDD      Z9, Z1, Z17
+	VFMADD231PS Z13, Z4, Z17
+	VPMADDWD    Z12, Z16, Z16
+	VPMADDWD    Z12, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z10, Z2, Z1
+	VPMAXUD     Z14, Z1, Z1
+	VPANDD      Z9, Z2, Z4
+	VFMADD231PS Z13, Z1, Z4
+	VPANDD      Z10, Z3, Z1
+	VPMAXUD     Z14, Z1, Z1
+	VPANDD      Z9, Z3, Z17
+	VFMADD231PS Z13, Z1, Z17
+	VPMADDWD    Z12, Z4, Z4
+	VPMADDWD    Z12, Z17, Z17
+	VPACKSSDW   Z17, Z4, Z4
+	VPACKSSDW   Z3, Z2, Z2
+	CMPL        R8, $+3
+	JNE         other20
+	VPSRLW      $0x07, Z16, Z16
+	VPSRLW      $0x07, Z4, Z4
+	VPACKUSWB   Z4, Z16, Z16
+	VPACKSSWB   Z2, Z0, Z0
+	VPMINUB     Z11, Z16, Z16
+	VPTERNLOGD  $0xf8, Z5, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VMOVNTPS    Z16, (SI)
+	ADDQ        $+64, SI
+
+stored22:
+	SUBQ $-128, DX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  lanestream
+	JMP  lanetail
+
+half1:
+	VCVTPH2PS (DX), Z0
+	VCVTPH2PS 32(DX), Z1
+	VCVTPH2PS 64(DX), Z17
+	VCVTPH2PS 96(DX), Z18
+	JMP       halfdone2
+
+half3:
+	VCVTPH2PS 128(DX), Z0
+	VCVTPH2PS 160(DX), Z1
+	VCVTPH2PS 192(DX), Z17
+	VCVTPH2PS 224(DX), Z18
+	JMP       halfdone4
+
+other5:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z19, Z23
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z20, Z25
+	VPSRLW     $0x0c, Z23, Z23
+	VPSRLW     $0x0c, Z25, Z25
+	VPACKUSWB  Z25, Z23, Z23
+	VPERMD     Z23, Z6, Z23
+	JGT        listed6
+	VPMADDUBSW constantsAVX512<>+320(SB), Z23, Z23
+	VPMOVWB    Z23, Y23
+	VMOVUPS    Y23, (SI)
+	ADDQ       $+32, SI
+	JMP        stored7
+
+listed6:
+	VMOVUPS constantsAVX512<>+384(SB), Z25
+	VPSHUFB Z23, Z25, Z23
+	VMOVUPS Z23, (SI)
+	ADDQ    $+64, SI
+	JMP     stored7
+
+half8:
+	VCVTPH2PS (DX), Z0
+	VCVTPH2PS 32(DX), Z1
+	VCVTPH2PS 64(DX), Z2
+	VCVTPH2PS 96(DX), Z3
+	JMP       halfdone9
+
+other10:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z16, Z16
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z16, Z16
+	VPERMD     Z16, Z6, Z16
+	JGT        listed11
+	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVUPS    Y16, (SI)
+	ADDQ       $+32, SI
+	JMP        stored12
+
+listed11:
+	VMOVUPS constantsAVX512<>+384(SB), Z4
+	VPSHUFB Z16, Z4, Z16
+	VMOVUPS Z16, (SI)
+	ADDQ    $+64, SI
+	JMP     stored12
+
+lanerare:
+	JMP rare
+
+half13:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y1
+	VCVTPH2PS   Y1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y2
+	VCVTPH2PS   Y2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y3
+	VCVTPH2PS   Y3, Z3
+	JMP         halfdone14
+
+other15:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z18
+	VPSRLW     $0x0c, Z16, Z16
+	VPSRLW     $0x0c, Z18, Z18
+	VPACKUSWB  Z18, Z16, Z16
+	VPERMD     Z16, Z6, Z16
+	JGT        listed16
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z16, K7, Z16
+	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
+	VPMOVWB    Z16, Y16
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y16, K7, (SI)
+	JMP        stored17
+
+listed16:
+	VMOVUPS  constantsAVX512<>+384(SB), Z18
+	VPSHUFB  Z16, Z18, Z16
+	KMOVQ    K0, K7
+	VMOVDQU8 Z16, K7, (SI)
+	JMP      stored17
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 192(SP), SI
+	CMPL layout+48(FP), $+1
+	JLT  nibbles23
+	JEQ  crumbs24
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut8AVX512(SB)
+	JMP  stored25
+
+nibbles23:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	JMP  stored25
+
+crumbs24:
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut2AVX512(SB)
+
+stored25:
+	JMP laneend
+
+half18:
+	VCVTPH2PS (DX), Z0
+	VCVTPH2PS 32(DX), Z1
+	VCVTPH2PS 64(DX), Z2
+	VCVTPH2PS 96(DX), Z3
+	JMP       halfdone19
+
+other20:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z16
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z4
+	VPSRLW     $0x0c, Z16, Z16
+	VPSRLW     $0x0c, Z4, Z4
+	VPACKUSWB  Z4, Z16, Z16
+	VPERMD     Z16, Z6, Z16
+	JGT        listed21
+	VPMADDUBSW constantsAVX512<>+320(SB), Z16, Z16
+	VPMOVWB    Z16, Y16
+	VMOVNTPS   Y16, (SI)
+	ADDQ       $+32, SI
+	JMP        stored22
+
+listed21:
+	VMOVUPS  constantsAVX512<>+384(SB), Z4
+	VPSHUFB  Z16, Z4, Z16
+	VMOVNTPS Z16, (SI)
+	ADDQ     $+64, SI
+	JMP      stored22
+
+lanestage:
+	MOVQ SI, 192(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 200(SP)
+	LEAQ 64(SP), DX
+	JMP  laneloop
+
+rare:
+	CMPL     BX, $+2
+	JNE      half26
+	VPERMW.Z (DX), Z8, K6, Z0
+	VPERMW.Z (DX), Z7, K6, Z1
+	VPERMW.Z 64(DX), Z8, K6, Z2
+	VPERMW.Z 64(DX), Z7, K6, Z3
+
+halfdone27:
+	VBROADCASTSS scale+20(FP), Z4
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z10, Z0, Z16
+	VPMAXUD      Z14, Z16, Z16
+	VPANDD       Z9, Z0, Z17
+	VFMADD231PS  Z13, Z16, Z17
+	VMOVAPS.Z    Z17, K1, Z17
+	VMOVAPS.Z    Z0, K1, Z0
+	VDIVPS       Z4, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K2
+	VPANDD       Z10, Z1, Z16
+	VPMAXUD      Z14, Z16, Z16
+	VPANDD       Z9, Z1, Z18
+	VFMADD231PS  Z13, Z16, Z18
+	VMOVAPS.Z    Z18, K2, Z18
+	VMOVAPS.Z    Z1, K2, Z1
+	VPMADDWD     Z12, Z17, Z17
+	VPMADDWD     Z12, Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPACKSSDW    Z1, Z0, Z0
+	VDIVPS       Z4, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VPANDD       Z10, Z2, Z1
+	VPMAXUD      Z14, Z1, Z1
+	VPANDD       Z9, Z2, Z16
+	VFMADD231PS  Z13, Z1, Z16
+	VMOVAPS.Z    Z16, K3, Z16
+	VMOVAPS.Z    Z2, K3, Z2
+	VDIVPS       Z4, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VPANDD       Z10, Z3, Z1
+	VPMAXUD      Z14, Z1, Z1
+	VPANDD       Z9, Z3, Z4
+	VFMADD231PS  Z13, Z1, Z4
+	VMOVAPS.Z    Z4, K4, Z4
+	VMOVAPS.Z    Z3, K4, Z3
+	VPMADDWD     Z12, Z16, Z16
+	VPMADDWD     Z12, Z4, Z4
+	VPACKSSDW    Z4, Z16, Z16
+	VPACKSSDW    Z3, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+448(SB), Z1
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z1, K1, Z1
+	VBROADCASTSS constantsAVX512<>+448(SB), Z3
+	VPSUBB       Z3, Z1, Z1
+	VBROADCASTSS nan+44(FP), Z3
+	VPANDD       Z3, Z1, Z1
+	CMPL         R8, $+3
+	JNE          other28
+	VPSRLW       $0x07, Z17, Z17
+	VPSRLW       $0x07, Z16, Z16
+	VPACKUSWB    Z16, Z17, Z17
+	VPACKSSWB    Z2, Z0, Z0
+	VPMINUB      Z11, Z17, Z17
+	VPTERNLOGD   $0xf8, Z5, Z0, Z17
+	VPERMD       Z17, Z6, Z17
+	VPORD        Z1, Z17, Z17
+	VMOVUPS      Z17, (SI)
+	ADDQ         $+64, SI
+
+stored30:
+	JMP laneback
+
+half26:
+	VCVTPH2PS (DX), Z0
+	VCVTPH2PS 32(DX), Z1
+	VCVTPH2PS 64(DX), Z2
+	VCVTPH2PS 96(DX), Z3
+	JMP       halfdone27
+
+other28:
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z0, Z17
+	VPTERNLOGD $0xf8, constantsAVX512<>+256(SB), Z2, Z16
+	VPSRLW     $0x0c, Z17, Z17
+	VPSRLW     $0x0c, Z16, Z16
+	VPACKUSWB  Z16, Z17, Z17
+	VPERMD     Z17, Z6, Z17
+	JGT        listed29
+	VPMADDUBSW constantsAVX512<>+320(SB), Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVUPS    Y17, (SI)
+	ADDQ       $+32, SI
+	JMP        stored30
+
+listed29:
+	VMOVUPS constantsAVX512<>+384(SB), Z16
+	VPSHUFB Z17, Z16, Z17
+	VPORD   Z1, Z17, Z17
+	VMOVUPS Z17, (SI)
+	ADDQ    $+64, SI
+	JMP     stored30
+
 // func ProductTiesF16BF16AVX512(same *uint8, tie *float32, scale float32, recip float32, elem int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ProductTiesF16BF16AVX512(SB), NOSPLIT, $0-40
@@ -15,7 +613,7 @@ TEXT ·ProductTiesF16BF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         elem+24(FP), BX
 	VBROADCASTSS scale+16(FP), Z15
 	VBROADCASTSS recip+20(FP), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+448(SB), Z13
 	MOVQ         n+32(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -163,7 +761,7 @@ elem1:
 	VPSLLD  $0x0f, Z0, Z2
 	VPSRLD  $0x1f, Z2, Z2
 	VPADDD  Z2, Z0, Z2
-	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPADDD  constantsAVX512<>+512(SB), Z2, Z2
 	VPSRLD  $0x10, Z2, Z2
 	VPSLLD  $0x10, Z2, Z2
 	VCMPPS  $0x07, Z0, Z0, K1
@@ -181,7 +779,7 @@ elem4:
 	VPSLLD  $0x0f, Z0, Z2
 	VPSRLD  $0x1f, Z2, Z2
 	VPADDD  Z2, Z0, Z2
-	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPADDD  constantsAVX512<>+512(SB), Z2, Z2
 	VPSRLD  $0x10, Z2, Z2
 	VPSLLD  $0x10, Z2, Z2
 	VCMPPS  $0x07, Z0, Z0, K2
@@ -199,7 +797,7 @@ elem7:
 	VPSLLD  $0x0f, Z0, Z2
 	VPSRLD  $0x1f, Z2, Z2
 	VPADDD  Z2, Z0, Z2
-	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPADDD  constantsAVX512<>+512(SB), Z2, Z2
 	VPSRLD  $0x10, Z2, Z2
 	VPSLLD  $0x10, Z2, Z2
 	VCMPPS  $0x07, Z0, Z0, K3
@@ -217,7 +815,7 @@ elem10:
 	VPSLLD  $0x0f, Z0, Z2
 	VPSRLD  $0x1f, Z2, Z2
 	VPADDD  Z2, Z0, Z2
-	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPADDD  constantsAVX512<>+512(SB), Z2, Z2
 	VPSRLD  $0x10, Z2, Z2
 	VPSLLD  $0x10, Z2, Z2
 	VCMPPS  $0x07, Z0, Z0, K4
@@ -235,7 +833,7 @@ elem13:
 	VPSLLD  $0x0f, Z0, Z2
 	VPSRLD  $0x1f, Z2, Z2
 	VPADDD  Z2, Z0, Z2
-	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPADDD  constantsAVX512<>+512(SB), Z2, Z2
 	VPSRLD  $0x10, Z2, Z2
 	VPSLLD  $0x10, Z2, Z2
 	VCMPPS  $0x07, Z0, Z0, K1
@@ -253,7 +851,7 @@ elem16:
 	VPSLLD  $0x0f, Z0, Z2
 	VPSRLD  $0x1f, Z2, Z2
 	VPADDD  Z2, Z0, Z2
-	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPADDD  constantsAVX512<>+512(SB), Z2, Z2
 	VPSRLD  $0x10, Z2, Z2
 	VPSLLD  $0x10, Z2, Z2
 	VCMPPS  $0x07, Z0, Z0, K2
@@ -271,7 +869,7 @@ elem19:
 	VPSLLD  $0x0f, Z0, Z2
 	VPSRLD  $0x1f, Z2, Z2
 	VPADDD  Z2, Z0, Z2
-	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPADDD  constantsAVX512<>+512(SB), Z2, Z2
 	VPSRLD  $0x10, Z2, Z2
 	VPSLLD  $0x10, Z2, Z2
 	VCMPPS  $0x07, Z0, Z0, K3
@@ -289,7 +887,7 @@ elem22:
 	VPSLLD  $0x0f, Z0, Z2
 	VPSRLD  $0x1f, Z2, Z2
 	VPADDD  Z2, Z0, Z2
-	VPADDD  constantsAVX512<>+64(SB), Z2, Z2
+	VPADDD  constantsAVX512<>+512(SB), Z2, Z2
 	VPSRLD  $0x10, Z2, Z2
 	VPSLLD  $0x10, Z2, Z2
 	VCMPPS  $0x07, Z0, Z0, K4
@@ -301,36 +899,148 @@ half23:
 	VCVTPH2PS Y1, Z1
 	JMP       elemdone24
 
-DATA constantsAVX512<>+0(SB)/4, $0x01010101
-DATA constantsAVX512<>+4(SB)/4, $0x00000000
+DATA constantsAVX512<>+0(SB)/4, $0x7f800000
+DATA constantsAVX512<>+4(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+8(SB)/4, $0x00000000
-DATA constantsAVX512<>+12(SB)/4, $0x00000000
-DATA constantsAVX512<>+16(SB)/4, $0x00000000
-DATA constantsAVX512<>+20(SB)/4, $0x00000000
-DATA constantsAVX512<>+24(SB)/4, $0x00000000
-DATA constantsAVX512<>+28(SB)/4, $0x00000000
-DATA constantsAVX512<>+32(SB)/4, $0x00000000
-DATA constantsAVX512<>+36(SB)/4, $0x00000000
-DATA constantsAVX512<>+40(SB)/4, $0x00000000
-DATA constantsAVX512<>+44(SB)/4, $0x00000000
-DATA constantsAVX512<>+48(SB)/4, $0x00000000
-DATA constantsAVX512<>+52(SB)/4, $0x00000000
-DATA constantsAVX512<>+56(SB)/4, $0x00000000
-DATA constantsAVX512<>+60(SB)/4, $0x00000000
-DATA constantsAVX512<>+64(SB)/4, $0x00007fff
-DATA constantsAVX512<>+68(SB)/4, $0x00007fff
-DATA constantsAVX512<>+72(SB)/4, $0x00007fff
-DATA constantsAVX512<>+76(SB)/4, $0x00007fff
-DATA constantsAVX512<>+80(SB)/4, $0x00007fff
-DATA constantsAVX512<>+84(SB)/4, $0x00007fff
-DATA constantsAVX512<>+88(SB)/4, $0x00007fff
-DATA constantsAVX512<>+92(SB)/4, $0x00007fff
-DATA constantsAVX512<>+96(SB)/4, $0x00007fff
-DATA constantsAVX512<>+100(SB)/4, $0x00007fff
-DATA constantsAVX512<>+104(SB)/4, $0x00007fff
-DATA constantsAVX512<>+108(SB)/4, $0x00007fff
-DATA constantsAVX512<>+112(SB)/4, $0x00007fff
-DATA constantsAVX512<>+116(SB)/4, $0x00007fff
-DATA constantsAVX512<>+120(SB)/4, $0x00007fff
-DATA constantsAVX512<>+124(SB)/4, $0x00007fff
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $128
+DATA constantsAVX512<>+12(SB)/4, $0x00010000
+DATA constantsAVX512<>+16(SB)/4, $0x00020000
+DATA constantsAVX512<>+20(SB)/4, $0x00030000
+DATA constantsAVX512<>+24(SB)/4, $0x00040000
+DATA constantsAVX512<>+28(SB)/4, $0x00050000
+DATA constantsAVX512<>+32(SB)/4, $0x00060000
+DATA constantsAVX512<>+36(SB)/4, $0x00070000
+DATA constantsAVX512<>+40(SB)/4, $0x00080000
+DATA constantsAVX512<>+44(SB)/4, $0x00090000
+DATA constantsAVX512<>+48(SB)/4, $0x000a0000
+DATA constantsAVX512<>+52(SB)/4, $0x000b0000
+DATA constantsAVX512<>+56(SB)/4, $0x000c0000
+DATA constantsAVX512<>+60(SB)/4, $0x000d0000
+DATA constantsAVX512<>+64(SB)/4, $0x000e0000
+DATA constantsAVX512<>+68(SB)/4, $0x000f0000
+DATA constantsAVX512<>+72(SB)/4, $0x00100000
+DATA constantsAVX512<>+76(SB)/4, $0x00110000
+DATA constantsAVX512<>+80(SB)/4, $0x00120000
+DATA constantsAVX512<>+84(SB)/4, $0x00130000
+DATA constantsAVX512<>+88(SB)/4, $0x00140000
+DATA constantsAVX512<>+92(SB)/4, $0x00150000
+DATA constantsAVX512<>+96(SB)/4, $0x00160000
+DATA constantsAVX512<>+100(SB)/4, $0x00170000
+DATA constantsAVX512<>+104(SB)/4, $0x00180000
+DATA constantsAVX512<>+108(SB)/4, $0x00190000
+DATA constantsAVX512<>+112(SB)/4, $0x001a0000
+DATA constantsAVX512<>+116(SB)/4, $0x001b0000
+DATA constantsAVX512<>+120(SB)/4, $0x001c0000
+DATA constantsAVX512<>+124(SB)/4, $0x001d0000
+DATA constantsAVX512<>+128(SB)/4, $0x001e0000
+DATA constantsAVX512<>+132(SB)/4, $0x001f0000
+DATA constantsAVX512<>+136(SB)/4, $0x00000000
+DATA constantsAVX512<>+140(SB)/4, $0x00000004
+DATA constantsAVX512<>+144(SB)/4, $0x00000008
+DATA constantsAVX512<>+148(SB)/4, $0x0000000c
+DATA constantsAVX512<>+152(SB)/4, $0x00000001
+DATA constantsAVX512<>+156(SB)/4, $0x00000005
+DATA constantsAVX512<>+160(SB)/4, $0x00000009
+DATA constantsAVX512<>+164(SB)/4, $0x0000000d
+DATA constantsAVX512<>+168(SB)/4, $0x00000002
+DATA constantsAVX512<>+172(SB)/4, $0x00000006
+DATA constantsAVX512<>+176(SB)/4, $0x0000000a
+DATA constantsAVX512<>+180(SB)/4, $0x0000000e
+DATA constantsAVX512<>+184(SB)/4, $0x00000003
+DATA constantsAVX512<>+188(SB)/4, $0x00000007
+DATA constantsAVX512<>+192(SB)/4, $0x0000000b
+DATA constantsAVX512<>+196(SB)/4, $0x0000000f
+DATA constantsAVX512<>+200(SB)/4, $0x80808080
+DATA constantsAVX512<>+204(SB)/4, $0x00000000
+DATA constantsAVX512<>+208(SB)/4, $0x00000000
+DATA constantsAVX512<>+212(SB)/4, $0x00000000
+DATA constantsAVX512<>+216(SB)/4, $0x00000000
+DATA constantsAVX512<>+220(SB)/4, $0x00000000
+DATA constantsAVX512<>+224(SB)/4, $0x00000000
+DATA constantsAVX512<>+228(SB)/4, $0x00000000
+DATA constantsAVX512<>+232(SB)/4, $0x00000000
+DATA constantsAVX512<>+236(SB)/4, $0x00000000
+DATA constantsAVX512<>+240(SB)/4, $0x00000000
+DATA constantsAVX512<>+244(SB)/4, $0x00000000
+DATA constantsAVX512<>+248(SB)/4, $0x00000000
+DATA constantsAVX512<>+252(SB)/4, $0x00000000
+DATA constantsAVX512<>+256(SB)/4, $0x80008000
+DATA constantsAVX512<>+260(SB)/4, $0x80008000
+DATA constantsAVX512<>+264(SB)/4, $0x80008000
+DATA constantsAVX512<>+268(SB)/4, $0x80008000
+DATA constantsAVX512<>+272(SB)/4, $0x80008000
+DATA constantsAVX512<>+276(SB)/4, $0x80008000
+DATA constantsAVX512<>+280(SB)/4, $0x80008000
+DATA constantsAVX512<>+284(SB)/4, $0x80008000
+DATA constantsAVX512<>+288(SB)/4, $0x80008000
+DATA constantsAVX512<>+292(SB)/4, $0x80008000
+DATA constantsAVX512<>+296(SB)/4, $0x80008000
+DATA constantsAVX512<>+300(SB)/4, $0x80008000
+DATA constantsAVX512<>+304(SB)/4, $0x80008000
+DATA constantsAVX512<>+308(SB)/4, $0x80008000
+DATA constantsAVX512<>+312(SB)/4, $0x80008000
+DATA constantsAVX512<>+316(SB)/4, $0x80008000
+DATA constantsAVX512<>+320(SB)/4, $0x10011001
+DATA constantsAVX512<>+324(SB)/4, $0x10011001
+DATA constantsAVX512<>+328(SB)/4, $0x10011001
+DATA constantsAVX512<>+332(SB)/4, $0x10011001
+DATA constantsAVX512<>+336(SB)/4, $0x10011001
+DATA constantsAVX512<>+340(SB)/4, $0x10011001
+DATA constantsAVX512<>+344(SB)/4, $0x10011001
+DATA constantsAVX512<>+348(SB)/4, $0x10011001
+DATA constantsAVX512<>+352(SB)/4, $0x10011001
+DATA constantsAVX512<>+356(SB)/4, $0x10011001
+DATA constantsAVX512<>+360(SB)/4, $0x10011001
+DATA constantsAVX512<>+364(SB)/4, $0x10011001
+DATA constantsAVX512<>+368(SB)/4, $0x10011001
+DATA constantsAVX512<>+372(SB)/4, $0x10011001
+DATA constantsAVX512<>+376(SB)/4, $0x10011001
+DATA constantsAVX512<>+380(SB)/4, $0x10011001
+DATA constantsAVX512<>+384(SB)/4, $0x3c383000
+DATA constantsAVX512<>+388(SB)/4, $0x4c484440
+DATA constantsAVX512<>+392(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+396(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+400(SB)/4, $0x3c383000
+DATA constantsAVX512<>+404(SB)/4, $0x4c484440
+DATA constantsAVX512<>+408(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+412(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+416(SB)/4, $0x3c383000
+DATA constantsAVX512<>+420(SB)/4, $0x4c484440
+DATA constantsAVX512<>+424(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+428(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+432(SB)/4, $0x3c383000
+DATA constantsAVX512<>+436(SB)/4, $0x4c484440
+DATA constantsAVX512<>+440(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+444(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+448(SB)/4, $0x01010101
+DATA constantsAVX512<>+452(SB)/4, $0x00000000
+DATA constantsAVX512<>+456(SB)/4, $0x00000000
+DATA constantsAVX512<>+460(SB)/4, $0x00000000
+DATA constantsAVX512<>+464(SB)/4, $0x00000000
+DATA constantsAVX512<>+468(SB)/4, $0x00000000
+DATA constantsAVX512<>+472(SB)/4, $0x00000000
+DATA constantsAVX512<>+476(SB)/4, $0x00000000
+DATA constantsAVX512<>+480(SB)/4, $0x00000000
+DATA constantsAVX512<>+484(SB)/4, $0x00000000
+DATA constantsAVX512<>+488(SB)/4, $0x00000000
+DATA constantsAVX512<>+492(SB)/4, $0x00000000
+DATA constantsAVX512<>+496(SB)/4, $0x00000000
+DATA constantsAVX512<>+500(SB)/4, $0x00000000
+DATA constantsAVX512<>+504(SB)/4, $0x00000000
+DATA constantsAVX512<>+508(SB)/4, $0x00000000
+DATA constantsAVX512<>+512(SB)/4, $0x00007fff
+DATA constantsAVX512<>+516(SB)/4, $0x00007fff
+DATA constantsAVX512<>+520(SB)/4, $0x00007fff
+DATA constantsAVX512<>+524(SB)/4, $0x00007fff
+DATA constantsAVX512<>+528(SB)/4, $0x00007fff
+DATA constantsAVX512<>+532(SB)/4, $0x00007fff
+DATA constantsAVX512<>+536(SB)/4, $0x00007fff
+DATA constantsAVX512<>+540(SB)/4, $0x00007fff
+DATA constantsAVX512<>+544(SB)/4, $0x00007fff
+DATA constantsAVX512<>+548(SB)/4, $0x00007fff
+DATA constantsAVX512<>+552(SB)/4, $0x00007fff
+DATA constantsAVX512<>+556(SB)/4, $0x00007fff
+DATA constantsAVX512<>+560(SB)/4, $0x00007fff
+DATA constantsAVX512<>+564(SB)/4, $0x00007fff
+DATA constantsAVX512<>+568(SB)/4, $0x00007fff
+DATA constantsAVX512<>+572(SB)/4, $0x00007fff
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $576
