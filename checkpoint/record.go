@@ -77,6 +77,10 @@ func parseRecords(text string) (Records, error) {
 	if err := json.Unmarshal([]byte(text), &content); err != nil {
 		return nil, plainJSON(err)
 	}
+	// Of the tensors, which may be very many, see below.
+	if err := noTwins([]byte(strings.Replace(text, string(content.Tensors), "0", min(1, len(content.Tensors))))); err != nil {
+		return nil, err
+	}
 	if content.Version != 1 && content.Version != recordsVersion {
 		return nil, fmt.Errorf("version is %d, want 1 or %d", content.Version, recordsVersion)
 	}
@@ -107,6 +111,9 @@ func parseRecords(text string) (Records, error) {
 		name, err := d.Token()
 		if err != nil {
 			return nil, err
+		}
+		if records[name.(string)] != nil {
+			return nil, fmt.Errorf("has the key %q twice in one object", name)
 		}
 		var t recordJSON
 		if err := d.Decode(&t); err != nil {

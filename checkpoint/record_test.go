@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -52,4 +53,22 @@ func FuzzRecords(f *testing.F) {
 			assert.Equal(t, r.DType, again[name].DType)
 		}
 	})
+}
+
+// Which of two values is meant depends on the reader: neither is taken.
+func TestRecordsTwice(t *testing.T) {
+	const entry = `{"spec":0,"dtype":"F32","shape":[4]}`
+	good := `{"version":2,"specs":[{}],"tensors":{"a":` + entry + `,"b":` + entry + `}}`
+	records, err := parseRecords(good)
+	require.NoError(t, err)
+	require.Len(t, records, 2)
+	for what, text := range map[string]string{
+		"version": strings.Replace(good, `"version":2`, `"version":2,"version":2`, 1),
+		"specs":   strings.Replace(good, `"specs"`, `"specs":[],"specs"`, 1),
+		"tensors": strings.Replace(good, `"tensors"`, `"tensors":{},"tensors"`, 1),
+		"a":       strings.Replace(good, `"b"`, `"a"`, 1),
+	} {
+		_, err := parseRecords(text)
+		require.ErrorContains(t, err, `has the key "`+what+`" twice`)
+	}
 }
