@@ -23,27 +23,31 @@ var blockTypes = []struct {
 	}},
 	{"Q4_0", 18, 32, "y = (q-8)*d", func(b block) {
 		d := b.scale(0)
-		b.halves(0, b.Load(2), func(q *ir.BlockNode) *ir.BlockNode { return q.Less(b.All(8)).Widen(true).Mul(d) })
+		b.halves(0, b.Load(2), eights, func(q *ir.BlockNode) *ir.BlockNode { return q.Less(b.All(8)).Widen(true) },
+			func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(d) })
 	}},
 	{"Q4_1", 20, 32, "y = q*d + m", func(b block) {
 		d, m := b.scale(0), b.scale(2)
-		b.halves(0, b.Load(4), func(q *ir.BlockNode) *ir.BlockNode { return q.Widen(false).MulAdd(d, m) })
+		b.halves(0, b.Load(4), plain, plainCode, func(v *ir.BlockNode) *ir.BlockNode { return v.MulAdd(d, m) })
 	}},
 	{"Q5_0", 22, 32, "y = (q-16)*d", func(b block) {
 		d := b.scale(0)
-		b.fifths(2, func(q *ir.BlockNode) *ir.BlockNode { return q.Less(b.All(16)).Widen(true).Mul(d) })
+		b.fifths(2, 16, func(q *ir.BlockNode) *ir.BlockNode { return q.Less(b.All(16)).Widen(true) },
+			func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(d) })
 	}},
 	{"Q5_1", 24, 32, "y = q*d + m", func(b block) {
 		d, m := b.scale(0), b.scale(2)
-		b.fifths(4, func(q *ir.BlockNode) *ir.BlockNode { return q.Widen(false).MulAdd(d, m) })
+		b.fifths(4, 0, plainCode, func(v *ir.BlockNode) *ir.BlockNode { return v.MulAdd(d, m) })
 	}},
 	{"IQ4_NL", 18, 32, "y = V[q]*d", func(b block) {
 		d := b.scale(0)
-		b.halves(0, b.Load(2), func(q *ir.BlockNode) *ir.BlockNode { return b.values(iq4).Shuffle(q).Widen(true).Mul(d) })
+		b.halves(0, b.Load(2), iq4, func(q *ir.BlockNode) *ir.BlockNode { return b.values(iq4).Shuffle(q).Widen(true) },
+			func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(d) })
 	}},
 	{"MXFP4", 17, 32, "y = K[q]*table[e]", func(b block) {
 		d := b.Look(0)
-		b.halves(0, b.Load(1), func(q *ir.BlockNode) *ir.BlockNode { return b.values(fp4).Shuffle(q).Widen(true).Mul(d) })
+		b.halves(0, b.Load(1), fp4, func(q *ir.BlockNode) *ir.BlockNode { return b.values(fp4).Shuffle(q).Widen(true) },
+			func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(d) })
 	}},
 	{"NVFP4", 36, 64, "y = K[q]*table[u]", func(b block) {
 		for i := 0; i < 64; i += 32 {
@@ -76,8 +80,11 @@ var blockTypes = []struct {
 		for i := 0; i < 256; i += 64 {
 			for k := range 2 {
 				q := b.Load(16 + i/2 + 16*k)
-				b.Store(i+16*k, b.low(q).Widen(false).MulAdd(scale(i/32), least(i/32)))
-				b.Store(i+16*k+32, b.high(q).Widen(false).MulAdd(scale(i/32+1), least(i/32+1)))
+				for half := range 2 {
+					b.Store(i+16*k+32*half, b.nibble(q, half, plain, plainCode, func(v *ir.BlockNode) *ir.BlockNode {
+						return v.MulAdd(scale(i/32+half), least(i/32+half))
+					}))
+				}
 			}
 		}
 	}},
@@ -86,9 +93,12 @@ var blockTypes = []struct {
 		for i := 0; i < 256; i += 64 {
 			for k := range 2 {
 				q, bits := b.Load(48+i/2+16*k), b.Load(16+16*k)
-				fifth := func(group int) *ir.BlockNode { return bits.Any(b.All(1<<group), b.All(16)) }
-				b.Store(i+16*k, b.low(q).Or(fifth(i/32)).Widen(false).MulAdd(scale(i/32), least(i/32)))
-				b.Store(i+16*k+32, b.high(q).Or(fifth(i/32+1)).Widen(false).MulAdd(scale(i/32+1), least(i/32+1)))
+				for half := range 2 {
+					group := i/32 + half
+					b.Store(i+16*k+32*half, b.fifth(q, half, bits, b.All(1<<group), 0, plainCode, func(v *ir.BlockNode) *ir.BlockNode {
+						return v.MulAdd(scale(group), least(group))
+					}))
+				}
 			}
 		}
 	}},
@@ -115,9 +125,8 @@ var blockTypes = []struct {
 		high := b.fourths(s.Shuffle(b.from(func(i int) int { return 2 + i%8/4 })), func(i int) int { return i % 4 })
 		scales := low.Or(high).Less(b.All(32)).Widen(true).Mul(d).Stash()
 		for i := 0; i < 256; i += 32 {
-			b.halves(i, b.Load(8+i/2), func(q *ir.BlockNode) *ir.BlockNode {
-				return b.values(iq4).Shuffle(q).Widen(true).Mul(scales.Pick(i / 32))
-			})
+			b.halves(i, b.Load(8+i/2), iq4, func(q *ir.BlockNode) *ir.BlockNode { return b.values(iq4).Shuffle(q).Widen(true) },
+				func(v *ir.BlockNode) *ir.BlockNode { return v.Mul(scales.Pick(i / 32)) })
 		}
 	}},
 }
@@ -184,21 +193,69 @@ func (b block) values(table [16]int8) *ir.BlockNode {
 	return b.from(func(i int) int { return int(table[i]) })
 }
 
+// become is what numbers or codes become.
+type become func(v *ir.BlockNode) *ir.BlockNode
+
+// plainCode is a code's own number.
+func plainCode(q *ir.BlockNode) *ir.BlockNode { return q.Widen(false) }
+
+// plain are the numbers of such codes, and eights those of codes less 8.
+var plain, eights = numbered(0), numbered(-8)
+
+// numbered are sixteen numbers from one on.
+func numbered(first int) (t [16]int8) {
+	for i := range t {
+		t[i] = int8(first + i)
+	}
+	return t
+}
+
+// nibble is what becomes of the numbers of sixteen low nibbles, or of the high ones: those of a table, of which all sixteen become it, on machines that
+// have such tables.
+func (b block) nibble(q *ir.BlockNode, half int, numbers [16]int8, code, value become) *ir.BlockNode {
+	n := b.low(q)
+	if half == 1 {
+		n = b.high(q)
+	}
+	other := value(code(n))
+	return q.Nibble(half == 1, value(b.numbers(numbers))).Tabled(other, other)
+}
+
+// fifth is the same with the fifth bit of a code where others have a bit; zero is the code whose number is 0.
+func (b block) fifth(q *ir.BlockNode, half int, others, bit *ir.BlockNode, zero int, code, value become) *ir.BlockNode {
+	n := b.low(q)
+	if half == 1 {
+		n = b.high(q)
+	}
+	other := value(code(n.Or(others.Any(bit, b.All(16)))))
+	low, high := value(b.numbers(numbered(-zero))), value(b.numbers(numbered(16-zero)))
+	return q.Nibble(half == 1, low).Or16(others, bit, high).Tabled(other, other)
+}
+
+// numbers are those of a table.
+func (b block) numbers(t [16]int8) *ir.BlockNode {
+	var f [16]float32
+	for i, v := range t {
+		f[i] = float32(v)
+	}
+	return b.Numbers(f)
+}
+
 // halves stores what becomes of sixteen low nibbles, and behind it of the high ones.
-func (b block) halves(element int, q *ir.BlockNode, value func(q *ir.BlockNode) *ir.BlockNode) {
-	b.Store(element, value(b.low(q)))
-	b.Store(element+16, value(b.high(q)))
+func (b block) halves(element int, q *ir.BlockNode, numbers [16]int8, code, value become) {
+	for half := range 2 {
+		b.Store(element+16*half, b.nibble(q, half, numbers, code, value))
+	}
 }
 
 // fifths does the same with nibbles that lie behind 32 bits, of which each has the fifth bit of a code.
-func (b block) fifths(off int, value func(q *ir.BlockNode) *ir.BlockNode) {
+func (b block) fifths(off, zero int, code, value become) {
 	bits, q := b.Load(off), b.Load(off+4)
 	bit := b.from(func(i int) int { return 1 << (i % 8) })
-	fifth := func(half int) *ir.BlockNode {
-		return bits.Shuffle(b.from(func(i int) int { return 2*half + i/8 })).Any(bit, b.All(16))
+	for half := range 2 {
+		others := bits.Shuffle(b.from(func(i int) int { return 2*half + i/8 }))
+		b.Store(16*half, b.fifth(q, half, others, bit, zero, code, value))
 	}
-	b.Store(0, value(b.low(q).Or(fifth(0))))
-	b.Store(16, value(b.high(q).Or(fifth(1))))
 }
 
 // pairs visits codes of two bits: of 32 bytes the lowest of all bytes, then the next, and so on.

@@ -1,6 +1,10 @@
 package ir
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
 
 // Block is the formula of a kernel over whole blocks that follow each other in memory, each with its scales beside its
 // codes. It is straight-line code for one block: what it loads and stores lies at constant distances from where the
@@ -115,6 +119,8 @@ const (
 	BlockChoose                   // b where a says so, else c
 	BlockSqrt                     // the square root
 	BlockTable                    // of two tables of sixteen the number that the low five bits say
+	BlockNibble                   // of a table of sixteen the number that four bits of each byte say, or of another where a mask says so
+	BlockTest                     // where bytes have a bit
 	BlockAmong                    // of sixteen numbers the one that the place of a among fifteen says
 	BlockTabled                   // a on machines that have tables of 32 numbers, b on those of eight, c on others
 	BlockCarry                    // numbers as the rows before have left them
@@ -242,6 +248,35 @@ func (n *BlockNode) Widen(signed bool) *BlockNode {
 		w.Args = []*BlockNode{n}
 	}
 	return n.b.add(w)
+}
+
+// Numbers are sixteen constants, for machines that have tables of as many.
+func (b *Block) Numbers(numbers [16]float32) *BlockNode {
+	var bytes []byte
+	for _, f := range numbers {
+		bytes = binary.LittleEndian.AppendUint32(bytes, math.Float32bits(f))
+	}
+	return b.add(BlockNode{Op: BlockConst, Type: BlockFloats, Bytes: string(bytes)})
+}
+
+// Nibble is what four bits of each byte say of a table of sixteen numbers, on such machines: the low ones, or the high ones.
+func (n *BlockNode) Nibble(high bool, table *BlockNode) *BlockNode {
+	n.want("Nibble", BlockBytes)
+	table.want("Nibble", BlockFloats)
+	v := BlockNode{Op: BlockNibble, Type: BlockFloats, Args: []*BlockNode{n, table}}
+	if high {
+		v.Off = 4
+	}
+	return n.b.add(v)
+}
+
+// Or16 is what Nibble has of another table where bytes have a bit.
+func (n *BlockNode) Or16(bytes, bits, table *BlockNode) *BlockNode {
+	if n.Op != BlockNibble {
+		panic("ir: Or16 of what is no Nibble")
+	}
+	where := n.b.add(BlockNode{Op: BlockTest, Type: BlockMask, Args: []*BlockNode{bytes, bits}})
+	return n.b.add(BlockNode{Op: BlockNibble, Type: BlockFloats, Args: []*BlockNode{n.Args[0], n.Args[1], table, where}, Off: n.Off})
 }
 
 // Float16 is the one at an offset, as a number.

@@ -68,15 +68,7 @@ func (g *Stage) Either(choice int) (one, other *Block) {
 // Table is the number of a table that the low five bits of v say, for machines that have such tables.
 func (b *Block) Table(v *BlockNode, table [32]float32) *BlockNode {
 	v.want("Table", BlockFloats)
-	var halves [2]*BlockNode
-	for i := range halves {
-		var bytes []byte
-		for _, f := range table[16*i:][:16] {
-			bytes = binary.LittleEndian.AppendUint32(bytes, math.Float32bits(f))
-		}
-		halves[i] = b.add(BlockNode{Op: BlockConst, Type: BlockFloats, Bytes: string(bytes)})
-	}
-	return b.add(BlockNode{Op: BlockTable, Type: BlockFloats, Args: []*BlockNode{v, halves[0], halves[1]}})
+	return b.add(BlockNode{Op: BlockTable, Type: BlockFloats, Args: []*BlockNode{v, b.Numbers([16]float32(table[:16])), b.Numbers([16]float32(table[16:]))}})
 }
 
 // Among is value i of v that is at least i of the places, which ascend, for machines that have tables of eight numbers.

@@ -170,6 +170,10 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 			}
 			m.i("VPERMI2PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
 		}, args...)
+	case ir.BlockNibble:
+		return m.nibble(s, n, args)
+	case ir.BlockTest:
+		return s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMB", xs[u[1]], xs[u[0]], ks[d]) }, args...)
 	case ir.BlockAmong:
 		return m.among(s, args[0], n.Bytes)
 	case ir.BlockPick, ir.BlockElement:
@@ -188,6 +192,29 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return v
 	}
 	panic(fmt.Sprintf("x86: no lowering for operation %d of blocks", n.Op))
+}
+
+// nibble looks nibbles up: a permutation does not look at the bits above.
+func (m *Machine) nibble(s *plan.Seg, n *ir.BlockNode, args []plan.V) plan.V {
+	at := s.OnceOf(n.Args[0], 0, func() plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPMOVZXBD", xs[u[0]], m.vec(d)) }, args[0])
+	})
+	if n.Off > 0 {
+		low := at
+		at = s.OnceOf(n.Args[0], n.Off, func() plan.V {
+			return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(uint64(n.Off)), m.vec(u[0]), m.vec(d)) }, low)
+		})
+	}
+	v := s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, at, args[1])
+	if len(args) == 2 {
+		return v
+	}
+	return s.OpTied(plan.Vec, func(d int, u []int) {
+		if d != u[0] {
+			m.i("VMOVAPS", m.vec(u[0]), m.vec(d))
+		}
+		m.i("VPERMPS", m.vec(u[2]), m.vec(u[1]), ks[u[3]], m.vec(d))
+	}, v, at, args[2], args[3])
 }
 
 // among looks for the place of v among fifteen by halves: four comparisons, each with what the ones before say. A comparison that holds is -1, so that those
