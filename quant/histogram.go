@@ -107,11 +107,12 @@ func (t *tally) addTo(counts *[bins]uint64) {
 	tallies.Put(t)
 }
 
-// four counts in one table each, by 1 or by -1. All are read before one is written: a read behind a write waits until it is known that they are not of
-// the same place.
+// four counts in one table each, by 1 or by -1.
 func (t *tally) four(a, b, c, d uint16, by uint32) {
-	na, nb, nc, nd := t.first[a], t.second[b], t.third[c], t.fourth[d]
-	t.first[a], t.second[b], t.third[c], t.fourth[d] = na+by, nb+by, nc+by, nd+by
+	t.first[a] += by
+	t.second[b] += by
+	t.third[c] += by
+	t.fourth[d] += by
 }
 
 // count counts bit patterns.
