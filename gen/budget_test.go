@@ -18,8 +18,8 @@ var budgets = map[string]budget{
 	"blocks":                {7550, 229},
 	"convert":               {8470, 210},
 	"copy":                  {1210, 23},
-	"dequantize":            {17750, 397},
-	"dequantizeF16BF16":     {15120, 336},
+	"dequantize":            {10230, 229},
+	"dequantizeF16BF16":     {7730, 171},
 	"dequantizefp":          {5890, 131},
 	"dequantizefpF16BF16":   {7610, 170},
 	"dispatch":              {150, 7},
@@ -54,7 +54,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{206640, 4864}
+var budgetOfAll = budget{191710, 4530}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -15,23 +15,37 @@ import (
 // Bytes(len(dst)) bytes. A code outside Min..Max is no error. Groups of packed codes
 // need not begin at a byte, but those that do are faster.
 func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
-	if impl, ok := atOnce(len(dst)); ok && g.isVector(len(dst)) && len(src) == len(dst) && apart(dst, src) && !tabled[T](impl, 8, len(dst)) {
-		y, q := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
-		if code, ok := byteCode[C](p.Format); ok && p.small(code) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
+	if impl, ok := atOnce(len(dst)); ok && g.isVector(len(dst)) && apart(dst, src) {
+		y, q := unsafe.Pointer(unsafe.SliceData(dst)), (*uint8)(unsafe.Pointer(unsafe.SliceData(src)))
+		bytes, ok := byteLayout[C](p.Format)
+		layout, size, sign := bytes, len(dst), int32(0)
+		switch {
+		case ok:
+			ok = !tabled[T](impl, 8, len(dst))
+			if bytes == asm.SignedBytes {
+				sign = 1 << 7
+			}
+		case ownFormat[C]() == Uint8:
+			bytes = asm.SignedBytes
+			if layout, size, ok = p.smallPacked(len(dst)); ok {
+				sign, ok = p.Format.storage().sign, !nibblesListed[T](impl, layout)
+			}
+		}
+		if ok && len(src) == size && p.small(bytes) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
 			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
 			switch ok, zero := p.smallZero(); {
 			case zero:
 				if elem == asm.F32 {
-					asm.DequantizeF32(y, q, scale, 0, 1, len(dst), 0, impl, code)
+					asm.DequantizeF32(y, q, scale, int32(layout), sign, 1, len(dst), 0, impl)
 				} else {
-					asm.Dequantize[T](impl, code, elem, y, q, scale, 0, 1, len(dst), 0)
+					asm.Dequantize[T](impl, elem, y, q, scale, int32(layout), sign, 1, len(dst), 0)
 				}
 				return
 			case ok:
 				if elem == asm.F32 {
-					asm.DequantizeZeroPointF32(y, q, scale, &p.ZeroPoint[0], 0, 1, len(dst), 0, impl, code)
+					asm.DequantizeZeroPointF32(y, q, scale, &p.ZeroPoint[0], int32(layout), sign, 1, len(dst), 0, impl)
 				} else {
-					asm.DequantizeZeroPoint[T](impl, code, elem, y, q, scale, &p.ZeroPoint[0], 0, 1, len(dst), 0)
+					asm.DequantizeZeroPoint[T](impl, elem, y, q, scale, &p.ZeroPoint[0], int32(layout), sign, 1, len(dst), 0)
 				}
 				return
 			}

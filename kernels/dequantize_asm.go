@@ -15,35 +15,48 @@ func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer
 	to := streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(perByte(st.bits))
 	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
 	for s.advance() {
-		dequantizeInts[T](impl, st, unsafe.Pointer(&dst[s.off]), unsafe.Add(src, s.off*st.bits/8), p, s.first, s.groups, s.length, s.ahead)
+		dequantizeInts[T](impl, st, unsafe.Pointer(&dst[s.off]), (*uint8)(unsafe.Add(src, s.off*st.bits/8)), p, s.first, s.groups, s.length, s.ahead)
 	}
 }
 
 // dequantizeInts is one call of assembly, for groups from the first on.
-func dequantizeInts[T Float](impl isa, st storage, y, q unsafe.Pointer, p *IntParams, first, groups, length, ahead int) {
+func dequantizeInts[T Float](impl isa, st storage, y unsafe.Pointer, q *uint8, p *IntParams, first, groups, length, ahead int) {
 	elem, scale := elemOf[T](), &p.Scale[first]
-	switch {
+	switch nibbles := nibblesListed[T](impl, st.layout); {
 	case p.Minval != nil:
 		dequantizeMinvals[T](impl, st, y, q, scale, &p.Minval[first], int32(p.Min), groups, length, ahead)
+	case nibbles && p.ZeroPoint != nil:
+		asm.DequantizeZeroPointNibbles(impl, elem, (*float32)(y), q, scale, &p.ZeroPoint[first], st.sign, groups, length, ahead)
+	case nibbles:
+		asm.DequantizeNibbles(impl, elem, (*float32)(y), q, scale, st.sign, groups, length, ahead)
 	case p.ZeroPoint != nil:
-		asm.DequantizeZeroPoint[T](impl, st.code, elem, y, q, scale, &p.ZeroPoint[first], st.sign, groups, length, ahead)
+		asm.DequantizeZeroPoint[T](impl, elem, y, q, scale, &p.ZeroPoint[first], int32(st.layout), st.sign, groups, length, ahead)
 	default:
-		asm.Dequantize[T](impl, st.code, elem, y, q, scale, st.sign, groups, length, ahead)
+		asm.Dequantize[T](impl, elem, y, q, scale, int32(st.layout), st.sign, groups, length, ahead)
 	}
+}
+
+// nibblesListed reports whether an implementation has kernels for codes of four bits alone, which look values up.
+func nibblesListed[T Float](impl isa, layout asm.Layout) bool {
+	return unsafe.Sizeof(*new(T)) == 4 && impl == avx512vbmi && layout == asm.Nibbles
 }
 
 // dequantizeMinvals is dequantizeInts with minvals: elements of 16 bits are made of
 // float32s, in pieces that stay in the L1 cache.
-func dequantizeMinvals[T Float](impl isa, st storage, y, q unsafe.Pointer, scale, minval *float32, least int32, groups, length, ahead int) {
+func dequantizeMinvals[T Float](impl isa, st storage, y unsafe.Pointer, q *uint8, scale, minval *float32, least int32, groups, length, ahead int) {
+	if nibblesListed[T](impl, st.layout) {
+		asm.DequantizeMinvalNibbles(impl, asm.F32, (*float32)(y), q, scale, minval, st.sign, least, groups, length, ahead)
+		return
+	}
 	if unsafe.Sizeof(*new(T)) == 4 {
-		asm.DequantizeMinval(impl, st.code, asm.F32, (*float32)(y), q, scale, minval, st.sign, least, groups, length, ahead)
+		asm.DequantizeMinval(impl, asm.F32, (*float32)(y), q, scale, minval, int32(st.layout), st.sign, least, groups, length, ahead)
 		return
 	}
 	var buf [widenedLen]float32
 	s := spans{g: Grid{1, groups, length}, n: groups, most: len(buf)}
 	for s.advance() {
-		asm.DequantizeMinval(impl, st.code, asm.F32, &buf[0], unsafe.Add(q, s.off*st.bits/8), step(scale, s.first), step(minval, s.first),
-			st.sign, least, s.groups, s.length, 0)
+		asm.DequantizeMinval(impl, asm.F32, &buf[0], (*uint8)(unsafe.Add(unsafe.Pointer(q), s.off*st.bits/8)), step(scale, s.first), step(minval, s.first),
+			int32(st.layout), st.sign, least, s.groups, s.length, 0)
 		asm.Encode(impl, elemOf[T](), (*uint16)(unsafe.Add(y, 2*s.off)), &buf[0], s.groups*s.length, ahead)
 	}
 }
@@ -93,11 +106,11 @@ func tabled[T Float](impl isa, bits, length int) bool {
 // times is what these are multiplied by; else it is 0.
 func lookUpAsm[T Float](impl isa, st storage, dst, src unsafe.Pointer, n int, g Grid, times float32, p *IntParams) {
 	var table [256]uint16
-	y, q := unsafe.Pointer(&table[0]), unsafe.Pointer(&everyCode[0])
+	y, q := unsafe.Pointer(&table[0]), &everyCode[0]
 	s := spans{g: g, n: g.Groups, most: min(g.Len, mostElements), to: streamingTo(impl, n, 8, dst, 16, NoMask)}
 	for s.advance() { // to a part of a group
 		if times != 0 {
-			asm.DequantizeFp[T](impl, st.code, elemOf[T](), y, (*byte)(q), &p.Scale[s.first], times, 1, len(table), 0)
+			asm.DequantizeFp[T](impl, st.code, elemOf[T](), y, q, &p.Scale[s.first], times, 1, len(table), 0)
 		} else {
 			dequantizeInts[T](impl, st, y, q, p, s.first, 1, len(table), 0)
 		}

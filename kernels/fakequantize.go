@@ -18,8 +18,8 @@ func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams)
 	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && len(dst) == len(src) &&
 		(unsafe.SliceData(dst) == unsafe.SliceData(src) || apart(dst, src)) {
 		y, x, flags, kind := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src)), unsafe.SliceData(mask.data), int32(asmMasks[mask.kind])
-		code, ok := p.fakeCode()
-		if ok && p.small(code) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) && (mask.kind == noMask || smallMask(dst, mask, src, p)) {
+		layout, ok := p.fakeLayout()
+		if ok && p.small(layout) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) && (mask.kind == noMask || smallMask(dst, mask, src, p)) {
 			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
 			recip := 1 / *scale
 			switch ok, zero := p.smallZero(); {

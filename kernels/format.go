@@ -90,8 +90,8 @@ type description struct {
 	// place in a float32, and step is (23 - mantissa bits)<<23.
 	field, step int32
 
-	// layout is how the assembly writes codes, and float8 what it is told of float ones. read is
-	// what it calls those that it reads: a float format is read as E4M3, E5M2 or E2M1 with
+	// layout is how codes lie for the assembly, and float8 what it is told of float ones. read is
+	// what it calls those that it reads or packs without being told a layout: a float format is read as E4M3, E5M2 or E2M1 with
 	// scales that are so many times theirs, a power of two that is not less than 1. One
 	// that cannot is unread: the portable code reads it.
 	layout asm.Layout
@@ -127,7 +127,7 @@ func describe(id Format, row *codeformat.Row) description {
 	}
 	switch { // what has assembly of its own
 	case id == Uint8:
-		d.read, d.layout = asm.Uint8, asm.UnsignedBytes
+		d.layout = asm.UnsignedBytes
 	case id == E2M1:
 		d.layout, d.read, d.times = asm.ListedBytes, asm.E4M3, e4m3Times
 		d.float8.weights, d.float8.nan = e2m1Weights, 0x7f7f7f7f
@@ -232,12 +232,11 @@ func (f Format) checkHolds(kernel string, min, max int) {
 	}
 }
 
-// storage is how integer codes are stored, in the terms of the assembly. Packed
-// ones are written alike whether they are signed or not; sign is the highest
-// bit of a signed one that is packed.
+// storage is how integer codes are stored, in the terms of the assembly; sign is
+// the highest bit of a signed one.
 type storage struct {
-	code   asm.Code   // to a kernel that reads them
-	layout asm.Layout // to one that writes them
+	code   asm.Code // of packed ones, to a kernel that packs or unpacks
+	layout asm.Layout
 	bits   int
 	sign   int32
 }
@@ -245,9 +244,5 @@ type storage struct {
 // storage returns how codes of an integer format are stored.
 func (f Format) storage() storage {
 	d := &formats[f]
-	s := storage{code: d.read, layout: d.layout, bits: d.bits}
-	if f.isPacked() && f.isSigned() {
-		s.sign = 1 << (d.bits - 1)
-	}
-	return s
+	return storage{code: d.read, layout: d.layout, bits: d.bits, sign: int32(-d.least)}
 }

@@ -16,13 +16,13 @@ import (
 func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	if impl, ok := atOnce(len(src)); ok && g.isVector(len(src)) && apart(dst, src) {
 		q, x := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
-		code, ok := byteCode[C](p.Format)
-		layout, size := asm.SignedBytes+asm.Layout(code), len(src)
+		bytes, ok := byteLayout[C](p.Format)
+		layout, size := bytes, len(src)
 		if !ok && ownFormat[C]() == Uint8 {
-			code = asm.Int8
+			bytes = asm.SignedBytes
 			layout, size, ok = p.smallPacked(len(src))
 		}
-		if ok && len(dst) == size && p.small(code) && p.clear(q, size) {
+		if ok && len(dst) == size && p.small(bytes) && p.clear(q, size) {
 			scale, elem := unsafe.SliceData(p.Scale), elemOf[T]()
 			recip := 1 / *scale
 			switch ok, zero := p.smallZero(); {

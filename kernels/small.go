@@ -52,8 +52,8 @@ func beside(number, out unsafe.Pointer, n int) bool {
 // small reports whether parameters are those of one ordinary group but for the zero
 // point: codes that a byte can be, no dialect, no minval, a scale that need not be
 // divided by.
-func (p *IntParams) small(code asm.Code) bool {
-	least := int(code)<<7 - 128
+func (p *IntParams) small(bytes asm.Layout) bool {
+	least := int(bytes-asm.SignedBytes)<<7 - 128
 	return p.Min >= least && p.Max <= least+255 && p.Min < p.Max && p.Dialect == Reference && p.Minval == nil && len(p.Scale) == 1 &&
 		ordinary(p.Scale[0])
 }
@@ -91,14 +91,14 @@ func (p *IntParams) clear(out unsafe.Pointer, n int) bool {
 		(p.ZeroPoint == nil || beside(unsafe.Pointer(unsafe.SliceData(p.ZeroPoint)), out, n))
 }
 
-// byteCode returns what the assembly calls codes of a byte in a slice of C, and
-// reports whether those of a format are such.
-func byteCode[C IntCode](f Format) (code asm.Code, ok bool) {
+// byteLayout returns how codes of a byte lie in a slice of C, and reports whether
+// those of a format are such.
+func byteLayout[C IntCode](f Format) (layout asm.Layout, ok bool) {
 	own := ownFormat[C]()
-	return asm.Code(own-Int8) &^ asm.Code(f), f <= own && own <= Uint8 // Int8 is odd
+	return asm.SignedBytes + asm.Layout(own-Int8)&^asm.Layout(f), f <= own && own <= Uint8 // Int8 is odd
 }
 
-// smallPacked returns how the assembly writes n packed codes, and how many bytes they
+// smallPacked returns how n packed codes lie, and how many bytes they
 // take, and reports whether the codes are such and those of the format.
 func (p *IntParams) smallPacked(n int) (layout asm.Layout, size int, ok bool) {
 	f := p.Format
@@ -109,13 +109,13 @@ func (p *IntParams) smallPacked(n int) (layout asm.Layout, size int, ok bool) {
 	return d.layout, (n*d.bits + 7) / 8, p.Min >= d.least && p.Max <= d.most
 }
 
-// fakeCode returns the code of the bytes that numbers of fake-quantizing could be, and
+// fakeLayout returns what bytes numbers of fake-quantizing could be, and
 // reports whether they could.
-func (p *IntParams) fakeCode() (code asm.Code, ok bool) {
+func (p *IntParams) fakeLayout() (layout asm.Layout, ok bool) {
 	if p.Min >= 0 && p.Format != Int8 {
-		return asm.Uint8, p.Format <= Uint8
+		return asm.UnsignedBytes, p.Format <= Uint8
 	}
-	return asm.Int8, p.Format <= Int8
+	return asm.SignedBytes, p.Format <= Int8
 }
 
 // smallMask reports whether a mask is one of as many elements, and apart from all.

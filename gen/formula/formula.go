@@ -13,7 +13,7 @@ func All() []*ir.Kernel {
 	for _, t := range elements {
 		ks = append(ks, fakeQuantize(t)...)
 		ks = append(ks, quantize(t)...)
-		ks = append(ks, dequantize(t, stored)...)
+		ks = append(ks, dequantize(t, "", anyCodes)...)
 		ks = append(ks, fakeQuantizeFp(t))
 		ks = append(ks, quantizeFp(t)...)
 		ks = append(ks, dequantizeFp(t, []format{e4m3, e5m2, e2m1}, false)...)
@@ -48,7 +48,7 @@ func All() []*ir.Kernel {
 // Listed records anew the kernels that gain if a machine can look the values of
 // codes up, for one that can.
 func Listed() []*ir.Kernel {
-	ks := append(decodeFp(true), dequantize(tensors[0], []storedCode{packed4})...)
+	ks := append(decodeFp(true), dequantize(tensors[0], "Nibbles", nibbles)...)
 	for _, t := range elements {
 		formats := []format{e4m3}
 		if t.mem == ir.MemF32 {
@@ -65,10 +65,10 @@ func Listed() []*ir.Kernel {
 
 // Kinds of variants.
 var (
-	codeNames   = []string{"Int8", "Uint8", "Packed4", "Packed2", "Float8", "Float8FNUZ", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0"}
+	codeNames   = []string{"Packed4", "Packed2", "Float8", "Float8FNUZ", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0"}
 	layoutNames = []string{"Nibbles", "Crumbs", "SignedBytes", "UnsignedBytes", "ListedBytes"}
 
-	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a kernel reads or writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.",
+	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a kernel reads or writes where no word says it. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.",
 		Choices: codeNames, Names: codeNames}
 	Masks = &ir.Kind{Type: "Mask", Doc: "Mask is how a kernel says what was clipped; the word kind of a kernel that has any is one of these.",
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
@@ -78,7 +78,7 @@ var (
 	Narrow = &ir.Kind{Type: Elems.Type, Choices: Elems.Choices, Names: []string{"", "F16BF16", "F16BF16"}}
 	// AnyElem is Elems where all share a kernel.
 	AnyElem = &ir.Kind{Type: Elems.Type, Choices: Elems.Choices, Names: []string{"", "", ""}}
-	Layouts = &ir.Kind{Type: "Layout", Doc: "Layout is how a kernel stores codes: a byte each, or four or two bits, the first in the lowest bits of a byte, or\n// the E4M3 code of an E2M1 one. The word layout of a kernel that stores any is one of these.",
+	Layouts = &ir.Kind{Type: "Layout", Doc: "Layout is how codes lie in memory: a byte each, or four or two bits, the first in the lowest bits of a byte, or\n// the E4M3 code of an E2M1 one. The word layout of a kernel that reads or writes such is one of these.",
 		Choices: layoutNames, Names: layoutNames}
 	Kinds = []*ir.Kind{Codes, Layouts, Masks, Elems, BlockTypes, Terms, WeightKinds, TurnedKinds, RangedNumbers, SignedNumbers, Sizes}
 )

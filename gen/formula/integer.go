@@ -144,40 +144,29 @@ func rareCode(x, s, zero, least, most *ir.Node) *ir.Node {
 	return v.Ordered().Keep(q.ToInt())
 }
 
-// storedCode is an integer code that is read: q gives its values.
-type storedCode struct {
-	name, doc string
-	q         func(k *ir.Kernel) *ir.Node
-}
+// anyCodes are read in the layout that a word says.
+func anyCodes(k *ir.Kernel) *ir.Node { return k.LoadCodes("q", k.Word("layout", ir.MemI32)) }
 
-var stored = []storedCode{
-	{"Int8", "", func(k *ir.Kernel) *ir.Node { return k.Load("q", ir.MemI8).ToFloat() }},
-	{"Uint8", "", func(k *ir.Kernel) *ir.Node { return k.Load("q", ir.MemU8).ToFloat() }},
-	packed4,
-	{"Packed2", withSignBit, func(k *ir.Kernel) *ir.Node { return k.SignedValues("q", ir.MemU2, k.Word("sign", ir.MemI32)) }},
+// nibbles are codes of four bits.
+func nibbles(k *ir.Kernel) *ir.Node {
+	return k.SignedValues("q", ir.MemU4, k.Word(ir.SignWord, ir.MemI32))
 }
-
-var packed4 = storedCode{"Packed4", withSignBit, func(k *ir.Kernel) *ir.Node { return k.SignedValues("q", ir.MemU4, k.Word("sign", ir.MemI32)) }}
 
 // dequantize is for scales and minvals that are finite, so that no NaN comes out.
-func dequantize(t tensor, codes []storedCode) []*ir.Kernel {
+func dequantize(t tensor, suffix string, codes func(k *ir.Kernel) *ir.Node) []*ir.Kernel {
 	var ks []*ir.Kernel
-	for _, c := range codes {
-		add := func(family, doc string, formula func(k *ir.Kernel, q, s *ir.Node) *ir.Node) {
-			k := ir.New("dequantize"+t.name, family, doc+c.doc, Codes.Of(c.name), t.elem())
-			k.Word("sign", ir.MemI32) // all of a family take the same
-			k.Store("y", t.mem, formula(k, c.q(k), k.Param("scale", ir.MemF32)))
-			ks = append(ks, k)
-		}
-		add("Dequantize", `sets y = q*scale.`,
-			func(k *ir.Kernel, q, s *ir.Node) *ir.Node { return q.MulAdd(s, k.Const(0)) })
-		add("DequantizeZeroPoint", `sets y = (q - zeroPoint)*scale.`,
-			func(k *ir.Kernel, q, s *ir.Node) *ir.Node {
-				return q.Sub(k.Param("zeroPoint", ir.MemI32).ToFloat()).MulAdd(s, k.Const(0))
-			})
-		if t.mem != ir.MemF32 { // others are narrowed behind
-			continue
-		}
+	add := func(family, doc string, formula func(k *ir.Kernel, q, s *ir.Node) *ir.Node) {
+		k := ir.New("dequantize"+t.name, family+suffix, doc+withSignBit, t.elem())
+		k.Store("y", t.mem, formula(k, codes(k), k.Param("scale", ir.MemF32)))
+		ks = append(ks, k)
+	}
+	add("Dequantize", `sets y = q*scale.`,
+		func(k *ir.Kernel, q, s *ir.Node) *ir.Node { return q.MulAdd(s, k.Const(0)) })
+	add("DequantizeZeroPoint", `sets y = (q - zeroPoint)*scale.`,
+		func(k *ir.Kernel, q, s *ir.Node) *ir.Node {
+			return q.Sub(k.Param("zeroPoint", ir.MemI32).ToFloat()).MulAdd(s, k.Const(0))
+		})
+	if t.mem == ir.MemF32 { // others are narrowed behind
 		add("DequantizeMinval", `sets y = (q - least)*scale + minval.`,
 			func(k *ir.Kernel, q, s *ir.Node) *ir.Node {
 				mv := k.Param("minval", ir.MemF32)

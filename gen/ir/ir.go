@@ -12,6 +12,7 @@ package ir
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Type is the lane type of a value.
@@ -73,7 +74,7 @@ const (
 	MemListed
 	MemBits
 	MemMask  // stored only: a mask of the kind that a word of the call says
-	MemCodes // stored only: integer codes in the layout that a word of the call says
+	MemCodes // integer codes in the layout that a word of the call says
 	MemFloat // stored only: float codes in such a layout
 )
 
@@ -99,6 +100,9 @@ const (
 	InfinityWord = "infinity"
 	NaNWord      = "oneNaN"
 )
+
+// SignWord is the word that says what is the highest bit of a signed code, 0 if codes are unsigned.
+const SignWord = "sign"
 
 // What the word of MemCodes and MemFloat says.
 const (
@@ -141,7 +145,7 @@ var memInfo = [...]struct {
 // Bits is the number of bits of one element in memory, 0 if only the call's words tell.
 func (m Mem) Bits() int { return memInfo[m].bits }
 
-// ByWord reports whether a word of the call says how it is stored. Such a store advances the pointer.
+// ByWord reports whether a word of the call says how it lies in memory. Behind a whole tile such a load or store advances the pointer.
 func (m Mem) ByWord() bool { return m == MemMask || m.HasLayout() }
 
 // HasLayout reports whether that word is a layout.
@@ -155,14 +159,15 @@ type Op uint8
 
 // Operations. Floating-point ones round half to even, once.
 const (
-	OpLoad   Op = iota // next tile of a stream, what is no integer of its own widened to 32-bit lanes
-	OpParam            // this group's element of a parameter array
-	OpWord             // a scalar argument of the call
-	OpConst            // the same 32 bits in every lane
-	OpTable            // whole-register constant, asked for by a target
-	OpUppers           // mask: the upper halves of 32-bit lanes, asked for by a target
-	OpPlane            // bytes of the numbers of a table that is an argument, asked for by a target
-	OpStore            // next tile of a stream
+	OpLoad     Op = iota // next tile of a stream, what is no integer of its own widened to 32-bit lanes
+	OpParam              // this group's element of a parameter array
+	OpWord               // a scalar argument of the call
+	OpConst              // the same 32 bits in every lane
+	OpTable              // whole-register constant, asked for by a target
+	OpUppers             // mask: the upper halves of 32-bit lanes, asked for by a target
+	OpPlane              // bytes of the numbers of a table that is an argument, asked for by a target
+	OpByLayout           // what codes of less than a byte are read with, in the layout that a word says, asked for by a target
+	OpStore              // next tile of a stream
 
 	OpAdd        // a + b
 	OpSub        // a - b
@@ -240,7 +245,7 @@ const (
 	OpResult   // stores a group's number
 )
 
-var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
+var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "ByLayout", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
 	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundElem", "Sqrt", "ToInt", "ToFloat", "WidenUpper", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
 	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "HalvesHigh", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Sum", "Result"}
 
@@ -253,7 +258,7 @@ type Node struct {
 	Args  []*Node
 	Name  string // stream, parameter, word, table or result
 	Mem   Mem    // of loads, stores, parameters and results
-	Bits  uint32 // constant, shift count, or which of a table's planes
+	Bits  uint32 // constant, shift count, or which of several
 	Table string // OpTable: 4 bytes per lane, little-endian; of MemListed: 2 bytes per code, likewise; of MemFloat a byte per code
 	Kind  string // of what goes by a word: the word's name
 	Rare  bool   // recorded by Rarely
@@ -287,7 +292,7 @@ func Of(n *Node) *Kernel { return n.k }
 type Stream struct {
 	Name string
 	Mem  Mem
-	Kind string // of what is stored by word: the word's name
+	Kind string // of what goes by word: the word's name
 	Out  bool
 	In   bool
 }
@@ -451,6 +456,12 @@ func (k *Kernel) SignedValues(name string, m Mem, sign *Node) *Node {
 	return k.add(Node{Op: OpLoad, Type: F32, Args: []*Node{sign}, Name: name, Mem: m})
 }
 
+// LoadCodes is the next tile of integer codes in the layout that a word of the call says, as float32. SignWord tells if they are signed.
+func (k *Kernel) LoadCodes(name string, layout *Node) *Node {
+	k.Word(SignWord, MemI32)
+	return k.byWord(layout, Node{Op: OpLoad, Type: F32, Name: name, Mem: MemCodes})
+}
+
 // Param is the group's element of a parameter array of float32 or int32.
 func (k *Kernel) Param(name string, m Mem) *Node {
 	n := k.add(Node{Op: OpParam, Type: memInfo[m].typ, Name: name, Mem: m})
@@ -466,12 +477,9 @@ func (k *Kernel) Param(name string, m Mem) *Node {
 // Word is a scalar argument of the call, float32 or int32.
 func (k *Kernel) Word(name string, m Mem) *Node {
 	n := k.add(Node{Op: OpWord, Type: memInfo[m].typ, Name: name, Mem: m})
-	for _, p := range k.Words {
-		if p == n {
-			return n
-		}
+	if !slices.ContainsFunc(k.Words, func(w *Node) bool { return w.Name == name }) {
+		k.Words = append(k.Words, n)
 	}
-	k.Words = append(k.Words, n)
 	return n
 }
 
@@ -508,6 +516,11 @@ func (k *Kernel) Plane(table string, i int) *Node {
 	return k.add(Node{Op: OpPlane, Type: I8, Name: table, Bits: uint32(i)})
 }
 
+// ByLayout is number i of what a target reads codes of less than a byte with, in the layout that a word says; targets ask for it.
+func (k *Kernel) ByLayout(word string, i int) *Node {
+	return k.add(Node{Op: OpByLayout, Type: F32, Kind: word, Bits: uint32(i)})
+}
+
 // Uppers is a mask of 16-bit lanes: the upper halves of 32-bit ones.
 func (k *Kernel) Uppers() *Node { return k.add(Node{Op: OpUppers, Type: Mask}) }
 
@@ -528,7 +541,7 @@ func (k *Kernel) StoreMask(name string, kind, m *Node) {
 	if m.Op != OpEq && m.Op != OpIEq && m.Op != OpInside {
 		panic("ir: StoreMask of what is no equality")
 	}
-	k.storeBy(kind, Node{Args: m.Args, Name: name, Mem: MemMask, Bits: uint32(m.Op)})
+	k.byWord(kind, Node{Op: OpStore, Args: m.Args, Name: name, Mem: MemMask, Bits: uint32(m.Op)})
 }
 
 // StoreCodes writes the tile's integers to an output as codes in the layout that a word of the call says,
@@ -537,7 +550,7 @@ func (k *Kernel) StoreCodes(name string, layout, q, least, most *Node) {
 	q.want("StoreCodes", I16)
 	least.want("StoreCodes", I8)
 	most.want("StoreCodes", I8)
-	k.storeBy(layout, Node{Args: []*Node{q, least, most}, Name: name, Mem: MemCodes})
+	k.byWord(layout, Node{Op: OpStore, Args: []*Node{q, least, most}, Name: name, Mem: MemCodes})
 }
 
 // StoreFloat writes the tile's float codes to an output in the layout that a word of the call says: LayoutUnsigned,
@@ -546,7 +559,7 @@ func (k *Kernel) StoreFloat(name string, layout, halves, signs, top *Node, table
 	if halves.Op != OpHalvesHigh {
 		panic("ir: StoreFloat of other halves")
 	}
-	n := Node{Args: []*Node{halves, signs, top}, Name: name, Mem: MemFloat, Table: string(table[:])}
+	n := Node{Op: OpStore, Args: []*Node{halves, signs, top}, Name: name, Mem: MemFloat, Table: string(table[:])}
 	if nan != nil {
 		n.Args = append(n.Args, nan)
 	}
@@ -554,21 +567,22 @@ func (k *Kernel) StoreFloat(name string, layout, halves, signs, top *Node, table
 	for _, a := range n.Args[2:] {
 		a.want("StoreFloat", I8)
 	}
-	k.storeBy(layout, n)
+	k.byWord(layout, n)
 }
 
-func (k *Kernel) storeBy(word *Node, n Node) {
+// byWord adds a load or store of what goes by a word.
+func (k *Kernel) byWord(word *Node, n Node) *Node {
 	if word.Op != OpWord || word.Mem != MemI32 {
-		panic("ir: a store by what is no word")
+		panic("ir: " + n.Op.String() + " by what is no word")
 	}
-	k.stream(n.Name, n.Mem, true)
+	k.stream(n.Name, n.Mem, n.Op == OpStore)
 	for _, s := range k.Streams {
 		if s.Name == n.Name {
 			s.Kind = word.Name
 		}
 	}
-	n.Op, n.Kind = OpStore, word.Name
-	k.add(n)
+	n.Kind = word.Name
+	return k.add(n)
 }
 
 // Equality is the operation that a store of MemMask compares its two arguments by.
@@ -621,10 +635,10 @@ func (n *Node) RoundElem() *Node {
 	return n.k.add(Node{Op: OpRoundElem, Type: F32, Args: []*Node{n}, Kind: n.k.Word(ElemWord, MemI32).Name})
 }
 
-// ToFloat is the number as float32. What is loaded from bytes is loaded as such:
+// ToFloat is the number as float32. What is loaded from unsigned bytes is loaded as such:
 // machines know shorter ways than by int32.
 func (n *Node) ToFloat() *Node {
-	if n.Op == OpLoad && n.Mem.Bits() == 8 {
+	if n.Op == OpLoad && n.Mem == MemU8 {
 		return n.k.add(Node{Op: OpLoad, Type: F32, Name: n.Name, Mem: n.Mem})
 	}
 	return n.un(OpToFloat, I32, F32)

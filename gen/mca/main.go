@@ -61,8 +61,8 @@ type kernel struct {
 }
 
 var (
-	oneGroup = path{from: []string{"groupahead", "grouploop"}}
-	short    = path{from: []string{"short2ahead", "short2loop"}}
+	oneGroup = path{from: []string{"groupahead", "grouplayout2loop", "grouploop"}}
+	short    = path{from: []string{"short2ahead", "short2layout2", "short2loop"}}
 	flat     = path{from: []string{"laneloop"}}
 	copying  = path{from: []string{"loop"}}
 )
@@ -80,8 +80,8 @@ var kernels = []kernel{
 	{name: "quantize/int8", file: "quantize", function: "Quantize", path: oneGroup},
 	{name: "quantize/int8/block32", file: "quantize", function: "Quantize", blocks: true},
 	{name: "copy, 4 bytes to 1", file: "copy", function: "Copy4to1", path: copying, elements: 64},
-	{name: "dequantize/int8", file: "dequantize", function: "DequantizeInt8", path: oneGroup},
-	{name: "dequantize/int8/block32", file: "dequantize", function: "DequantizeInt8", blocks: true},
+	{name: "dequantize/int8", file: "dequantize", function: "Dequantize", path: oneGroup},
+	{name: "dequantize/int8/block32", file: "dequantize", function: "Dequantize", blocks: true},
 	{name: "copy, 1 byte to 4", file: "copy", function: "Copy1to4", path: copying, elements: 64},
 	{name: "fakequantize/e4m3/bytemask", file: "fakequantizefp", function: "FakeQuantizeFp", path: oneGroup, mask: maskBytes},
 	{name: "quantize/e4m3", file: "quantizefp", function: "QuantizeFp", path: oneGroup},

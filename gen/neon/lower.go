@@ -26,10 +26,11 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.Int(0)}
 	case n.Op == ir.OpFoldUMin:
 		return []*ir.Node{k.Int(-1)}
-	case n.Op == ir.OpLoad && n.Mem == ir.MemU8 && n.Type == ir.F32:
+	case n.Op == ir.OpLoad && n.Mem == ir.MemU8 && n.Type == ir.F32: // 2^23 without its last bits
 		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23)}
-	case n.Op == ir.OpLoad && n.Mem == ir.MemI8 && n.Type == ir.F32:
-		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23 + 128), k.Byte(128)}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemCodes: // likewise, with the sign as bytes
+		sign := k.Word(ir.SignWord, ir.MemI32)
+		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23).Add(sign.ToFloat()), sign.Narrow16().NarrowU8()}
 	case n.Op == ir.OpClip:
 		return []*ir.Node{n.Args[0].Magnitude()}
 	case n.Op == ir.OpInside:
@@ -62,13 +63,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{spread, k.Int(0x00000fff), k.Int(0x0fff0000), k.Int(0x003f003f), k.Int(0x3f003f00)}
 	case n.Op == ir.OpStore && n.Mem == ir.MemU6:
 		return []*ir.Node{k.TableConst([]uint32{0x04020100, 0x09080605, 0x0e0d0c0a, 0xffffffff})}
-	case n.Op == ir.OpLoad && (n.Mem == ir.MemU4 || n.Mem == ir.MemU2): // the bits kept of each byte, and for values what MemI8 wants
-		extras := []*ir.Node{k.Byte(1<<n.Mem.Bits() - 1)}
-		if n.Type == ir.F32 {
-			sign := n.Args[0]
-			extras = append(extras, k.Int(0x4b004b00), k.Const(0x1p23).Add(sign.ToFloat()), sign.Narrow16().NarrowS8())
-		}
-		return extras
+	case n.Op == ir.OpLoad && (n.Mem == ir.MemU4 || n.Mem == ir.MemU2): // the bits kept of each byte
+		return []*ir.Node{k.Byte(1<<n.Mem.Bits() - 1)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemBits:
 		return []*ir.Node{k.TableConst([]uint32{1, 2, 4, 8}), k.TableConst([]uint32{16, 32, 64, 128})}
 	case n.Op == ir.OpStore && (n.Mem == ir.MemBits || n.Mem == ir.MemMask):

@@ -86,6 +86,9 @@ func (m *Machine) Shares() []int { return nil }
 // llvm-mca predicts a twentieth to a tenth more time for it on M1, V2 and N1.
 func (m *Machine) Ahead() bool { return false }
 
+// Layouts: to go aside for a tile costs little.
+func (m *Machine) Layouts() []int { return nil }
+
 // Watched: FCVTNS saturates, so only the floats tell of NaN.
 func (m *Machine) Watched(alarm *ir.Node) *ir.Node { return alarm.Args[len(alarm.Args)-1] }
 

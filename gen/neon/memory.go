@@ -23,6 +23,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return m.loadBits(s, n, args[slot%2][0], at)
 	case ir.MemNarrow:
 		return m.loadNarrow(s, n, slot, at)
+	case ir.MemCodes:
+		return m.loadCodes(s, n, slot, args, at)
 	}
 	bytes := 1 << size
 	off := at.Disp % bytes
@@ -61,18 +63,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		})
 		args = args[1:]
 	}
-	integers := n.Mem == ir.MemI8 || n.Mem == ir.MemU8 || n.Mem == ir.MemU4 || n.Mem == ir.MemU2
-	if integers && n.Type == ir.F32 {
-		// the last bits of 2^23, which is then taken away: shorter than to widen them twice and to convert them
-		if len(args) > 2 { // signed
-			raw = once(0, func() plan.V { return m.binary(s, m.EOR, raw, args[2][0]) })
-		}
-		h := half(8, m.UXTL, m.UXTL2, asm.H, raw)
-		zip := sized(asm.H, m.ZIP1)
-		if off/4%2 == 1 {
-			zip = sized(asm.H, m.ZIP2)
-		}
-		return m.binary(s, m.FSUB, m.binary(s, zip, h, args[0][0]), args[1][0])
+	if n.Mem == ir.MemU8 && n.Type == ir.F32 {
+		return m.floatOfBytes(s, slot, half(8, m.UXTL, m.UXTL2, asm.H, raw), args)
 	}
 	switch n.Mem {
 	case ir.MemF32, ir.MemI32, ir.MemI16, ir.MemByte, ir.MemU4, ir.MemU2:
@@ -99,6 +91,16 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return widen(4, half(8, m.SHLL, m.SHLL2, asm.H, high))
 	}
 	panic(fmt.Sprintf("neon: cannot load memory type %d", n.Mem))
+}
+
+// floatOfBytes makes a slot's numbers of those of 16 bits, a register for two slots: these become the last bits of 2^23, which is then
+// taken away, with more if more was added. That is shorter than to widen them and to convert them.
+func (m *Machine) floatOfBytes(s *plan.Seg, slot int, h plan.V, args [][]plan.V) plan.V {
+	zip := sized(asm.H, m.ZIP1)
+	if slot%2 == 1 {
+		zip = sized(asm.H, m.ZIP2)
+	}
+	return m.binary(s, m.FSUB, m.binary(s, zip, h, args[0][0]), args[1][0])
 }
 
 // loadBits makes a lane mask of four bits; mine are those of the slot's lanes.
@@ -207,105 +209,6 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Ad
 			}
 			m.STR(size, m.mem(at), lower)
 			m.AddImm(at.Reg, 16*bits/8)
-		})
-	}})
-}
-
-// storeCodes narrows integers of 16 bits to bytes, clips these, and stores them as a word says, and brings
-// the pointer behind them. Signed bytes go straight on.
-func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
-	uses := []plan.V{args[0][0], args[0][1], args[1][0], args[2][0]}
-	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec), s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
-		other, packed, crumbs, stored := m.newLabel("other"), m.newLabel("packed"), m.newLabel("crumbs"), m.newLabel("stored")
-		b, t := asm.V(d[0]), asm.V(d[1])
-		lo, hi, least, most := asm.V(u[0]), asm.V(u[1]), asm.V(u[2]), asm.V(u[3])
-		put := func(size asm.Size, bits int) {
-			m.STR(size, m.mem(at), b)
-			m.AddImm(at.Reg, 16*bits/8)
-		}
-		signed := func() {
-			m.SQXTN(asm.H, b, lo)
-			m.SQXTN2(asm.H, b, hi)
-			m.SMAX(asm.B, b, b, least)
-			m.SMIN(asm.B, b, b, most)
-		}
-		m.compareBy(s, n.Kind, ir.LayoutSigned)
-		m.BNE(other)
-		signed()
-		put(asm.Q, 8)
-		m.Label(stored)
-		s.Aside(func() {
-			m.Label(other)
-			m.BLT(packed)
-			m.SQXTUN(asm.H, b, lo)
-			m.SQXTUN2(asm.H, b, hi)
-			m.UMAX(asm.B, b, b, least)
-			m.UMIN(asm.B, b, b, most)
-			put(asm.Q, 8)
-			m.B(stored)
-			m.Label(packed)
-			signed()
-			m.compareBy(s, n.Kind, ir.LayoutNibbles)
-			m.BNE(crumbs)
-			m.pairs(b, b, t, 4)
-			put(asm.D, 4)
-			m.B(stored)
-			m.Label(crumbs)
-			m.pairs(b, b, t, 2)
-			m.pairs(b, b, t, 4)
-			put(asm.S, 2)
-			m.B(stored)
-		})
-	}})
-}
-
-// storeFloat narrows halves to bytes, clips these, and stores codes as a word says, and brings the pointer behind
-// them. Bytes go straight on.
-func (m *Machine) storeFloat(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
-	uses := []plan.V{args[0][0], args[0][1], args[1][0], args[1][1]}
-	for _, a := range args[2:] {
-		uses = append(uses, a[0])
-	}
-	hasNaN := len(n.Args) > 3
-	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec), s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
-		other, nibbles, stored := m.newLabel("other"), m.newLabel("nibbles"), m.newLabel("stored")
-		b, t := asm.V(d[0]), asm.V(d[1])
-		bytes := func() {
-			m.SQXTUN(asm.H, b, asm.V(u[0]))
-			m.SQXTUN2(asm.H, b, asm.V(u[1]))
-			m.UZP2(asm.B, t, asm.V(u[2]), asm.V(u[3])) // the signs
-			m.UMIN(asm.B, b, b, asm.V(u[4]))
-		}
-		put := func(size asm.Size, bits int) {
-			m.STR(size, m.mem(at), b)
-			m.AddImm(at.Reg, 16*bits/8)
-		}
-		putBytes := func() {
-			if hasNaN {
-				m.ORR(b, b, asm.V(u[5]))
-			}
-			put(asm.Q, 8)
-		}
-		m.compareBy(s, n.Kind, ir.LayoutUnsigned)
-		m.BNE(other)
-		bytes()
-		m.AND(t, t, asm.V(u[len(u)-2]))
-		m.ORR(b, b, t)
-		putBytes()
-		m.Label(stored)
-		s.Aside(func() {
-			m.Label(other)
-			bytes()
-			m.USHR(asm.B, t, t, 7)
-			m.SLI(asm.B, b, t, 3)
-			m.BLT(nibbles)
-			m.TBL(b, asm.V(u[len(u)-1]), 1, b)
-			putBytes()
-			m.B(stored)
-			m.Label(nibbles)
-			m.pairs(b, b, t, 4)
-			put(asm.D, 4)
-			m.B(stored)
 		})
 	}})
 }

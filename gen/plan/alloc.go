@@ -196,6 +196,9 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 		place(sh.group, carried) // behind a turn a tile is begun already
 		place(sh.body, pins)
+		for _, s := range sh.apart {
+			place(s, pins)
+		}
 		place(sh.tail, pins)
 		place(sh.after, pins)
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -233,56 +234,86 @@ func (p *printer) ret() {
 // large reports whether whole tiles are stored past the caches if the caller says so.
 func (p *printer) large() bool { return p.k.Large && p.m.Streams() }
 
-// loop prints a loop over whole tiles, of which count says how many are left. If
-// it streams, it is printed once more, out of the way, with stores past the
-// caches; where an alarm leaves that, the ordinary loop goes on.
+// loop prints a loop over whole tiles, of which count says how many are left. Where layouts have loops of their own, the first is in place
+// and the others out of the way.
 func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string) {
 	m := p.m
-	short := sh.share > 1 && !sh.lanes
-	round := func(head string, body func()) {
-		if short {
-			p.run(sh.group)
-		}
-		body()
-		if short {
-			p.advanceParams(sh.share)
-		}
-		p.advanceStreams(sh.lanes)
-		m.AddImm(count, -tile)
-		m.Branch(count, GreaterEqual, tile, head)
-	}
 	if streams {
-		head := sh.at(atStream)
-		m.BranchAbove("ahead", 1, head)
-		p.aside = append(p.aside, func() {
-			m.LoopHead(head)
-			for _, s := range p.streams {
-				if s.In {
-					m.Prefetch(p.ptr[s.Name], 4*m.Width()*s.Mem.Bits()/8)
-				}
-			}
-			m.Stream(true)
-			round(head, func() { p.run(sh.body) })
-			m.Stream(false)
-			m.Jump(end)
-		})
+		p.streamed(sh, count, tile, end)
 	}
 	if sh.ahead != nil {
 		sh.ahead.print(p, sh, count, tile, end)
 	}
+	if len(sh.apart) > 0 {
+		p.apart(sh, func(s *Seg, head string) {
+			m.LoopHead(head)
+			p.round(sh, count, tile, head, func() { p.own(streams); p.run(s) })
+			if s != sh.apart[0] {
+				m.Jump(end)
+			}
+		})
+		return
+	}
 	m.LoopHead(sh.at(atLoop))
-	round(sh.at(atLoop), func() {
-		if streams {
-			p.own()
+	p.round(sh, count, tile, sh.at(atLoop), func() { p.own(streams); p.tile(sh) })
+}
+
+// round prints a turn of a loop, and the branch back.
+func (p *printer) round(sh *shape, count GPR, tile int, head string, body func()) {
+	short := sh.share > 1 && !sh.lanes
+	if short {
+		p.run(sh.group)
+	}
+	body()
+	if short {
+		p.advanceParams(sh.share)
+	}
+	p.advanceStreams(sh.lanes)
+	p.m.AddImm(count, -tile)
+	p.m.Branch(count, GreaterEqual, tile, head)
+}
+
+// streamed prints a loop once more, out of the way, with stores past the caches; where an alarm leaves that, the ordinary loop goes on.
+func (p *printer) streamed(sh *shape, count GPR, tile int, end string) {
+	m, head := p.m, sh.at(atStream)
+	m.BranchAbove("ahead", 1, head)
+	p.aside = append(p.aside, func() {
+		m.LoopHead(head)
+		for _, s := range p.streams {
+			if s.In {
+				m.Prefetch(p.ptr[s.Name], 4*m.Width()*s.Mem.Bits()/8)
+			}
 		}
-		p.tile(sh)
+		m.Stream(true)
+		p.round(sh, count, tile, head, func() { p.run(sh.body) })
+		m.Stream(false)
+		m.Jump(end)
+	})
+}
+
+// apart asks for the layout and prints a loop for each: the first in place, the others out of the way.
+func (p *printer) apart(sh *shape, print func(s *Seg, head string)) {
+	m, first, last := p.m, sh.apart[0], len(sh.apart)-1
+	word, _ := p.layoutWord()
+	head := func(s *Seg) string { return sh.at(atLayout) + strconv.Itoa(s.layout) }
+	m.Label(sh.at(atLoop))
+	m.Branch(word, NotEqual, first.layout, sh.at(atLayout))
+	print(first, head(first))
+	p.aside = append(p.aside, func() {
+		m.Label(sh.at(atLayout))
+		for _, s := range sh.apart[1:last] {
+			m.Branch(word, Equal, s.layout, head(s))
+		}
+		for i := last; i > 0; i-- { // the last follows
+			print(sh.apart[i], head(sh.apart[i]))
+		}
 	})
 }
 
 // own fetches the lines that a tile writes, before it does anything else. Stores ask for their lines one after the
 // other; where a kernel writes more than it reads and the lines are in no cache of the core's, that is what it waits for.
 // Where a branch goes by what is read, it fetches that too, some tiles ahead: what waits for it is started in vain, and once more.
-func (p *printer) own() {
+func (p *printer) own(streams bool) {
 	written, read := 0, 0
 	for _, s := range p.streams {
 		if s.Out {
@@ -291,7 +322,7 @@ func (p *printer) own() {
 			read += s.Mem.Bits()
 		}
 	}
-	if written <= read {
+	if !streams || written <= read {
 		return
 	}
 	branches := slices.ContainsFunc(p.k.Nodes, func(n *ir.Node) bool { return n.Op == ir.OpAlarmCode })
@@ -397,7 +428,7 @@ func (p *planner) advanceParams(groups int) {
 func (p *printer) advanceStreams(lanes bool) {
 	tile := 4 * p.m.Width()
 	for _, s := range p.streams {
-		if !s.Mem.ByWord() { // else its store advances it
+		if !s.Mem.ByWord() { // else its load or store advances it
 			p.m.AddImm(p.ptr[s.Name], tile*s.Mem.Bits()/8)
 		}
 	}

@@ -102,6 +102,7 @@ const (
 	atEntry  mark = "s"      // before the first group
 	atLoop   mark = "loop"   // the head, where a tile begins
 	atStream mark = "stream" // the head of the loop that stores past the caches
+	atLayout mark = "layout" // the heads of loops for layouts, with a number, and where it is asked for which
 	atTail   mark = "tail"   // behind the last whole tile
 	atRest   mark = "rest"   // what is left of a tile, by masks
 	atStage  mark = "stage"  // the same, copied to the frame
@@ -148,7 +149,7 @@ func (sh *shape) at(m mark) string { return label(sh.name, m) }
 
 // segments are those of a shape that go by its group's values.
 func (sh *shape) segments() []*Seg {
-	list := []*Seg{sh.body, sh.tail, sh.after}
+	list := append([]*Seg{sh.body, sh.tail, sh.after}, sh.apart...)
 	if a := sh.ahead; a != nil {
 		list = append(list, a.segments()...)
 	}

@@ -22,6 +22,7 @@ type Registers interface {
 	GPRs() []GPR        // for counts and pointers, in order of use
 	Shares() []int      // how many short groups a tile may hold, of 2 and 4
 	Ahead() bool        // it has the registers to begin a tile before the one in front is done
+	Layouts() []int     // those of codes that are read which have loops of their own, the first that goes straight on; none where jumps cost little
 }
 
 // Lowering makes instructions of nodes.
@@ -133,12 +134,13 @@ type Streaming interface {
 // Staging prints what passes through the frame.
 type Staging interface {
 	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
-	// tile is filled with zeros, or with the first element; StageOut copies them back. StageOutBy
-	// does so with what is stored as a word says. SpreadTile puts
+	// tile is filled with zeros, or with the first element; StageOut copies them back. StageInBy and StageOutBy
+	// do so with what lies in memory as a word says. SpreadTile puts
 	// the parameters of a tile's groups there, once for each element; SetGroups says of how many
 	// groups. The first of the general registers has the number of elements.
 	StageIn(a Addr, p GPR, bits int, fill bool)
 	StageOut(p GPR, a Addr, bits int)
+	StageInBy(a Addr, p GPR, in *ir.Stream)
 	StageOutBy(p GPR, a Addr, out *ir.Stream)
 	SpreadTile(a Addr, p GPR)
 	SetGroups(groups int) // in a register of its own

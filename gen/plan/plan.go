@@ -133,8 +133,9 @@ type planner struct {
 	needs   map[bool]*needs // of long groups, and of all others
 	streams []*ir.Stream
 	ptr     map[string]GPR
-	words   map[string]GPR // words that the loop looks at
-	n       GPR            // elements left
+	words   map[string]GPR  // words that the loop looks at
+	stage   map[string]Addr // as of the frame
+	n       GPR             // elements left
 	counts  counts
 
 	rareFails, rareAlone bool // registers ran out in the rare way; so it has all of them, and keeps no constant

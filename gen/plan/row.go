@@ -119,21 +119,44 @@ func (l rowLoop) print(p *printer) {
 	if slices.ContainsFunc(p.streams, func(s *ir.Stream) bool { return s.Mem == ir.MemCodes }) {
 		head = m.GroupHead
 	}
-	head(sh.at(atGroup))
-	p.run(sh.group)
-	p.loop(sh, p.large(), behind, tile, sh.at(atWhole))
-	if p.large() || sh.ahead != nil {
-		m.Label(sh.at(atWhole))
+	next := func(group string) { // behind a group's whole tiles
+		if !sh.masked || p.hasRare() {
+			m.Branch(behind, Less, 0, sh.at(atStaged))
+		}
+		m.Add(n, behind)
+		m.Branch(behind, NotEqual, 0, sh.at(atBegin))
+		p.advanceParams(1)
+		m.Move(behind, length)
+		m.SubBranch(n, length, group)
+		m.Jump(done)
 	}
-	if !sh.masked || p.hasRare() {
-		m.Branch(behind, Less, 0, sh.at(atStaged))
+	if len(sh.apart) > 0 { // each layout has a loop over groups
+		m.Label(sh.at(atGroup))
+		p.run(sh.group)
+		if p.large() {
+			p.streamed(sh, behind, tile, sh.at(atWhole))
+			p.aside = append(p.aside, func() {
+				m.Label(sh.at(atWhole))
+				next(sh.at(atGroup))
+			})
+		}
+		p.apart(sh, func(s *Seg, group string) {
+			head(group)
+			p.run(sh.group)
+			inner := group + string(atLoop)
+			m.LoopHead(inner)
+			p.round(sh, behind, tile, inner, func() { p.own(p.large()); p.run(s) })
+			next(group)
+		})
+	} else {
+		head(sh.at(atGroup))
+		p.run(sh.group)
+		p.loop(sh, p.large(), behind, tile, sh.at(atWhole))
+		if p.large() || sh.ahead != nil {
+			m.Label(sh.at(atWhole))
+		}
+		next(sh.at(atGroup))
 	}
-	m.Add(n, behind)
-	m.Branch(behind, NotEqual, 0, sh.at(atBegin))
-	p.advanceParams(1)
-	m.Move(behind, length)
-	m.SubBranch(n, length, sh.at(atGroup))
-	m.Jump(done)
 
 	m.Label(sh.at(atToMeet))
 	m.Branch(length, Less, leastChosen, sh.at(atOdd))

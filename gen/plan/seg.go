@@ -17,6 +17,7 @@ type Seg struct {
 	params  map[V]Addr // where parameters are that stay in memory
 	name    string     // of the loop, for labels
 	splits  map[[3]int][2]V
+	layout  int    // of codes that are read, or -1 if any may be
 	rare    bool   // what is done instead of another segment
 	alarm   string // where alarms go
 	second  bool   // a tile's second half
@@ -34,6 +35,12 @@ func (s *Seg) Word(name string) (GPR, bool) {
 	r, ok := s.p.words[name]
 	return r, ok
 }
+
+// Layout is that of the codes that a tile reads, if it is for one alone.
+func (s *Seg) Layout() (layout int, ok bool) { return s.layout, s.layout >= 0 }
+
+// Stage is where a tile of a stream is in the frame.
+func (s *Seg) Stage(name string) Addr { return s.p.stage[name] }
 
 // Aside has something printed out of the loops' way.
 func (s *Seg) Aside(print func()) { s.p.aside = append(s.p.aside, print) }
@@ -197,7 +204,7 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 }
 
 func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
-	return &Seg{p: p, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, long: up != nil && up.long, at: map[string]Addr{}, params: map[V]Addr{}, inplace: share > 1 && !lanes}
+	return &Seg{p: p, layout: -1, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, long: up != nil && up.long, at: map[string]Addr{}, params: map[V]Addr{}, inplace: share > 1 && !lanes}
 }
 
 // body emits all nodes of the tile, one 32-bit register after the other so

@@ -15,6 +15,7 @@ type shape struct {
 	lanes  bool
 	group  *Seg
 	body   *Seg
+	apart  []*Seg     // the same for each layout of codes that has a loop of its own; the body is where others have none
 	masked bool       // masks do what is left of a tile, which otherwise is staged
 	tail   *Seg       // that tile by masks, empty if there are none; an alarm has it staged
 	ahead  *lookAhead // where that pays
@@ -60,6 +61,7 @@ func (p *planner) build() *program {
 		pr.call.demand(n, 0)
 	}
 	pr.frame = p.layout()
+	p.stage = pr.stage
 	switch {
 	case p.k.Whole && p.k.Grouped():
 		sh := p.shape(pr, p.m.Shares()[0], false, false)
@@ -147,6 +149,12 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 	}
 	sh.body = tile(sh.name, sh.at(atRare), direct)
 	sh.body.body(accs)
+	for _, layout := range p.layouts(lanes) {
+		s := tile(sh.name, sh.at(atRare), direct)
+		s.layout = layout
+		s.body(accs)
+		sh.apart = append(sh.apart, s)
+	}
 	if sh.name == "lane" && p.hasRare() {
 		p.rareTile(pr, sh.group)
 	}
@@ -177,6 +185,25 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		p.m.Lower(sh.after, r, 0, [][]V{{v}}, sh.after.place(r, 0))
 	}
 	return sh
+}
+
+// layouts are those that have loops of their own.
+func (p *planner) layouts(lanes bool) []int {
+	if _, ok := p.layoutWord(); ok && !lanes {
+		return p.m.Layouts()
+	}
+	return nil
+}
+
+// layoutWord is the register that has the layout of codes that are read.
+func (p *planner) layoutWord() (GPR, bool) {
+	for _, s := range p.streams {
+		if s.In && s.Mem.HasLayout() {
+			r, ok := p.words[s.Kind]
+			return r, ok
+		}
+	}
+	return 0, false
 }
 
 // direct is where arrays are.

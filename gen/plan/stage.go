@@ -77,8 +77,12 @@ func (p *printer) passing(sh *shape) []*ir.Stream {
 // stageIn sets pointers to what is left of a tile.
 func (p *printer) stageIn(sh *shape) {
 	for _, a := range p.passing(sh) {
-		if a.In {
-			p.m.StageIn(p.pr.stage[a.Name], p.ptr[a.Name], a.Mem.Bits(), p.k.Folds())
+		at, ptr := p.pr.stage[a.Name], p.ptr[a.Name]
+		switch {
+		case a.In && a.Mem.ByWord():
+			p.m.StageInBy(at, ptr, a)
+		case a.In:
+			p.m.StageIn(at, ptr, a.Mem.Bits(), p.k.Folds())
 		}
 		p.swap(a)
 	}
@@ -92,7 +96,7 @@ func (p *printer) stageOut(sh *shape) {
 			p.m.Recall(ptr, p.pr.saved[a.Name])
 		}
 		switch {
-		case a.Mem.ByWord():
+		case a.Out && a.Mem.ByWord():
 			p.m.StageOutBy(ptr, at, a)
 		case a.Out:
 			p.m.StageOut(ptr, at, a.Mem.Bits())

@@ -241,6 +241,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		})
 	case ir.OpTable:
 		return s.Op(plan.Vec, func(d int, _ []int) { m.i("VMOVUPS", m.constant(n.Table), m.vec(d)) })
+	case ir.OpByLayout:
+		return m.byLayout(s, n)
 	case ir.OpPlane:
 		return m.plane(s, n, args[0][0])
 	case ir.OpLookUp16:

@@ -138,6 +138,11 @@ func (m *Machine) Shares() []int {
 // Ahead: AVX2 has too few registers.
 func (m *Machine) Ahead() bool { return m.wide }
 
+// Layouts: a tile takes so few cycles that to go aside and back would be a fourth more.
+func (m *Machine) Layouts() []int {
+	return []int{ir.LayoutSigned, ir.LayoutUnsigned, ir.LayoutNibbles, ir.LayoutCrumbs}
+}
+
 // Watched: of two numbers the integer tells more than the float.
 func (m *Machine) Watched(alarm *ir.Node) *ir.Node {
 	if alarm.Op == ir.OpAlarmAbove {
@@ -250,7 +255,12 @@ func (m *Machine) constant(b string) operand.Mem {
 
 // aligned returns where a register full of a word is, at a multiple of its size.
 func (m *Machine) aligned(word uint32) operand.Mem {
-	b := littleEndian(slices.Repeat([]uint32{word}, m.Width()))
+	return m.whole(slices.Repeat([]uint32{word}, m.Width()))
+}
+
+// whole returns where a register of words is, likewise.
+func (m *Machine) whole(words []uint32) operand.Mem {
+	b := littleEndian(words)
 	if off, ok := m.pool[b]; !ok || off%len(b) > 0 {
 		delete(m.pool, b)
 		m.data = append(m.data, make([]byte, -len(m.data)&(len(b)-1))...)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -55,7 +54,9 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 		}
 		return []*ir.Node{k.TableConst(words), k.Int(-1 << 31)}
 	case ir.MemU4, ir.MemU2:
-		return m.codeExtras(n)
+		return []*ir.Node{k.Byte(1<<n.Mem.Bits() - 1)}
+	case ir.MemCodes:
+		return []*ir.Node{k.ByLayout(n.Kind, codeTable), k.ByLayout(n.Kind, codeSpread)}
 	case ir.MemU6:
 		return m.sixExtras(n)
 	case ir.MemBits:
@@ -250,7 +251,11 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		})
 	case ir.MemU6:
 		return m.loadSixes(s, args, at)
-	case ir.MemU4, ir.MemU2:
+	case ir.MemU4:
+		return m.spread(s, m.loadPacked(s, "VPMOVZXBW", 2, at, masked), args[0][0], 4)
+	case ir.MemU2:
+		return m.spread(s, m.loadPacked(s, "VPMOVZXBD", 4, at, masked), args[0][0], 6, 12)
+	case ir.MemCodes:
 		return m.loadCodes(s, n, slot, args, at, masked)
 	case ir.MemBits:
 		if m.wide {
@@ -359,10 +364,6 @@ func (m *Machine) lookUp(s *plan.Seg, index, table plan.V) plan.V {
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, index, table)
 }
 
-// bothNibbles is 1 + 2^28: the 64 bits of a byte multiplied by it have its low
-// nibble at the bottom of their lower half, and its high nibble at that of the upper.
-const bothNibbles = 0x10000001
-
 // nibbles spreads a slot's nibbles over the low bits of its lanes. There is more above them.
 func (m *Machine) nibbles(s *plan.Seg, slot int, factor plan.V, at plan.Addr, masked bool) plan.V {
 	b := s.Op(plan.Vec, func(d int, _ []int) {
@@ -374,73 +375,6 @@ func (m *Machine) nibbles(s *plan.Seg, slot int, factor plan.V, at plan.Addr, ma
 		}
 	})
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPMULUDQ", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, b, factor)
-}
-
-// codeExtras are for codes as bytes what is kept of each. For their values they
-// are a table of those and what brings codes to the low bits of the lanes; or, of
-// nibbles with AVX2, what is kept of a signed one and what brings each to the top.
-func (m *Machine) codeExtras(n *ir.Node) []*ir.Node {
-	k, bits := ir.Of(n), n.Mem.Bits()
-	most := int32(1)<<bits - 1
-	lanes := func(f func(i int) int) *ir.Node {
-		words := make([]uint32, m.Width())
-		for i := range words {
-			words[i] = uint32(f(i))
-		}
-		return k.TableConst(words)
-	}
-	if n.Type == ir.I8 {
-		return []*ir.Node{k.Int(most * 0x01010101)}
-	}
-	sign := n.Args[0]
-	if bits == 4 && !m.wide {
-		return []*ir.Node{k.Int(0).ISub(sign).Or(k.Int(most)), lanes(func(i int) int { return 28 - 4*i })}
-	}
-	extras := []*ir.Node{lanes(func(i int) int { return i & int(most) }).Xor(sign).ISub(sign).ToFloat()}
-	if bits == 4 {
-		return append(extras, k.Int(bothNibbles))
-	}
-	for first := 0; first < 16; first += m.Width() { // of 32 bits
-		extras = append(extras, lanes(func(i int) int { return 2 * (first + i) }))
-	}
-	return extras
-}
-
-// loadCodes loads codes of four and of two bits, as bytes or as their values.
-func (m *Machine) loadCodes(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
-	four := n.Mem == ir.MemU4
-	switch {
-	case n.Type == ir.I8 && four:
-		return m.spread(s, m.loadPacked(s, "VPMOVZXBW", 2, at, masked), args[0][0], 4)
-	case n.Type == ir.I8:
-		return m.spread(s, m.loadPacked(s, "VPMOVZXBD", 4, at, masked), args[0][0], 6, 12)
-	case four && m.wide:
-		return m.lookUp(s, m.nibbles(s, slot, args[2][0], at, masked), args[1][0])
-	}
-	shift := 0
-	if !four {
-		shift = slot % (len(args) - 2)
-		at.Disp -= 2 * shift
-	}
-	v := s.Op(plan.Vec, func(d int, _ []int) {
-		if masked {
-			m.bytesMask(4, 4*slot)
-			m.i("VMOVDQU8_Z", m.mem(at, 0), ks[7], xs[d])
-			m.i("VPBROADCASTD", xs[d], m.vec(d))
-		} else {
-			m.i("VPBROADCASTD", m.mem(at, 0), m.vec(d))
-		}
-	})
-	shifted := func(name string) plan.V {
-		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, v, args[2+shift][0])
-	}
-	if !four {
-		return m.lookUp(s, shifted("VPSRLVD"), args[1][0])
-	}
-	v = shifted("VPSLLVD") // and down again, with its sign
-	v = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRAD", operand.Imm(28), m.vec(u[0]), m.vec(d)) }, v)
-	v = s.Op(plan.Vec, func(d int, u []int) { m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, v, args[1][0])
-	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTDQ2PS", m.vec(u[0]), m.vec(d)) }, v)
 }
 
 // loadPacked loads the bytes of a tile's codes, so many to a byte, each to as many bytes.
@@ -795,170 +729,5 @@ func (m *Machine) packLow(r, v int, c []operand.Op, at plan.Addr, masked bool) {
 		m.i("VPACKUSWB", d, d, d)
 		m.i("VPERMQ", operand.Imm(0x08), d, d)
 		m.i("VMOVUPS", xs[r], m.mem(at, 0))
-	}
-}
-
-// storeCodes packs integers of 16 bits to bytes, clips these, and stores them as a word says, and brings
-// the pointer behind them. Signed bytes go straight on.
-func (m *Machine) storeCodes(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr, masked bool) {
-	uses := []plan.V{args[0][0], args[0][1]}
-	for _, a := range args[1:] {
-		uses = append(uses, a[0])
-	}
-	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
-		other, unsigned, crumbs, stored := m.newLabel("other"), m.newLabel("unsigned"), m.newLabel("crumbs"), m.newLabel("stored")
-		r, w := m.vec(d[0]), m.bytesTo(at, masked)
-		bytes := func(sign string) {
-			m.i("VPACK"+sign+"SWB", m.vec(u[1]), m.vec(u[0]), r)
-			m.i("VPMAX"+sign+"B", m.vec(u[2]), r, r)
-			m.i("VPMIN"+sign+"B", m.vec(u[3]), r, r)
-			m.i("VPERMD", r, m.vec(u[4]), r)
-		}
-		m.compareBy(s, n.Kind, ir.LayoutSigned)
-		m.i("JNE", operand.LabelRef(other))
-		bytes("S")
-		w.store(r)
-		m.ctx.Label(stored)
-		w.aside(s, func() {
-			pack := func(bits, first int, of []uint32) {
-				var words []operand.Op
-				for i, w := range of {
-					if m.wide {
-						words = append(words, m.vec(u[first+i]))
-					} else {
-						words = append(words, m.aligned(w))
-					}
-				}
-				m.packLow(d[0], d[0], words, at, masked)
-				w.advance(bits)
-				m.i("JMP", operand.LabelRef(stored))
-			}
-			w.begin(other)
-			m.i("JGT", operand.LabelRef(unsigned))
-			bytes("S")
-			m.i("JPS", operand.LabelRef(crumbs)) // of the difference to signed ones
-			pack(4, 5, nibbleWords)
-			w.begin(crumbs)
-			pack(2, 7, crumbWords)
-			w.begin(unsigned)
-			bytes("U")
-			w.store(r)
-			m.i("JMP", operand.LabelRef(stored))
-		})
-	}})
-}
-
-// storeFloat shifts halves to where their bytes are, and stores codes as a word says, and brings the pointer
-// behind them. Bytes go straight on.
-func (m *Machine) storeFloat(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr, masked bool) {
-	uses := []plan.V{args[0][0], args[0][1], args[1][0], args[1][1]}
-	for _, a := range args[2:] {
-		uses = append(uses, a[0])
-	}
-	hasNaN := len(n.Args) > 3
-	s.Add(plan.Inst{Defs: uses[:4], Uses: uses, Emit: func(_, u []int) { // in place
-		other, listed, stored := m.newLabel("other"), m.newLabel("listed"), m.newLabel("stored")
-		r, t, w := m.vec(u[0]), m.vec(u[1]), m.bytesTo(at, masked)
-		signs, moreSigns := m.vec(u[2]), m.vec(u[3])
-		top, order, sign := m.vec(u[4]), m.vec(u[len(u)-2]), m.vec(u[len(u)-1])
-		store := func() {
-			if hasNaN {
-				m.bitwise("VPOR", m.vec(u[5]), r, r)
-			}
-			w.store(r)
-		}
-		putSigns := func(mask operand.Op, signs, r reg.VecPhysical) {
-			if m.wide {
-				m.i("VPTERNLOGD", operand.U8(0xf8), mask, signs, r)
-			} else {
-				m.i("VPAND", mask, signs, signs)
-				m.i("VPOR", signs, r, r)
-			}
-		}
-		shifted := func(by uint64) {
-			m.i("VPSRLW", operand.Imm(by), r, r)
-			m.i("VPSRLW", operand.Imm(by), t, t)
-			m.i("VPACKUSWB", t, r, r)
-		}
-		m.compareBy(s, n.Kind, ir.LayoutUnsigned)
-		m.i("JNE", operand.LabelRef(other))
-		shifted(7)
-		m.i("VPACKSSWB", moreSigns, signs, signs) // saturation keeps them
-		m.i("VPMINUB", top, r, r)
-		putSigns(sign, signs, r)
-		m.i("VPERMD", r, order, r)
-		store()
-		m.ctx.Label(stored)
-		w.aside(s, func() {
-			w.begin(other)
-			mask := m.aligned(0x80008000) // above the three bits
-			putSigns(mask, signs, r)
-			putSigns(mask, moreSigns, t)
-			shifted(12)
-			m.i("VPERMD", r, order, r)
-			m.i("JGT", operand.LabelRef(listed))
-			m.packLow(u[0], u[0], []operand.Op{m.aligned(nibbleWords[0])}, at, masked)
-			w.advance(4)
-			m.i("JMP", operand.LabelRef(stored))
-			w.begin(listed)
-			m.i("VMOVUPS", m.constant(strings.Repeat(n.Table, m.Width()/4)), t)
-			m.i("VPSHUFB", r, t, r)
-			store()
-			m.i("JMP", operand.LabelRef(stored))
-		})
-	}})
-}
-
-// bytesTo writes a tile of codes whose layout a word of the call says, and prints what is done for all layouts but one
-// out of the loops' way.
-type bytesTo struct {
-	m            *Machine
-	at           plan.Addr
-	masked, past bool
-}
-
-func (m *Machine) bytesTo(at plan.Addr, masked bool) bytesTo {
-	return bytesTo{m, at, masked, m.streams}
-}
-
-// store stores bytes, and advances.
-func (w bytesTo) store(r reg.VecPhysical) {
-	if w.masked {
-		w.m.i("VMOVDQU8", r, w.m.lanes(0), w.m.mem(w.at, 0))
-	} else {
-		w.m.i("VMOVUPS", r, w.m.mem(w.at, 0))
-	}
-	w.advance(8)
-}
-
-// advance brings the pointer behind a whole tile's codes of so many bits.
-func (w bytesTo) advance(bits int) {
-	if !w.masked {
-		w.m.AddImm(w.at.Reg, 4*w.m.Width()*bits/8)
-	}
-}
-
-// aside prints code that begins at one of its labels.
-func (w bytesTo) aside(s *plan.Seg, print func()) {
-	s.Aside(func() {
-		w.m.Stream(w.past)
-		print()
-		w.m.tailSlot = -1
-		w.m.Stream(false)
-	})
-	w.m.tailSlot = -1
-}
-
-func (w bytesTo) begin(label string) {
-	w.m.tailSlot = -1
-	w.m.ctx.Label(label)
-}
-
-// compareBy compares a word that a loop looks at.
-func (m *Machine) compareBy(s *plan.Seg, word string, with int8) {
-	if w, ok := s.Word(word); ok {
-		m.i("CMPL", gprs[w].As32(), operand.I8(with))
-	} else {
-		m.compareWord(word, with)
 	}
 }

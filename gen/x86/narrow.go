@@ -14,21 +14,16 @@ import (
 
 // byElem prints what is done with the elements of a tile.
 func (m *Machine) byElem(s *plan.Seg, word string, bf16, f16 func()) {
-	other, done, past := m.newLabel("half"), m.newLabel("halfdone"), m.streams
+	other, done := m.newLabel("half"), m.newLabel("halfdone")
 	m.compareBy(s, word, ir.ElemBF16)
 	m.i("JNE", operand.LabelRef(other))
 	bf16()
 	m.ctx.Label(done)
-	s.Aside(func() {
-		m.Stream(past)
-		m.tailSlot = -1
-		m.ctx.Label(other)
+	m.aside(s, func() {
+		m.Label(other)
 		f16()
 		m.i("JMP", operand.LabelRef(done))
-		m.Stream(false)
-		m.tailSlot = -1
 	})
-	m.tailSlot = -1
 }
 
 // loadNarrow widens a slot of a tile, and all others with the first.

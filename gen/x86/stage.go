@@ -58,24 +58,34 @@ func (m *Machine) StageIn(a plan.Addr, p plan.GPR, bits int, fill bool) {
 // StageOut copies elements back; bits behind the last are zero.
 func (m *Machine) StageOut(p plan.GPR, a plan.Addr, bits int) { m.call(a, p, "stageOut", bits) }
 
-// StageOutBy copies back what is stored as a word says.
+// StageInBy copies to the frame what lies in memory as a word says.
+func (m *Machine) StageInBy(a plan.Addr, p plan.GPR, in *ir.Stream) {
+	m.layoutBits(in.Kind, func(bits int) { m.StageIn(a, p, bits, false) })
+}
+
+// StageOutBy copies such back.
 func (m *Machine) StageOutBy(p plan.GPR, a plan.Addr, out *ir.Stream) {
 	copyBack := func(bits int) { m.StageOut(p, a, bits) }
 	if out.Mem == ir.MemMask {
 		m.maskKind(out.Kind, copyBack)
-		return
+	} else {
+		m.layoutBits(out.Kind, copyBack)
 	}
+}
+
+// layoutBits prints what is done with codes of each number of bits that a layout has.
+func (m *Machine) layoutBits(word string, print func(bits int)) {
 	nibbles, crumbs, done := m.newLabel("nibbles"), m.newLabel("crumbs"), m.newLabel("stored")
-	m.compareWord(out.Kind, ir.LayoutCrumbs)
+	m.compareWord(word, ir.LayoutCrumbs)
 	m.i("JLT", operand.LabelRef(nibbles))
 	m.i("JEQ", operand.LabelRef(crumbs))
-	copyBack(8)
+	print(8)
 	m.i("JMP", operand.LabelRef(done))
 	m.ctx.Label(nibbles)
-	copyBack(4)
+	print(4)
 	m.i("JMP", operand.LabelRef(done))
 	m.ctx.Label(crumbs)
-	copyBack(2)
+	print(2)
 	m.ctx.Label(done)
 }
 

@@ -47,14 +47,12 @@ const (
 	NonTemporal
 )
 
-// Code is what a kernel reads or writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.
+// Code is what a kernel reads or writes where no word says it. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.
 type Code uint8
 
 // Choices of Code.
 const (
-	Int8 Code = iota
-	Uint8
-	Packed4
+	Packed4 Code = iota
 	Packed2
 	Float8
 	Float8FNUZ
@@ -67,8 +65,8 @@ const (
 	E8M0
 )
 
-// Layout is how a kernel stores codes: a byte each, or four or two bits, the first in the lowest bits of a byte, or
-// the E4M3 code of an E2M1 one. The word layout of a kernel that stores any is one of these.
+// Layout is how codes lie in memory: a byte each, or four or two bits, the first in the lowest bits of a byte, or
+// the E4M3 code of an E2M1 one. The word layout of a kernel that reads or writes such is one of these.
 type Layout uint8
 
 // Choices of Layout.

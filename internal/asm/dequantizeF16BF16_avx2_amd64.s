@@ -4,3427 +4,47 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16BF16AVX2(y *uint16, q *int8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
+// func DequantizeF16BF16AVX2(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeInt8F16BF16AVX2(SB), $1056-56
+TEXT ·DequantizeF16BF16AVX2(SB), $1056-64
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale
-	// vector registers in use at once: 7
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	MOVL   elem+28(FP), R8
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R11
-	MOVQ   length+40(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 608(SP)
-	LEAQ  264(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y14
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVSXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R8, $+2
-	JNE         half1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone2:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R8, $+2
-	JNE         half3
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone4:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 600(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 396(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (R15), Y1
-	VMOVUPS     (BX), Y2
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(R15), Y3
-	VPERMPS     Y2, Y3, Y3
-	VFMADD213PS Y15, Y3, Y1
-	CMPL        R8, $+2
-	JNE         half5
-	VPSLLD      $0x0f, Y0, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y0, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPSLLD      $0x0f, Y1, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y1, Y4
-	VPADDD      constantsAVX2<>+0(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPACKUSDW   Y4, Y3, Y3
-	VPERMQ      $0xd8, Y3, Y3
-	VMOVUPS     Y3, (SI)
-
-halfdone6:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(R15), Y1
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(R15), Y3
-	VPERMPS     Y2, Y3, Y2
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R8, $+2
-	JNE         half7
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+32, DX
-	ADDQ    568(SP), R15
-	MOVQ    R15, R13
-	SUBQ    576(SP), R13
-	XORL    AX, AX
-	CMPQ    584(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    560(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 600(SP)
-	JLT     groupmet
-	CMPQ    R15, 592(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 396(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y14
-	MOVQ         SI, 224(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 232(SP)
-	LEAQ         64(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 224(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	PREFETCHT0   (SI)
-	VPMOVSXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VPMOVSXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y14, Y1
-	CMPL         R8, $+2
-	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone10:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPL        R8, $+2
-	JNE         half11
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone12:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 624(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(BX), Y2
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R8, $+2
-	JNE         half13
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone14:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(BX), Y2
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R8, $+2
-	JNE         half15
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone16:
-	ADDQ  $+64, SI
-	ADDQ  $+32, DX
-	SUBQ  $-128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-
-laneend:
-	CMPQ 624(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVSXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R8, $+2
-	JNE         half17
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (SI)
-
-halfdone18:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R8, $+2
-	JNE         half19
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(SI)
-
-halfdone20:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y1, X4
-	VMOVUPS   X4, 16(SI)
-	JMP       halfdone6
-
-half7:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone8
-
-groupending:
-	MOVQ DI, 616(SP)
-	MOVQ 608(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 632(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 632(SP), BX
-	MOVQ $+32, 600(SP)
-	MOVQ 616(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 616(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 760(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1048(SP)
-	LEAQ 760(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 624(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1048(SP), BX
-	MOVQ 616(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VPMOVSXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VPMOVSXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y14, Y1
-	CMPL         R8, $+2
-	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone22:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPL        R8, $+2
-	JNE         half23
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(SI)
-
-halfdone24:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
-
-half13:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
-
-lanestage:
-	MOVQ SI, 224(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 232(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  laneloop
-
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone18
-
-half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone20
-
-half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone22
-
-half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone24
-
-// func DequantizeZeroPointInt8F16BF16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8F16BF16AVX2(SB), $1616-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
-	// vector registers in use at once: 9
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	MOVQ   zeroPoint+24(FP), R8
-	MOVL   elem+36(FP), R9
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+40(FP), R11
-	MOVQ   length+48(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 744(SP)
-	LEAQ  400(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVSXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R9, $+2
-	JNE         half1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone2:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R9, $+2
-	JNE         half3
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone4:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 736(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 532(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (R15), Y1
-	VMOVUPS     (BX), Y2
-	VPERMPS     Y2, Y1, Y3
-	VMOVUPS     (R8), Y4
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VPMOVSXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(R15), Y3
-	VPERMPS     Y2, Y3, Y5
-	VPERMPS     Y4, Y3, Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y1, Y1
-	VFMADD213PS Y15, Y5, Y1
-	CMPL        R9, $+2
-	JNE         half5
-	VPSLLD      $0x0f, Y0, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y0, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPSLLD      $0x0f, Y1, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y1, Y5
-	VPADDD      constantsAVX2<>+0(SB), Y5, Y5
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y3, Y3
-	VPERMQ      $0xd8, Y3, Y3
-	VMOVUPS     Y3, (SI)
-
-halfdone6:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(R15), Y1
-	VPERMPS     Y2, Y1, Y3
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(R15), Y3
-	VPERMPS     Y2, Y3, Y2
-	VPERMPS     Y4, Y3, Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y1, Y1
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R9, $+2
-	JNE         half7
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+32, DX
-	ADDQ    704(SP), R15
-	MOVQ    R15, R13
-	SUBQ    712(SP), R13
-	XORL    AX, AX
-	CMPQ    720(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    696(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+32, DI
-	CMPQ    DI, 736(SP)
-	JLT     groupmet
-	CMPQ    R15, 728(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
-	MOVQ         SI, 352(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 360(SP)
-	LEAQ         64(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 352(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	PREFETCHT0   (SI)
-	VPMOVSXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VPMOVSXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VFMADD213PS  Y15, Y14, Y1
-	CMPL         R9, $+2
-	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone10:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPL        R9, $+2
-	JNE         half11
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone12:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 760(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (BX), Y1
-	VMOVUPS     (R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(BX), Y2
-	VMOVUPS     32(R8), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y1, Y1
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R9, $+2
-	JNE         half13
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone14:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(BX), Y1
-	VMOVUPS     64(R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(BX), Y2
-	VMOVUPS     96(R8), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y1, Y1
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R9, $+2
-	JNE         half15
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone16:
-	ADDQ  $+64, SI
-	ADDQ  $+32, DX
-	SUBQ  $-128, BX
-	SUBQ  $-128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-
-laneend:
-	CMPQ 760(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVSXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R9, $+2
-	JNE         half17
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (SI)
-
-halfdone18:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R9, $+2
-	JNE         half19
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(SI)
-
-halfdone20:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVUPS   X5, 16(SI)
-	JMP       halfdone6
-
-half7:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone8
-
-groupending:
-	MOVQ DI, 752(SP)
-	MOVQ 744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 768(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 768(SP), BX
-	LEAQ 1192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1192(SP), R8
-	MOVQ $+32, 736(SP)
-	MOVQ 752(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 752(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 896(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1184(SP)
-	LEAQ 896(SP), BX
-	LEAQ 1320(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1608(SP)
-	LEAQ 1320(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 760(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1184(SP), BX
-	MOVQ 1608(SP), R8
-	MOVQ 752(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	VPMOVSXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VPMOVSXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VFMADD213PS  Y15, Y14, Y1
-	CMPL         R9, $+2
-	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone22:
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	VPMOVSXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPL        R9, $+2
-	JNE         half23
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(SI)
-
-halfdone24:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
-
-half13:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
-
-lanestage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  laneloop
-
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone18
-
-half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone20
-
-half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone22
-
-half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone24
-
-// func DequantizeUint8F16BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeUint8F16BF16AVX2(SB), $1056-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale
-	// vector registers in use at once: 7
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	MOVL   elem+28(FP), R8
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R11
-	MOVQ   length+40(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 608(SP)
-	LEAQ  264(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y14
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R8, $+2
-	JNE         half1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone2:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R8, $+2
-	JNE         half3
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone4:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 600(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 396(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (R15), Y1
-	VMOVUPS     (BX), Y2
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(R15), Y3
-	VPERMPS     Y2, Y3, Y3
-	VFMADD213PS Y15, Y3, Y1
-	CMPL        R8, $+2
-	JNE         half5
-	VPSLLD      $0x0f, Y0, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y0, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPSLLD      $0x0f, Y1, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y1, Y4
-	VPADDD      constantsAVX2<>+0(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y4
-	VPACKUSDW   Y4, Y3, Y3
-	VPERMQ      $0xd8, Y3, Y3
-	VMOVUPS     Y3, (SI)
-
-halfdone6:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(R15), Y1
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(R15), Y3
-	VPERMPS     Y2, Y3, Y2
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R8, $+2
-	JNE         half7
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+32, DX
-	ADDQ    568(SP), R15
-	MOVQ    R15, R13
-	SUBQ    576(SP), R13
-	XORL    AX, AX
-	CMPQ    584(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    560(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 600(SP)
-	JLT     groupmet
-	CMPQ    R15, 592(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 396(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y14
-	MOVQ         SI, 224(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 232(SP)
-	LEAQ         64(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 224(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	PREFETCHT0   (SI)
-	VPMOVZXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VPMOVZXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y14, Y1
-	CMPL         R8, $+2
-	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone10:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPL        R8, $+2
-	JNE         half11
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone12:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 624(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(BX), Y2
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R8, $+2
-	JNE         half13
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone14:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(BX), Y2
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R8, $+2
-	JNE         half15
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone16:
-	ADDQ  $+64, SI
-	ADDQ  $+32, DX
-	SUBQ  $-128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-
-laneend:
-	CMPQ 624(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R8, $+2
-	JNE         half17
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (SI)
-
-halfdone18:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R8, $+2
-	JNE         half19
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(SI)
-
-halfdone20:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y1, X4
-	VMOVUPS   X4, 16(SI)
-	JMP       halfdone6
-
-half7:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone8
-
-groupending:
-	MOVQ DI, 616(SP)
-	MOVQ 608(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 632(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 632(SP), BX
-	MOVQ $+32, 600(SP)
-	MOVQ 616(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 616(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 760(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1048(SP)
-	LEAQ 760(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 624(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1048(SP), BX
-	MOVQ 616(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VPMOVZXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VPMOVZXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y14, Y1
-	CMPL         R8, $+2
-	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone22:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPL        R8, $+2
-	JNE         half23
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(SI)
-
-halfdone24:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
-
-half13:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
-
-lanestage:
-	MOVQ SI, 224(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 232(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  laneloop
-
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone18
-
-half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone20
-
-half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone22
-
-half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone24
-
-// func DequantizeZeroPointUint8F16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8F16BF16AVX2(SB), $1616-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
-	// vector registers in use at once: 9
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	MOVQ   zeroPoint+24(FP), R8
-	MOVL   elem+36(FP), R9
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+40(FP), R11
-	MOVQ   length+48(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 744(SP)
-	LEAQ  400(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R9, $+2
-	JNE         half1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone2:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R9, $+2
-	JNE         half3
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone4:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 736(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 532(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (R15), Y1
-	VMOVUPS     (BX), Y2
-	VPERMPS     Y2, Y1, Y3
-	VMOVUPS     (R8), Y4
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(R15), Y3
-	VPERMPS     Y2, Y3, Y5
-	VPERMPS     Y4, Y3, Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y1, Y1
-	VFMADD213PS Y15, Y5, Y1
-	CMPL        R9, $+2
-	JNE         half5
-	VPSLLD      $0x0f, Y0, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y0, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPSLLD      $0x0f, Y1, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y1, Y5
-	VPADDD      constantsAVX2<>+0(SB), Y5, Y5
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y3, Y3
-	VPERMQ      $0xd8, Y3, Y3
-	VMOVUPS     Y3, (SI)
-
-halfdone6:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(R15), Y1
-	VPERMPS     Y2, Y1, Y3
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(R15), Y3
-	VPERMPS     Y2, Y3, Y2
-	VPERMPS     Y4, Y3, Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y1, Y1
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R9, $+2
-	JNE         half7
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+32, DX
-	ADDQ    704(SP), R15
-	MOVQ    R15, R13
-	SUBQ    712(SP), R13
-	XORL    AX, AX
-	CMPQ    720(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    696(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+32, DI
-	CMPQ    DI, 736(SP)
-	JLT     groupmet
-	CMPQ    R15, 728(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 532(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
-	MOVQ         SI, 352(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 360(SP)
-	LEAQ         64(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 352(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	PREFETCHT0   (SI)
-	VPMOVZXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VPMOVZXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VFMADD213PS  Y15, Y14, Y1
-	CMPL         R9, $+2
-	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone10:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPL        R9, $+2
-	JNE         half11
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone12:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 760(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (BX), Y1
-	VMOVUPS     (R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     32(BX), Y2
-	VMOVUPS     32(R8), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y1, Y1
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R9, $+2
-	JNE         half13
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-
-halfdone14:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(BX), Y1
-	VMOVUPS     64(R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMOVUPS     96(BX), Y2
-	VMOVUPS     96(R8), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y1, Y1
-	VFMADD213PS Y15, Y2, Y1
-	CMPL        R9, $+2
-	JNE         half15
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-halfdone16:
-	ADDQ  $+64, SI
-	ADDQ  $+32, DX
-	SUBQ  $-128, BX
-	SUBQ  $-128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  352(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-
-laneend:
-	CMPQ 760(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R9, $+2
-	JNE         half17
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (SI)
-
-halfdone18:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y13, Y1, Y1
-	VFMADD213PS Y15, Y14, Y1
-	CMPL        R9, $+2
-	JNE         half19
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(SI)
-
-halfdone20:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVUPS   X5, 16(SI)
-	JMP       halfdone6
-
-half7:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone8
-
-groupending:
-	MOVQ DI, 752(SP)
-	MOVQ 744(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 768(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 768(SP), BX
-	LEAQ 1192(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1192(SP), R8
-	MOVQ $+32, 736(SP)
-	MOVQ 752(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 752(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 896(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1184(SP)
-	LEAQ 896(SP), BX
-	LEAQ 1320(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1608(SP)
-	LEAQ 1320(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 760(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1184(SP), BX
-	MOVQ 1608(SP), R8
-	MOVQ 752(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	VPMOVZXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VPMOVZXBD    8(DX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VFMADD213PS  Y15, Y14, Y1
-	CMPL         R9, $+2
-	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone22:
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y15, Y13, Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y15, Y13, Y1
-	CMPL        R9, $+2
-	JNE         half23
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y3
-	VPSRLD      $0x1f, Y3, Y3
-	VPADDD      Y3, Y1, Y3
-	VPADDD      constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y3
-	VPACKUSDW   Y3, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(SI)
-
-halfdone24:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
-
-half13:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
-
-lanestage:
-	MOVQ SI, 352(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 360(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  laneloop
-
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone18
-
-half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone20
-
-half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone22
-
-half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone24
-
-// func DequantizePacked4F16BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizePacked4F16BF16AVX2(SB), $1040-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
+	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
 	// per group: Y12 scale
-	// vector registers in use at once: 9
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVL         elem+28(FP), R8
-	VBROADCASTSS sign+24(FP), Y0
-	VXORPS       Y15, Y15, Y15
-	VXORPS       Y1, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
-	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+36(SB), Y13
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 592(SP)
-	LEAQ  248(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y12
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R8, $+2
-	JNE          half1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone2:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R8, $+2
-	JNE          half3
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone4:
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 584(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 380(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y3
-	VFMADD213PS  Y15, Y3, Y1
-	CMPL         R8, $+2
-	JNE          half5
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       constantsAVX2<>+0(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-halfdone6:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      96(R15), Y3
-	VPERMPS      Y2, Y3, Y2
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R8, $+2
-	JNE          half7
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+16, DX
-	ADDQ    552(SP), R15
-	MOVQ    R15, R13
-	SUBQ    560(SP), R13
-	XORL    AX, AX
-	CMPQ    568(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    544(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 584(SP)
-	JLT     groupmet
-	CMPQ    R15, 576(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 380(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y12
-	MOVQ         SI, 208(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn4AVX2(SB)
-	MOVQ         DX, 216(SP)
-	LEAQ         64(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 208(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R8, $+2
-	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone10:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R8, $+2
-	JNE          half11
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone12:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 608(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R8, $+2
-	JNE          half13
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone14:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      96(BX), Y2
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R8, $+2
-	JNE          half15
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone16:
-	ADDQ  $+64, SI
-	ADDQ  $+16, DX
-	SUBQ  $-128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  208(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-
-laneend:
-	CMPQ 608(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R8, $+2
-	JNE          half17
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone18:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R8, $+2
-	JNE          half19
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
-
-halfdone20:
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y1, X4
-	VMOVUPS   X4, 16(SI)
-	JMP       halfdone6
-
-half7:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone8
-
-groupending:
-	MOVQ DI, 600(SP)
-	MOVQ 592(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 616(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 616(SP), BX
-	MOVQ $+32, 584(SP)
-	MOVQ 600(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 600(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 744(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1032(SP)
-	LEAQ 744(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 608(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1032(SP), BX
-	MOVQ 600(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R8, $+2
-	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone22:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R8, $+2
-	JNE          half23
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
-
-halfdone24:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
-
-half13:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
-
-lanestage:
-	MOVQ SI, 208(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	MOVQ DX, 216(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 224(SP)
-	LEAQ 80(SP), BX
-	JMP  laneloop
-
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone18
-
-half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone20
-
-half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone22
-
-half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone24
-
-// func DequantizeZeroPointPacked4F16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked4F16BF16AVX2(SB), $1600-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
-	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
 	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	MOVQ         zeroPoint+24(FP), R8
-	MOVL         elem+36(FP), R9
-	VBROADCASTSS sign+32(FP), Y0
+	MOVL         layout+24(FP), R8
+	MOVL         elem+32(FP), R9
 	VXORPS       Y15, Y15, Y15
-	VXORPS       Y1, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
-	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+36(SB), Y13
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
+	CMPL         R8, $+1
+	JGT          done2
+	VPBROADCASTD sign+28(FP), Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX2<>+32(SB), Y14
+
+nibbles1:
+	VPXOR     Y0, Y14, Y14
+	VPSUBD    Y0, Y14, Y14
+	JNE       done2
+	VCVTDQ2PS Y14, Y14
+
+done2:
+	CMPL    R8, $+1
+	JGT     done4
+	VMOVUPS constantsAVX2<>+64(SB), Y13
+	JNE     nibbles3
+	VMOVUPS constantsAVX2<>+96(SB), Y13
+
+nibbles3:
+done4:
+	MOVQ groups+40(FP), R11
+	MOVQ length+48(FP), R12
+	CMPQ R12, $+1
+	JEQ  lanes
+	CMPQ R12, $+16
+	JEQ  short2
 
 groups:
 	MOVQ  R11, R13
@@ -3436,8 +56,8 @@ groups:
 	TESTQ $0x0000001f, R12
 	JEQ   groupbegin
 	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 728(SP)
-	LEAQ  384(SP), AX
+	MOVQ  AX, 608(SP)
+	LEAQ  264(SP), AX
 	CALL  ·numberAVX2(SB)
 
 groupbegin:
@@ -3449,205 +69,170 @@ groupbegin:
 
 groupnext:
 	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y11
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0   (SI)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R9, $+2
-	JNE          half1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	CMPQ    R8, $+2
+	JNE     grouplayout
+	PCALIGN $0x20
 
-halfdone2:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R9, $+2
-	JNE          half3
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+grouplayout2:
+	VBROADCASTSS (BX), Y12
 
-halfdone4:
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
+grouplayout2loop:
+	PREFETCHT0  (SI)
+	VPMOVSXBD   (DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VPMOVSXBD   8(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R9, $+2
+	JNE         half5
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SI)
 
-groupwhole:
+halfdone6:
+	VPMOVSXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VPMOVSXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	ADDQ        $+32, DX
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R9, $+2
+	JNE         half7
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+
+halfdone8:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   grouplayout2loop
 	CMPQ  R11, $+0
 	JLT   groupstaged
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
 	ADDQ  $+4, BX
-	ADDQ  $+4, R8
 	MOVQ  R12, R11
 	SUBQ  R12, DI
-	JGE   groupnext
+	JGE   grouplayout2
 	JMP   return
 
 grouptomeet:
 	CMPQ R12, $+5
 	JLT  groupodd
-	CMPQ DI, 720(SP)
+	CMPQ DI, 600(SP)
 	JLT  groupending
 
 groupchosen:
 	NEGQ R11
-	LEAQ 516(SP)(R11*4), R15
+	LEAQ 396(SP)(R11*4), R15
 
 groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VFMADD213PS  Y15, Y5, Y1
-	CMPL         R9, $+2
-	JNE          half5
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       constantsAVX2<>+0(SB), Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
+	CMPL      R8, $+2
+	JNE       other9
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
 
-halfdone6:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      96(R15), Y3
-	VPERMPS      Y2, Y3, Y2
-	VPERMPS      Y4, Y3, Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y1, Y1
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R9, $+2
-	JNE          half7
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+read12:
+	VMOVUPS     (R15), Y4
+	VMOVUPS     (BX), Y5
+	VPERMPS     Y5, Y4, Y4
+	VFMADD213PS Y15, Y4, Y0
+	VMOVUPS     32(R15), Y4
+	VPERMPS     Y5, Y4, Y4
+	VFMADD213PS Y15, Y4, Y1
+	CMPL        R9, $+2
+	JNE         half13
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
+	VPSRLD      $0x10, Y4, Y4
+	VPSLLD      $0x0f, Y1, Y6
+	VPSRLD      $0x1f, Y6, Y6
+	VPADDD      Y6, Y1, Y6
+	VPADDD      constantsAVX2<>+128(SB), Y6, Y6
+	VPSRLD      $0x10, Y6, Y6
+	VPACKUSDW   Y6, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, (SI)
 
-halfdone8:
+halfdone14:
+	VMOVUPS     64(R15), Y0
+	VPERMPS     Y5, Y0, Y0
+	VFMADD213PS Y15, Y0, Y2
+	VMOVUPS     96(R15), Y0
+	VPERMPS     Y5, Y0, Y5
+	VFMADD213PS Y15, Y5, Y3
+	CMPL        R9, $+2
+	JNE         half15
+	VPSLLD      $0x0f, Y2, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y2, Y0
+	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVUPS     Y0, 32(SI)
+
+halfdone16:
 	ADDQ    $+64, SI
-	ADDQ    $+16, DX
-	ADDQ    688(SP), R15
+	ADDQ    568(SP), R15
 	MOVQ    R15, R13
-	SUBQ    696(SP), R13
+	SUBQ    576(SP), R13
 	XORL    AX, AX
-	CMPQ    704(SP), R15
+	CMPQ    584(SP), R15
 	CMOVQCS R13, R15
-	ADCQ    680(SP), AX
+	ADCQ    560(SP), AX
 	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
 	SUBQ    $+32, DI
-	CMPQ    DI, 720(SP)
+	CMPQ    DI, 600(SP)
 	JLT     groupmet
-	CMPQ    R15, 712(SP)
+	CMPQ    R15, 592(SP)
 	JGT     groupmeet
 
 groupmet:
-	LEAQ 516(SP), R11
+	LEAQ 396(SP), R11
 	SUBQ R15, R11
 	SHRQ $0x02, R11
 	JMP  groupbegin
@@ -3658,1456 +243,35 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	MOVQ         SI, 336(SP)
+	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
+	CMPL         layout+24(FP), $+1
+	JLT          nibbles17
+	JEQ          crumbs18
 	LEAQ         64(SP), AX
 	MOVQ         DX, CX
-	CALL         ·stageIn4AVX2(SB)
-	MOVQ         DX, 344(SP)
-	LEAQ         64(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
+	CALL         ·stageIn8AVX2(SB)
+	JMP          stored19
 
-groupstaged:
-	MOVQ 336(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R9, $+2
-	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone10:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R9, $+2
-	JNE          half11
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone12:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 744(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R9, $+2
-	JNE          half13
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone14:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R9, $+2
-	JNE          half15
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone16:
-	ADDQ  $+64, SI
-	ADDQ  $+16, DX
-	SUBQ  $-128, BX
-	SUBQ  $-128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  336(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-
-laneend:
-	CMPQ 744(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R9, $+2
-	JNE          half17
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone18:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R9, $+2
-	JNE          half19
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
-
-halfdone20:
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVUPS   X5, 16(SI)
-	JMP       halfdone6
-
-half7:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone8
-
-groupending:
-	MOVQ DI, 736(SP)
-	MOVQ 728(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 752(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 752(SP), BX
-	LEAQ 1176(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1176(SP), R8
-	MOVQ $+32, 720(SP)
-	MOVQ 736(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 736(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 880(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1168(SP)
-	LEAQ 880(SP), BX
-	LEAQ 1304(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1592(SP)
-	LEAQ 1304(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 744(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1168(SP), BX
-	MOVQ 1592(SP), R8
-	MOVQ 736(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y9
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y12, Y1
-	CMPL         R9, $+2
-	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone22:
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 12(DX), Y1
-	VPSLLVD      Y13, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R9, $+2
-	JNE          half23
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
-
-halfdone24:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
-
-half13:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
-
-lanestage:
-	MOVQ SI, 336(SP)
-	LEAQ (SP), SI
+nibbles17:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX2(SB)
-	MOVQ DX, 344(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  laneloop
+	JMP  stored19
 
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone18
-
-half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone20
-
-half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone22
-
-half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone24
-
-// func DequantizePacked2F16BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizePacked2F16BF16AVX2(SB), $1040-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
-	// per group: Y11 scale
-	// vector registers in use at once: 10
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVL         elem+28(FP), R8
-	VBROADCASTSS sign+24(FP), Y0
-	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+68(SB), Y1
-	VPXOR        Y0, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+100(SB), Y13
-	VMOVUPS      constantsAVX2<>+132(SB), Y12
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 592(SP)
-	LEAQ  248(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y11
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R8, $+2
-	JNE          half1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone2:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R8, $+2
-	JNE          half3
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone4:
-	ADDQ $+64, SI
-	ADDQ $+8, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 584(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 380(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y3
-	VFMADD213PS  Y15, Y3, Y1
-	CMPL         R8, $+2
-	JNE          half5
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       constantsAVX2<>+0(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-halfdone6:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      96(R15), Y3
-	VPERMPS      Y2, Y3, Y2
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R8, $+2
-	JNE          half7
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+8, DX
-	ADDQ    552(SP), R15
-	MOVQ    R15, R13
-	SUBQ    560(SP), R13
-	XORL    AX, AX
-	CMPQ    568(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    544(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+32, DI
-	CMPQ    DI, 584(SP)
-	JLT     groupmet
-	CMPQ    R15, 576(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 380(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y11
-	MOVQ         SI, 208(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn2AVX2(SB)
-	MOVQ         DX, 216(SP)
-	LEAQ         64(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 208(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	PREFETCHT0   (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R8, $+2
-	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone10:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
-	CMPL         R8, $+2
-	JNE          half11
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone12:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+8, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 608(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R8, $+2
-	JNE          half13
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone14:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      96(BX), Y2
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R8, $+2
-	JNE          half15
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone16:
-	ADDQ  $+64, SI
-	ADDQ  $+8, DX
-	SUBQ  $-128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  208(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-
-laneend:
-	CMPQ 608(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R8, $+2
-	JNE          half17
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone18:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R8, $+2
-	JNE          half19
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
-
-halfdone20:
-	ADDQ $+64, SI
-	ADDQ $+8, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y1, X4
-	VMOVUPS   X4, 16(SI)
-	JMP       halfdone6
-
-half7:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone8
-
-groupending:
-	MOVQ DI, 600(SP)
-	MOVQ 592(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 616(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 616(SP), BX
-	MOVQ $+32, 584(SP)
-	MOVQ 600(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 600(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 744(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1032(SP)
-	LEAQ 744(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 608(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1032(SP), BX
-	MOVQ 600(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R8, $+2
-	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-
-halfdone22:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
-	CMPL         R8, $+2
-	JNE          half23
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
-
-halfdone24:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+8, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
-
-half13:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
-
-lanestage:
-	MOVQ SI, 208(SP)
-	LEAQ (SP), SI
+crumbs18:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn2AVX2(SB)
-	MOVQ DX, 216(SP)
+
+stored19:
+	MOVQ DX, 232(SP)
 	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 224(SP)
-	LEAQ 80(SP), BX
-	JMP  laneloop
-
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone18
-
-half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone20
-
-half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone22
-
-half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone24
-
-// func DequantizeZeroPointPacked2F16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked2F16BF16AVX2(SB), $1600-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
-	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
-	// vector registers in use at once: 12
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         zeroPoint+24(FP), R8
-	MOVL         elem+36(FP), R9
-	VBROADCASTSS sign+32(FP), Y0
-	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+68(SB), Y1
-	VPXOR        Y0, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+100(SB), Y13
-	VMOVUPS      constantsAVX2<>+132(SB), Y12
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 728(SP)
-	LEAQ  384(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R9, $+2
-	JNE          half1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-
-halfdone2:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R9, $+2
-	JNE          half3
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone4:
-	ADDQ $+64, SI
-	ADDQ $+8, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 720(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 516(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      32(R15), Y3
-	VPERMPS      Y2, Y3, Y5
-	VPERMPS      Y4, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VFMADD213PS  Y15, Y5, Y1
-	CMPL         R9, $+2
-	JNE          half5
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       constantsAVX2<>+0(SB), Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-
-halfdone6:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      96(R15), Y3
-	VPERMPS      Y2, Y3, Y2
-	VPERMPS      Y4, Y3, Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y1, Y1
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R9, $+2
-	JNE          half7
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-
-halfdone8:
-	ADDQ    $+64, SI
-	ADDQ    $+8, DX
-	ADDQ    688(SP), R15
-	MOVQ    R15, R13
-	SUBQ    696(SP), R13
-	XORL    AX, AX
-	CMPQ    704(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    680(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+32, DI
-	CMPQ    DI, 720(SP)
-	JLT     groupmet
-	CMPQ    R15, 712(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 516(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
-	MOVQ         SI, 336(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn2AVX2(SB)
-	MOVQ         DX, 344(SP)
-	LEAQ         64(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
+	SUBQ R11, R11
+	JMP  grouploop
 
 groupstaged:
-	MOVQ 336(SP), SI
+	MOVQ 224(SP), SI
 	LEAQ (SP), AX
 	MOVQ SI, CX
 	CALL ·stageOut16AVX2(SB)
@@ -5119,157 +283,133 @@ short2:
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
+	CMPQ R8, $+2
+	JNE  short2layout
 
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y8
+short2layout2:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	PREFETCHT0   (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
+	VPMOVSXBD    (DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPMOVSXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
 	CMPL         R9, $+2
-	JNE          half9
+	JNE          half20
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SI)
 
-halfdone10:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
-	CMPL         R9, $+2
-	JNE          half11
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+halfdone21:
+	VPMOVSXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y11, Y0
+	VPMOVSXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	ADDQ        $+32, DX
+	VFMADD213PS Y15, Y11, Y1
+	CMPL        R9, $+2
+	JNE         half22
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
 
-halfdone12:
+halfdone23:
 	ADDQ $+8, BX
-	ADDQ $+8, R8
 	ADDQ $+64, SI
-	ADDQ $+8, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
-	JGE  short2loop
+	JGE  short2layout2
 	JMP  few
 
 lanes:
 	MOVQ R11, DI
-	MOVQ $+0, 744(SP)
+	MOVQ $+0, 624(SP)
 
 lanerow:
 	CMPQ DI, $+32
 	JLT  lanestage
 
 laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R9, $+2
-	JNE          half13
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	CMPL      R8, $+2
+	JNE       other24
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
 
-halfdone14:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R8), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y1, Y1
-	VFMADD213PS  Y15, Y2, Y1
-	CMPL         R9, $+2
-	JNE          half15
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+read27:
+	VMOVUPS     (BX), Y4
+	VFMADD213PS Y15, Y4, Y0
+	VMOVUPS     32(BX), Y4
+	VFMADD213PS Y15, Y4, Y1
+	CMPL        R9, $+2
+	JNE         half28
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
+	VPSRLD      $0x10, Y4, Y4
+	VPSLLD      $0x0f, Y1, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y1, Y5
+	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, (SI)
 
-halfdone16:
+halfdone29:
+	VMOVUPS     64(BX), Y0
+	VFMADD213PS Y15, Y0, Y2
+	VMOVUPS     96(BX), Y0
+	VFMADD213PS Y15, Y0, Y3
+	CMPL        R9, $+2
+	JNE         half30
+	VPSLLD      $0x0f, Y2, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y2, Y0
+	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVUPS     Y0, 32(SI)
+
+halfdone31:
 	ADDQ  $+64, SI
-	ADDQ  $+8, DX
 	SUBQ  $-128, BX
-	SUBQ  $-128, R8
 	SUBQ  $+32, DI
 	CMPQ  DI, $+32
 	JGE   laneloop
@@ -5278,13 +418,13 @@ halfdone16:
 	CMPQ  DI, $+0
 	JGE   lanestage
 	ADDQ  $+32, DI
-	MOVQ  336(SP), SI
+	MOVQ  224(SP), SI
 	LEAQ  (SP), AX
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	CMPQ 744(SP), $+1
+	CMPQ 624(SP), $+1
 	JEQ  groupodddone
 	JMP  return
 
@@ -5304,88 +444,79 @@ fence:
 	RET
 
 groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R9, $+2
-	JNE          half17
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	CMPL      R8, $+2
+	JNE       other32
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
 
-halfdone18:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R9, $+2
-	JNE          half19
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
+read35:
+	VFMADD213PS Y15, Y12, Y0
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R9, $+2
+	JNE         half36
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
+	VPSRLD      $0x10, Y4, Y4
+	VPSLLD      $0x0f, Y1, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y1, Y5
+	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, (SI)
 
-halfdone20:
-	ADDQ $+64, SI
-	ADDQ $+8, DX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  groupstream
-	JMP  groupwhole
+halfdone37:
+	VFMADD213PS Y15, Y12, Y2
+	VFMADD213PS Y15, Y12, Y3
+	CMPL        R9, $+2
+	JNE         half38
+	VPSLLD      $0x0f, Y2, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y2, Y0
+	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, 32(SI)
 
-half1:
+halfdone39:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   groupstream
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
+
+half5:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVUPS   X5, 16(SI)
 	JMP       halfdone6
 
 half7:
@@ -5395,48 +526,332 @@ half7:
 	VMOVUPS   X3, 48(SI)
 	JMP       halfdone8
 
+grouplayout:
+	CMPQ    R8, $+3
+	JEQ     grouplayout3
+	TESTQ   R8, R8
+	JEQ     grouplayout0
+	PCALIGN $0x20
+
+grouplayout1:
+	VBROADCASTSS (BX), Y12
+
+grouplayout1loop:
+	PREFETCHT0   (SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R9, $+2
+	JNE          half40
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone41:
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	ADDQ         $+8, DX
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R9, $+2
+	JNE          half42
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+
+halfdone43:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   grouplayout1loop
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout1
+	JMP   return
+	PCALIGN $0x20
+
+grouplayout0:
+	VBROADCASTSS (BX), Y12
+
+grouplayout0loop:
+	PREFETCHT0   (SI)
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R9, $+2
+	JNE          half44
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone45:
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD 12(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	ADDQ         $+16, DX
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R9, $+2
+	JNE          half46
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+
+halfdone47:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   grouplayout0loop
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout0
+	JMP   return
+	PCALIGN $0x20
+
+grouplayout3:
+	VBROADCASTSS (BX), Y12
+
+grouplayout3loop:
+	PREFETCHT0  (SI)
+	VPMOVZXBD   (DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VPMOVZXBD   8(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R9, $+2
+	JNE         half48
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SI)
+
+halfdone49:
+	VPMOVZXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VPMOVZXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	ADDQ        $+32, DX
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R9, $+2
+	JNE         half50
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+
+halfdone51:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   grouplayout3loop
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout3
+	JMP   return
+
+other9:
+	JGT          unsigned10
+	JPS          crumbs11
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read12
+
+crumbs11:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read12
+
+unsigned10:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read12
+
+half13:
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y1, X6
+	VMOVUPS   X6, 16(SI)
+	JMP       halfdone14
+
+half15:
+	VCVTPS2PH $0x00, Y2, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X1
+	VMOVUPS   X1, 48(SI)
+	JMP       halfdone16
+
 groupending:
-	MOVQ DI, 736(SP)
-	MOVQ 728(SP), DI
+	MOVQ DI, 616(SP)
+	MOVQ 608(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 752(SP), AX
+	LEAQ 632(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	LEAQ 752(SP), BX
-	LEAQ 1176(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1176(SP), R8
-	MOVQ $+32, 720(SP)
-	MOVQ 736(SP), DI
+	LEAQ 632(SP), BX
+	MOVQ $+32, 600(SP)
+	MOVQ 616(SP), DI
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 736(SP)
+	MOVQ DI, 616(SP)
 	CMPQ DI, $+64
 	JLT  grouprepeat
 	MOVL $0x00000040, DI
 
 grouprepeat:
-	LEAQ 880(SP), AX
+	LEAQ 760(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1168(SP)
-	LEAQ 880(SP), BX
-	LEAQ 1304(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1592(SP)
-	LEAQ 1304(SP), R8
+	MOVQ CX, 1048(SP)
+	LEAQ 760(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 744(SP)
+	MOVQ $+1, 624(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 1168(SP), BX
-	MOVQ 1592(SP), R8
-	MOVQ 736(SP), DI
+	MOVQ 1048(SP), BX
+	MOVQ 616(SP), DI
 	CMPQ DI, $+65
 	JLT  return
 	SUBQ $+64, DI
@@ -5445,190 +860,2213 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y8
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VPBROADCASTD (DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y15, Y11, Y1
-	CMPL         R9, $+2
-	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	CMPL         R8, $+2
+	JNE          other52
+	VPMOVSXBD    (DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VPMOVSXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VPMOVSXBD    16(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VPMOVSXBD    24(DX), Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+32, DX
 
-halfdone22:
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VPBROADCASTD 4(DX), Y1
-	VPSRLVD      Y12, Y1, Y1
-	VPERMPS      Y14, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VFMADD213PS  Y15, Y10, Y1
-	CMPL         R9, $+2
-	JNE          half23
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+0(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+0(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(SI)
+read55:
+	VFMADD213PS Y15, Y12, Y0
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R9, $+2
+	JNE         half56
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
+	VPSRLD      $0x10, Y4, Y4
+	VPSLLD      $0x0f, Y1, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y1, Y5
+	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, (SI)
 
-halfdone24:
+halfdone57:
+	VFMADD213PS Y15, Y11, Y2
+	VFMADD213PS Y15, Y11, Y3
+	CMPL        R9, $+2
+	JNE         half58
+	VPSLLD      $0x0f, Y2, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y2, Y0
+	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, 32(SI)
+
+halfdone59:
 	ADDQ $+8, BX
-	ADDQ $+8, R8
 	ADDQ $+64, SI
-	ADDQ $+8, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
-half9:
+half20:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, (SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 16(SI)
-	JMP       halfdone10
+	JMP       halfdone21
 
-half11:
+half22:
 	VCVTPS2PH $0x00, Y0, X2
 	VMOVUPS   X2, 32(SI)
 	VCVTPS2PH $0x00, Y1, X3
 	VMOVUPS   X3, 48(SI)
-	JMP       halfdone12
+	JMP       halfdone23
 
-half13:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
-	JMP       halfdone14
+short2layout:
+	CMPQ  R8, $+3
+	JEQ   short2layout3
+	TESTQ R8, R8
+	JEQ   short2layout0
 
-half15:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone16
+short2layout1:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	PREFETCHT0   (SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R9, $+2
+	JNE          half60
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone61:
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	ADDQ         $+8, DX
+	VFMADD213PS  Y15, Y11, Y1
+	CMPL         R9, $+2
+	JNE          half62
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+
+halfdone63:
+	ADDQ $+8, BX
+	ADDQ $+64, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout1
+	JMP  few
+
+short2layout0:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	PREFETCHT0   (SI)
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R9, $+2
+	JNE          half64
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone65:
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VPBROADCASTD 12(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	ADDQ         $+16, DX
+	VFMADD213PS  Y15, Y11, Y1
+	CMPL         R9, $+2
+	JNE          half66
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+
+halfdone67:
+	ADDQ $+8, BX
+	ADDQ $+64, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout0
+	JMP  few
+
+short2layout3:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	PREFETCHT0   (SI)
+	VPMOVZXBD    (DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPMOVZXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R9, $+2
+	JNE          half68
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone69:
+	VPMOVZXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y11, Y0
+	VPMOVZXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	ADDQ        $+32, DX
+	VFMADD213PS Y15, Y11, Y1
+	CMPL        R9, $+2
+	JNE         half70
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+
+halfdone71:
+	ADDQ $+8, BX
+	ADDQ $+64, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout3
+	JMP  few
+
+other24:
+	JGT          unsigned25
+	JPS          crumbs26
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read27
+
+crumbs26:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read27
+
+unsigned25:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read27
+
+half28:
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y1, X5
+	VMOVUPS   X5, 16(SI)
+	JMP       halfdone29
+
+half30:
+	VCVTPS2PH $0x00, Y2, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X1
+	VMOVUPS   X1, 48(SI)
+	JMP       halfdone31
 
 lanestage:
-	MOVQ SI, 336(SP)
+	MOVQ SI, 224(SP)
 	LEAQ (SP), SI
+	CMPL layout+24(FP), $+1
+	JLT  nibbles72
+	JEQ  crumbs73
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	JMP  stored74
+
+nibbles72:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	JMP  stored74
+
+crumbs73:
 	LEAQ 64(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn2AVX2(SB)
-	MOVQ DX, 344(SP)
+
+stored74:
+	MOVQ DX, 232(SP)
 	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
+	LEAQ 96(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
 	JMP  laneloop
 
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone18
+other32:
+	JGT          unsigned33
+	JPS          crumbs34
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read35
 
-half19:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone20
+crumbs34:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read35
 
-half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
-	JMP       halfdone22
+unsigned33:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read35
 
-half23:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 48(SI)
-	JMP       halfdone24
+half36:
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVNTPS  X4, (SI)
+	VCVTPS2PH $0x00, Y1, X5
+	VMOVNTPS  X5, 16(SI)
+	JMP       halfdone37
 
-DATA constantsAVX2<>+0(SB)/4, $0x00007fff
-DATA constantsAVX2<>+4(SB)/4, $0x00007fff
-DATA constantsAVX2<>+8(SB)/4, $0x00007fff
-DATA constantsAVX2<>+12(SB)/4, $0x00007fff
-DATA constantsAVX2<>+16(SB)/4, $0x00007fff
-DATA constantsAVX2<>+20(SB)/4, $0x00007fff
-DATA constantsAVX2<>+24(SB)/4, $0x00007fff
-DATA constantsAVX2<>+28(SB)/4, $0x00007fff
-DATA constantsAVX2<>+32(SB)/4, $0x0000000f
-DATA constantsAVX2<>+36(SB)/4, $0x0000001c
-DATA constantsAVX2<>+40(SB)/4, $0x00000018
-DATA constantsAVX2<>+44(SB)/4, $0x00000014
-DATA constantsAVX2<>+48(SB)/4, $0x00000010
-DATA constantsAVX2<>+52(SB)/4, $0x0000000c
-DATA constantsAVX2<>+56(SB)/4, $0x00000008
-DATA constantsAVX2<>+60(SB)/4, $0x00000004
-DATA constantsAVX2<>+64(SB)/4, $0x00000000
-DATA constantsAVX2<>+68(SB)/4, $0x00000000
-DATA constantsAVX2<>+72(SB)/4, $0x00000001
-DATA constantsAVX2<>+76(SB)/4, $0x00000002
-DATA constantsAVX2<>+80(SB)/4, $0x00000003
-DATA constantsAVX2<>+84(SB)/4, $0x00000000
-DATA constantsAVX2<>+88(SB)/4, $0x00000001
-DATA constantsAVX2<>+92(SB)/4, $0x00000002
-DATA constantsAVX2<>+96(SB)/4, $0x00000003
-DATA constantsAVX2<>+100(SB)/4, $0x00000000
-DATA constantsAVX2<>+104(SB)/4, $0x00000002
-DATA constantsAVX2<>+108(SB)/4, $0x00000004
-DATA constantsAVX2<>+112(SB)/4, $0x00000006
-DATA constantsAVX2<>+116(SB)/4, $0x00000008
-DATA constantsAVX2<>+120(SB)/4, $0x0000000a
-DATA constantsAVX2<>+124(SB)/4, $0x0000000c
-DATA constantsAVX2<>+128(SB)/4, $0x0000000e
-DATA constantsAVX2<>+132(SB)/4, $0x00000010
-DATA constantsAVX2<>+136(SB)/4, $0x00000012
-DATA constantsAVX2<>+140(SB)/4, $0x00000014
-DATA constantsAVX2<>+144(SB)/4, $0x00000016
-DATA constantsAVX2<>+148(SB)/4, $0x00000018
-DATA constantsAVX2<>+152(SB)/4, $0x0000001a
-DATA constantsAVX2<>+156(SB)/4, $0x0000001c
-DATA constantsAVX2<>+160(SB)/4, $0x0000001e
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $164
+half38:
+	VCVTPS2PH $0x00, Y2, X0
+	VMOVNTPS  X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X1
+	VMOVNTPS  X1, 48(SI)
+	JMP       halfdone39
+
+half40:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone41
+
+half42:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone43
+
+half44:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone45
+
+half46:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone47
+
+half48:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone49
+
+half50:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone51
+
+other52:
+	JGT          unsigned53
+	JPS          crumbs54
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read55
+
+crumbs54:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read55
+
+unsigned53:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read55
+
+half56:
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVNTPS  X4, (SI)
+	VCVTPS2PH $0x00, Y1, X5
+	VMOVNTPS  X5, 16(SI)
+	JMP       halfdone57
+
+half58:
+	VCVTPS2PH $0x00, Y2, X0
+	VMOVNTPS  X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X1
+	VMOVNTPS  X1, 48(SI)
+	JMP       halfdone59
+
+half60:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone61
+
+half62:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone63
+
+half64:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone65
+
+half66:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone67
+
+half68:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone69
+
+half70:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone71
+
+// func DequantizeZeroPointF16BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
+TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1616-72
+	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
+	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
+	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
+	// vector registers in use at once: 13
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
+	MOVL         layout+32(FP), R9
+	MOVL         elem+40(FP), R10
+	VXORPS       Y15, Y15, Y15
+	CMPL         R9, $+1
+	JGT          done2
+	VPBROADCASTD sign+36(FP), Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX2<>+32(SB), Y14
+
+nibbles1:
+	VPXOR     Y0, Y14, Y14
+	VPSUBD    Y0, Y14, Y14
+	JNE       done2
+	VCVTDQ2PS Y14, Y14
+
+done2:
+	CMPL    R9, $+1
+	JGT     done4
+	VMOVUPS constantsAVX2<>+64(SB), Y13
+	JNE     nibbles3
+	VMOVUPS constantsAVX2<>+96(SB), Y13
+
+nibbles3:
+done4:
+	MOVQ groups+48(FP), R11
+	MOVQ length+56(FP), R12
+	CMPQ R12, $+1
+	JEQ  lanes
+	CMPQ R12, $+16
+	JEQ  short2
+
+groups:
+	MOVQ  R11, R13
+	MOVQ  R12, DI
+	IMULQ R13, DI
+	MOVQ  R12, R11
+	CMPQ  R13, $+1
+	JEQ   groupbegin
+	TESTQ $0x0000001f, R12
+	JEQ   groupbegin
+	LEAQ  (BX)(R13*4), AX
+	MOVQ  AX, 744(SP)
+	LEAQ  400(SP), AX
+	CALL  ·numberAVX2(SB)
+
+groupbegin:
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  grouptomeet
+	SUBQ R11, DI
+
+groupnext:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	CMPQ    R9, $+2
+	JNE     grouplayout
+	PCALIGN $0x20
+
+grouplayout2:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+grouplayout2loop:
+	PREFETCHT0  (SI)
+	VPMOVSXBD   (DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VPMOVSXBD   8(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R10, $+2
+	JNE         half5
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SI)
+
+halfdone6:
+	VPMOVSXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VPMOVSXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	ADDQ        $+32, DX
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R10, $+2
+	JNE         half7
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+
+halfdone8:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   grouplayout2loop
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout2
+	JMP   return
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 736(SP)
+	JLT  groupending
+
+groupchosen:
+	NEGQ R11
+	LEAQ 532(SP)(R11*4), R15
+
+groupmeet:
+	CMPL      R9, $+2
+	JNE       other9
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+
+read12:
+	VMOVUPS     (R15), Y4
+	VMOVUPS     (BX), Y5
+	VPERMPS     Y5, Y4, Y6
+	VMOVUPS     (R8), Y7
+	VPERMPS     Y7, Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y0, Y0
+	VFMADD213PS Y15, Y6, Y0
+	VMOVUPS     32(R15), Y4
+	VPERMPS     Y5, Y4, Y6
+	VPERMPS     Y7, Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y1, Y1
+	VFMADD213PS Y15, Y6, Y1
+	CMPL        R10, $+2
+	JNE         half13
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
+	VPSRLD      $0x10, Y4, Y4
+	VPSLLD      $0x0f, Y1, Y6
+	VPSRLD      $0x1f, Y6, Y6
+	VPADDD      Y6, Y1, Y6
+	VPADDD      constantsAVX2<>+128(SB), Y6, Y6
+	VPSRLD      $0x10, Y6, Y6
+	VPACKUSDW   Y6, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, (SI)
+
+halfdone14:
+	VMOVUPS     64(R15), Y0
+	VPERMPS     Y5, Y0, Y1
+	VPERMPS     Y7, Y0, Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y0, Y2, Y2
+	VFMADD213PS Y15, Y1, Y2
+	VMOVUPS     96(R15), Y0
+	VPERMPS     Y5, Y0, Y5
+	VPERMPS     Y7, Y0, Y7
+	VCVTDQ2PS   Y7, Y7
+	VSUBPS      Y7, Y3, Y3
+	VFMADD213PS Y15, Y5, Y3
+	CMPL        R10, $+2
+	JNE         half15
+	VPSLLD      $0x0f, Y2, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y2, Y0
+	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVUPS     Y0, 32(SI)
+
+halfdone16:
+	ADDQ    $+64, SI
+	ADDQ    704(SP), R15
+	MOVQ    R15, R13
+	SUBQ    712(SP), R13
+	XORL    AX, AX
+	CMPQ    720(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    696(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+32, DI
+	CMPQ    DI, 736(SP)
+	JLT     groupmet
+	CMPQ    R15, 728(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 532(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+	MOVQ         SI, 352(SP)
+	LEAQ         (SP), SI
+	CMPL         layout+32(FP), $+1
+	JLT          nibbles17
+	JEQ          crumbs18
+	LEAQ         64(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn8AVX2(SB)
+	JMP          stored19
+
+nibbles17:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	JMP  stored19
+
+crumbs18:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+
+stored19:
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	SUBQ R11, R11
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 352(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	JMP  return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+	CMPQ R9, $+2
+	JNE  short2layout
+
+short2layout2:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(R8), Y0
+	VCVTDQ2PS    Y0, Y9
+	PREFETCHT0   (SI)
+	VPMOVSXBD    (DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPMOVSXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R10, $+2
+	JNE          half20
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone21:
+	VPMOVSXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y9, Y0, Y0
+	VFMADD213PS Y15, Y11, Y0
+	VPMOVSXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	ADDQ        $+32, DX
+	VSUBPS      Y9, Y1, Y1
+	VFMADD213PS Y15, Y11, Y1
+	CMPL        R10, $+2
+	JNE         half22
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+
+halfdone23:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout2
+	JMP  few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 760(SP)
+
+lanerow:
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	CMPL      R9, $+2
+	JNE       other24
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+
+read27:
+	VMOVUPS     (BX), Y4
+	VMOVUPS     (R8), Y5
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y0, Y0
+	VFMADD213PS Y15, Y4, Y0
+	VMOVUPS     32(BX), Y4
+	VMOVUPS     32(R8), Y5
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y1, Y1
+	VFMADD213PS Y15, Y4, Y1
+	CMPL        R10, $+2
+	JNE         half28
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
+	VPSRLD      $0x10, Y4, Y4
+	VPSLLD      $0x0f, Y1, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y1, Y5
+	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVUPS     Y4, (SI)
+
+halfdone29:
+	VMOVUPS     64(BX), Y0
+	VMOVUPS     64(R8), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y2, Y2
+	VFMADD213PS Y15, Y0, Y2
+	VMOVUPS     96(BX), Y0
+	VMOVUPS     96(R8), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y3, Y3
+	VFMADD213PS Y15, Y0, Y3
+	CMPL        R10, $+2
+	JNE         half30
+	VPSLLD      $0x0f, Y2, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y2, Y0
+	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVUPS     Y0, 32(SI)
+
+halfdone31:
+	ADDQ  $+64, SI
+	SUBQ  $-128, BX
+	SUBQ  $-128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  352(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+
+laneend:
+	CMPQ 760(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	CMPL      R9, $+2
+	JNE       other32
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+
+read35:
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R10, $+2
+	JNE         half36
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
+	VPSRLD      $0x10, Y4, Y4
+	VPSLLD      $0x0f, Y1, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y1, Y5
+	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, (SI)
+
+halfdone37:
+	VSUBPS      Y11, Y2, Y2
+	VFMADD213PS Y15, Y12, Y2
+	VSUBPS      Y11, Y3, Y3
+	VFMADD213PS Y15, Y12, Y3
+	CMPL        R10, $+2
+	JNE         half38
+	VPSLLD      $0x0f, Y2, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y2, Y0
+	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, 32(SI)
+
+halfdone39:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   groupstream
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
+
+half5:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone6
+
+half7:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone8
+
+grouplayout:
+	CMPQ    R9, $+3
+	JEQ     grouplayout3
+	TESTQ   R9, R9
+	JEQ     grouplayout0
+	PCALIGN $0x20
+
+grouplayout1:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+grouplayout1loop:
+	PREFETCHT0   (SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R10, $+2
+	JNE          half40
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone41:
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	ADDQ         $+8, DX
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R10, $+2
+	JNE          half42
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+
+halfdone43:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   grouplayout1loop
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout1
+	JMP   return
+	PCALIGN $0x20
+
+grouplayout0:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+grouplayout0loop:
+	PREFETCHT0   (SI)
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R10, $+2
+	JNE          half44
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone45:
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD 12(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	ADDQ         $+16, DX
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R10, $+2
+	JNE          half46
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+
+halfdone47:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   grouplayout0loop
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout0
+	JMP   return
+	PCALIGN $0x20
+
+grouplayout3:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+grouplayout3loop:
+	PREFETCHT0  (SI)
+	VPMOVZXBD   (DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VPMOVZXBD   8(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R10, $+2
+	JNE         half48
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, (SI)
+
+halfdone49:
+	VPMOVZXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VPMOVZXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	ADDQ        $+32, DX
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R10, $+2
+	JNE         half50
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+
+halfdone51:
+	ADDQ  $+64, SI
+	SUBQ  $+32, R11
+	CMPQ  R11, $+32
+	JGE   grouplayout3loop
+	CMPQ  R11, $+0
+	JLT   groupstaged
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout3
+	JMP   return
+
+other9:
+	JGT          unsigned10
+	JPS          crumbs11
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read12
+
+crumbs11:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read12
+
+unsigned10:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read12
+
+half13:
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y1, X6
+	VMOVUPS   X6, 16(SI)
+	JMP       halfdone14
+
+half15:
+	VCVTPS2PH $0x00, Y2, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X1
+	VMOVUPS   X1, 48(SI)
+	JMP       halfdone16
+
+groupending:
+	MOVQ DI, 752(SP)
+	MOVQ 744(SP), DI
+	SUBQ BX, DI
+	SHRQ $0x02, DI
+	LEAQ 768(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 768(SP), BX
+	LEAQ 1192(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	LEAQ 1192(SP), R8
+	MOVQ $+32, 736(SP)
+	MOVQ 752(SP), DI
+	JMP  groupchosen
+
+groupodd:
+	MOVQ DI, 752(SP)
+	CMPQ DI, $+64
+	JLT  grouprepeat
+	MOVL $0x00000040, DI
+
+grouprepeat:
+	LEAQ 896(SP), AX
+	MOVQ BX, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1184(SP)
+	LEAQ 896(SP), BX
+	LEAQ 1320(SP), AX
+	MOVQ R8, CX
+	CALL ·repeatAVX2(SB)
+	MOVQ CX, 1608(SP)
+	LEAQ 1320(SP), R8
+	MOVQ R15, R11
+	MOVQ $+1, 760(SP)
+	JMP  lanerow
+
+groupodddone:
+	MOVQ 1184(SP), BX
+	MOVQ 1608(SP), R8
+	MOVQ 752(SP), DI
+	CMPQ DI, $+65
+	JLT  return
+	SUBQ $+64, DI
+	JMP  groupbegin
+
+short2stream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(R8), Y0
+	VCVTDQ2PS    Y0, Y9
+	CMPL         R9, $+2
+	JNE          other52
+	VPMOVSXBD    (DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VPMOVSXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VPMOVSXBD    16(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VPMOVSXBD    24(DX), Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+32, DX
+
+read55:
+	VSUBPS      Y10, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VSUBPS      Y10, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	CMPL        R10, $+2
+	JNE         half56
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      constantsAVX2<>+128(SB), Y4, Y4
+	VPSRLD      $0x10, Y4, Y4
+	VPSLLD      $0x0f, Y1, Y5
+	VPSRLD      $0x1f, Y5, Y5
+	VPADDD      Y5, Y1, Y5
+	VPADDD      constantsAVX2<>+128(SB), Y5, Y5
+	VPSRLD      $0x10, Y5, Y5
+	VPACKUSDW   Y5, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, (SI)
+
+halfdone57:
+	VSUBPS      Y9, Y2, Y2
+	VFMADD213PS Y15, Y11, Y2
+	VSUBPS      Y9, Y3, Y3
+	VFMADD213PS Y15, Y11, Y3
+	CMPL        R10, $+2
+	JNE         half58
+	VPSLLD      $0x0f, Y2, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y2, Y0
+	VPADDD      constantsAVX2<>+128(SB), Y0, Y0
+	VPSRLD      $0x10, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      constantsAVX2<>+128(SB), Y1, Y1
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, 32(SI)
+
+halfdone59:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  few
+
+half20:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone21
+
+half22:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone23
+
+short2layout:
+	CMPQ  R9, $+3
+	JEQ   short2layout3
+	TESTQ R9, R9
+	JEQ   short2layout0
+
+short2layout1:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(R8), Y0
+	VCVTDQ2PS    Y0, Y9
+	PREFETCHT0   (SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R10, $+2
+	JNE          half60
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone61:
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	ADDQ         $+8, DX
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y15, Y11, Y1
+	CMPL         R10, $+2
+	JNE          half62
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+
+halfdone63:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout1
+	JMP  few
+
+short2layout0:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(R8), Y0
+	VCVTDQ2PS    Y0, Y9
+	PREFETCHT0   (SI)
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R10, $+2
+	JNE          half64
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone65:
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VPBROADCASTD 12(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	ADDQ         $+16, DX
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y15, Y11, Y1
+	CMPL         R10, $+2
+	JNE          half66
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+
+halfdone67:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout0
+	JMP  few
+
+short2layout3:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(R8), Y0
+	VCVTDQ2PS    Y0, Y9
+	PREFETCHT0   (SI)
+	VPMOVZXBD    (DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VPMOVZXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
+	CMPL         R10, $+2
+	JNE          half68
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SI)
+
+halfdone69:
+	VPMOVZXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y9, Y0, Y0
+	VFMADD213PS Y15, Y11, Y0
+	VPMOVZXBD   24(DX), Y1
+	VCVTDQ2PS   Y1, Y1
+	ADDQ        $+32, DX
+	VSUBPS      Y9, Y1, Y1
+	VFMADD213PS Y15, Y11, Y1
+	CMPL        R10, $+2
+	JNE         half70
+	VPSLLD      $0x0f, Y0, Y2
+	VPSRLD      $0x1f, Y2, Y2
+	VPADDD      Y2, Y0, Y2
+	VPADDD      constantsAVX2<>+128(SB), Y2, Y2
+	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y1, Y3
+	VPSRLD      $0x1f, Y3, Y3
+	VPADDD      Y3, Y1, Y3
+	VPADDD      constantsAVX2<>+128(SB), Y3, Y3
+	VPSRLD      $0x10, Y3, Y3
+	VPACKUSDW   Y3, Y2, Y2
+	VPERMQ      $0xd8, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+
+halfdone71:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout3
+	JMP  few
+
+other24:
+	JGT          unsigned25
+	JPS          crumbs26
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read27
+
+crumbs26:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read27
+
+unsigned25:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read27
+
+half28:
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y1, X5
+	VMOVUPS   X5, 16(SI)
+	JMP       halfdone29
+
+half30:
+	VCVTPS2PH $0x00, Y2, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X1
+	VMOVUPS   X1, 48(SI)
+	JMP       halfdone31
+
+lanestage:
+	MOVQ SI, 352(SP)
+	LEAQ (SP), SI
+	CMPL layout+32(FP), $+1
+	JLT  nibbles72
+	JEQ  crumbs73
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX2(SB)
+	JMP  stored74
+
+nibbles72:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	JMP  stored74
+
+crumbs73:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+
+stored74:
+	MOVQ DX, 360(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
+	JMP  laneloop
+
+other32:
+	JGT          unsigned33
+	JPS          crumbs34
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read35
+
+crumbs34:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read35
+
+unsigned33:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read35
+
+half36:
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVNTPS  X4, (SI)
+	VCVTPS2PH $0x00, Y1, X5
+	VMOVNTPS  X5, 16(SI)
+	JMP       halfdone37
+
+half38:
+	VCVTPS2PH $0x00, Y2, X0
+	VMOVNTPS  X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X1
+	VMOVNTPS  X1, 48(SI)
+	JMP       halfdone39
+
+half40:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone41
+
+half42:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone43
+
+half44:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone45
+
+half46:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone47
+
+half48:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone49
+
+half50:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone51
+
+other52:
+	JGT          unsigned53
+	JPS          crumbs54
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read55
+
+crumbs54:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+160(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+160(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read55
+
+unsigned53:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read55
+
+half56:
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVNTPS  X4, (SI)
+	VCVTPS2PH $0x00, Y1, X5
+	VMOVNTPS  X5, 16(SI)
+	JMP       halfdone57
+
+half58:
+	VCVTPS2PH $0x00, Y2, X0
+	VMOVNTPS  X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X1
+	VMOVNTPS  X1, 48(SI)
+	JMP       halfdone59
+
+half60:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone61
+
+half62:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone63
+
+half64:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone65
+
+half66:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone67
+
+half68:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, (SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 16(SI)
+	JMP       halfdone69
+
+half70:
+	VCVTPS2PH $0x00, Y0, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y1, X3
+	VMOVUPS   X3, 48(SI)
+	JMP       halfdone71
+
+DATA constantsAVX2<>+0(SB)/4, $0x0000000f
+DATA constantsAVX2<>+4(SB)/4, $0x0000000f
+DATA constantsAVX2<>+8(SB)/4, $0x0000000f
+DATA constantsAVX2<>+12(SB)/4, $0x0000000f
+DATA constantsAVX2<>+16(SB)/4, $0x0000000f
+DATA constantsAVX2<>+20(SB)/4, $0x0000000f
+DATA constantsAVX2<>+24(SB)/4, $0x0000000f
+DATA constantsAVX2<>+28(SB)/4, $0x0000000f
+DATA constantsAVX2<>+32(SB)/4, $0x00000000
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x0000001c
+DATA constantsAVX2<>+68(SB)/4, $0x00000018
+DATA constantsAVX2<>+72(SB)/4, $0x00000014
+DATA constantsAVX2<>+76(SB)/4, $0x00000010
+DATA constantsAVX2<>+80(SB)/4, $0x0000000c
+DATA constantsAVX2<>+84(SB)/4, $0x00000008
+DATA constantsAVX2<>+88(SB)/4, $0x00000004
+DATA constantsAVX2<>+92(SB)/4, $0x00000000
+DATA constantsAVX2<>+96(SB)/4, $0x00000000
+DATA constantsAVX2<>+100(SB)/4, $0x00000002
+DATA constantsAVX2<>+104(SB)/4, $0x00000004
+DATA constantsAVX2<>+108(SB)/4, $0x00000006
+DATA constantsAVX2<>+112(SB)/4, $0x00000008
+DATA constantsAVX2<>+116(SB)/4, $0x0000000a
+DATA constantsAVX2<>+120(SB)/4, $0x0000000c
+DATA constantsAVX2<>+124(SB)/4, $0x0000000e
+DATA constantsAVX2<>+128(SB)/4, $0x00007fff
+DATA constantsAVX2<>+132(SB)/4, $0x00007fff
+DATA constantsAVX2<>+136(SB)/4, $0x00007fff
+DATA constantsAVX2<>+140(SB)/4, $0x00007fff
+DATA constantsAVX2<>+144(SB)/4, $0x00007fff
+DATA constantsAVX2<>+148(SB)/4, $0x00007fff
+DATA constantsAVX2<>+152(SB)/4, $0x00007fff
+DATA constantsAVX2<>+156(SB)/4, $0x00007fff
+DATA constantsAVX2<>+160(SB)/4, $0x00000010
+DATA constantsAVX2<>+164(SB)/4, $0x00000012
+DATA constantsAVX2<>+168(SB)/4, $0x00000014
+DATA constantsAVX2<>+172(SB)/4, $0x00000016
+DATA constantsAVX2<>+176(SB)/4, $0x00000018
+DATA constantsAVX2<>+180(SB)/4, $0x0000001a
+DATA constantsAVX2<>+184(SB)/4, $0x0000001c
+DATA constantsAVX2<>+188(SB)/4, $0x0000001e
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $192

@@ -4,43 +4,7 @@
 
 package asm
 
-// DequantizeInt8F16BF16AVX512 sets y = q*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeInt8F16BF16AVX512(y *uint16, q *int8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-
-// DequantizeZeroPointInt8F16BF16AVX512 sets y = (q - zeroPoint)*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeZeroPointInt8F16BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-
-// DequantizeUint8F16BF16AVX512 sets y = q*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeUint8F16BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-
-// DequantizeZeroPointUint8F16BF16AVX512 sets y = (q - zeroPoint)*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeZeroPointUint8F16BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-
-// DequantizePacked4F16BF16AVX512 sets y = q*scale.
+// DequantizeF16BF16AVX512 sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -48,9 +12,9 @@ func DequantizeZeroPointUint8F16BF16AVX512(y *uint16, q *uint8, scale *float32, 
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizePacked4F16BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
+func DequantizeF16BF16AVX512(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 
-// DequantizeZeroPointPacked4F16BF16AVX512 sets y = (q - zeroPoint)*scale.
+// DequantizeZeroPointF16BF16AVX512 sets y = (q - zeroPoint)*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -58,24 +22,4 @@ func DequantizePacked4F16BF16AVX512(y *uint16, q *uint8, scale *float32, sign in
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointPacked4F16BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-
-// DequantizePacked2F16BF16AVX512 sets y = q*scale.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizePacked2F16BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-
-// DequantizeZeroPointPacked2F16BF16AVX512 sets y = (q - zeroPoint)*scale.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeZeroPointPacked2F16BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
+func DequantizeZeroPointF16BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)

@@ -4,24 +4,46 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16BF16AVX512(y *uint16, q *int8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
+// func DequantizeF16BF16AVX512(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeInt8F16BF16AVX512(SB), $1984-56
+TEXT ·DequantizeF16BF16AVX512(SB), $1984-64
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
-	// per group: Z10 scale
-	// vector registers in use at once: 12
+	// per call: Z15 0x0, Z14 ByLayout, Z13 ByLayout, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z8 scale
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	MOVL         elem+28(FP), R8
+	MOVL         layout+24(FP), R8
+	MOVL         elem+32(FP), R9
 	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VMOVUPS      constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
+	CMPL         R8, $+1
+	JGT          done2
+	VPBROADCASTD sign+28(FP), Z0
+	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX512<>+128(SB), Z14
+
+nibbles1:
+	VPXORD    Z0, Z14, Z14
+	VPSUBD    Z0, Z14, Z14
+	VCVTDQ2PS Z14, Z14
+
+done2:
+	CMPL    R8, $+1
+	JGT     done4
+	VMOVUPS constantsAVX512<>+256(SB), Z13
+	JNE     nibbles3
+	VMOVUPS constantsAVX512<>+320(SB), Z13
+
+nibbles3:
+done4:
+	VBROADCASTSS constantsAVX512<>+384(SB), Z12
+	VBROADCASTSS constantsAVX512<>+388(SB), Z11
+	VMOVUPS      constantsAVX512<>+392(SB), Z10
+	VMOVUPS      constantsAVX512<>+456(SB), Z9
+	MOVQ         groups+40(FP), R11
+	MOVQ         length+48(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+32
@@ -51,60 +73,63 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Z10
-	MOVQ         ahead+48(FP), CX
+	VBROADCASTSS (BX), Z8
+	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R8, $+2
+	JNE          grouplayout
 
-grouploop:
+grouplayout2:
+	VBROADCASTSS (BX), Z8
+
+grouplayout2loop:
 	PREFETCHT0  (SI)
 	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VPMOVSXBD   32(DX), Z2
 	VCVTDQ2PS   Z2, Z2
-	VFMADD213PS Z15, Z10, Z2
+	VFMADD213PS Z15, Z8, Z2
 	VPMOVSXBD   48(DX), Z3
 	VCVTDQ2PS   Z3, Z3
-	VFMADD213PS Z15, Z10, Z3
-	CMPL        R8, $+2
-	JNE         half1
+	ADDQ        $+64, DX
+	VFMADD213PS Z15, Z8, Z3
+	CMPL        R9, $+2
+	JNE         half5
 	VMOVDQA64   Z0, Z4
 	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVUPS     Z4, (SI)
 	VMOVDQA64   Z2, Z4
 	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVUPS     Z4, 64(SI)
 
-halfdone2:
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
+halfdone6:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   grouplayout2loop
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
 	ADDQ  $+4, BX
 	MOVQ  R12, R11
 	SUBQ  R12, DI
-	JGE   groupnext
+	JGE   grouplayout2
 	JMP   return
 
 grouptomeet:
@@ -118,49 +143,53 @@ groupchosen:
 	LEAQ 748(SP)(R11*4), R15
 
 groupmeet:
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VPMOVSXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(R15), Z3
-	VPERMPS     Z2, Z3, Z3
-	VFMADD213PS Z15, Z3, Z1
-	VPMOVSXBD   32(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS     128(R15), Z4
-	VPERMPS     Z2, Z4, Z4
-	VFMADD213PS Z15, Z4, Z3
-	VPMOVSXBD   48(DX), Z4
-	VCVTDQ2PS   Z4, Z4
-	VMOVUPS     192(R15), Z5
-	VPERMPS     Z2, Z5, Z2
-	VFMADD213PS Z15, Z2, Z4
-	CMPL        R8, $+2
-	JNE         half3
-	VMOVDQA64   Z0, Z2
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z2
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z2, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	VMOVDQA64   Z3, Z2
-	VMOVDQA64   Z3, Z5
-	VPERMT2W    Z4, Z11, Z2
-	VPERMT2W    Z4, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z2, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(SI)
+	CMPL      R8, $+2
+	JNE       other7
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
 
-halfdone4:
+read10:
+	VMOVUPS     (R15), Z4
+	VMOVUPS     (BX), Z5
+	VPERMPS     Z5, Z4, Z4
+	VFMADD213PS Z15, Z4, Z0
+	VMOVUPS     64(R15), Z4
+	VPERMPS     Z5, Z4, Z4
+	VFMADD213PS Z15, Z4, Z1
+	VMOVUPS     128(R15), Z4
+	VPERMPS     Z5, Z4, Z4
+	VFMADD213PS Z15, Z4, Z2
+	VMOVUPS     192(R15), Z4
+	VPERMPS     Z5, Z4, Z5
+	VFMADD213PS Z15, Z5, Z3
+	CMPL        R9, $+2
+	JNE         half11
+	VMOVDQA64   Z0, Z4
+	VMOVDQA64   Z0, Z5
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, (SI)
+	VMOVDQA64   Z2, Z4
+	VMOVDQA64   Z2, Z5
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, 64(SI)
+
+halfdone12:
 	SUBQ    $-128, SI
-	ADDQ    $+64, DX
 	ADDQ    1080(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1088(SP), R13
@@ -186,66 +215,84 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
+	CMPL         R8, $+2
+	JNE          other13
 	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(DX), K7, Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z15, Z10, Z1
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(DX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFMADD213PS  Z15, Z10, Z2
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(DX), K7, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFMADD213PS  Z15, Z10, Z3
+
+read16:
+	VFMADD213PS Z15, Z8, Z0
+	CMPQ        DI, $+17
+	JLT         grouptailnarrow
+	CMPL        R8, $+2
+	JNE         other17
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(DX), K7, Z1
+	VCVTDQ2PS   Z1, Z1
+
+read20:
+	VFMADD213PS Z15, Z8, Z1
+	CMPQ        DI, $+33
+	JLT         grouptailnarrow
+	CMPL        R8, $+2
+	JNE         other21
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(DX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+
+read24:
+	VFMADD213PS Z15, Z8, Z2
+	CMPQ        DI, $+49
+	JLT         grouptailnarrow
+	CMPL        R8, $+2
+	JNE         other25
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(DX), K7, Z3
+	VCVTDQ2PS   Z3, Z3
+
+read28:
+	VFMADD213PS Z15, Z8, Z3
 
 grouptailnarrow:
-	CMPL       R8, $+2
-	JNE        half5
+	CMPL       R9, $+2
+	JNE        half29
 	VMOVDQA64  Z0, Z4
 	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z5
-	VPTERNLOGD $0xf8, Z14, Z4, Z5
-	VPCMPUW    $0x06, Z13, Z5, K1
-	VPADDW     Z14, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z5
+	VPTERNLOGD $0xf8, Z12, Z4, Z5
+	VPCMPUW    $0x06, Z11, Z5, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z4
 	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z11, Z4
-	VPERMT2W   Z3, Z12, Z5
-	VPTERNLOGD $0xf8, Z14, Z4, Z5
-	VPCMPUW    $0x06, Z13, Z5, K1
-	VPADDW     Z14, Z4, K1, Z4
+	VPERMT2W   Z3, Z9, Z4
+	VPERMT2W   Z3, Z10, Z5
+	VPTERNLOGD $0xf8, Z12, Z4, Z5
+	VPCMPUW    $0x06, Z11, Z5, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z4, K7, 64(SI)
 
-halfdone6:
+halfdone30:
 	JMP return
 
 short2:
 	CMPQ R11, $+2
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
+	CMPQ R8, $+2
+	JNE  short2layout
 
-short2loop:
+short2layout2:
 	PREFETCHT0       (SI)
 	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
@@ -259,43 +306,45 @@ short2loop:
 	VFMADD132PS.BCST 4(BX), Z15, Z2
 	VPMOVSXBD        48(DX), Z3
 	VCVTDQ2PS        Z3, Z3
+	ADDQ             $+64, DX
 	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half7
+	CMPL             R9, $+2
+	JNE              half31
 	VMOVDQA64        Z0, Z4
 	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVUPS          Z4, (SI)
 	VMOVDQA64        Z2, Z4
 	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVUPS          Z4, 64(SI)
 
-halfdone8:
+halfdone32:
 	ADDQ $+8, BX
 	SUBQ $-128, SI
-	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
-	JGE  short2loop
+	JGE  short2layout2
 	JMP  few
 
 short4:
 	CMPQ R11, $+4
 	JLT  few
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
+	CMPQ R8, $+2
+	JNE  short4layout
 
-short4loop:
+short4layout2:
 	PREFETCHT0       (SI)
 	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
@@ -309,33 +358,33 @@ short4loop:
 	VFMADD132PS.BCST 8(BX), Z15, Z2
 	VPMOVSXBD        48(DX), Z3
 	VCVTDQ2PS        Z3, Z3
+	ADDQ             $+64, DX
 	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half9
+	CMPL             R9, $+2
+	JNE              half33
 	VMOVDQA64        Z0, Z4
 	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVUPS          Z4, (SI)
 	VMOVDQA64        Z2, Z4
 	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVUPS          Z4, 64(SI)
 
-halfdone10:
+halfdone34:
 	ADDQ $+16, BX
 	SUBQ $-128, SI
-	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
-	JGE  short4loop
+	JGE  short4layout2
 	JMP  few
 
 lanes:
@@ -347,44 +396,48 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VPMOVSXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(BX), Z2
-	VFMADD213PS Z15, Z2, Z1
-	VPMOVSXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS     128(BX), Z3
-	VFMADD213PS Z15, Z3, Z2
-	VPMOVSXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
+	CMPL      R8, $+2
+	JNE       other35
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read38:
+	VMOVUPS     (BX), Z4
+	VFMADD213PS Z15, Z4, Z0
+	VMOVUPS     64(BX), Z4
+	VFMADD213PS Z15, Z4, Z1
+	VMOVUPS     128(BX), Z4
+	VFMADD213PS Z15, Z4, Z2
 	VMOVUPS     192(BX), Z4
 	VFMADD213PS Z15, Z4, Z3
-	CMPL        R8, $+2
-	JNE         half11
+	CMPL        R9, $+2
+	JNE         half39
 	VMOVDQA64   Z0, Z4
 	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVUPS     Z4, (SI)
 	VMOVDQA64   Z2, Z4
 	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVUPS     Z4, 64(SI)
 
-halfdone12:
+halfdone40:
 	SUBQ  $-128, SI
-	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	SUBQ  $+64, DI
 	CMPQ  DI, $+64
@@ -409,7 +462,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+48(FP)
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -420,48 +473,59 @@ fence:
 	RET
 
 groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
-	VPMOVSXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VFMADD213PS Z15, Z10, Z2
-	VPMOVSXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VFMADD213PS Z15, Z10, Z3
-	CMPL        R8, $+2
-	JNE         half13
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R8, $+2
+	JNE       other41
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read44:
+	VFMADD213PS Z15, Z8, Z0
+	VFMADD213PS Z15, Z8, Z1
+	VFMADD213PS Z15, Z8, Z2
+	VFMADD213PS Z15, Z8, Z3
+	CMPL        R9, $+2
+	JNE         half45
 	VMOVDQA64   Z0, Z4
 	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVNTPS    Z4, (SI)
 	VMOVDQA64   Z2, Z4
 	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVNTPS    Z4, 64(SI)
 
-halfdone14:
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  groupstream
-	JMP  groupwhole
+halfdone46:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   groupstream
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
-half1:
+half5:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -470,20 +534,338 @@ half1:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone2
+	JMP       halfdone6
 
-half3:
-	VCVTPS2PH $0x00, Z0, Y2
-	VMOVUPS   Y2, (SI)
+grouplayout:
+	CMPQ  R8, $+3
+	JEQ   grouplayout3
+	TESTQ R8, R8
+	JEQ   grouplayout0
+
+grouplayout1:
+	VBROADCASTSS (BX), Z8
+
+grouplayout1loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VFMADD213PS  Z15, Z8, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	VFMADD213PS  Z15, Z8, Z3
+	CMPL         R9, $+2
+	JNE          half47
+	VMOVDQA64    Z0, Z4
+	VMOVDQA64    Z0, Z5
+	VPERMT2W     Z1, Z9, Z4
+	VPERMT2W     Z1, Z10, Z5
+	VPTERNLOGD   $0xf8, Z12, Z4, Z5
+	VPCMPUW      $0x06, Z11, Z5, K1
+	VPADDW       Z12, Z4, K1, Z4
+	VMOVUPS      Z4, (SI)
+	VMOVDQA64    Z2, Z4
+	VMOVDQA64    Z2, Z5
+	VPERMT2W     Z3, Z9, Z4
+	VPERMT2W     Z3, Z10, Z5
+	VPTERNLOGD   $0xf8, Z12, Z4, Z5
+	VPCMPUW      $0x06, Z11, Z5, K1
+	VPADDW       Z12, Z4, K1, Z4
+	VMOVUPS      Z4, 64(SI)
+
+halfdone48:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   grouplayout1loop
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout1
+	JMP   return
+
+grouplayout0:
+	VBROADCASTSS (BX), Z8
+
+grouplayout0loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	VPMOVZXBQ   (DX), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
+	VPMOVZXBQ   8(DX), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
+	VPMOVZXBQ   16(DX), Z2
+	VPMULUDQ    Z13, Z2, Z2
+	VPERMPS     Z14, Z2, Z2
+	VFMADD213PS Z15, Z8, Z2
+	VPMOVZXBQ   24(DX), Z3
+	VPMULUDQ    Z13, Z3, Z3
+	VPERMPS     Z14, Z3, Z3
+	ADDQ        $+32, DX
+	VFMADD213PS Z15, Z8, Z3
+	CMPL        R9, $+2
+	JNE         half49
+	VMOVDQA64   Z0, Z4
+	VMOVDQA64   Z0, Z5
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, (SI)
+	VMOVDQA64   Z2, Z4
+	VMOVDQA64   Z2, Z5
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, 64(SI)
+
+halfdone50:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   grouplayout0loop
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout0
+	JMP   return
+
+grouplayout3:
+	VBROADCASTSS (BX), Z8
+
+grouplayout3loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	VPMOVZXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
+	VPMOVZXBD   16(DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
+	VPMOVZXBD   32(DX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VFMADD213PS Z15, Z8, Z2
+	VPMOVZXBD   48(DX), Z3
+	VCVTDQ2PS   Z3, Z3
+	ADDQ        $+64, DX
+	VFMADD213PS Z15, Z8, Z3
+	CMPL        R9, $+2
+	JNE         half51
+	VMOVDQA64   Z0, Z4
+	VMOVDQA64   Z0, Z5
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, (SI)
+	VMOVDQA64   Z2, Z4
+	VMOVDQA64   Z2, Z5
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, 64(SI)
+
+halfdone52:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   grouplayout3loop
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout3
+	JMP   return
+
+other7:
+	JGT       unsigned8
+	JPS       crumbs9
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read10
+
+crumbs9:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read10
+
+unsigned8:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read10
+
+half11:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
 	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z3, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z4, Y5
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
 	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone4
+	JMP       halfdone12
 
-half5:
+other13:
+	JGT        unsigned14
+	JPS        crumbs15
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8.Z (DX), K7, Y0
+	VMOVUPS    Y0, 128(SP)
+	VPMOVZXBQ  128(SP), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	KMOVQ      K0, K7
+	JMP        read16
+
+crumbs15:
+	LEAQ         3(DI), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (DX), K7, X0
+	VMOVUPS      X0, 128(SP)
+	VPBROADCASTD 128(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
+	JMP          read16
+
+unsigned14:
+	KMOVQ       K0, K7
+	VPMOVZXBD.Z (DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read16
+
+other17:
+	JGT       unsigned18
+	JPS       crumbs19
+	VPMOVZXBQ 136(SP), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	KSHIFTRQ  $0x10, K0, K7
+	JMP       read20
+
+crumbs19:
+	VPBROADCASTD 132(SP), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	JMP          read20
+
+unsigned18:
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(DX), K7, Z1
+	VCVTDQ2PS   Z1, Z1
+	JMP         read20
+
+other21:
+	JGT       unsigned22
+	JPS       crumbs23
+	VPMOVZXBQ 144(SP), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	KSHIFTRQ  $0x20, K0, K7
+	JMP       read24
+
+crumbs23:
+	VPBROADCASTD 136(SP), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	JMP          read24
+
+unsigned22:
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(DX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+	JMP         read24
+
+other25:
+	JGT       unsigned26
+	JPS       crumbs27
+	VPMOVZXBQ 152(SP), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	KSHIFTRQ  $0x30, K0, K7
+	JMP       read28
+
+crumbs27:
+	VPBROADCASTD 140(SP), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	JMP          read28
+
+unsigned26:
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(DX), K7, Z3
+	VCVTDQ2PS   Z3, Z3
+	JMP         read28
+
+half29:
 	VCVTPS2PH $0x00, Z0, Y4
 	KMOVQ     K0, K7
 	VMOVDQU16 Y4, K7, (SI)
@@ -496,7 +878,7 @@ half5:
 	VCVTPS2PH $0x00, Z3, Y5
 	KSHIFTRQ  $0x30, K0, K7
 	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone6
+	JMP       halfdone30
 
 groupending:
 	MOVQ DI, 1128(SP)
@@ -536,49 +918,53 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R8, $+2
+	JNE       other53
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read56:
 	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVSXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
 	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVSXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
 	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVSXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
 	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half15
+	CMPL             R9, $+2
+	JNE              half57
 	VMOVDQA64        Z0, Z4
 	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVNTPS         Z4, (SI)
 	VMOVDQA64        Z2, Z4
 	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVNTPS         Z4, 64(SI)
 
-halfdone16:
+halfdone58:
 	ADDQ $+8, BX
 	SUBQ $-128, SI
-	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
-half7:
+half31:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -587,52 +973,199 @@ half7:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone8
+	JMP       halfdone32
 
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
+short2layout:
+	CMPQ  R8, $+3
+	JEQ   short2layout3
+	TESTQ R8, R8
+	JEQ   short2layout0
+
+short2layout1:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPBROADCASTD     (DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVSXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVSXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVSXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half17
+	VPBROADCASTD     4(DX), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VPBROADCASTD     8(DX), Z2
+	VPSRLVD          Z13, Z2, Z2
+	VPERMPS          Z14, Z2, Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VPBROADCASTD     12(DX), Z3
+	VPSRLVD          Z13, Z3, Z3
+	VPERMPS          Z14, Z3, Z3
+	ADDQ             $+16, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	CMPL             R9, $+2
+	JNE              half59
 	VMOVDQA64        Z0, Z4
 	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z5
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone60:
+	ADDQ $+8, BX
+	SUBQ $-128, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout1
+	JMP  few
+
+short2layout0:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPMOVZXBQ        (DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VPMOVZXBQ        16(DX), Z2
+	VPMULUDQ         Z13, Z2, Z2
+	VPERMPS          Z14, Z2, Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VPMOVZXBQ        24(DX), Z3
+	VPMULUDQ         Z13, Z3, Z3
+	VPERMPS          Z14, Z3, Z3
+	ADDQ             $+32, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	CMPL             R9, $+2
+	JNE              half61
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z5
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z5
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone62:
+	ADDQ $+8, BX
+	SUBQ $-128, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout0
+	JMP  few
+
+short2layout3:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPMOVZXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VPMOVZXBD        32(DX), Z2
+	VCVTDQ2PS        Z2, Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VPMOVZXBD        48(DX), Z3
+	VCVTDQ2PS        Z3, Z3
+	ADDQ             $+64, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	CMPL             R9, $+2
+	JNE              half63
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z5
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z5
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone64:
+	ADDQ $+8, BX
+	SUBQ $-128, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout3
+	JMP  few
+
+short4stream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R8, $+2
+	JNE       other65
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read68:
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	CMPL             R9, $+2
+	JNE              half69
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z5
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVNTPS         Z4, (SI)
 	VMOVDQA64        Z2, Z4
 	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVNTPS         Z4, 64(SI)
 
-halfdone18:
+halfdone70:
 	ADDQ $+16, BX
 	SUBQ $-128, SI
-	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
 	JMP  few
 
-half9:
+half33:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -641,9 +1174,198 @@ half9:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone10
+	JMP       halfdone34
 
-half11:
+short4layout:
+	CMPQ  R8, $+3
+	JEQ   short4layout3
+	TESTQ R8, R8
+	JEQ   short4layout0
+
+short4layout1:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPBROADCASTD     (DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VPBROADCASTD     8(DX), Z2
+	VPSRLVD          Z13, Z2, Z2
+	VPERMPS          Z14, Z2, Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VPBROADCASTD     12(DX), Z3
+	VPSRLVD          Z13, Z3, Z3
+	VPERMPS          Z14, Z3, Z3
+	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	CMPL             R9, $+2
+	JNE              half71
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z5
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z5
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone72:
+	ADDQ $+16, BX
+	SUBQ $-128, SI
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4layout1
+	JMP  few
+
+short4layout0:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPMOVZXBQ        (DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VPMOVZXBQ        16(DX), Z2
+	VPMULUDQ         Z13, Z2, Z2
+	VPERMPS          Z14, Z2, Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VPMOVZXBQ        24(DX), Z3
+	VPMULUDQ         Z13, Z3, Z3
+	VPERMPS          Z14, Z3, Z3
+	ADDQ             $+32, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	CMPL             R9, $+2
+	JNE              half73
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z5
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z5
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone74:
+	ADDQ $+16, BX
+	SUBQ $-128, SI
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4layout0
+	JMP  few
+
+short4layout3:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPMOVZXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VPMOVZXBD        32(DX), Z2
+	VCVTDQ2PS        Z2, Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VPMOVZXBD        48(DX), Z3
+	VCVTDQ2PS        Z3, Z3
+	ADDQ             $+64, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	CMPL             R9, $+2
+	JNE              half75
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z5
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z5
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone76:
+	ADDQ $+16, BX
+	SUBQ $-128, SI
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4layout3
+	JMP  few
+
+other35:
+	JGT       unsigned36
+	JPS       crumbs37
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read38
+
+crumbs37:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read38
+
+unsigned36:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read38
+
+half39:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -652,14 +1374,31 @@ half11:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone12
+	JMP       halfdone40
 
 lanestage:
 	MOVQ SI, 448(SP)
 	LEAQ (SP), SI
+	CMPL layout+24(FP), $+1
+	JLT  nibbles77
+	JEQ  crumbs78
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
+	JMP  stored79
+
+nibbles77:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	JMP  stored79
+
+crumbs78:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+
+stored79:
 	MOVQ DX, 456(SP)
 	LEAQ 128(SP), DX
 	LEAQ 192(SP), AX
@@ -669,7 +1408,53 @@ lanestage:
 	LEAQ 192(SP), BX
 	JMP  laneloop
 
-half13:
+other41:
+	JGT       unsigned42
+	JPS       crumbs43
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read44
+
+crumbs43:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read44
+
+unsigned42:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read44
+
+half45:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVNTPS  Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -678,9 +1463,88 @@ half13:
 	VMOVNTPS  Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone14
+	JMP       halfdone46
 
-half15:
+half47:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone48
+
+half49:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone50
+
+half51:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone52
+
+other53:
+	JGT       unsigned54
+	JPS       crumbs55
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read56
+
+crumbs55:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read56
+
+unsigned54:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read56
+
+half57:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVNTPS  Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -689,9 +1553,88 @@ half15:
 	VMOVNTPS  Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone16
+	JMP       halfdone58
 
-half17:
+half59:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone60
+
+half61:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone62
+
+half63:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone64
+
+other65:
+	JGT       unsigned66
+	JPS       crumbs67
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read68
+
+crumbs67:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read68
+
+unsigned66:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read68
+
+half69:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVNTPS  Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -700,27 +1643,82 @@ half17:
 	VMOVNTPS  Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone18
+	JMP       halfdone70
 
-// func DequantizeZeroPointInt8F16BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
+half71:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone72
+
+half73:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone74
+
+half75:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone76
+
+// func DequantizeZeroPointF16BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointInt8F16BF16AVX512(SB), $3088-64
+TEXT ·DequantizeZeroPointF16BF16AVX512(SB), $3088-72
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
-	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
-	// vector registers in use at once: 15
+	// per call: Z15 0x0, Z14 ByLayout, Z13 ByLayout, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         zeroPoint+24(FP), R8
-	MOVL         elem+36(FP), R9
+	MOVL         layout+32(FP), R9
+	MOVL         elem+40(FP), R10
 	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VMOVUPS      constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
+	CMPL         R9, $+1
+	JGT          done2
+	VPBROADCASTD sign+36(FP), Z0
+	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX512<>+128(SB), Z14
+
+nibbles1:
+	VPXORD    Z0, Z14, Z14
+	VPSUBD    Z0, Z14, Z14
+	VCVTDQ2PS Z14, Z14
+
+done2:
+	CMPL    R9, $+1
+	JGT     done4
+	VMOVUPS constantsAVX512<>+256(SB), Z13
+	JNE     nibbles3
+	VMOVUPS constantsAVX512<>+320(SB), Z13
+
+nibbles3:
+done4:
+	VBROADCASTSS constantsAVX512<>+384(SB), Z12
+	VBROADCASTSS constantsAVX512<>+388(SB), Z11
+	VMOVUPS      constantsAVX512<>+392(SB), Z10
+	VMOVUPS      constantsAVX512<>+456(SB), Z9
+	MOVQ         groups+48(FP), R11
+	MOVQ         length+56(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+32
@@ -750,59 +1748,64 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z9
-	MOVQ         ahead+56(FP), CX
+	VCVTDQ2PS    Z0, Z7
+	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R9, $+2
+	JNE          grouplayout
 
-grouploop:
+grouplayout2:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z7
+
+grouplayout2loop:
 	PREFETCHT0  (SI)
 	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z9, Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVSXBD   16(DX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z9, Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VPMOVSXBD   32(DX), Z2
 	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z9, Z2, Z2
-	VFMADD213PS Z15, Z10, Z2
+	VSUBPS      Z7, Z2, Z2
+	VFMADD213PS Z15, Z8, Z2
 	VPMOVSXBD   48(DX), Z3
 	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z9, Z3, Z3
-	VFMADD213PS Z15, Z10, Z3
-	CMPL        R9, $+2
-	JNE         half1
+	ADDQ        $+64, DX
+	VSUBPS      Z7, Z3, Z3
+	VFMADD213PS Z15, Z8, Z3
+	CMPL        R10, $+2
+	JNE         half5
 	VMOVDQA64   Z0, Z4
 	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVUPS     Z4, (SI)
 	VMOVDQA64   Z2, Z4
 	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVUPS     Z4, 64(SI)
 
-halfdone2:
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
+halfdone6:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   grouplayout2loop
 	ADDQ  R11, DI
 	TESTQ R11, R11
 	JNE   groupbegin
@@ -810,7 +1813,7 @@ groupwhole:
 	ADDQ  $+4, R8
 	MOVQ  R12, R11
 	SUBQ  R12, DI
-	JGE   groupnext
+	JGE   grouplayout2
 	JMP   return
 
 grouptomeet:
@@ -824,62 +1827,66 @@ groupchosen:
 	LEAQ 1012(SP)(R11*4), R15
 
 groupmeet:
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z3
-	VMOVUPS     (R8), Z4
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VPMOVSXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(R15), Z3
-	VPERMPS     Z2, Z3, Z5
-	VPERMPS     Z4, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z15, Z5, Z1
-	VPMOVSXBD   32(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS     128(R15), Z5
-	VPERMPS     Z2, Z5, Z6
-	VPERMPS     Z4, Z5, Z5
-	VCVTDQ2PS   Z5, Z5
-	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z15, Z6, Z3
-	VPMOVSXBD   48(DX), Z5
-	VCVTDQ2PS   Z5, Z5
-	VMOVUPS     192(R15), Z6
-	VPERMPS     Z2, Z6, Z2
-	VPERMPS     Z4, Z6, Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z5, Z5
-	VFMADD213PS Z15, Z2, Z5
-	CMPL        R9, $+2
-	JNE         half3
-	VMOVDQA64   Z0, Z2
-	VMOVDQA64   Z0, Z4
-	VPERMT2W    Z1, Z11, Z2
-	VPERMT2W    Z1, Z12, Z4
-	VPTERNLOGD  $0xf8, Z14, Z2, Z4
-	VPCMPUW     $0x06, Z13, Z4, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	VMOVDQA64   Z3, Z2
-	VMOVDQA64   Z3, Z4
-	VPERMT2W    Z5, Z11, Z2
-	VPERMT2W    Z5, Z12, Z4
-	VPTERNLOGD  $0xf8, Z14, Z2, Z4
-	VPCMPUW     $0x06, Z13, Z4, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(SI)
+	CMPL      R9, $+2
+	JNE       other7
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
 
-halfdone4:
+read10:
+	VMOVUPS     (R15), Z4
+	VMOVUPS     (BX), Z5
+	VPERMPS     Z5, Z4, Z6
+	VMOVUPS     (R8), Z7
+	VPERMPS     Z7, Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z0, Z0
+	VFMADD213PS Z15, Z6, Z0
+	VMOVUPS     64(R15), Z4
+	VPERMPS     Z5, Z4, Z6
+	VPERMPS     Z7, Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z1, Z1
+	VFMADD213PS Z15, Z6, Z1
+	VMOVUPS     128(R15), Z4
+	VPERMPS     Z5, Z4, Z6
+	VPERMPS     Z7, Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z2, Z2
+	VFMADD213PS Z15, Z6, Z2
+	VMOVUPS     192(R15), Z4
+	VPERMPS     Z5, Z4, Z5
+	VPERMPS     Z7, Z4, Z7
+	VCVTDQ2PS   Z7, Z7
+	VSUBPS      Z7, Z3, Z3
+	VFMADD213PS Z15, Z5, Z3
+	CMPL        R10, $+2
+	JNE         half11
+	VMOVDQA64   Z0, Z4
+	VMOVDQA64   Z0, Z5
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, (SI)
+	VMOVDQA64   Z2, Z4
+	VMOVDQA64   Z2, Z5
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, 64(SI)
+
+halfdone12:
 	SUBQ    $-128, SI
-	ADDQ    $+64, DX
 	ADDQ    1344(SP), R15
 	MOVQ    R15, R13
 	SUBQ    1352(SP), R13
@@ -906,184 +1913,204 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z9
+	VCVTDQ2PS    Z0, Z7
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
+	CMPL         R9, $+2
+	JNE          other13
 	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (DX), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(DX), K7, Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z9, Z1, Z1
-	VFMADD213PS  Z15, Z10, Z1
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(DX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z9, Z2, Z2
-	VFMADD213PS  Z15, Z10, Z2
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(DX), K7, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z9, Z3, Z3
-	VFMADD213PS  Z15, Z10, Z3
+
+read16:
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
+	CMPQ        DI, $+17
+	JLT         grouptailnarrow
+	CMPL        R9, $+2
+	JNE         other17
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(DX), K7, Z1
+	VCVTDQ2PS   Z1, Z1
+
+read20:
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
+	CMPQ        DI, $+33
+	JLT         grouptailnarrow
+	CMPL        R9, $+2
+	JNE         other21
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(DX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+
+read24:
+	VSUBPS      Z7, Z2, Z2
+	VFMADD213PS Z15, Z8, Z2
+	CMPQ        DI, $+49
+	JLT         grouptailnarrow
+	CMPL        R9, $+2
+	JNE         other25
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(DX), K7, Z3
+	VCVTDQ2PS   Z3, Z3
+
+read28:
+	VSUBPS      Z7, Z3, Z3
+	VFMADD213PS Z15, Z8, Z3
 
 grouptailnarrow:
-	CMPL       R9, $+2
-	JNE        half5
+	CMPL       R10, $+2
+	JNE        half29
 	VMOVDQA64  Z0, Z4
 	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z5
-	VPTERNLOGD $0xf8, Z14, Z4, Z5
-	VPCMPUW    $0x06, Z13, Z5, K1
-	VPADDW     Z14, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z5
+	VPTERNLOGD $0xf8, Z12, Z4, Z5
+	VPCMPUW    $0x06, Z11, Z5, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z4
 	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z11, Z4
-	VPERMT2W   Z3, Z12, Z5
-	VPTERNLOGD $0xf8, Z14, Z4, Z5
-	VPCMPUW    $0x06, Z13, Z5, K1
-	VPADDW     Z14, Z4, K1, Z4
+	VPERMT2W   Z3, Z9, Z4
+	VPERMT2W   Z3, Z10, Z5
+	VPTERNLOGD $0xf8, Z12, Z4, Z5
+	VPCMPUW    $0x06, Z11, Z5, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z4, K7, 64(SI)
 
-halfdone6:
+halfdone30:
 	JMP return
 
 short2:
 	CMPQ R11, $+2
 	JLT  few
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
+	CMPQ R9, $+2
+	JNE  short2layout
 
-short2loop:
+short2layout2:
 	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVSXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VSUBPS           Z10, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVSXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VSUBPS           Z9, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVSXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VSUBPS           Z9, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half7
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone8:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     12(R8), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
 	PREFETCHT0       (SI)
 	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z10, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
 	VPMOVSXBD        16(DX), Z1
 	VCVTDQ2PS        Z1, Z1
-	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VSUBPS           Z8, Z1, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
 	VPMOVSXBD        32(DX), Z2
 	VCVTDQ2PS        Z2, Z2
-	VSUBPS           Z8, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VSUBPS           Z7, Z2, Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
 	VPMOVSXBD        48(DX), Z3
 	VCVTDQ2PS        Z3, Z3
+	ADDQ             $+64, DX
 	VSUBPS           Z7, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half9
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	CMPL             R10, $+2
+	JNE              half31
 	VMOVDQA64        Z0, Z4
 	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVUPS          Z4, (SI)
 	VMOVDQA64        Z2, Z4
 	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVUPS          Z4, 64(SI)
 
-halfdone10:
+halfdone32:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	SUBQ $-128, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout2
+	JMP  few
+
+short4:
+	CMPQ R11, $+4
+	JLT  few
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+	CMPQ R9, $+2
+	JNE  short4layout
+
+short4layout2:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z7
+	VBROADCASTSS     8(R8), Z0
+	VCVTDQ2PS        Z0, Z6
+	VBROADCASTSS     12(R8), Z0
+	VCVTDQ2PS        Z0, Z5
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPMOVSXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVSXBD        16(DX), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VPMOVSXBD        32(DX), Z2
+	VCVTDQ2PS        Z2, Z2
+	VSUBPS           Z6, Z2, Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VPMOVSXBD        48(DX), Z3
+	VCVTDQ2PS        Z3, Z3
+	ADDQ             $+64, DX
+	VSUBPS           Z5, Z3, Z3
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	CMPL             R10, $+2
+	JNE              half33
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z16
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z16
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone34:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	SUBQ $-128, SI
-	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
-	JGE  short4loop
+	JGE  short4layout2
 	JMP  few
 
 lanes:
@@ -1095,56 +2122,60 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VPMOVSXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R8), Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z15, Z2, Z1
-	VPMOVSXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS     128(BX), Z3
-	VMOVUPS     128(R8), Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z2, Z2
-	VFMADD213PS Z15, Z3, Z2
-	VPMOVSXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
+	CMPL      R9, $+2
+	JNE       other35
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read38:
+	VMOVUPS     (BX), Z4
+	VMOVUPS     (R8), Z5
+	VCVTDQ2PS   Z5, Z5
+	VSUBPS      Z5, Z0, Z0
+	VFMADD213PS Z15, Z4, Z0
+	VMOVUPS     64(BX), Z4
+	VMOVUPS     64(R8), Z5
+	VCVTDQ2PS   Z5, Z5
+	VSUBPS      Z5, Z1, Z1
+	VFMADD213PS Z15, Z4, Z1
+	VMOVUPS     128(BX), Z4
+	VMOVUPS     128(R8), Z5
+	VCVTDQ2PS   Z5, Z5
+	VSUBPS      Z5, Z2, Z2
+	VFMADD213PS Z15, Z4, Z2
 	VMOVUPS     192(BX), Z4
 	VMOVUPS     192(R8), Z5
 	VCVTDQ2PS   Z5, Z5
 	VSUBPS      Z5, Z3, Z3
 	VFMADD213PS Z15, Z4, Z3
-	CMPL        R9, $+2
-	JNE         half11
+	CMPL        R10, $+2
+	JNE         half39
 	VMOVDQA64   Z0, Z4
 	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVUPS     Z4, (SI)
 	VMOVDQA64   Z2, Z4
 	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVUPS     Z4, 64(SI)
 
-halfdone12:
+halfdone40:
 	SUBQ  $-128, SI
-	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	SUBQ  $+64, DI
@@ -1170,7 +2201,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+56(FP)
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1181,52 +2212,64 @@ fence:
 	RET
 
 groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z9, Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	VPMOVSXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z9, Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
-	VPMOVSXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z9, Z2, Z2
-	VFMADD213PS Z15, Z10, Z2
-	VPMOVSXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z9, Z3, Z3
-	VFMADD213PS Z15, Z10, Z3
-	CMPL        R9, $+2
-	JNE         half13
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R9, $+2
+	JNE       other41
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read44:
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
+	VSUBPS      Z7, Z2, Z2
+	VFMADD213PS Z15, Z8, Z2
+	VSUBPS      Z7, Z3, Z3
+	VFMADD213PS Z15, Z8, Z3
+	CMPL        R10, $+2
+	JNE         half45
 	VMOVDQA64   Z0, Z4
 	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVNTPS    Z4, (SI)
 	VMOVDQA64   Z2, Z4
 	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
 	VMOVNTPS    Z4, 64(SI)
 
-halfdone14:
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  groupstream
-	JMP  groupwhole
+halfdone46:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   groupstream
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   groupnext
+	JMP   return
 
-half1:
+half5:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -1235,20 +2278,359 @@ half1:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone2
+	JMP       halfdone6
 
-half3:
-	VCVTPS2PH $0x00, Z0, Y2
-	VMOVUPS   Y2, (SI)
-	VCVTPS2PH $0x00, Z1, Y4
-	VMOVUPS   Y4, 32(SI)
-	VCVTPS2PH $0x00, Z3, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z5, Y4
-	VMOVUPS   Y4, 96(SI)
-	JMP       halfdone4
+grouplayout:
+	CMPQ  R9, $+3
+	JEQ   grouplayout3
+	TESTQ R9, R9
+	JEQ   grouplayout0
 
-half5:
+grouplayout1:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z7
+
+grouplayout1loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VSUBPS       Z7, Z2, Z2
+	VFMADD213PS  Z15, Z8, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	VSUBPS       Z7, Z3, Z3
+	VFMADD213PS  Z15, Z8, Z3
+	CMPL         R10, $+2
+	JNE          half47
+	VMOVDQA64    Z0, Z4
+	VMOVDQA64    Z0, Z5
+	VPERMT2W     Z1, Z9, Z4
+	VPERMT2W     Z1, Z10, Z5
+	VPTERNLOGD   $0xf8, Z12, Z4, Z5
+	VPCMPUW      $0x06, Z11, Z5, K1
+	VPADDW       Z12, Z4, K1, Z4
+	VMOVUPS      Z4, (SI)
+	VMOVDQA64    Z2, Z4
+	VMOVDQA64    Z2, Z5
+	VPERMT2W     Z3, Z9, Z4
+	VPERMT2W     Z3, Z10, Z5
+	VPTERNLOGD   $0xf8, Z12, Z4, Z5
+	VPCMPUW      $0x06, Z11, Z5, K1
+	VPADDW       Z12, Z4, K1, Z4
+	VMOVUPS      Z4, 64(SI)
+
+halfdone48:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   grouplayout1loop
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout1
+	JMP   return
+
+grouplayout0:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z7
+
+grouplayout0loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	VPMOVZXBQ   (DX), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
+	VPMOVZXBQ   8(DX), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
+	VPMOVZXBQ   16(DX), Z2
+	VPMULUDQ    Z13, Z2, Z2
+	VPERMPS     Z14, Z2, Z2
+	VSUBPS      Z7, Z2, Z2
+	VFMADD213PS Z15, Z8, Z2
+	VPMOVZXBQ   24(DX), Z3
+	VPMULUDQ    Z13, Z3, Z3
+	VPERMPS     Z14, Z3, Z3
+	ADDQ        $+32, DX
+	VSUBPS      Z7, Z3, Z3
+	VFMADD213PS Z15, Z8, Z3
+	CMPL        R10, $+2
+	JNE         half49
+	VMOVDQA64   Z0, Z4
+	VMOVDQA64   Z0, Z5
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, (SI)
+	VMOVDQA64   Z2, Z4
+	VMOVDQA64   Z2, Z5
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, 64(SI)
+
+halfdone50:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   grouplayout0loop
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout0
+	JMP   return
+
+grouplayout3:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z7
+
+grouplayout3loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	VPMOVZXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
+	VPMOVZXBD   16(DX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
+	VPMOVZXBD   32(DX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z7, Z2, Z2
+	VFMADD213PS Z15, Z8, Z2
+	VPMOVZXBD   48(DX), Z3
+	VCVTDQ2PS   Z3, Z3
+	ADDQ        $+64, DX
+	VSUBPS      Z7, Z3, Z3
+	VFMADD213PS Z15, Z8, Z3
+	CMPL        R10, $+2
+	JNE         half51
+	VMOVDQA64   Z0, Z4
+	VMOVDQA64   Z0, Z5
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, (SI)
+	VMOVDQA64   Z2, Z4
+	VMOVDQA64   Z2, Z5
+	VPERMT2W    Z3, Z9, Z4
+	VPERMT2W    Z3, Z10, Z5
+	VPTERNLOGD  $0xf8, Z12, Z4, Z5
+	VPCMPUW     $0x06, Z11, Z5, K1
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVUPS     Z4, 64(SI)
+
+halfdone52:
+	SUBQ  $-128, SI
+	SUBQ  $+64, R11
+	CMPQ  R11, $+64
+	JGE   grouplayout3loop
+	ADDQ  R11, DI
+	TESTQ R11, R11
+	JNE   groupbegin
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	MOVQ  R12, R11
+	SUBQ  R12, DI
+	JGE   grouplayout3
+	JMP   return
+
+other7:
+	JGT       unsigned8
+	JPS       crumbs9
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read10
+
+crumbs9:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read10
+
+unsigned8:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read10
+
+half11:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone12
+
+other13:
+	JGT        unsigned14
+	JPS        crumbs15
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8.Z (DX), K7, Y0
+	VMOVUPS    Y0, 128(SP)
+	VPMOVZXBQ  128(SP), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	KMOVQ      K0, K7
+	JMP        read16
+
+crumbs15:
+	LEAQ         3(DI), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (DX), K7, X0
+	VMOVUPS      X0, 128(SP)
+	VPBROADCASTD 128(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
+	JMP          read16
+
+unsigned14:
+	KMOVQ       K0, K7
+	VPMOVZXBD.Z (DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read16
+
+other17:
+	JGT       unsigned18
+	JPS       crumbs19
+	VPMOVZXBQ 136(SP), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	KSHIFTRQ  $0x10, K0, K7
+	JMP       read20
+
+crumbs19:
+	VPBROADCASTD 132(SP), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	JMP          read20
+
+unsigned18:
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(DX), K7, Z1
+	VCVTDQ2PS   Z1, Z1
+	JMP         read20
+
+other21:
+	JGT       unsigned22
+	JPS       crumbs23
+	VPMOVZXBQ 144(SP), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	KSHIFTRQ  $0x20, K0, K7
+	JMP       read24
+
+crumbs23:
+	VPBROADCASTD 136(SP), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	JMP          read24
+
+unsigned22:
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(DX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+	JMP         read24
+
+other25:
+	JGT       unsigned26
+	JPS       crumbs27
+	VPMOVZXBQ 152(SP), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	KSHIFTRQ  $0x30, K0, K7
+	JMP       read28
+
+crumbs27:
+	VPBROADCASTD 140(SP), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	JMP          read28
+
+unsigned26:
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(DX), K7, Z3
+	VCVTDQ2PS   Z3, Z3
+	JMP         read28
+
+half29:
 	VCVTPS2PH $0x00, Z0, Y4
 	KMOVQ     K0, K7
 	VMOVDQU16 Y4, K7, (SI)
@@ -1261,7 +2643,7 @@ half5:
 	VCVTPS2PH $0x00, Z3, Y5
 	KSHIFTRQ  $0x30, K0, K7
 	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone6
+	JMP       halfdone30
 
 groupending:
 	MOVQ DI, 1392(SP)
@@ -1311,58 +2693,62 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z10, Z0, Z0
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z8
+	VBROADCASTSS 4(R8), Z0
+	VCVTDQ2PS    Z0, Z7
+	CMPL         R9, $+2
+	JNE          other53
+	VPMOVSXBD    (DX), Z0
+	VCVTDQ2PS    Z0, Z0
+	VPMOVSXBD    16(DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VPMOVSXBD    32(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPMOVSXBD    48(DX), Z3
+	VCVTDQ2PS    Z3, Z3
+	ADDQ         $+64, DX
+
+read56:
+	VSUBPS           Z8, Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVSXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VSUBPS           Z10, Z1, Z1
+	VSUBPS           Z8, Z1, Z1
 	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVSXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VSUBPS           Z9, Z2, Z2
+	VSUBPS           Z7, Z2, Z2
 	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVSXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VSUBPS           Z9, Z3, Z3
+	VSUBPS           Z7, Z3, Z3
 	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half15
+	CMPL             R10, $+2
+	JNE              half57
 	VMOVDQA64        Z0, Z4
 	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVNTPS         Z4, (SI)
 	VMOVDQA64        Z2, Z4
 	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVNTPS         Z4, 64(SI)
 
-halfdone16:
+halfdone58:
 	ADDQ $+8, BX
 	ADDQ $+8, R8
 	SUBQ $-128, SI
-	ADDQ $+64, DX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
 	JMP  few
 
-half7:
+half31:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -1371,76 +2757,478 @@ half7:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone8
+	JMP       halfdone32
 
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
+short2layout:
+	CMPQ  R9, $+3
+	JEQ   short2layout3
+	TESTQ R9, R9
+	JEQ   short2layout0
+
+short2layout1:
 	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     8(R8), Z0
 	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     12(R8), Z0
+	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z10, Z0, Z0
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPBROADCASTD     (DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVSXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVSXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VSUBPS           Z8, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVSXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
+	VPBROADCASTD     4(DX), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z8, Z1, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VPBROADCASTD     8(DX), Z2
+	VPSRLVD          Z13, Z2, Z2
+	VPERMPS          Z14, Z2, Z2
+	VSUBPS           Z7, Z2, Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VPBROADCASTD     12(DX), Z3
+	VPSRLVD          Z13, Z3, Z3
+	VPERMPS          Z14, Z3, Z3
+	ADDQ             $+16, DX
 	VSUBPS           Z7, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half17
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	CMPL             R10, $+2
+	JNE              half59
 	VMOVDQA64        Z0, Z4
 	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
 	VMOVDQA64        Z2, Z4
 	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone60:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	SUBQ $-128, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout1
+	JMP  few
+
+short2layout0:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z7
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPMOVZXBQ        (DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z8, Z1, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VPMOVZXBQ        16(DX), Z2
+	VPMULUDQ         Z13, Z2, Z2
+	VPERMPS          Z14, Z2, Z2
+	VSUBPS           Z7, Z2, Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VPMOVZXBQ        24(DX), Z3
+	VPMULUDQ         Z13, Z3, Z3
+	VPERMPS          Z14, Z3, Z3
+	ADDQ             $+32, DX
+	VSUBPS           Z7, Z3, Z3
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	CMPL             R10, $+2
+	JNE              half61
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z5
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z5
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone62:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	SUBQ $-128, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout0
+	JMP  few
+
+short2layout3:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z7
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPMOVZXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z8, Z1, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VPMOVZXBD        32(DX), Z2
+	VCVTDQ2PS        Z2, Z2
+	VSUBPS           Z7, Z2, Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VPMOVZXBD        48(DX), Z3
+	VCVTDQ2PS        Z3, Z3
+	ADDQ             $+64, DX
+	VSUBPS           Z7, Z3, Z3
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	CMPL             R10, $+2
+	JNE              half63
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z5
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z5
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z5
+	VPTERNLOGD       $0xf8, Z12, Z4, Z5
+	VPCMPUW          $0x06, Z11, Z5, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone64:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	SUBQ $-128, SI
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2layout3
+	JMP  few
+
+short4stream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z8
+	VBROADCASTSS 4(R8), Z0
+	VCVTDQ2PS    Z0, Z7
+	VBROADCASTSS 8(R8), Z0
+	VCVTDQ2PS    Z0, Z6
+	VBROADCASTSS 12(R8), Z0
+	VCVTDQ2PS    Z0, Z5
+	CMPL         R9, $+2
+	JNE          other65
+	VPMOVSXBD    (DX), Z0
+	VCVTDQ2PS    Z0, Z0
+	VPMOVSXBD    16(DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VPMOVSXBD    32(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPMOVSXBD    48(DX), Z3
+	VCVTDQ2PS    Z3, Z3
+	ADDQ         $+64, DX
+
+read68:
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VSUBPS           Z6, Z2, Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VSUBPS           Z5, Z3, Z3
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	CMPL             R10, $+2
+	JNE              half69
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z16
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVNTPS         Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z16
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
 	VMOVNTPS         Z4, 64(SI)
 
-halfdone18:
+halfdone70:
 	ADDQ $+16, BX
 	ADDQ $+16, R8
 	SUBQ $-128, SI
-	ADDQ $+64, DX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
 	JMP  few
 
-half9:
+half33:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z1, Y16
+	VMOVUPS   Y16, 32(SI)
 	VCVTPS2PH $0x00, Z2, Y4
 	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone10
+	VCVTPS2PH $0x00, Z3, Y16
+	VMOVUPS   Y16, 96(SI)
+	JMP       halfdone34
 
-half11:
+short4layout:
+	CMPQ  R9, $+3
+	JEQ   short4layout3
+	TESTQ R9, R9
+	JEQ   short4layout0
+
+short4layout1:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z7
+	VBROADCASTSS     8(R8), Z0
+	VCVTDQ2PS        Z0, Z6
+	VBROADCASTSS     12(R8), Z0
+	VCVTDQ2PS        Z0, Z5
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPBROADCASTD     (DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPBROADCASTD     4(DX), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VPBROADCASTD     8(DX), Z2
+	VPSRLVD          Z13, Z2, Z2
+	VPERMPS          Z14, Z2, Z2
+	VSUBPS           Z6, Z2, Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VPBROADCASTD     12(DX), Z3
+	VPSRLVD          Z13, Z3, Z3
+	VPERMPS          Z14, Z3, Z3
+	ADDQ             $+16, DX
+	VSUBPS           Z5, Z3, Z3
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	CMPL             R10, $+2
+	JNE              half71
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z16
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z16
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone72:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	SUBQ $-128, SI
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4layout1
+	JMP  few
+
+short4layout0:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z7
+	VBROADCASTSS     8(R8), Z0
+	VCVTDQ2PS        Z0, Z6
+	VBROADCASTSS     12(R8), Z0
+	VCVTDQ2PS        Z0, Z5
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPMOVZXBQ        (DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBQ        8(DX), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VPMOVZXBQ        16(DX), Z2
+	VPMULUDQ         Z13, Z2, Z2
+	VPERMPS          Z14, Z2, Z2
+	VSUBPS           Z6, Z2, Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VPMOVZXBQ        24(DX), Z3
+	VPMULUDQ         Z13, Z3, Z3
+	VPERMPS          Z14, Z3, Z3
+	ADDQ             $+32, DX
+	VSUBPS           Z5, Z3, Z3
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	CMPL             R10, $+2
+	JNE              half73
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z16
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z16
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone74:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	SUBQ $-128, SI
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4layout0
+	JMP  few
+
+short4layout3:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z7
+	VBROADCASTSS     8(R8), Z0
+	VCVTDQ2PS        Z0, Z6
+	VBROADCASTSS     12(R8), Z0
+	VCVTDQ2PS        Z0, Z5
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	VPMOVZXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VPMOVZXBD        16(DX), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VPMOVZXBD        32(DX), Z2
+	VCVTDQ2PS        Z2, Z2
+	VSUBPS           Z6, Z2, Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VPMOVZXBD        48(DX), Z3
+	VCVTDQ2PS        Z3, Z3
+	ADDQ             $+64, DX
+	VSUBPS           Z5, Z3, Z3
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	CMPL             R10, $+2
+	JNE              half75
+	VMOVDQA64        Z0, Z4
+	VMOVDQA64        Z0, Z16
+	VPERMT2W         Z1, Z9, Z4
+	VPERMT2W         Z1, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, (SI)
+	VMOVDQA64        Z2, Z4
+	VMOVDQA64        Z2, Z16
+	VPERMT2W         Z3, Z9, Z4
+	VPERMT2W         Z3, Z10, Z16
+	VPTERNLOGD       $0xf8, Z12, Z4, Z16
+	VPCMPUW          $0x06, Z11, Z16, K1
+	VPADDW           Z12, Z4, K1, Z4
+	VMOVUPS          Z4, 64(SI)
+
+halfdone76:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	SUBQ $-128, SI
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4layout3
+	JMP  few
+
+other35:
+	JGT       unsigned36
+	JPS       crumbs37
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read38
+
+crumbs37:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read38
+
+unsigned36:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read38
+
+half39:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -1449,14 +3237,31 @@ half11:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone12
+	JMP       halfdone40
 
 lanestage:
 	MOVQ SI, 704(SP)
 	LEAQ (SP), SI
+	CMPL layout+32(FP), $+1
+	JLT  nibbles77
+	JEQ  crumbs78
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX512(SB)
+	JMP  stored79
+
+nibbles77:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX512(SB)
+	JMP  stored79
+
+crumbs78:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+
+stored79:
 	MOVQ DX, 712(SP)
 	LEAQ 128(SP), DX
 	LEAQ 192(SP), AX
@@ -1471,2266 +3276,53 @@ lanestage:
 	LEAQ 448(SP), R8
 	JMP  laneloop
 
-half13:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone16
-
-half17:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone18
-
-// func DequantizeUint8F16BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeUint8F16BF16AVX512(SB), $1984-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
-	// per group: Z10 scale
-	// vector registers in use at once: 12
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVL         elem+28(FP), R8
-	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VMOVUPS      constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1120(SP)
-	LEAQ  488(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z10
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
-	VPMOVZXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VFMADD213PS Z15, Z10, Z2
-	VPMOVZXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VFMADD213PS Z15, Z10, Z3
-	CMPL        R8, $+2
-	JNE         half1
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVUPS     Z4, 64(SI)
-
-halfdone2:
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1112(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 748(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(R15), Z3
-	VPERMPS     Z2, Z3, Z3
-	VFMADD213PS Z15, Z3, Z1
-	VPMOVZXBD   32(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS     128(R15), Z4
-	VPERMPS     Z2, Z4, Z4
-	VFMADD213PS Z15, Z4, Z3
-	VPMOVZXBD   48(DX), Z4
-	VCVTDQ2PS   Z4, Z4
-	VMOVUPS     192(R15), Z5
-	VPERMPS     Z2, Z5, Z2
-	VFMADD213PS Z15, Z2, Z4
-	CMPL        R8, $+2
-	JNE         half3
-	VMOVDQA64   Z0, Z2
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z2
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z2, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	VMOVDQA64   Z3, Z2
-	VMOVDQA64   Z3, Z5
-	VPERMT2W    Z4, Z11, Z2
-	VPERMT2W    Z4, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z2, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(SI)
-
-halfdone4:
-	SUBQ    $-128, SI
-	ADDQ    $+64, DX
-	ADDQ    1080(SP), R15
-	MOVQ    R15, R13
-	SUBQ    1088(SP), R13
-	XORL    AX, AX
-	CMPQ    1096(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    1072(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+64, DI
-	CMPQ    DI, 1112(SP)
-	JLT     groupmet
-	CMPQ    R15, 1104(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 748(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z10
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(DX), K7, Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z15, Z10, Z1
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(DX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VFMADD213PS  Z15, Z10, Z2
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(DX), K7, Z3
-	VCVTDQ2PS    Z3, Z3
-	VFMADD213PS  Z15, Z10, Z3
-
-grouptailnarrow:
-	CMPL       R8, $+2
-	JNE        half5
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z5
-	VPTERNLOGD $0xf8, Z14, Z4, Z5
-	VPCMPUW    $0x06, Z13, Z5, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z11, Z4
-	VPERMT2W   Z3, Z12, Z5
-	VPTERNLOGD $0xf8, Z14, Z4, Z5
-	VPCMPUW    $0x06, Z13, Z5, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z4, K7, 64(SI)
-
-halfdone6:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVZXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVZXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half7
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone8:
-	ADDQ $+8, BX
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVZXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVZXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half9
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone10:
-	ADDQ $+16, BX
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1136(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(BX), Z2
-	VFMADD213PS Z15, Z2, Z1
-	VPMOVZXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS     128(BX), Z3
-	VFMADD213PS Z15, Z3, Z2
-	VPMOVZXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS     192(BX), Z4
-	VFMADD213PS Z15, Z4, Z3
-	CMPL        R8, $+2
-	JNE         half11
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVUPS     Z4, 64(SI)
-
-halfdone12:
-	SUBQ  $-128, SI
-	ADDQ  $+64, DX
-	ADDQ  $+256, BX
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  448(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-
-laneend:
-	CMPQ 1136(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
-	VPMOVZXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VFMADD213PS Z15, Z10, Z2
-	VPMOVZXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VFMADD213PS Z15, Z10, Z3
-	CMPL        R8, $+2
-	JNE         half13
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVNTPS    Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVNTPS    Z4, 64(SI)
-
-halfdone14:
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Z0, Y2
-	VMOVUPS   Y2, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z3, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z4, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Z0, Y4
-	KMOVQ     K0, K7
-	VMOVDQU16 Y4, K7, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y5, K7, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y4, K7, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone6
-
-groupending:
-	MOVQ DI, 1128(SP)
-	MOVQ 1120(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1144(SP), BX
-	MOVQ $+64, 1112(SP)
-	MOVQ 1128(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1128(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1400(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1976(SP)
-	LEAQ 1400(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 1136(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1976(SP), BX
-	MOVQ 1128(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVZXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVZXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half15
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone16:
-	ADDQ $+8, BX
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half7:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone8
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVZXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVZXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half17
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone18:
-	ADDQ $+16, BX
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone12
-
-lanestage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  laneloop
-
-half13:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone16
-
-half17:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone18
-
-// func DequantizeZeroPointUint8F16BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointUint8F16BF16AVX512(SB), $3088-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
-	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         zeroPoint+24(FP), R8
-	MOVL         elem+36(FP), R9
-	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VMOVUPS      constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+72(SB), Z11
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1384(SP)
-	LEAQ  752(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z9
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z9, Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z9, Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
-	VPMOVZXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z9, Z2, Z2
-	VFMADD213PS Z15, Z10, Z2
-	VPMOVZXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z9, Z3, Z3
-	VFMADD213PS Z15, Z10, Z3
-	CMPL        R9, $+2
-	JNE         half1
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVUPS     Z4, 64(SI)
-
-halfdone2:
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1376(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1012(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z3
-	VMOVUPS     (R8), Z4
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(R15), Z3
-	VPERMPS     Z2, Z3, Z5
-	VPERMPS     Z4, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z15, Z5, Z1
-	VPMOVZXBD   32(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS     128(R15), Z5
-	VPERMPS     Z2, Z5, Z6
-	VPERMPS     Z4, Z5, Z5
-	VCVTDQ2PS   Z5, Z5
-	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z15, Z6, Z3
-	VPMOVZXBD   48(DX), Z5
-	VCVTDQ2PS   Z5, Z5
-	VMOVUPS     192(R15), Z6
-	VPERMPS     Z2, Z6, Z2
-	VPERMPS     Z4, Z6, Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z5, Z5
-	VFMADD213PS Z15, Z2, Z5
-	CMPL        R9, $+2
-	JNE         half3
-	VMOVDQA64   Z0, Z2
-	VMOVDQA64   Z0, Z4
-	VPERMT2W    Z1, Z11, Z2
-	VPERMT2W    Z1, Z12, Z4
-	VPTERNLOGD  $0xf8, Z14, Z2, Z4
-	VPCMPUW     $0x06, Z13, Z4, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	VMOVDQA64   Z3, Z2
-	VMOVDQA64   Z3, Z4
-	VPERMT2W    Z5, Z11, Z2
-	VPERMT2W    Z5, Z12, Z4
-	VPTERNLOGD  $0xf8, Z14, Z2, Z4
-	VPCMPUW     $0x06, Z13, Z4, K1
-	VPADDW      Z14, Z2, K1, Z2
-	VMOVUPS     Z2, 64(SI)
-
-halfdone4:
-	SUBQ    $-128, SI
-	ADDQ    $+64, DX
-	ADDQ    1344(SP), R15
-	MOVQ    R15, R13
-	SUBQ    1352(SP), R13
-	XORL    AX, AX
-	CMPQ    1360(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    1336(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+64, DI
-	CMPQ    DI, 1376(SP)
-	JLT     groupmet
-	CMPQ    R15, 1368(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 1012(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VFMADD213PS  Z15, Z10, Z0
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(DX), K7, Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z9, Z1, Z1
-	VFMADD213PS  Z15, Z10, Z1
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(DX), K7, Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z9, Z2, Z2
-	VFMADD213PS  Z15, Z10, Z2
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(DX), K7, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z9, Z3, Z3
-	VFMADD213PS  Z15, Z10, Z3
-
-grouptailnarrow:
-	CMPL       R9, $+2
-	JNE        half5
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z5
-	VPTERNLOGD $0xf8, Z14, Z4, Z5
-	VPCMPUW    $0x06, Z13, Z5, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z11, Z4
-	VPERMT2W   Z3, Z12, Z5
-	VPTERNLOGD $0xf8, Z14, Z4, Z5
-	VPCMPUW    $0x06, Z13, Z5, K1
-	VPADDW     Z14, Z4, K1, Z4
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z4, K7, 64(SI)
-
-halfdone6:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VSUBPS           Z10, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVZXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VSUBPS           Z9, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVZXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VSUBPS           Z9, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half7
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone8:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVZXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VSUBPS           Z8, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVZXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VSUBPS           Z7, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half9
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone10:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1400(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R8), Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z15, Z2, Z1
-	VPMOVZXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VMOVUPS     128(BX), Z3
-	VMOVUPS     128(R8), Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z2, Z2
-	VFMADD213PS Z15, Z3, Z2
-	VPMOVZXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VMOVUPS     192(BX), Z4
-	VMOVUPS     192(R8), Z5
-	VCVTDQ2PS   Z5, Z5
-	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z15, Z4, Z3
-	CMPL        R9, $+2
-	JNE         half11
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVUPS     Z4, 64(SI)
-
-halfdone12:
-	SUBQ  $-128, SI
-	ADDQ  $+64, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  704(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-
-laneend:
-	CMPQ 1400(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z9, Z0, Z0
-	VFMADD213PS Z15, Z10, Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z9, Z1, Z1
-	VFMADD213PS Z15, Z10, Z1
-	VPMOVZXBD   32(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z9, Z2, Z2
-	VFMADD213PS Z15, Z10, Z2
-	VPMOVZXBD   48(DX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z9, Z3, Z3
-	VFMADD213PS Z15, Z10, Z3
-	CMPL        R9, $+2
-	JNE         half13
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z11, Z4
-	VPERMT2W    Z1, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVNTPS    Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z11, Z4
-	VPERMT2W    Z3, Z12, Z5
-	VPTERNLOGD  $0xf8, Z14, Z4, Z5
-	VPCMPUW     $0x06, Z13, Z5, K1
-	VPADDW      Z14, Z4, K1, Z4
-	VMOVNTPS    Z4, 64(SI)
-
-halfdone14:
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Z0, Y2
-	VMOVUPS   Y2, (SI)
-	VCVTPS2PH $0x00, Z1, Y4
-	VMOVUPS   Y4, 32(SI)
-	VCVTPS2PH $0x00, Z3, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z5, Y4
-	VMOVUPS   Y4, 96(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Z0, Y4
-	KMOVQ     K0, K7
-	VMOVDQU16 Y4, K7, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y5, K7, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y4, K7, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone6
-
-groupending:
-	MOVQ DI, 1392(SP)
-	MOVQ 1384(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1408(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1408(SP), BX
-	LEAQ 2248(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2248(SP), R8
-	MOVQ $+64, 1376(SP)
-	MOVQ 1392(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1392(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1664(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2240(SP)
-	LEAQ 1664(SP), BX
-	LEAQ 2504(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3080(SP)
-	LEAQ 2504(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1400(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2240(SP), BX
-	MOVQ 3080(SP), R8
-	MOVQ 1392(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VSUBPS           Z10, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVZXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VSUBPS           Z9, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVZXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VSUBPS           Z9, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half15
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone16:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half7:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone8
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBD        16(DX), Z1
-	VCVTDQ2PS        Z1, Z1
-	VSUBPS           Z9, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVZXBD        32(DX), Z2
-	VCVTDQ2PS        Z2, Z2
-	VSUBPS           Z8, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVZXBD        48(DX), Z3
-	VCVTDQ2PS        Z3, Z3
-	VSUBPS           Z7, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half17
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z11, Z4
-	VPERMT2W         Z1, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z11, Z4
-	VPERMT2W         Z3, Z12, Z5
-	VPTERNLOGD       $0xf8, Z14, Z4, Z5
-	VPCMPUW          $0x06, Z13, Z5, K1
-	VPADDW           Z14, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone18:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	SUBQ $-128, SI
-	ADDQ $+64, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone12
-
-lanestage:
-	MOVQ SI, 704(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 712(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  laneloop
-
-half13:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone16
-
-half17:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone18
-
-// func DequantizePacked4F16BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizePacked4F16BF16AVX512(SB), $1952-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
-	// per group: Z8 scale
-	// vector registers in use at once: 14
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVL         elem+28(FP), R8
-	VBROADCASTSS sign+24(FP), Z0
-	VPXORD       Z15, Z15, Z15
-	VMOVUPS      constantsAVX512<>+136(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VBROADCASTSS constantsAVX512<>+200(SB), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VMOVUPS      constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+72(SB), Z9
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1088(SP)
-	LEAQ  456(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z8
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VFMADD213PS Z15, Z8, Z1
-	VPMOVZXBQ   16(DX), Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VFMADD213PS Z15, Z8, Z2
-	VPMOVZXBQ   24(DX), Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VFMADD213PS Z15, Z8, Z3
-	CMPL        R8, $+2
-	JNE         half1
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z9, Z4
-	VPERMT2W    Z1, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z9, Z4
-	VPERMT2W    Z3, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVUPS     Z4, 64(SI)
-
-halfdone2:
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1080(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 716(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMOVUPS     64(R15), Z3
-	VPERMPS     Z2, Z3, Z3
-	VFMADD213PS Z15, Z3, Z1
-	VPMOVZXBQ   16(DX), Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VMOVUPS     128(R15), Z4
-	VPERMPS     Z2, Z4, Z4
-	VFMADD213PS Z15, Z4, Z3
-	VPMOVZXBQ   24(DX), Z4
-	VPMULUDQ    Z13, Z4, Z4
-	VPERMPS     Z14, Z4, Z4
-	VMOVUPS     192(R15), Z5
-	VPERMPS     Z2, Z5, Z2
-	VFMADD213PS Z15, Z2, Z4
-	CMPL        R8, $+2
-	JNE         half3
-	VMOVDQA64   Z0, Z2
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z9, Z2
-	VPERMT2W    Z1, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z2, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	VMOVDQA64   Z3, Z2
-	VMOVDQA64   Z3, Z5
-	VPERMT2W    Z4, Z9, Z2
-	VPERMT2W    Z4, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z2, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(SI)
-
-halfdone4:
-	SUBQ    $-128, SI
-	ADDQ    $+32, DX
-	ADDQ    1048(SP), R15
-	MOVQ    R15, R13
-	SUBQ    1056(SP), R13
-	XORL    AX, AX
-	CMPQ    1064(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    1040(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+64, DI
-	CMPQ    DI, 1080(SP)
-	JLT     groupmet
-	CMPQ    R15, 1072(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 716(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z8
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
+other41:
+	JGT       unsigned42
+	JPS       crumbs43
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read44
+
+crumbs43:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(DX), K7, Z1
-	VPMULUDQ     Z13, Z1, Z1
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(DX), K7, Z2
-	VPMULUDQ     Z13, Z2, Z2
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
-	VFMADD213PS  Z15, Z8, Z2
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(DX), K7, Z3
-	VPMULUDQ     Z13, Z3, Z3
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
-	VFMADD213PS  Z15, Z8, Z3
+	ADDQ         $+16, DX
+	JMP          read44
 
-grouptailnarrow:
-	CMPL       R8, $+2
-	JNE        half5
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z9, Z4
-	VPERMT2W   Z3, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z4, K7, 64(SI)
+unsigned42:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read44
 
-halfdone6:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBQ        8(DX), Z1
-	VPMULUDQ         Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVZXBQ        16(DX), Z2
-	VPMULUDQ         Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVZXBQ        24(DX), Z3
-	VPMULUDQ         Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half7
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone8:
-	ADDQ $+8, BX
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBQ        8(DX), Z1
-	VPMULUDQ         Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVZXBQ        16(DX), Z2
-	VPMULUDQ         Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVZXBQ        24(DX), Z3
-	VPMULUDQ         Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half9
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone10:
-	ADDQ $+16, BX
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1104(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMOVUPS     64(BX), Z2
-	VFMADD213PS Z15, Z2, Z1
-	VPMOVZXBQ   16(DX), Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VMOVUPS     128(BX), Z3
-	VFMADD213PS Z15, Z3, Z2
-	VPMOVZXBQ   24(DX), Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VMOVUPS     192(BX), Z4
-	VFMADD213PS Z15, Z4, Z3
-	CMPL        R8, $+2
-	JNE         half11
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z9, Z4
-	VPERMT2W    Z1, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z9, Z4
-	VPERMT2W    Z3, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVUPS     Z4, 64(SI)
-
-halfdone12:
-	SUBQ  $-128, SI
-	ADDQ  $+32, DX
-	ADDQ  $+256, BX
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-
-laneend:
-	CMPQ 1104(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VFMADD213PS Z15, Z8, Z1
-	VPMOVZXBQ   16(DX), Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VFMADD213PS Z15, Z8, Z2
-	VPMOVZXBQ   24(DX), Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VFMADD213PS Z15, Z8, Z3
-	CMPL        R8, $+2
-	JNE         half13
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z9, Z4
-	VPERMT2W    Z1, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVNTPS    Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z9, Z4
-	VPERMT2W    Z3, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVNTPS    Z4, 64(SI)
-
-halfdone14:
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Z0, Y2
-	VMOVUPS   Y2, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z3, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z4, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Z0, Y4
-	KMOVQ     K0, K7
-	VMOVDQU16 Y4, K7, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y5, K7, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y4, K7, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone6
-
-groupending:
-	MOVQ DI, 1096(SP)
-	MOVQ 1088(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1112(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1112(SP), BX
-	MOVQ $+64, 1080(SP)
-	MOVQ 1096(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1096(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1368(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1944(SP)
-	LEAQ 1368(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 1104(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1944(SP), BX
-	MOVQ 1096(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBQ        8(DX), Z1
-	VPMULUDQ         Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVZXBQ        16(DX), Z2
-	VPMULUDQ         Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVZXBQ        24(DX), Z3
-	VPMULUDQ         Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half15
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone16:
-	ADDQ $+8, BX
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half7:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone8
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBQ        8(DX), Z1
-	VPMULUDQ         Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVZXBQ        16(DX), Z2
-	VPMULUDQ         Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVZXBQ        24(DX), Z3
-	VPMULUDQ         Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half17
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone18:
-	ADDQ $+16, BX
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone12
-
-lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	JMP  laneloop
-
-half13:
+half45:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVNTPS  Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -3739,861 +3331,88 @@ half13:
 	VMOVNTPS  Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone14
+	JMP       halfdone46
 
-half15:
+half47:
 	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
+	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
+	VMOVUPS   Y5, 32(SI)
 	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
+	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone16
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone48
 
-half17:
+half49:
 	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
+	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
+	VMOVUPS   Y5, 32(SI)
 	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
+	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone18
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone50
 
-// func DequantizeZeroPointPacked4F16BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointPacked4F16BF16AVX512(SB), $3056-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
-	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
-	// vector registers in use at once: 17
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         zeroPoint+24(FP), R8
-	MOVL         elem+36(FP), R9
-	VBROADCASTSS sign+32(FP), Z0
-	VPXORD       Z15, Z15, Z15
-	VMOVUPS      constantsAVX512<>+136(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VBROADCASTSS constantsAVX512<>+200(SB), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VMOVUPS      constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+72(SB), Z9
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
+half51:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone52
 
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1352(SP)
-	LEAQ  720(SP), AX
-	CALL  ·numberAVX512(SB)
+other53:
+	JGT       unsigned54
+	JPS       crumbs55
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read56
 
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z7
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z15, Z8, Z1
-	VPMOVZXBQ   16(DX), Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VSUBPS      Z7, Z2, Z2
-	VFMADD213PS Z15, Z8, Z2
-	VPMOVZXBQ   24(DX), Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VSUBPS      Z7, Z3, Z3
-	VFMADD213PS Z15, Z8, Z3
-	CMPL        R9, $+2
-	JNE         half1
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z9, Z4
-	VPERMT2W    Z1, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z9, Z4
-	VPERMT2W    Z3, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVUPS     Z4, 64(SI)
-
-halfdone2:
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1344(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 980(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z3
-	VMOVUPS     (R8), Z4
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMOVUPS     64(R15), Z3
-	VPERMPS     Z2, Z3, Z5
-	VPERMPS     Z4, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z15, Z5, Z1
-	VPMOVZXBQ   16(DX), Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VMOVUPS     128(R15), Z5
-	VPERMPS     Z2, Z5, Z6
-	VPERMPS     Z4, Z5, Z5
-	VCVTDQ2PS   Z5, Z5
-	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z15, Z6, Z3
-	VPMOVZXBQ   24(DX), Z5
-	VPMULUDQ    Z13, Z5, Z5
-	VPERMPS     Z14, Z5, Z5
-	VMOVUPS     192(R15), Z6
-	VPERMPS     Z2, Z6, Z2
-	VPERMPS     Z4, Z6, Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z5, Z5
-	VFMADD213PS Z15, Z2, Z5
-	CMPL        R9, $+2
-	JNE         half3
-	VMOVDQA64   Z0, Z2
-	VMOVDQA64   Z0, Z4
-	VPERMT2W    Z1, Z9, Z2
-	VPERMT2W    Z1, Z10, Z4
-	VPTERNLOGD  $0xf8, Z12, Z2, Z4
-	VPCMPUW     $0x06, Z11, Z4, K1
-	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, (SI)
-	VMOVDQA64   Z3, Z2
-	VMOVDQA64   Z3, Z4
-	VPERMT2W    Z5, Z9, Z2
-	VPERMT2W    Z5, Z10, Z4
-	VPTERNLOGD  $0xf8, Z12, Z2, Z4
-	VPCMPUW     $0x06, Z11, Z4, K1
-	VPADDW      Z12, Z2, K1, Z2
-	VMOVUPS     Z2, 64(SI)
-
-halfdone4:
-	SUBQ    $-128, SI
-	ADDQ    $+32, DX
-	ADDQ    1312(SP), R15
-	MOVQ    R15, R13
-	SUBQ    1320(SP), R13
-	XORL    AX, AX
-	CMPQ    1328(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    1304(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+64, DI
-	CMPQ    DI, 1344(SP)
-	JLT     groupmet
-	CMPQ    R15, 1336(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 980(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z7
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
+crumbs55:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(DX), K7, Z1
-	VPMULUDQ     Z13, Z1, Z1
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(DX), K7, Z2
-	VPMULUDQ     Z13, Z2, Z2
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
 	VPERMPS      Z14, Z2, Z2
-	VSUBPS       Z7, Z2, Z2
-	VFMADD213PS  Z15, Z8, Z2
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(DX), K7, Z3
-	VPMULUDQ     Z13, Z3, Z3
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
 	VPERMPS      Z14, Z3, Z3
-	VSUBPS       Z7, Z3, Z3
-	VFMADD213PS  Z15, Z8, Z3
+	ADDQ         $+16, DX
+	JMP          read56
 
-grouptailnarrow:
-	CMPL       R9, $+2
-	JNE        half5
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z9, Z4
-	VPERMT2W   Z3, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z4, K7, 64(SI)
+unsigned54:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read56
 
-halfdone6:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBQ        8(DX), Z1
-	VPMULUDQ         Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVZXBQ        16(DX), Z2
-	VPMULUDQ         Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VSUBPS           Z7, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVZXBQ        24(DX), Z3
-	VPMULUDQ         Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VSUBPS           Z7, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half7
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone8:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z6
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z5
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBQ        8(DX), Z1
-	VPMULUDQ         Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVZXBQ        16(DX), Z2
-	VPMULUDQ         Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VSUBPS           Z6, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVZXBQ        24(DX), Z3
-	VPMULUDQ         Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VSUBPS           Z5, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half9
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z16
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z16
-	VPTERNLOGD       $0xf8, Z12, Z4, Z16
-	VPCMPUW          $0x06, Z11, Z16, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z16
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z16
-	VPTERNLOGD       $0xf8, Z12, Z4, Z16
-	VPCMPUW          $0x06, Z11, Z16, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone10:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1368(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R8), Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z15, Z2, Z1
-	VPMOVZXBQ   16(DX), Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VMOVUPS     128(BX), Z3
-	VMOVUPS     128(R8), Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z2, Z2
-	VFMADD213PS Z15, Z3, Z2
-	VPMOVZXBQ   24(DX), Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VMOVUPS     192(BX), Z4
-	VMOVUPS     192(R8), Z5
-	VCVTDQ2PS   Z5, Z5
-	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z15, Z4, Z3
-	CMPL        R9, $+2
-	JNE         half11
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z9, Z4
-	VPERMT2W    Z1, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z9, Z4
-	VPERMT2W    Z3, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVUPS     Z4, 64(SI)
-
-halfdone12:
-	SUBQ  $-128, SI
-	ADDQ  $+32, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  672(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-
-laneend:
-	CMPQ 1368(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z15, Z8, Z0
-	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z15, Z8, Z1
-	VPMOVZXBQ   16(DX), Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VSUBPS      Z7, Z2, Z2
-	VFMADD213PS Z15, Z8, Z2
-	VPMOVZXBQ   24(DX), Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VSUBPS      Z7, Z3, Z3
-	VFMADD213PS Z15, Z8, Z3
-	CMPL        R9, $+2
-	JNE         half13
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z9, Z4
-	VPERMT2W    Z1, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVNTPS    Z4, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z9, Z4
-	VPERMT2W    Z3, Z10, Z5
-	VPTERNLOGD  $0xf8, Z12, Z4, Z5
-	VPCMPUW     $0x06, Z11, Z5, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVNTPS    Z4, 64(SI)
-
-halfdone14:
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Z0, Y2
-	VMOVUPS   Y2, (SI)
-	VCVTPS2PH $0x00, Z1, Y4
-	VMOVUPS   Y4, 32(SI)
-	VCVTPS2PH $0x00, Z3, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z5, Y4
-	VMOVUPS   Y4, 96(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Z0, Y4
-	KMOVQ     K0, K7
-	VMOVDQU16 Y4, K7, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y5, K7, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y4, K7, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone6
-
-groupending:
-	MOVQ DI, 1360(SP)
-	MOVQ 1352(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1376(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1376(SP), BX
-	LEAQ 2216(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2216(SP), R8
-	MOVQ $+64, 1344(SP)
-	MOVQ 1360(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1360(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1632(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2208(SP)
-	LEAQ 1632(SP), BX
-	LEAQ 2472(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3048(SP)
-	LEAQ 2472(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1368(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2208(SP), BX
-	MOVQ 3048(SP), R8
-	MOVQ 1360(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBQ        8(DX), Z1
-	VPMULUDQ         Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPMOVZXBQ        16(DX), Z2
-	VPMULUDQ         Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VSUBPS           Z7, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPMOVZXBQ        24(DX), Z3
-	VPMULUDQ         Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VSUBPS           Z7, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half15
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone16:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half7:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone8
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z6
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z5
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPMOVZXBQ        8(DX), Z1
-	VPMULUDQ         Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPMOVZXBQ        16(DX), Z2
-	VPMULUDQ         Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VSUBPS           Z6, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPMOVZXBQ        24(DX), Z3
-	VPMULUDQ         Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VSUBPS           Z5, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half17
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z16
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z16
-	VPTERNLOGD       $0xf8, Z12, Z4, Z16
-	VPCMPUW          $0x06, Z11, Z16, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z16
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z16
-	VPTERNLOGD       $0xf8, Z12, Z4, Z16
-	VPCMPUW          $0x06, Z11, Z16, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone18:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	SUBQ $-128, SI
-	ADDQ $+32, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y16
-	VMOVUPS   Y16, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y16
-	VMOVUPS   Y16, 96(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone12
-
-lanestage:
-	MOVQ SI, 672(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 680(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  laneloop
-
-half13:
+half57:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVNTPS  Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
@@ -4602,20 +3421,88 @@ half13:
 	VMOVNTPS  Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
 	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone14
+	JMP       halfdone58
 
-half15:
+half59:
 	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
+	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
+	VMOVUPS   Y5, 32(SI)
 	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
+	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone16
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone60
 
-half17:
+half61:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone62
+
+half63:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y5
+	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y5
+	VMOVUPS   Y5, 96(SI)
+	JMP       halfdone64
+
+other65:
+	JGT       unsigned66
+	JPS       crumbs67
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read68
+
+crumbs67:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read68
+
+unsigned66:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read68
+
+half69:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVNTPS  Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y16
@@ -4624,1564 +3511,9 @@ half17:
 	VMOVNTPS  Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y16
 	VMOVNTPS  Y16, 96(SI)
-	JMP       halfdone18
+	JMP       halfdone70
 
-// func DequantizePacked2F16BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizePacked2F16BF16AVX512(SB), $1936-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
-	// per group: Z8 scale
-	// vector registers in use at once: 14
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVL         elem+28(FP), R8
-	VBROADCASTSS sign+24(FP), Z0
-	VPXORD       Z15, Z15, Z15
-	VMOVUPS      constantsAVX512<>+204(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VMOVUPS      constantsAVX512<>+268(SB), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VMOVUPS      constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+72(SB), Z9
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1072(SP)
-	LEAQ  440(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z8
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
-	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VFMADD213PS  Z15, Z8, Z2
-	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VFMADD213PS  Z15, Z8, Z3
-	CMPL         R8, $+2
-	JNE          half1
-	VMOVDQA64    Z0, Z4
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z9, Z4
-	VPERMT2W     Z1, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVDQA64    Z2, Z4
-	VMOVDQA64    Z2, Z5
-	VPERMT2W     Z3, Z9, Z4
-	VPERMT2W     Z3, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, 64(SI)
-
-halfdone2:
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1064(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 700(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z3
-	VFMADD213PS  Z15, Z3, Z1
-	VPBROADCASTD 8(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VMOVUPS      128(R15), Z4
-	VPERMPS      Z2, Z4, Z4
-	VFMADD213PS  Z15, Z4, Z3
-	VPBROADCASTD 12(DX), Z4
-	VPSRLVD      Z13, Z4, Z4
-	VPERMPS      Z14, Z4, Z4
-	VMOVUPS      192(R15), Z5
-	VPERMPS      Z2, Z5, Z2
-	VFMADD213PS  Z15, Z2, Z4
-	CMPL         R8, $+2
-	JNE          half3
-	VMOVDQA64    Z0, Z2
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z2, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMOVDQA64    Z3, Z2
-	VMOVDQA64    Z3, Z5
-	VPERMT2W     Z4, Z9, Z2
-	VPERMT2W     Z4, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z2, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-
-halfdone4:
-	SUBQ    $-128, SI
-	ADDQ    $+16, DX
-	ADDQ    1032(SP), R15
-	MOVQ    R15, R13
-	SUBQ    1040(SP), R13
-	XORL    AX, AX
-	CMPQ    1048(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    1024(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	SUBQ    $+64, DI
-	CMPQ    DI, 1064(SP)
-	JLT     groupmet
-	CMPQ    R15, 1056(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 700(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z8
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(DX), K7, X1
-	VPBROADCASTD X1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(DX), K7, X2
-	VPBROADCASTD X2, Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VFMADD213PS  Z15, Z8, Z2
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(DX), K7, X3
-	VPBROADCASTD X3, Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VFMADD213PS  Z15, Z8, Z3
-
-grouptailnarrow:
-	CMPL       R8, $+2
-	JNE        half5
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z9, Z4
-	VPERMT2W   Z3, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z4, K7, 64(SI)
-
-halfdone6:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPBROADCASTD     4(DX), Z1
-	VPSRLVD          Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPBROADCASTD     8(DX), Z2
-	VPSRLVD          Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPBROADCASTD     12(DX), Z3
-	VPSRLVD          Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half7
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone8:
-	ADDQ $+8, BX
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPBROADCASTD     4(DX), Z1
-	VPSRLVD          Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPBROADCASTD     8(DX), Z2
-	VPSRLVD          Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPBROADCASTD     12(DX), Z3
-	VPSRLVD          Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half9
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone10:
-	ADDQ $+16, BX
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1088(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (BX), Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      64(BX), Z2
-	VFMADD213PS  Z15, Z2, Z1
-	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VMOVUPS      128(BX), Z3
-	VFMADD213PS  Z15, Z3, Z2
-	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VMOVUPS      192(BX), Z4
-	VFMADD213PS  Z15, Z4, Z3
-	CMPL         R8, $+2
-	JNE          half11
-	VMOVDQA64    Z0, Z4
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z9, Z4
-	VPERMT2W     Z1, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVDQA64    Z2, Z4
-	VMOVDQA64    Z2, Z5
-	VPERMT2W     Z3, Z9, Z4
-	VPERMT2W     Z3, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, 64(SI)
-
-halfdone12:
-	SUBQ  $-128, SI
-	ADDQ  $+16, DX
-	ADDQ  $+256, BX
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-
-laneend:
-	CMPQ 1088(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
-	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VFMADD213PS  Z15, Z8, Z2
-	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VFMADD213PS  Z15, Z8, Z3
-	CMPL         R8, $+2
-	JNE          half13
-	VMOVDQA64    Z0, Z4
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z9, Z4
-	VPERMT2W     Z1, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVNTPS     Z4, (SI)
-	VMOVDQA64    Z2, Z4
-	VMOVDQA64    Z2, Z5
-	VPERMT2W     Z3, Z9, Z4
-	VPERMT2W     Z3, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVNTPS     Z4, 64(SI)
-
-halfdone14:
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Z0, Y2
-	VMOVUPS   Y2, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z3, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z4, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Z0, Y4
-	KMOVQ     K0, K7
-	VMOVDQU16 Y4, K7, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y5, K7, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y4, K7, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone6
-
-groupending:
-	MOVQ DI, 1080(SP)
-	MOVQ 1072(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1096(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1096(SP), BX
-	MOVQ $+64, 1064(SP)
-	MOVQ 1080(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1080(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1352(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 1928(SP)
-	LEAQ 1352(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 1088(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1928(SP), BX
-	MOVQ 1080(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPBROADCASTD     4(DX), Z1
-	VPSRLVD          Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPBROADCASTD     8(DX), Z2
-	VPSRLVD          Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPBROADCASTD     12(DX), Z3
-	VPSRLVD          Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half15
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone16:
-	ADDQ $+8, BX
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half7:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone8
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPBROADCASTD     4(DX), Z1
-	VPSRLVD          Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPBROADCASTD     8(DX), Z2
-	VPSRLVD          Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPBROADCASTD     12(DX), Z3
-	VPSRLVD          Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R8, $+2
-	JNE              half17
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone18:
-	ADDQ $+16, BX
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4stream
-	JMP  few
-
-half9:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone12
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX512(SB)
-	MOVQ DX, 408(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	JMP  laneloop
-
-half13:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone16
-
-half17:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone18
-
-// func DequantizeZeroPointPacked2F16BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointPacked2F16BF16AVX512(SB), $3040-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
-	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
-	// vector registers in use at once: 17
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         zeroPoint+24(FP), R8
-	MOVL         elem+36(FP), R9
-	VBROADCASTSS sign+32(FP), Z0
-	VPXORD       Z15, Z15, Z15
-	VMOVUPS      constantsAVX512<>+204(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VMOVUPS      constantsAVX512<>+268(SB), Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
-	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VMOVUPS      constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+72(SB), Z9
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1336(SP)
-	LEAQ  704(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z7
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
-	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VSUBPS       Z7, Z2, Z2
-	VFMADD213PS  Z15, Z8, Z2
-	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VSUBPS       Z7, Z3, Z3
-	VFMADD213PS  Z15, Z8, Z3
-	CMPL         R9, $+2
-	JNE          half1
-	VMOVDQA64    Z0, Z4
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z9, Z4
-	VPERMT2W     Z1, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVDQA64    Z2, Z4
-	VMOVDQA64    Z2, Z5
-	VPERMT2W     Z3, Z9, Z4
-	VPERMT2W     Z3, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, 64(SI)
-
-halfdone2:
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1328(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 964(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VFMADD213PS  Z15, Z3, Z0
-	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      64(R15), Z3
-	VPERMPS      Z2, Z3, Z5
-	VPERMPS      Z4, Z3, Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z15, Z5, Z1
-	VPBROADCASTD 8(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VMOVUPS      128(R15), Z5
-	VPERMPS      Z2, Z5, Z6
-	VPERMPS      Z4, Z5, Z5
-	VCVTDQ2PS    Z5, Z5
-	VSUBPS       Z5, Z3, Z3
-	VFMADD213PS  Z15, Z6, Z3
-	VPBROADCASTD 12(DX), Z5
-	VPSRLVD      Z13, Z5, Z5
-	VPERMPS      Z14, Z5, Z5
-	VMOVUPS      192(R15), Z6
-	VPERMPS      Z2, Z6, Z2
-	VPERMPS      Z4, Z6, Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z4, Z5, Z5
-	VFMADD213PS  Z15, Z2, Z5
-	CMPL         R9, $+2
-	JNE          half3
-	VMOVDQA64    Z0, Z2
-	VMOVDQA64    Z0, Z4
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z4
-	VPTERNLOGD   $0xf8, Z12, Z2, Z4
-	VPCMPUW      $0x06, Z11, Z4, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VMOVDQA64    Z3, Z2
-	VMOVDQA64    Z3, Z4
-	VPERMT2W     Z5, Z9, Z2
-	VPERMT2W     Z5, Z10, Z4
-	VPTERNLOGD   $0xf8, Z12, Z2, Z4
-	VPCMPUW      $0x06, Z11, Z4, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-
-halfdone4:
-	SUBQ    $-128, SI
-	ADDQ    $+16, DX
-	ADDQ    1296(SP), R15
-	MOVQ    R15, R13
-	SUBQ    1304(SP), R13
-	XORL    AX, AX
-	CMPQ    1312(SP), R15
-	CMOVQCS R13, R15
-	ADCQ    1288(SP), AX
-	LEAQ    (BX)(AX*4), BX
-	LEAQ    (R8)(AX*4), R8
-	SUBQ    $+64, DI
-	CMPQ    DI, 1328(SP)
-	JLT     groupmet
-	CMPQ    R15, 1320(SP)
-	JGT     groupmeet
-
-groupmet:
-	LEAQ 964(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z7
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(DX), K7, X1
-	VPBROADCASTD X1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(DX), K7, X2
-	VPBROADCASTD X2, Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VSUBPS       Z7, Z2, Z2
-	VFMADD213PS  Z15, Z8, Z2
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(DX), K7, X3
-	VPBROADCASTD X3, Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VSUBPS       Z7, Z3, Z3
-	VFMADD213PS  Z15, Z8, Z3
-
-grouptailnarrow:
-	CMPL       R9, $+2
-	JNE        half5
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z9, Z4
-	VPERMT2W   Z3, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z4, K7, 64(SI)
-
-halfdone6:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPBROADCASTD     4(DX), Z1
-	VPSRLVD          Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPBROADCASTD     8(DX), Z2
-	VPSRLVD          Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VSUBPS           Z7, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPBROADCASTD     12(DX), Z3
-	VPSRLVD          Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VSUBPS           Z7, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half7
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone8:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-	JMP  few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z6
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z5
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPBROADCASTD     4(DX), Z1
-	VPSRLVD          Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPBROADCASTD     8(DX), Z2
-	VPSRLVD          Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VSUBPS           Z6, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPBROADCASTD     12(DX), Z3
-	VPSRLVD          Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VSUBPS           Z5, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half9
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z16
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z16
-	VPTERNLOGD       $0xf8, Z12, Z4, Z16
-	VPCMPUW          $0x06, Z11, Z16, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z16
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z16
-	VPTERNLOGD       $0xf8, Z12, Z4, Z16
-	VPCMPUW          $0x06, Z11, Z16, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVUPS          Z4, 64(SI)
-
-halfdone10:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-	JMP  few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1352(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z3
-	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z15, Z2, Z1
-	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VMOVUPS      128(BX), Z3
-	VMOVUPS      128(R8), Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z4, Z2, Z2
-	VFMADD213PS  Z15, Z3, Z2
-	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z5
-	VCVTDQ2PS    Z5, Z5
-	VSUBPS       Z5, Z3, Z3
-	VFMADD213PS  Z15, Z4, Z3
-	CMPL         R9, $+2
-	JNE          half11
-	VMOVDQA64    Z0, Z4
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z9, Z4
-	VPERMT2W     Z1, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVDQA64    Z2, Z4
-	VMOVDQA64    Z2, Z5
-	VPERMT2W     Z3, Z9, Z4
-	VPERMT2W     Z3, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, 64(SI)
-
-halfdone12:
-	SUBQ  $-128, SI
-	ADDQ  $+16, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  656(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-
-laneend:
-	CMPQ 1352(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z15, Z8, Z0
-	VPBROADCASTD 4(DX), Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z15, Z8, Z1
-	VPBROADCASTD 8(DX), Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VSUBPS       Z7, Z2, Z2
-	VFMADD213PS  Z15, Z8, Z2
-	VPBROADCASTD 12(DX), Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VSUBPS       Z7, Z3, Z3
-	VFMADD213PS  Z15, Z8, Z3
-	CMPL         R9, $+2
-	JNE          half13
-	VMOVDQA64    Z0, Z4
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z9, Z4
-	VPERMT2W     Z1, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVNTPS     Z4, (SI)
-	VMOVDQA64    Z2, Z4
-	VMOVDQA64    Z2, Z5
-	VPERMT2W     Z3, Z9, Z4
-	VPERMT2W     Z3, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVNTPS     Z4, 64(SI)
-
-halfdone14:
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  groupstream
-	JMP  groupwhole
-
-half1:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Z0, Y2
-	VMOVUPS   Y2, (SI)
-	VCVTPS2PH $0x00, Z1, Y4
-	VMOVUPS   Y4, 32(SI)
-	VCVTPS2PH $0x00, Z3, Y2
-	VMOVUPS   Y2, 64(SI)
-	VCVTPS2PH $0x00, Z5, Y4
-	VMOVUPS   Y4, 96(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Z0, Y4
-	KMOVQ     K0, K7
-	VMOVDQU16 Y4, K7, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y5, K7, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y4, K7, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone6
-
-groupending:
-	MOVQ DI, 1344(SP)
-	MOVQ 1336(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1360(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1360(SP), BX
-	LEAQ 2200(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2200(SP), R8
-	MOVQ $+64, 1328(SP)
-	MOVQ 1344(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1344(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1616(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2192(SP)
-	LEAQ 1616(SP), BX
-	LEAQ 2456(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3032(SP)
-	LEAQ 2456(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1352(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2192(SP), BX
-	MOVQ 3032(SP), R8
-	MOVQ 1344(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPBROADCASTD     4(DX), Z1
-	VPSRLVD          Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VSUBPS           Z8, Z1, Z1
-	VFMADD132PS.BCST (BX), Z15, Z1
-	VPBROADCASTD     8(DX), Z2
-	VPSRLVD          Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VSUBPS           Z7, Z2, Z2
-	VFMADD132PS.BCST 4(BX), Z15, Z2
-	VPBROADCASTD     12(DX), Z3
-	VPSRLVD          Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VSUBPS           Z7, Z3, Z3
-	VFMADD132PS.BCST 4(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half15
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z5
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z5
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z5
-	VPTERNLOGD       $0xf8, Z12, Z4, Z5
-	VPCMPUW          $0x06, Z11, Z5, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone16:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2stream
-	JMP  few
-
-half7:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone8
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z8
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z7
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z6
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z5
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z8, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VPBROADCASTD     4(DX), Z1
-	VPSRLVD          Z13, Z1, Z1
-	VPERMPS          Z14, Z1, Z1
-	VSUBPS           Z7, Z1, Z1
-	VFMADD132PS.BCST 4(BX), Z15, Z1
-	VPBROADCASTD     8(DX), Z2
-	VPSRLVD          Z13, Z2, Z2
-	VPERMPS          Z14, Z2, Z2
-	VSUBPS           Z6, Z2, Z2
-	VFMADD132PS.BCST 8(BX), Z15, Z2
-	VPBROADCASTD     12(DX), Z3
-	VPSRLVD          Z13, Z3, Z3
-	VPERMPS          Z14, Z3, Z3
-	VSUBPS           Z5, Z3, Z3
-	VFMADD132PS.BCST 12(BX), Z15, Z3
-	CMPL             R9, $+2
-	JNE              half17
-	VMOVDQA64        Z0, Z4
-	VMOVDQA64        Z0, Z16
-	VPERMT2W         Z1, Z9, Z4
-	VPERMT2W         Z1, Z10, Z16
-	VPTERNLOGD       $0xf8, Z12, Z4, Z16
-	VPCMPUW          $0x06, Z11, Z16, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, (SI)
-	VMOVDQA64        Z2, Z4
-	VMOVDQA64        Z2, Z16
-	VPERMT2W         Z3, Z9, Z4
-	VPERMT2W         Z3, Z10, Z16
-	VPTERNLOGD       $0xf8, Z12, Z4, Z16
-	VPCMPUW          $0x06, Z11, Z16, K1
-	VPADDW           Z12, Z4, K1, Z4
-	VMOVNTPS         Z4, 64(SI)
-
-halfdone18:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	SUBQ $-128, SI
-	ADDQ $+16, DX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4stream
-	JMP  few
-
-half9:
+half71:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
 	VCVTPS2PH $0x00, Z1, Y16
@@ -6190,153 +3522,158 @@ half9:
 	VMOVUPS   Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y16
 	VMOVUPS   Y16, 96(SI)
-	JMP       halfdone10
+	JMP       halfdone72
 
-half11:
+half73:
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
+	VCVTPS2PH $0x00, Z1, Y16
+	VMOVUPS   Y16, 32(SI)
 	VCVTPS2PH $0x00, Z2, Y4
 	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone12
-
-lanestage:
-	MOVQ SI, 656(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX512(SB)
-	MOVQ DX, 664(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  laneloop
-
-half13:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone16
-
-half17:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y16
-	VMOVNTPS  Y16, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
 	VCVTPS2PH $0x00, Z3, Y16
-	VMOVNTPS  Y16, 96(SI)
-	JMP       halfdone18
+	VMOVUPS   Y16, 96(SI)
+	JMP       halfdone74
 
-DATA constantsAVX512<>+0(SB)/4, $0x00010001
-DATA constantsAVX512<>+4(SB)/4, $0x80008000
-DATA constantsAVX512<>+8(SB)/4, $0x00020000
-DATA constantsAVX512<>+12(SB)/4, $0x00060004
-DATA constantsAVX512<>+16(SB)/4, $0x000a0008
-DATA constantsAVX512<>+20(SB)/4, $0x000e000c
-DATA constantsAVX512<>+24(SB)/4, $0x00120010
-DATA constantsAVX512<>+28(SB)/4, $0x00160014
-DATA constantsAVX512<>+32(SB)/4, $0x001a0018
-DATA constantsAVX512<>+36(SB)/4, $0x001e001c
-DATA constantsAVX512<>+40(SB)/4, $0x00220020
-DATA constantsAVX512<>+44(SB)/4, $0x00260024
-DATA constantsAVX512<>+48(SB)/4, $0x002a0028
-DATA constantsAVX512<>+52(SB)/4, $0x002e002c
-DATA constantsAVX512<>+56(SB)/4, $0x00320030
-DATA constantsAVX512<>+60(SB)/4, $0x00360034
-DATA constantsAVX512<>+64(SB)/4, $0x003a0038
-DATA constantsAVX512<>+68(SB)/4, $0x003e003c
-DATA constantsAVX512<>+72(SB)/4, $0x00030001
-DATA constantsAVX512<>+76(SB)/4, $0x00070005
-DATA constantsAVX512<>+80(SB)/4, $0x000b0009
-DATA constantsAVX512<>+84(SB)/4, $0x000f000d
-DATA constantsAVX512<>+88(SB)/4, $0x00130011
-DATA constantsAVX512<>+92(SB)/4, $0x00170015
-DATA constantsAVX512<>+96(SB)/4, $0x001b0019
-DATA constantsAVX512<>+100(SB)/4, $0x001f001d
-DATA constantsAVX512<>+104(SB)/4, $0x00230021
-DATA constantsAVX512<>+108(SB)/4, $0x00270025
-DATA constantsAVX512<>+112(SB)/4, $0x002b0029
-DATA constantsAVX512<>+116(SB)/4, $0x002f002d
-DATA constantsAVX512<>+120(SB)/4, $0x00330031
-DATA constantsAVX512<>+124(SB)/4, $0x00370035
-DATA constantsAVX512<>+128(SB)/4, $0x003b0039
-DATA constantsAVX512<>+132(SB)/4, $0x003f003d
-DATA constantsAVX512<>+136(SB)/4, $0x00000000
-DATA constantsAVX512<>+140(SB)/4, $0x00000001
-DATA constantsAVX512<>+144(SB)/4, $0x00000002
-DATA constantsAVX512<>+148(SB)/4, $0x00000003
-DATA constantsAVX512<>+152(SB)/4, $0x00000004
-DATA constantsAVX512<>+156(SB)/4, $0x00000005
-DATA constantsAVX512<>+160(SB)/4, $0x00000006
-DATA constantsAVX512<>+164(SB)/4, $0x00000007
-DATA constantsAVX512<>+168(SB)/4, $0x00000008
-DATA constantsAVX512<>+172(SB)/4, $0x00000009
-DATA constantsAVX512<>+176(SB)/4, $0x0000000a
-DATA constantsAVX512<>+180(SB)/4, $0x0000000b
-DATA constantsAVX512<>+184(SB)/4, $0x0000000c
-DATA constantsAVX512<>+188(SB)/4, $0x0000000d
-DATA constantsAVX512<>+192(SB)/4, $0x0000000e
-DATA constantsAVX512<>+196(SB)/4, $0x0000000f
-DATA constantsAVX512<>+200(SB)/4, $0x10000001
-DATA constantsAVX512<>+204(SB)/4, $0x00000000
-DATA constantsAVX512<>+208(SB)/4, $0x00000001
-DATA constantsAVX512<>+212(SB)/4, $0x00000002
-DATA constantsAVX512<>+216(SB)/4, $0x00000003
+half75:
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z1, Y16
+	VMOVUPS   Y16, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y16
+	VMOVUPS   Y16, 96(SI)
+	JMP       halfdone76
+
+DATA constantsAVX512<>+0(SB)/4, $0x0000000f
+DATA constantsAVX512<>+4(SB)/4, $0x0000000f
+DATA constantsAVX512<>+8(SB)/4, $0x0000000f
+DATA constantsAVX512<>+12(SB)/4, $0x0000000f
+DATA constantsAVX512<>+16(SB)/4, $0x0000000f
+DATA constantsAVX512<>+20(SB)/4, $0x0000000f
+DATA constantsAVX512<>+24(SB)/4, $0x0000000f
+DATA constantsAVX512<>+28(SB)/4, $0x0000000f
+DATA constantsAVX512<>+32(SB)/4, $0x0000000f
+DATA constantsAVX512<>+36(SB)/4, $0x0000000f
+DATA constantsAVX512<>+40(SB)/4, $0x0000000f
+DATA constantsAVX512<>+44(SB)/4, $0x0000000f
+DATA constantsAVX512<>+48(SB)/4, $0x0000000f
+DATA constantsAVX512<>+52(SB)/4, $0x0000000f
+DATA constantsAVX512<>+56(SB)/4, $0x0000000f
+DATA constantsAVX512<>+60(SB)/4, $0x0000000f
+DATA constantsAVX512<>+64(SB)/4, $0x00000000
+DATA constantsAVX512<>+68(SB)/4, $0x00000001
+DATA constantsAVX512<>+72(SB)/4, $0x00000002
+DATA constantsAVX512<>+76(SB)/4, $0x00000003
+DATA constantsAVX512<>+80(SB)/4, $0x00000004
+DATA constantsAVX512<>+84(SB)/4, $0x00000005
+DATA constantsAVX512<>+88(SB)/4, $0x00000006
+DATA constantsAVX512<>+92(SB)/4, $0x00000007
+DATA constantsAVX512<>+96(SB)/4, $0x00000008
+DATA constantsAVX512<>+100(SB)/4, $0x00000009
+DATA constantsAVX512<>+104(SB)/4, $0x0000000a
+DATA constantsAVX512<>+108(SB)/4, $0x0000000b
+DATA constantsAVX512<>+112(SB)/4, $0x0000000c
+DATA constantsAVX512<>+116(SB)/4, $0x0000000d
+DATA constantsAVX512<>+120(SB)/4, $0x0000000e
+DATA constantsAVX512<>+124(SB)/4, $0x0000000f
+DATA constantsAVX512<>+128(SB)/4, $0x00000000
+DATA constantsAVX512<>+132(SB)/4, $0x00000001
+DATA constantsAVX512<>+136(SB)/4, $0x00000002
+DATA constantsAVX512<>+140(SB)/4, $0x00000003
+DATA constantsAVX512<>+144(SB)/4, $0x00000000
+DATA constantsAVX512<>+148(SB)/4, $0x00000001
+DATA constantsAVX512<>+152(SB)/4, $0x00000002
+DATA constantsAVX512<>+156(SB)/4, $0x00000003
+DATA constantsAVX512<>+160(SB)/4, $0x00000000
+DATA constantsAVX512<>+164(SB)/4, $0x00000001
+DATA constantsAVX512<>+168(SB)/4, $0x00000002
+DATA constantsAVX512<>+172(SB)/4, $0x00000003
+DATA constantsAVX512<>+176(SB)/4, $0x00000000
+DATA constantsAVX512<>+180(SB)/4, $0x00000001
+DATA constantsAVX512<>+184(SB)/4, $0x00000002
+DATA constantsAVX512<>+188(SB)/4, $0x00000003
+DATA constantsAVX512<>+192(SB)/4, $0x0000001c
+DATA constantsAVX512<>+196(SB)/4, $0x00000018
+DATA constantsAVX512<>+200(SB)/4, $0x00000014
+DATA constantsAVX512<>+204(SB)/4, $0x00000010
+DATA constantsAVX512<>+208(SB)/4, $0x0000000c
+DATA constantsAVX512<>+212(SB)/4, $0x00000008
+DATA constantsAVX512<>+216(SB)/4, $0x00000004
 DATA constantsAVX512<>+220(SB)/4, $0x00000000
-DATA constantsAVX512<>+224(SB)/4, $0x00000001
-DATA constantsAVX512<>+228(SB)/4, $0x00000002
-DATA constantsAVX512<>+232(SB)/4, $0x00000003
-DATA constantsAVX512<>+236(SB)/4, $0x00000000
-DATA constantsAVX512<>+240(SB)/4, $0x00000001
-DATA constantsAVX512<>+244(SB)/4, $0x00000002
-DATA constantsAVX512<>+248(SB)/4, $0x00000003
-DATA constantsAVX512<>+252(SB)/4, $0x00000000
-DATA constantsAVX512<>+256(SB)/4, $0x00000001
-DATA constantsAVX512<>+260(SB)/4, $0x00000002
-DATA constantsAVX512<>+264(SB)/4, $0x00000003
-DATA constantsAVX512<>+268(SB)/4, $0x00000000
-DATA constantsAVX512<>+272(SB)/4, $0x00000002
-DATA constantsAVX512<>+276(SB)/4, $0x00000004
-DATA constantsAVX512<>+280(SB)/4, $0x00000006
-DATA constantsAVX512<>+284(SB)/4, $0x00000008
-DATA constantsAVX512<>+288(SB)/4, $0x0000000a
-DATA constantsAVX512<>+292(SB)/4, $0x0000000c
-DATA constantsAVX512<>+296(SB)/4, $0x0000000e
-DATA constantsAVX512<>+300(SB)/4, $0x00000010
-DATA constantsAVX512<>+304(SB)/4, $0x00000012
-DATA constantsAVX512<>+308(SB)/4, $0x00000014
-DATA constantsAVX512<>+312(SB)/4, $0x00000016
-DATA constantsAVX512<>+316(SB)/4, $0x00000018
-DATA constantsAVX512<>+320(SB)/4, $0x0000001a
-DATA constantsAVX512<>+324(SB)/4, $0x0000001c
-DATA constantsAVX512<>+328(SB)/4, $0x0000001e
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $332
+DATA constantsAVX512<>+224(SB)/4, $0xfffffffc
+DATA constantsAVX512<>+228(SB)/4, $0xfffffff8
+DATA constantsAVX512<>+232(SB)/4, $0xfffffff4
+DATA constantsAVX512<>+236(SB)/4, $0xfffffff0
+DATA constantsAVX512<>+240(SB)/4, $0xffffffec
+DATA constantsAVX512<>+244(SB)/4, $0xffffffe8
+DATA constantsAVX512<>+248(SB)/4, $0xffffffe4
+DATA constantsAVX512<>+252(SB)/4, $0xffffffe0
+DATA constantsAVX512<>+256(SB)/4, $0x10000001
+DATA constantsAVX512<>+260(SB)/4, $0x10000001
+DATA constantsAVX512<>+264(SB)/4, $0x10000001
+DATA constantsAVX512<>+268(SB)/4, $0x10000001
+DATA constantsAVX512<>+272(SB)/4, $0x10000001
+DATA constantsAVX512<>+276(SB)/4, $0x10000001
+DATA constantsAVX512<>+280(SB)/4, $0x10000001
+DATA constantsAVX512<>+284(SB)/4, $0x10000001
+DATA constantsAVX512<>+288(SB)/4, $0x10000001
+DATA constantsAVX512<>+292(SB)/4, $0x10000001
+DATA constantsAVX512<>+296(SB)/4, $0x10000001
+DATA constantsAVX512<>+300(SB)/4, $0x10000001
+DATA constantsAVX512<>+304(SB)/4, $0x10000001
+DATA constantsAVX512<>+308(SB)/4, $0x10000001
+DATA constantsAVX512<>+312(SB)/4, $0x10000001
+DATA constantsAVX512<>+316(SB)/4, $0x10000001
+DATA constantsAVX512<>+320(SB)/4, $0x00000000
+DATA constantsAVX512<>+324(SB)/4, $0x00000002
+DATA constantsAVX512<>+328(SB)/4, $0x00000004
+DATA constantsAVX512<>+332(SB)/4, $0x00000006
+DATA constantsAVX512<>+336(SB)/4, $0x00000008
+DATA constantsAVX512<>+340(SB)/4, $0x0000000a
+DATA constantsAVX512<>+344(SB)/4, $0x0000000c
+DATA constantsAVX512<>+348(SB)/4, $0x0000000e
+DATA constantsAVX512<>+352(SB)/4, $0x00000010
+DATA constantsAVX512<>+356(SB)/4, $0x00000012
+DATA constantsAVX512<>+360(SB)/4, $0x00000014
+DATA constantsAVX512<>+364(SB)/4, $0x00000016
+DATA constantsAVX512<>+368(SB)/4, $0x00000018
+DATA constantsAVX512<>+372(SB)/4, $0x0000001a
+DATA constantsAVX512<>+376(SB)/4, $0x0000001c
+DATA constantsAVX512<>+380(SB)/4, $0x0000001e
+DATA constantsAVX512<>+384(SB)/4, $0x00010001
+DATA constantsAVX512<>+388(SB)/4, $0x80008000
+DATA constantsAVX512<>+392(SB)/4, $0x00020000
+DATA constantsAVX512<>+396(SB)/4, $0x00060004
+DATA constantsAVX512<>+400(SB)/4, $0x000a0008
+DATA constantsAVX512<>+404(SB)/4, $0x000e000c
+DATA constantsAVX512<>+408(SB)/4, $0x00120010
+DATA constantsAVX512<>+412(SB)/4, $0x00160014
+DATA constantsAVX512<>+416(SB)/4, $0x001a0018
+DATA constantsAVX512<>+420(SB)/4, $0x001e001c
+DATA constantsAVX512<>+424(SB)/4, $0x00220020
+DATA constantsAVX512<>+428(SB)/4, $0x00260024
+DATA constantsAVX512<>+432(SB)/4, $0x002a0028
+DATA constantsAVX512<>+436(SB)/4, $0x002e002c
+DATA constantsAVX512<>+440(SB)/4, $0x00320030
+DATA constantsAVX512<>+444(SB)/4, $0x00360034
+DATA constantsAVX512<>+448(SB)/4, $0x003a0038
+DATA constantsAVX512<>+452(SB)/4, $0x003e003c
+DATA constantsAVX512<>+456(SB)/4, $0x00030001
+DATA constantsAVX512<>+460(SB)/4, $0x00070005
+DATA constantsAVX512<>+464(SB)/4, $0x000b0009
+DATA constantsAVX512<>+468(SB)/4, $0x000f000d
+DATA constantsAVX512<>+472(SB)/4, $0x00130011
+DATA constantsAVX512<>+476(SB)/4, $0x00170015
+DATA constantsAVX512<>+480(SB)/4, $0x001b0019
+DATA constantsAVX512<>+484(SB)/4, $0x001f001d
+DATA constantsAVX512<>+488(SB)/4, $0x00230021
+DATA constantsAVX512<>+492(SB)/4, $0x00270025
+DATA constantsAVX512<>+496(SB)/4, $0x002b0029
+DATA constantsAVX512<>+500(SB)/4, $0x002f002d
+DATA constantsAVX512<>+504(SB)/4, $0x00330031
+DATA constantsAVX512<>+508(SB)/4, $0x00370035
+DATA constantsAVX512<>+512(SB)/4, $0x003b0039
+DATA constantsAVX512<>+516(SB)/4, $0x003f003d
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $520

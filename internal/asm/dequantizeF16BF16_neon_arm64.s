@@ -4,30 +4,37 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16BF16NEON(y *uint16, q *int8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
+// func DequantizeF16BF16NEON(y *uint16, q *uint8, scale *float32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8F16BF16NEON(SB), 0, $600-56
+TEXT ·DequantizeF16BF16NEON(SB), 0, $600-64
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
+	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8, V12 0x10000, V11 0x7fff
 	// per group: V10 scale
 	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
-	MOVWU elem+28(FP), R4
+	MOVWU layout+24(FP), R4
+	MOVWU elem+32(FP), R5
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
-	MOVD $1258291328, R16
-	VDUP R16, V14.S4
-	MOVD $2155905152, R16
-	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V0.S4
+	FMOVS sign+28(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
+	WORD $0x4e22d40e // fadd v14.4s, v0.4s, v2.4s
+	WORD $0x0e614820 // sqxtn v0.4h, v1.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e21280d // sqxtun v13.8b, v0.8h
+	WORD $0x6e21280d // sqxtun2 v13.16b, v0.8h
 	MOVD $65536, R16
 	VDUP R16, V12.S4
 	MOVD $32767, R16
 	VDUP R16, V11.S4
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
+	MOVD groups+40(FP), R12
+	MOVD length+48(FP), R13
 	CMP $1, R13
 	BEQ lanes
 groups:
@@ -52,7 +59,11 @@ groupbegin:
 groupnext:
 	VLD1R (R3), [V10.S4]
 grouploop:
+	CMP $1, R4
+	BLE other1
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read3:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -63,8 +74,8 @@ grouploop:
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
-	CMP $2, R4
-	BNE half1
+	CMP $2, R5
+	BNE half4
 	VCMTST V12.S4, V3.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
 	VCMTST V12.S4, V2.S4, V5.S4
@@ -72,7 +83,7 @@ grouploop:
 	WORD $0x0e644061 // addhn v1.4h, v3.4s, v4.4s
 	WORD $0x4e654041 // addhn2 v1.8h, v2.4s, v5.4s
 	FMOVQ F1, (R1)
-halfdone2:
+halfdone5:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -82,8 +93,8 @@ halfdone2:
 	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
-	CMP $2, R4
-	BNE half3
+	CMP $2, R5
+	BNE half6
 	VCMTST V12.S4, V2.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
 	VCMTST V12.S4, V1.S4, V4.S4
@@ -91,9 +102,8 @@ halfdone2:
 	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
 	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
 	FMOVQ F0, 16(R1)
-halfdone4:
+halfdone7:
 	ADD $32, R1, R1
-	ADD $16, R2, R2
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
@@ -116,7 +126,11 @@ groupchosen:
 	ADD $236, RSP, R15
 	SUB R12<<2, R15, R15
 groupmeet:
+	CMP $1, R4
+	BLE other8
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read10:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -132,8 +146,8 @@ groupmeet:
 	VTBL V2.B16, [V4.B16], V2.B16
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R4
-	BNE half5
+	CMP $2, R5
+	BNE half11
 	VCMTST V12.S4, V5.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V6.S4
@@ -141,7 +155,7 @@ groupmeet:
 	WORD $0x0e6240a1 // addhn v1.4h, v5.4s, v2.4s
 	WORD $0x4e664061 // addhn2 v1.8h, v3.4s, v6.4s
 	FMOVQ F1, (R1)
-halfdone6:
+halfdone12:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -155,8 +169,8 @@ halfdone6:
 	VTBL V1.B16, [V4.B16], V4.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
-	CMP $2, R4
-	BNE half7
+	CMP $2, R5
+	BNE half13
 	VCMTST V12.S4, V3.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V1.S4, V4.S4
@@ -164,9 +178,8 @@ halfdone6:
 	WORD $0x0e624060 // addhn v0.4h, v3.4s, v2.4s
 	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
 	FMOVQ F0, 16(R1)
-halfdone8:
+halfdone14:
 	ADD $32, R1, R1
-	ADD $16, R2, R2
 	ADD R23, R15, R15
 	SUB R24, R15, R17
 	ADD $1, R22, R16
@@ -194,9 +207,24 @@ grouptail:
 	VLD1R (R3), [V10.S4]
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+24(FP), R16
+	CMP $1, R16
+	BLT nibbles15
+	BEQ crumbs16
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
+	B stored17
+nibbles15:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	B stored17
+crumbs16:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+stored17:
 	MOVD R2, 136(RSP)
 	ADD $48, RSP, R2
 	SUB R12, R12, R12
@@ -216,7 +244,11 @@ lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
+	CMP $1, R4
+	BLE other18
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read20:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -229,8 +261,8 @@ laneloop:
 	FMOVQ 16(R3), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R4
-	BNE half9
+	CMP $2, R5
+	BNE half21
 	VCMTST V12.S4, V4.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V5.S4
@@ -238,7 +270,7 @@ laneloop:
 	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
 	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
 	FMOVQ F1, (R1)
-halfdone10:
+halfdone22:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -250,8 +282,8 @@ halfdone10:
 	FMOVQ 48(R3), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	CMP $2, R4
-	BNE half11
+	CMP $2, R5
+	BNE half23
 	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
 	VCMTST V12.S4, V2.S4, V4.S4
@@ -259,9 +291,8 @@ halfdone10:
 	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
 	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
 	FMOVQ F0, 16(R1)
-halfdone12:
+halfdone24:
 	ADD $32, R1, R1
-	ADD $16, R2, R2
 	ADD $64, R3, R3
 	SUB $16, R0, R0
 	CMP $16, R0
@@ -280,26 +311,64 @@ laneend:
 	CMP $1, R16
 	BEQ groupodddone
 	RET
-half1:
+other1:
+	BEQ crumbs2
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+crumbs2:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+half4:
 	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
 	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
 	FMOVQ F1, (R1)
-	B halfdone2
-half3:
+	B halfdone5
+half6:
 	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R1)
-	B halfdone4
-half5:
+	B halfdone7
+other8:
+	BEQ crumbs9
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read10
+crumbs9:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read10
+half11:
 	WORD $0x0e2168a1 // fcvtn v1.4h, v5.4s
 	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
 	FMOVQ F1, (R1)
-	B halfdone6
-half7:
+	B halfdone12
+half13:
 	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R1)
-	B halfdone8
+	B halfdone14
 groupending:
 	MOVD R0, 376(RSP)
 	MOVD 368(RSP), R16
@@ -336,22 +405,56 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half9:
+other18:
+	BEQ crumbs19
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read20
+crumbs19:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read20
+half21:
 	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
 	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
 	FMOVQ F1, (R1)
-	B halfdone10
-half11:
+	B halfdone22
+half23:
 	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, 16(R1)
-	B halfdone12
+	B halfdone24
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+24(FP), R16
+	CMP $1, R16
+	BLT nibbles25
+	BEQ crumbs26
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
+	B stored27
+nibbles25:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	B stored27
+crumbs26:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+stored27:
 	MOVD R2, 136(RSP)
 	ADD $48, RSP, R2
 	ADD $64, RSP, R16
@@ -361,31 +464,38 @@ lanestage:
 	ADD $64, RSP, R3
 	B laneloop
 
-// func DequantizeZeroPointInt8F16BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
+// func DequantizeZeroPointF16BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, elem int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8F16BF16NEON(SB), 0, $888-64
+TEXT ·DequantizeZeroPointF16BF16NEON(SB), 0, $888-72
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
+	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V0 zeroPoint, V9 ToFloat
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVD zeroPoint+24(FP), R4
-	MOVWU elem+36(FP), R5
+	MOVWU layout+32(FP), R5
+	MOVWU elem+40(FP), R6
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
-	MOVD $1258291328, R16
-	VDUP R16, V14.S4
-	MOVD $2155905152, R16
-	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V0.S4
+	FMOVS sign+36(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
+	WORD $0x4e22d40e // fadd v14.4s, v0.4s, v2.4s
+	WORD $0x0e614820 // sqxtn v0.4h, v1.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e21280d // sqxtun v13.8b, v0.8h
+	WORD $0x6e21280d // sqxtun2 v13.16b, v0.8h
 	MOVD $65536, R16
 	VDUP R16, V12.S4
 	MOVD $32767, R16
 	VDUP R16, V11.S4
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
 	CMP $1, R13
 	BEQ lanes
 groups:
@@ -412,7 +522,11 @@ groupnext:
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 grouploop:
+	CMP $1, R5
+	BLE other1
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read3:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -425,8 +539,8 @@ grouploop:
 	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
-	CMP $2, R5
-	BNE half1
+	CMP $2, R6
+	BNE half4
 	VCMTST V12.S4, V3.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
 	VCMTST V12.S4, V2.S4, V5.S4
@@ -434,7 +548,7 @@ grouploop:
 	WORD $0x0e644061 // addhn v1.4h, v3.4s, v4.4s
 	WORD $0x4e654041 // addhn2 v1.8h, v2.4s, v5.4s
 	FMOVQ F1, (R1)
-halfdone2:
+halfdone5:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -446,8 +560,8 @@ halfdone2:
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
-	CMP $2, R5
-	BNE half3
+	CMP $2, R6
+	BNE half6
 	VCMTST V12.S4, V2.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
 	VCMTST V12.S4, V1.S4, V4.S4
@@ -455,9 +569,8 @@ halfdone2:
 	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
 	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
 	FMOVQ F0, 16(R1)
-halfdone4:
+halfdone7:
 	ADD $32, R1, R1
-	ADD $16, R2, R2
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
@@ -481,7 +594,11 @@ groupchosen:
 	ADD $308, RSP, R15
 	SUB R12<<2, R15, R15
 groupmeet:
+	CMP $1, R5
+	BLE other8
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read10:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -504,8 +621,8 @@ groupmeet:
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
-	CMP $2, R5
-	BNE half5
+	CMP $2, R6
+	BNE half11
 	VCMTST V12.S4, V3.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
 	VCMTST V12.S4, V2.S4, V7.S4
@@ -513,7 +630,7 @@ groupmeet:
 	WORD $0x0e654061 // addhn v1.4h, v3.4s, v5.4s
 	WORD $0x4e674041 // addhn2 v1.8h, v2.4s, v7.4s
 	FMOVQ F1, (R1)
-halfdone6:
+halfdone12:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -533,8 +650,8 @@ halfdone6:
 	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
-	CMP $2, R5
-	BNE half7
+	CMP $2, R6
+	BNE half13
 	VCMTST V12.S4, V2.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
 	VCMTST V12.S4, V1.S4, V4.S4
@@ -542,9 +659,8 @@ halfdone6:
 	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
 	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
 	FMOVQ F0, 16(R1)
-halfdone8:
+halfdone14:
 	ADD $32, R1, R1
-	ADD $16, R2, R2
 	ADD R23, R15, R15
 	SUB R24, R15, R17
 	ADD $1, R22, R16
@@ -575,9 +691,24 @@ grouptail:
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+32(FP), R16
+	CMP $1, R16
+	BLT nibbles15
+	BEQ crumbs16
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
+	B stored17
+nibbles15:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	B stored17
+crumbs16:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+stored17:
 	MOVD R2, 200(RSP)
 	ADD $48, RSP, R2
 	SUB R12, R12, R12
@@ -597,7 +728,11 @@ lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
+	CMP $1, R5
+	BLE other18
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read20:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -616,8 +751,8 @@ laneloop:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R5
-	BNE half9
+	CMP $2, R6
+	BNE half21
 	VCMTST V12.S4, V4.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V5.S4
@@ -625,7 +760,7 @@ laneloop:
 	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
 	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
 	FMOVQ F1, (R1)
-halfdone10:
+halfdone22:
 	VUXTL2 V0.B16, V0.H8
 	VZIP1 V15.H8, V0.H8, V1.H8
 	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
@@ -643,8 +778,8 @@ halfdone10:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	CMP $2, R5
-	BNE half11
+	CMP $2, R6
+	BNE half23
 	VCMTST V12.S4, V3.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
 	VCMTST V12.S4, V2.S4, V4.S4
@@ -652,9 +787,8 @@ halfdone10:
 	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
 	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
 	FMOVQ F0, 16(R1)
-halfdone12:
+halfdone24:
 	ADD $32, R1, R1
-	ADD $16, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	SUB $16, R0, R0
@@ -674,26 +808,64 @@ laneend:
 	CMP $1, R16
 	BEQ groupodddone
 	RET
-half1:
+other1:
+	BEQ crumbs2
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+crumbs2:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+half4:
 	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
 	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
 	FMOVQ F1, (R1)
-	B halfdone2
-half3:
+	B halfdone5
+half6:
 	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R1)
-	B halfdone4
-half5:
+	B halfdone7
+other8:
+	BEQ crumbs9
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read10
+crumbs9:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read10
+half11:
 	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
 	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
 	FMOVQ F1, (R1)
-	B halfdone6
-half7:
+	B halfdone12
+half13:
 	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R1)
-	B halfdone8
+	B halfdone14
 groupending:
 	MOVD R0, 448(RSP)
 	MOVD 440(RSP), R16
@@ -740,2390 +912,56 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
-half9:
-	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone10
-half11:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
-	B halfdone12
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B laneloop
-
-// func DequantizeUint8F16BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeUint8F16BF16NEON(SB), 0, $600-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
-	// per group: V11 scale
-	// vector registers in use at once: 11
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVWU elem+28(FP), R4
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $1258310400, R16
-	VDUP R16, V15.S4
-	MOVD $1258291200, R16
-	VDUP R16, V14.S4
-	MOVD $65536, R16
-	VDUP R16, V13.S4
-	MOVD $32767, R16
-	VDUP R16, V12.S4
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 368(RSP)
-	ADD $168, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V11.S4]
-grouploop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	CMP $2, R4
-	BNE half1
-	VCMTST V13.S4, V3.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	VCMTST V13.S4, V2.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	WORD $0x0e644061 // addhn v1.4h, v3.4s, v4.4s
-	WORD $0x4e654041 // addhn2 v1.8h, v2.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	CMP $2, R4
-	BNE half3
-	VCMTST V13.S4, V2.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	VCMTST V13.S4, V1.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone4:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 360(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $236, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V5.S4
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R4
-	BNE half5
-	VCMTST V13.S4, V5.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V3.S4, V6.S4
-	VSUB V6.S4, V12.S4, V6.S4
-	WORD $0x0e6240a1 // addhn v1.4h, v5.4s, v2.4s
-	WORD $0x4e664061 // addhn2 v1.8h, v3.4s, v6.4s
-	FMOVQ F1, (R1)
-halfdone6:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	CMP $2, R4
-	BNE half7
-	VCMTST V13.S4, V3.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V1.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e624060 // addhn v0.4h, v3.4s, v2.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone8:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	SUB $16, R0, R0
-	MOVD 360(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 352(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $236, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 384(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R3), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R4
-	BNE half9
-	VCMTST V13.S4, V4.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V3.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
-	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone10:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R3), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	CMP $2, R4
-	BNE half11
-	VCMTST V13.S4, V3.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	VCMTST V13.S4, V2.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone12:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-laneend:
-	MOVD 384(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-half1:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
-	B halfdone2
-half3:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone4
-half5:
-	WORD $0x0e2168a1 // fcvtn v1.4h, v5.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone6
-half7:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone8
-groupending:
-	MOVD R0, 376(RSP)
-	MOVD 368(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $392, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $392, RSP, R3
-	MOVD $16, R16
-	MOVD R16, 360(RSP)
-	MOVD 376(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 376(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $456, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 600(RSP)
-	ADD $456, RSP, R3
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 384(RSP)
-	B lanerow
-groupodddone:
-	MOVD 600(RSP), R3
-	MOVD 376(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-half9:
-	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone10
-half11:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
-	B halfdone12
-lanestage:
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B laneloop
-
-// func DequantizeZeroPointUint8F16BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeZeroPointUint8F16BF16NEON(SB), 0, $888-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
-	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 12
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD zeroPoint+24(FP), R4
-	MOVWU elem+36(FP), R5
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $1258310400, R16
-	VDUP R16, V15.S4
-	MOVD $1258291200, R16
-	VDUP R16, V14.S4
-	MOVD $65536, R16
-	VDUP R16, V13.S4
-	MOVD $32767, R16
-	VDUP R16, V12.S4
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 440(RSP)
-	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-grouploop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	CMP $2, R5
-	BNE half1
-	VCMTST V13.S4, V3.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	VCMTST V13.S4, V2.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	WORD $0x0e644061 // addhn v1.4h, v3.4s, v4.4s
-	WORD $0x4e654041 // addhn2 v1.8h, v2.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	CMP $2, R5
-	BNE half3
-	VCMTST V13.S4, V2.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	VCMTST V13.S4, V1.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone4:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $308, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V5.B16
-	FMOVQ (R4), F6
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V3.S4
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V5.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V2.S4
-	CMP $2, R5
-	BNE half5
-	VCMTST V13.S4, V3.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	VCMTST V13.S4, V2.S4, V7.S4
-	VSUB V7.S4, V12.S4, V7.S4
-	WORD $0x0e654061 // addhn v1.4h, v3.4s, v5.4s
-	WORD $0x4e674041 // addhn2 v1.8h, v2.4s, v7.4s
-	FMOVQ F1, (R1)
-halfdone6:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	VTBL V1.B16, [V6.B16], V6.B16
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	CMP $2, R5
-	BNE half7
-	VCMTST V13.S4, V2.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	VCMTST V13.S4, V1.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone8:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 424(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $48, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 456(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R5
-	BNE half9
-	VCMTST V13.S4, V4.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V3.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
-	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone10:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	CMP $2, R5
-	BNE half11
-	VCMTST V13.S4, V3.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	VCMTST V13.S4, V2.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone12:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-laneend:
-	MOVD 456(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-half1:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
-	B halfdone2
-half3:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone4
-half5:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
-	B halfdone6
-half7:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone8
-groupending:
-	MOVD R0, 448(RSP)
-	MOVD 440(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 432(RSP)
-	MOVD 448(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $528, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 456(RSP)
-	B lanerow
-groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
-	MOVD 448(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-half9:
-	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone10
-half11:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
-	B halfdone12
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B laneloop
-
-// func DequantizePacked4F16BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-
-TEXT ·DequantizePacked4F16BF16NEON(SB), 0, $600-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
-	// per group: V9 scale
-	// vector registers in use at once: 13
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVWU elem+28(FP), R4
-	FMOVS sign+24(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	MOVD $252645135, R16
-	VDUP R16, V15.S4
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
-	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD $65536, R16
-	VDUP R16, V11.S4
-	MOVD $32767, R16
-	VDUP R16, V10.S4
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 368(RSP)
-	ADD $168, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V9.S4]
-grouploop:
+other18:
+	BEQ crumbs19
 	FMOVD (R2), F0
+	ADD $8, R2, R2
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $2, R4
-	BNE half1
-	VCMTST V11.S4, V3.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e644061 // addhn v1.4h, v3.4s, v4.4s
-	WORD $0x4e654041 // addhn2 v1.8h, v2.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-	CMP $2, R4
-	BNE half3
-	VCMTST V11.S4, V2.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	VCMTST V11.S4, V1.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone4:
-	ADD $32, R1, R1
-	ADD $8, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 360(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $236, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVD (R2), F0
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read20
+crumbs19:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V5.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R4
-	BNE half5
-	VCMTST V11.S4, V5.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V6.S4
-	VSUB V6.S4, V10.S4, V6.S4
-	WORD $0x0e6240a1 // addhn v1.4h, v5.4s, v2.4s
-	WORD $0x4e664061 // addhn2 v1.8h, v3.4s, v6.4s
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read20
+half21:
+	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
+	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
 	FMOVQ F1, (R1)
-halfdone6:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	CMP $2, R4
-	BNE half7
-	VCMTST V11.S4, V3.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V1.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e624060 // addhn v0.4h, v3.4s, v2.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
+	B halfdone22
+half23:
+	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, 16(R1)
-halfdone8:
-	ADD $32, R1, R1
-	ADD $8, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	SUB $16, R0, R0
-	MOVD 360(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 352(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $236, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V9.S4]
-	MOVD R1, 128(RSP)
+	B halfdone24
+lanestage:
+	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+32(FP), R16
+	CMP $1, R16
+	BLT nibbles25
+	BEQ crumbs26
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	B stored27
+nibbles25:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn4NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 384(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R3), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R4
-	BNE half9
-	VCMTST V11.S4, V4.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
-	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone10:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R3), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	CMP $2, R4
-	BNE half11
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone12:
-	ADD $32, R1, R1
-	ADD $8, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-laneend:
-	MOVD 384(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-half1:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
-	B halfdone2
-half3:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone4
-half5:
-	WORD $0x0e2168a1 // fcvtn v1.4h, v5.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone6
-half7:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone8
-groupending:
-	MOVD R0, 376(RSP)
-	MOVD 368(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $392, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $392, RSP, R3
-	MOVD $16, R16
-	MOVD R16, 360(RSP)
-	MOVD 376(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 376(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $456, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 600(RSP)
-	ADD $456, RSP, R3
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 384(RSP)
-	B lanerow
-groupodddone:
-	MOVD 600(RSP), R3
-	MOVD 376(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-half9:
-	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone10
-half11:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
-	B halfdone12
-lanestage:
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B laneloop
-
-// func DequantizeZeroPointPacked4F16BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeZeroPointPacked4F16BF16NEON(SB), 0, $888-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
-	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
-	// vector registers in use at once: 14
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD zeroPoint+24(FP), R4
-	MOVWU elem+36(FP), R5
-	FMOVS sign+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	MOVD $252645135, R16
-	VDUP R16, V15.S4
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
-	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD $65536, R16
-	VDUP R16, V11.S4
-	MOVD $32767, R16
-	VDUP R16, V10.S4
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 440(RSP)
-	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-grouploop:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $2, R5
-	BNE half1
-	VCMTST V11.S4, V3.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e644061 // addhn v1.4h, v3.4s, v4.4s
-	WORD $0x4e654041 // addhn2 v1.8h, v2.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-	CMP $2, R5
-	BNE half3
-	VCMTST V11.S4, V2.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	VCMTST V11.S4, V1.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone4:
-	ADD $32, R1, R1
-	ADD $8, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $308, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V5.B16
-	FMOVQ (R4), F6
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V5.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V2.S4
-	CMP $2, R5
-	BNE half5
-	VCMTST V11.S4, V3.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	VCMTST V11.S4, V2.S4, V7.S4
-	VSUB V7.S4, V10.S4, V7.S4
-	WORD $0x0e654061 // addhn v1.4h, v3.4s, v5.4s
-	WORD $0x4e674041 // addhn2 v1.8h, v2.4s, v7.4s
-	FMOVQ F1, (R1)
-halfdone6:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	VTBL V1.B16, [V6.B16], V6.B16
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	CMP $2, R5
-	BNE half7
-	VCMTST V11.S4, V2.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	VCMTST V11.S4, V1.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone8:
-	ADD $32, R1, R1
-	ADD $8, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 424(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $48, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 456(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R5
-	BNE half9
-	VCMTST V11.S4, V4.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
-	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone10:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	CMP $2, R5
-	BNE half11
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone12:
-	ADD $32, R1, R1
-	ADD $8, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-laneend:
-	MOVD 456(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-half1:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
-	B halfdone2
-half3:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone4
-half5:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
-	B halfdone6
-half7:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone8
-groupending:
-	MOVD R0, 448(RSP)
-	MOVD 440(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 432(RSP)
-	MOVD 448(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $528, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 456(RSP)
-	B lanerow
-groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
-	MOVD 448(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-half9:
-	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone10
-half11:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
-	B halfdone12
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B laneloop
-
-// func DequantizePacked2F16BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, elem int32, groups int, length int, ahead int)
-
-TEXT ·DequantizePacked2F16BF16NEON(SB), 0, $600-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
-	// per group: V9 scale
-	// vector registers in use at once: 13
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVWU elem+28(FP), R4
-	FMOVS sign+24(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	MOVD $50529027, R16
-	VDUP R16, V15.S4
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
-	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD $65536, R16
-	VDUP R16, V11.S4
-	MOVD $32767, R16
-	VDUP R16, V10.S4
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 368(RSP)
-	ADD $168, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V9.S4]
-grouploop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $2, R4
-	BNE half1
-	VCMTST V11.S4, V3.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e644061 // addhn v1.4h, v3.4s, v4.4s
-	WORD $0x4e654041 // addhn2 v1.8h, v2.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-	CMP $2, R4
-	BNE half3
-	VCMTST V11.S4, V2.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	VCMTST V11.S4, V1.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone4:
-	ADD $32, R1, R1
-	ADD $4, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 360(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $236, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V5.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R4
-	BNE half5
-	VCMTST V11.S4, V5.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V6.S4
-	VSUB V6.S4, V10.S4, V6.S4
-	WORD $0x0e6240a1 // addhn v1.4h, v5.4s, v2.4s
-	WORD $0x4e664061 // addhn2 v1.8h, v3.4s, v6.4s
-	FMOVQ F1, (R1)
-halfdone6:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	CMP $2, R4
-	BNE half7
-	VCMTST V11.S4, V3.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V1.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e624060 // addhn v0.4h, v3.4s, v2.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone8:
-	ADD $32, R1, R1
-	ADD $4, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	SUB $16, R0, R0
-	MOVD 360(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 352(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $236, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V9.S4]
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
+	B stored27
+crumbs26:
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn2NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 384(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R3), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R4
-	BNE half9
-	VCMTST V11.S4, V4.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
-	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone10:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R3), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	CMP $2, R4
-	BNE half11
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone12:
-	ADD $32, R1, R1
-	ADD $4, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 128(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-laneend:
-	MOVD 384(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-half1:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
-	B halfdone2
-half3:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone4
-half5:
-	WORD $0x0e2168a1 // fcvtn v1.4h, v5.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone6
-half7:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone8
-groupending:
-	MOVD R0, 376(RSP)
-	MOVD 368(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $392, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $392, RSP, R3
-	MOVD $16, R16
-	MOVD R16, 360(RSP)
-	MOVD 376(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 376(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $456, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 600(RSP)
-	ADD $456, RSP, R3
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 384(RSP)
-	B lanerow
-groupodddone:
-	MOVD 600(RSP), R3
-	MOVD 376(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-half9:
-	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone10
-half11:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
-	B halfdone12
-lanestage:
-	MOVD R1, 128(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-	MOVD R2, 136(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B laneloop
-
-// func DequantizeZeroPointPacked2F16BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, elem int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeZeroPointPacked2F16BF16NEON(SB), 0, $888-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
-	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
-	// vector registers in use at once: 14
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD zeroPoint+24(FP), R4
-	MOVWU elem+36(FP), R5
-	FMOVS sign+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	MOVD $50529027, R16
-	VDUP R16, V15.S4
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
-	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD $65536, R16
-	VDUP R16, V11.S4
-	MOVD $32767, R16
-	VDUP R16, V10.S4
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 440(RSP)
-	ADD $240, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-grouploop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $2, R5
-	BNE half1
-	VCMTST V11.S4, V3.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e644061 // addhn v1.4h, v3.4s, v4.4s
-	WORD $0x4e654041 // addhn2 v1.8h, v2.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-	CMP $2, R5
-	BNE half3
-	VCMTST V11.S4, V2.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	VCMTST V11.S4, V1.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone4:
-	ADD $32, R1, R1
-	ADD $4, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $308, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V5.B16
-	FMOVQ (R4), F6
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V5.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V2.S4
-	CMP $2, R5
-	BNE half5
-	VCMTST V11.S4, V3.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	VCMTST V11.S4, V2.S4, V7.S4
-	VSUB V7.S4, V10.S4, V7.S4
-	WORD $0x0e654061 // addhn v1.4h, v3.4s, v5.4s
-	WORD $0x4e674041 // addhn2 v1.8h, v2.4s, v7.4s
-	FMOVQ F1, (R1)
-halfdone6:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	VTBL V1.B16, [V6.B16], V6.B16
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	CMP $2, R5
-	BNE half7
-	VCMTST V11.S4, V2.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	VCMTST V11.S4, V1.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e634040 // addhn v0.4h, v2.4s, v3.4s
-	WORD $0x4e644020 // addhn2 v0.8h, v1.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone8:
-	ADD $32, R1, R1
-	ADD $4, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 432(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 424(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $308, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-	MOVD R2, 200(RSP)
-	ADD $48, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 456(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	CMP $2, R5
-	BNE half9
-	VCMTST V11.S4, V4.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e624081 // addhn v1.4h, v4.4s, v2.4s
-	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
-	FMOVQ F1, (R1)
-halfdone10:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	CMP $2, R5
-	BNE half11
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614060 // addhn v0.4h, v3.4s, v1.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone12:
-	ADD $32, R1, R1
-	ADD $4, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 192(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-laneend:
-	MOVD 456(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-half1:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
-	B halfdone2
-half3:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone4
-half5:
-	WORD $0x0e216861 // fcvtn v1.4h, v3.4s
-	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
-	FMOVQ F1, (R1)
-	B halfdone6
-half7:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	B halfdone8
-groupending:
-	MOVD R0, 448(RSP)
-	MOVD 440(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $464, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $464, RSP, R3
-	ADD $680, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $680, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 432(RSP)
-	MOVD 448(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 448(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $528, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 672(RSP)
-	ADD $528, RSP, R3
-	ADD $744, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 888(RSP)
-	ADD $744, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 456(RSP)
-	B lanerow
-groupodddone:
-	MOVD 672(RSP), R3
-	MOVD 888(RSP), R4
-	MOVD 448(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-half9:
-	WORD $0x0e216881 // fcvtn v1.4h, v4.4s
-	WORD $0x4e216861 // fcvtn2 v1.8h, v3.4s
-	FMOVQ F1, (R1)
-	B halfdone10
-half11:
-	WORD $0x0e216860 // fcvtn v0.4h, v3.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
-	B halfdone12
-lanestage:
-	MOVD R1, 192(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
+stored27:
 	MOVD R2, 200(RSP)
 	ADD $48, RSP, R2
 	ADD $64, RSP, R16

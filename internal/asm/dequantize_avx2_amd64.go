@@ -4,61 +4,7 @@
 
 package asm
 
-// DequantizeInt8AVX2 sets y = q*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
-
-// DequantizeZeroPointInt8AVX2 sets y = (q - zeroPoint)*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-// DequantizeMinvalInt8AVX2 sets y = (q - least)*scale + minval.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-// DequantizeUint8AVX2 sets y = q*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-
-// DequantizeZeroPointUint8AVX2 sets y = (q - zeroPoint)*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-// DequantizeMinvalUint8AVX2 sets y = (q - least)*scale + minval.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-// DequantizePacked4AVX2 sets y = q*scale.
+// DequantizeAVX2 sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -66,9 +12,9 @@ func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *flo
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizePacked4AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+func DequantizeAVX2(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 
-// DequantizeZeroPointPacked4AVX2 sets y = (q - zeroPoint)*scale.
+// DequantizeZeroPointAVX2 sets y = (q - zeroPoint)*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -76,9 +22,9 @@ func DequantizePacked4AVX2(y *float32, q *uint8, scale *float32, sign int32, gro
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointPacked4AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+func DequantizeZeroPointAVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
 
-// DequantizeMinvalPacked4AVX2 sets y = (q - least)*scale + minval.
+// DequantizeMinvalAVX2 sets y = (q - least)*scale + minval.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -86,34 +32,4 @@ func DequantizeZeroPointPacked4AVX2(y *float32, q *uint8, scale *float32, zeroPo
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeMinvalPacked4AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-// DequantizePacked2AVX2 sets y = q*scale.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizePacked2AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-
-// DequantizeZeroPointPacked2AVX2 sets y = (q - zeroPoint)*scale.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeZeroPointPacked2AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-// DequantizeMinvalPacked2AVX2 sets y = (q - least)*scale + minval.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeMinvalPacked2AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+func DequantizeMinvalAVX2(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)

@@ -4,23 +4,46 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
+// func DequantizeAVX2(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeInt8AVX2(SB), $1120-56
+TEXT ·DequantizeAVX2(SB), $1120-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale
-	// vector registers in use at once: 4
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R11
-	MOVQ   length+40(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
+	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
+	// per group: Y12 scale
+	// vector registers in use at once: 9
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVL         layout+24(FP), R8
+	VXORPS       Y15, Y15, Y15
+	CMPL         R8, $+1
+	JGT          done2
+	VPBROADCASTD sign+28(FP), Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX2<>+32(SB), Y14
+
+nibbles1:
+	VPXOR     Y0, Y14, Y14
+	VPSUBD    Y0, Y14, Y14
+	JNE       done2
+	VCVTDQ2PS Y14, Y14
+
+done2:
+	CMPL    R8, $+1
+	JGT     done4
+	VMOVUPS constantsAVX2<>+64(SB), Y13
+	JNE     nibbles3
+	VMOVUPS constantsAVX2<>+96(SB), Y13
+
+nibbles3:
+done4:
+	MOVQ groups+32(FP), R11
+	MOVQ length+40(FP), R12
+	CMPQ R12, $+1
+	JEQ  lanes
+	CMPQ R12, $+16
+	JEQ  short2
 
 groups:
 	MOVQ  R11, R13
@@ -44,47 +67,53 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y12
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
+	CMPQ    R8, $+2
+	JNE     grouplayout
+	PCALIGN $0x20
+
+grouplayout2:
+	VBROADCASTSS (BX), Y12
+
+grouplayout2loop:
 	PREFETCHT0  (SI)
 	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VFMADD213PS Y15, Y12, Y0
 	VMOVUPS     Y0, (SI)
 	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VFMADD213PS Y15, Y12, Y0
 	VMOVUPS     Y0, 32(SI)
 	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VFMADD213PS Y15, Y12, Y0
 	VMOVUPS     Y0, 64(SI)
 	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	ADDQ        $+32, DX
+	VFMADD213PS Y15, Y12, Y0
 	VMOVUPS     Y0, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
-	JGE         grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
+	JGE         grouplayout2loop
+	CMPQ        R11, $+0
+	JLT         groupstaged
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout2
+	JMP         return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -97,33 +126,37 @@ groupchosen:
 	LEAQ 460(SP)(R11*4), R15
 
 groupmeet:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (R15), Y1
-	VMOVUPS     (BX), Y2
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
+	CMPL      R8, $+2
+	JNE       other5
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+
+read8:
+	VMOVUPS     (R15), Y4
+	VMOVUPS     (BX), Y5
+	VPERMPS     Y5, Y4, Y4
+	VFMADD213PS Y15, Y4, Y0
 	VMOVUPS     Y0, (SI)
-	VPMOVSXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(R15), Y1
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(R15), Y1
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVSXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(R15), Y1
-	VPERMPS     Y2, Y1, Y2
-	VFMADD213PS Y15, Y2, Y0
-	VMOVUPS     Y0, 96(SI)
+	VMOVUPS     32(R15), Y0
+	VPERMPS     Y5, Y0, Y0
+	VFMADD213PS Y15, Y0, Y1
+	VMOVUPS     Y1, 32(SI)
+	VMOVUPS     64(R15), Y0
+	VPERMPS     Y5, Y0, Y0
+	VFMADD213PS Y15, Y0, Y2
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     96(R15), Y0
+	VPERMPS     Y5, Y0, Y5
+	VFMADD213PS Y15, Y5, Y3
+	VMOVUPS     Y3, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        $+32, DX
 	ADDQ        632(SP), R15
 	MOVQ        R15, R13
 	SUBQ        640(SP), R13
@@ -149,16 +182,33 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y12
 	MOVQ         SI, 288(SP)
 	LEAQ         (SP), SI
+	CMPL         layout+24(FP), $+1
+	JLT          nibbles9
+	JEQ          crumbs10
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 296(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
+	JMP          stored11
+
+nibbles9:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	JMP  stored11
+
+crumbs10:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+
+stored11:
+	MOVQ DX, 296(SP)
+	LEAQ 128(SP), DX
+	SUBQ R11, R11
+	JMP  grouploop
 
 groupstaged:
 	MOVQ 288(SP), SI
@@ -173,34 +223,36 @@ short2:
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
+	CMPQ R8, $+2
+	JNE  short2layout
 
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+short2layout2:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	ADDQ         $+32, DX
+	VFMADD213PS  Y15, Y11, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	SUBQ         $-128, SI
-	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
-	JGE          short2loop
+	JGE          short2layout2
 	JMP          few
 
 lanes:
@@ -212,28 +264,32 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (BX), Y1
-	VFMADD213PS Y15, Y1, Y0
+	CMPL      R8, $+2
+	JNE       other12
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+
+read15:
+	VMOVUPS     (BX), Y4
+	VFMADD213PS Y15, Y4, Y0
 	VMOVUPS     Y0, (SI)
-	VPMOVSXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVSXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(SI)
+	VMOVUPS     32(BX), Y0
+	VFMADD213PS Y15, Y0, Y1
+	VMOVUPS     Y1, 32(SI)
+	VMOVUPS     64(BX), Y0
+	VFMADD213PS Y15, Y0, Y2
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     96(BX), Y0
+	VFMADD213PS Y15, Y0, Y3
+	VMOVUPS     Y3, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        $+32, DX
 	SUBQ        $-128, BX
 	SUBQ        $+32, DI
 	CMPQ        DI, $+32
@@ -269,30 +325,236 @@ fence:
 	RET
 
 groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	CMPL      R8, $+2
+	JNE       other16
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+
+read19:
+	VFMADD213PS Y15, Y12, Y0
 	VMOVNTPS    Y0, (SI)
-	VPMOVSXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPMOVSXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 96(SI)
+	VFMADD213PS Y15, Y12, Y1
+	VMOVNTPS    Y1, 32(SI)
+	VFMADD213PS Y15, Y12, Y2
+	VMOVNTPS    Y2, 64(SI)
+	VFMADD213PS Y15, Y12, Y3
+	VMOVNTPS    Y3, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
 	JGE         groupstream
-	JMP         groupwhole
+	CMPQ        R11, $+0
+	JLT         groupstaged
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         groupnext
+	JMP         return
+
+grouplayout:
+	CMPQ    R8, $+3
+	JEQ     grouplayout3
+	TESTQ   R8, R8
+	JEQ     grouplayout0
+	PCALIGN $0x20
+
+grouplayout1:
+	VBROADCASTSS (BX), Y12
+
+grouplayout1loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	ADDQ         $+8, DX
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 96(SI)
+	SUBQ         $-128, SI
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          grouplayout1loop
+	CMPQ         R11, $+0
+	JLT          groupstaged
+	ADDQ         R11, DI
+	TESTQ        R11, R11
+	JNE          groupbegin
+	ADDQ         $+4, BX
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout1
+	JMP          return
+	PCALIGN $0x20
+
+grouplayout0:
+	VBROADCASTSS (BX), Y12
+
+grouplayout0loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	ADDQ         $+16, DX
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 96(SI)
+	SUBQ         $-128, SI
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          grouplayout0loop
+	CMPQ         R11, $+0
+	JLT          groupstaged
+	ADDQ         R11, DI
+	TESTQ        R11, R11
+	JNE          groupbegin
+	ADDQ         $+4, BX
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout0
+	JMP          return
+	PCALIGN $0x20
+
+grouplayout3:
+	VBROADCASTSS (BX), Y12
+
+grouplayout3loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	VPMOVZXBD   (DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	ADDQ        $+32, DX
+	VFMADD213PS Y15, Y12, Y0
+	VMOVUPS     Y0, 96(SI)
+	SUBQ        $-128, SI
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
+	JGE         grouplayout3loop
+	CMPQ        R11, $+0
+	JLT         groupstaged
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout3
+	JMP         return
+
+other5:
+	JGT          unsigned6
+	JPS          crumbs7
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read8
+
+crumbs7:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read8
+
+unsigned6:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read8
 
 groupending:
 	MOVQ DI, 680(SP)
@@ -334,38 +596,222 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	CMPL         R8, $+2
+	JNE          other20
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, (SI)
-	VPMOVSXBD    8(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPMOVSXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPMOVSXBD    24(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 96(SI)
+	VPMOVSXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VPMOVSXBD    16(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VPMOVSXBD    24(DX), Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+32, DX
+
+read23:
+	VFMADD213PS Y15, Y12, Y0
+	VMOVNTPS    Y0, (SI)
+	VFMADD213PS Y15, Y12, Y1
+	VMOVNTPS    Y1, 32(SI)
+	VFMADD213PS Y15, Y11, Y2
+	VMOVNTPS    Y2, 64(SI)
+	VFMADD213PS Y15, Y11, Y3
+	VMOVNTPS    Y3, 96(SI)
+	ADDQ        $+8, BX
+	SUBQ        $-128, SI
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2stream
+	JMP         few
+
+short2layout:
+	CMPQ  R8, $+3
+	JEQ   short2layout3
+	TESTQ R8, R8
+	JEQ   short2layout0
+
+short2layout1:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	ADDQ         $+8, DX
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	SUBQ         $-128, SI
-	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
-	JGE          short2stream
+	JGE          short2layout1
 	JMP          few
+
+short2layout0:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	ADDQ         $+16, DX
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	SUBQ         $-128, SI
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2layout0
+	JMP          few
+
+short2layout3:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPMOVZXBD    (DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXBD    8(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVZXBD    16(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVZXBD    24(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	ADDQ         $+32, DX
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	SUBQ         $-128, SI
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2layout3
+	JMP          few
+
+other12:
+	JGT          unsigned13
+	JPS          crumbs14
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read15
+
+crumbs14:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read15
+
+unsigned13:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read15
 
 lanestage:
 	MOVQ SI, 288(SP)
 	LEAQ (SP), SI
+	CMPL layout+24(FP), $+1
+	JLT  nibbles24
+	JEQ  crumbs25
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
+	JMP  stored26
+
+nibbles24:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	JMP  stored26
+
+crumbs25:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+
+stored26:
 	MOVQ DX, 296(SP)
 	LEAQ 128(SP), DX
 	LEAQ 160(SP), AX
@@ -375,24 +821,155 @@ lanestage:
 	LEAQ 160(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+other16:
+	JGT          unsigned17
+	JPS          crumbs18
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read19
+
+crumbs18:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read19
+
+unsigned17:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read19
+
+other20:
+	JGT          unsigned21
+	JPS          crumbs22
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read23
+
+crumbs22:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read23
+
+unsigned21:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read23
+
+// func DequantizeZeroPointAVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeZeroPointInt8AVX2(SB), $1680-64
+TEXT ·DequantizeZeroPointAVX2(SB), $1680-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
-	// vector registers in use at once: 6
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	MOVQ   zeroPoint+24(FP), R8
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+40(FP), R11
-	MOVQ   length+48(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
+	// per call: Y15 0x0, Y14 ByLayout, Y13 ByLayout
+	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
+	// vector registers in use at once: 11
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         zeroPoint+24(FP), R8
+	MOVL         layout+32(FP), R9
+	VXORPS       Y15, Y15, Y15
+	CMPL         R9, $+1
+	JGT          done2
+	VPBROADCASTD sign+36(FP), Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX2<>+32(SB), Y14
+
+nibbles1:
+	VPXOR     Y0, Y14, Y14
+	VPSUBD    Y0, Y14, Y14
+	JNE       done2
+	VCVTDQ2PS Y14, Y14
+
+done2:
+	CMPL    R9, $+1
+	JGT     done4
+	VMOVUPS constantsAVX2<>+64(SB), Y13
+	JNE     nibbles3
+	VMOVUPS constantsAVX2<>+96(SB), Y13
+
+nibbles3:
+done4:
+	MOVQ groups+40(FP), R11
+	MOVQ length+48(FP), R12
+	CMPQ R12, $+1
+	JEQ  lanes
+	CMPQ R12, $+16
+	JEQ  short2
 
 groups:
 	MOVQ  R11, R13
@@ -416,54 +993,62 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y11
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
+	CMPQ    R9, $+2
+	JNE     grouplayout
+	PCALIGN $0x20
+
+grouplayout2:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+grouplayout2loop:
 	PREFETCHT0  (SI)
 	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
 	VMOVUPS     Y0, (SI)
 	VPMOVSXBD   8(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
 	VMOVUPS     Y0, 32(SI)
 	VPMOVSXBD   16(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
 	VMOVUPS     Y0, 64(SI)
 	VPMOVSXBD   24(DX), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	ADDQ        $+32, DX
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
 	VMOVUPS     Y0, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
-	JGE         grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
+	JGE         grouplayout2loop
+	CMPQ        R11, $+0
+	JLT         groupstaged
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	ADDQ        $+4, R8
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout2
+	JMP         return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -476,46 +1061,50 @@ groupchosen:
 	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (R15), Y1
-	VMOVUPS     (BX), Y2
-	VPERMPS     Y2, Y1, Y3
-	VMOVUPS     (R8), Y4
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVSXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(R15), Y1
-	VPERMPS     Y2, Y1, Y3
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(R15), Y1
-	VPERMPS     Y2, Y1, Y3
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVSXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(R15), Y1
-	VPERMPS     Y2, Y1, Y2
-	VPERMPS     Y4, Y1, Y4
+	CMPL      R9, $+2
+	JNE       other5
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+
+read8:
+	VMOVUPS     (R15), Y4
+	VMOVUPS     (BX), Y5
+	VPERMPS     Y5, Y4, Y6
+	VMOVUPS     (R8), Y7
+	VPERMPS     Y7, Y4, Y4
 	VCVTDQ2PS   Y4, Y4
 	VSUBPS      Y4, Y0, Y0
-	VFMADD213PS Y15, Y2, Y0
-	VMOVUPS     Y0, 96(SI)
+	VFMADD213PS Y15, Y6, Y0
+	VMOVUPS     Y0, (SI)
+	VMOVUPS     32(R15), Y0
+	VPERMPS     Y5, Y0, Y4
+	VPERMPS     Y7, Y0, Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y0, Y1, Y1
+	VFMADD213PS Y15, Y4, Y1
+	VMOVUPS     Y1, 32(SI)
+	VMOVUPS     64(R15), Y0
+	VPERMPS     Y5, Y0, Y1
+	VPERMPS     Y7, Y0, Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y0, Y2, Y2
+	VFMADD213PS Y15, Y1, Y2
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     96(R15), Y0
+	VPERMPS     Y5, Y0, Y5
+	VPERMPS     Y7, Y0, Y7
+	VCVTDQ2PS   Y7, Y7
+	VSUBPS      Y7, Y3, Y3
+	VFMADD213PS Y15, Y5, Y3
+	VMOVUPS     Y3, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        $+32, DX
 	ADDQ        768(SP), R15
 	MOVQ        R15, R13
 	SUBQ        776(SP), R13
@@ -542,18 +1131,35 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y11
 	MOVQ         SI, 416(SP)
 	LEAQ         (SP), SI
+	CMPL         layout+32(FP), $+1
+	JLT          nibbles9
+	JEQ          crumbs10
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
+	JMP          stored11
+
+nibbles9:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	JMP  stored11
+
+crumbs10:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+
+stored11:
+	MOVQ DX, 424(SP)
+	LEAQ 128(SP), DX
+	SUBQ R11, R11
+	JMP  grouploop
 
 groupstaged:
 	MOVQ 416(SP), SI
@@ -568,43 +1174,45 @@ short2:
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
+	CMPQ R9, $+2
+	JNE  short2layout
 
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+short2layout2:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y9
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	ADDQ         $+32, DX
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	SUBQ         $-128, SI
-	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
-	JGE          short2loop
+	JGE          short2layout2
 	JMP          few
 
 lanes:
@@ -616,40 +1224,44 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (BX), Y1
-	VMOVUPS     (R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
+	CMPL      R9, $+2
+	JNE       other12
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+
+read15:
+	VMOVUPS     (BX), Y4
+	VMOVUPS     (R8), Y5
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y0, Y0
+	VFMADD213PS Y15, Y4, Y0
 	VMOVUPS     Y0, (SI)
-	VPMOVSXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(BX), Y1
-	VMOVUPS     32(R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(BX), Y1
-	VMOVUPS     64(R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVSXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(BX), Y1
-	VMOVUPS     96(R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(SI)
+	VMOVUPS     32(BX), Y0
+	VMOVUPS     32(R8), Y4
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y1, Y1
+	VFMADD213PS Y15, Y0, Y1
+	VMOVUPS     Y1, 32(SI)
+	VMOVUPS     64(BX), Y0
+	VMOVUPS     64(R8), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y2, Y2
+	VFMADD213PS Y15, Y0, Y2
+	VMOVUPS     Y2, 64(SI)
+	VMOVUPS     96(BX), Y0
+	VMOVUPS     96(R8), Y1
+	VCVTDQ2PS   Y1, Y1
+	VSUBPS      Y1, Y3, Y3
+	VFMADD213PS Y15, Y0, Y3
+	VMOVUPS     Y3, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        $+32, DX
 	SUBQ        $-128, BX
 	SUBQ        $-128, R8
 	SUBQ        $+32, DI
@@ -686,34 +1298,262 @@ fence:
 	RET
 
 groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	CMPL      R9, $+2
+	JNE       other16
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+
+read19:
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
 	VMOVNTPS    Y0, (SI)
-	VPMOVSXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPMOVSXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 96(SI)
+	VSUBPS      Y11, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	VMOVNTPS    Y1, 32(SI)
+	VSUBPS      Y11, Y2, Y2
+	VFMADD213PS Y15, Y12, Y2
+	VMOVNTPS    Y2, 64(SI)
+	VSUBPS      Y11, Y3, Y3
+	VFMADD213PS Y15, Y12, Y3
+	VMOVNTPS    Y3, 96(SI)
 	SUBQ        $-128, SI
-	ADDQ        $+32, DX
 	SUBQ        $+32, R11
 	CMPQ        R11, $+32
 	JGE         groupstream
-	JMP         groupwhole
+	CMPQ        R11, $+0
+	JLT         groupstaged
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	ADDQ        $+4, R8
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         groupnext
+	JMP         return
+
+grouplayout:
+	CMPQ    R9, $+3
+	JEQ     grouplayout3
+	TESTQ   R9, R9
+	JEQ     grouplayout0
+	PCALIGN $0x20
+
+grouplayout1:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+grouplayout1loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	ADDQ         $+8, DX
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 96(SI)
+	SUBQ         $-128, SI
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          grouplayout1loop
+	CMPQ         R11, $+0
+	JLT          groupstaged
+	ADDQ         R11, DI
+	TESTQ        R11, R11
+	JNE          groupbegin
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout1
+	JMP          return
+	PCALIGN $0x20
+
+grouplayout0:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+grouplayout0loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	ADDQ         $+16, DX
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 96(SI)
+	SUBQ         $-128, SI
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          grouplayout0loop
+	CMPQ         R11, $+0
+	JLT          groupstaged
+	ADDQ         R11, DI
+	TESTQ        R11, R11
+	JNE          groupbegin
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout0
+	JMP          return
+	PCALIGN $0x20
+
+grouplayout3:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y11
+
+grouplayout3loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	VPMOVZXBD   (DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VMOVUPS     Y0, (SI)
+	VPMOVZXBD   8(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VMOVUPS     Y0, 32(SI)
+	VPMOVZXBD   16(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VMOVUPS     Y0, 64(SI)
+	VPMOVZXBD   24(DX), Y0
+	VCVTDQ2PS   Y0, Y0
+	ADDQ        $+32, DX
+	VSUBPS      Y11, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VMOVUPS     Y0, 96(SI)
+	SUBQ        $-128, SI
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
+	JGE         grouplayout3loop
+	CMPQ        R11, $+0
+	JLT         groupstaged
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	ADDQ        $+4, R8
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout3
+	JMP         return
+
+other5:
+	JGT          unsigned6
+	JPS          crumbs7
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read8
+
+crumbs7:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read8
+
+unsigned6:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read8
 
 groupending:
 	MOVQ DI, 816(SP)
@@ -765,47 +1605,258 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y9
+	CMPL         R9, $+2
+	JNE          other20
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, (SI)
-	VPMOVSXBD    8(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPMOVSXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPMOVSXBD    24(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 96(SI)
+	VPMOVSXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VPMOVSXBD    16(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VPMOVSXBD    24(DX), Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+32, DX
+
+read23:
+	VSUBPS      Y10, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
+	VMOVNTPS    Y0, (SI)
+	VSUBPS      Y10, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
+	VMOVNTPS    Y1, 32(SI)
+	VSUBPS      Y9, Y2, Y2
+	VFMADD213PS Y15, Y11, Y2
+	VMOVNTPS    Y2, 64(SI)
+	VSUBPS      Y9, Y3, Y3
+	VFMADD213PS Y15, Y11, Y3
+	VMOVNTPS    Y3, 96(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+8, R8
+	SUBQ        $-128, SI
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2stream
+	JMP         few
+
+short2layout:
+	CMPQ  R9, $+3
+	JEQ   short2layout3
+	TESTQ R9, R9
+	JEQ   short2layout0
+
+short2layout1:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(R8), Y0
+	VCVTDQ2PS    Y0, Y9
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	ADDQ         $+8, DX
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	SUBQ         $-128, SI
-	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
-	JGE          short2stream
+	JGE          short2layout1
 	JMP          few
+
+short2layout0:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(R8), Y0
+	VCVTDQ2PS    Y0, Y9
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	ADDQ         $+16, DX
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	SUBQ         $-128, SI
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2layout0
+	JMP          few
+
+short2layout3:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(R8), Y0
+	VCVTDQ2PS    Y0, Y9
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPMOVZXBD    (DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXBD    8(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVZXBD    16(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVZXBD    24(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	ADDQ         $+32, DX
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	SUBQ         $-128, SI
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2layout3
+	JMP          few
+
+other12:
+	JGT          unsigned13
+	JPS          crumbs14
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read15
+
+crumbs14:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read15
+
+unsigned13:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read15
 
 lanestage:
 	MOVQ SI, 416(SP)
 	LEAQ (SP), SI
+	CMPL layout+32(FP), $+1
+	JLT  nibbles24
+	JEQ  crumbs25
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
+	JMP  stored26
+
+nibbles24:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	JMP  stored26
+
+crumbs25:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+
+stored26:
 	MOVQ DX, 424(SP)
 	LEAQ 128(SP), DX
 	LEAQ 160(SP), AX
@@ -820,25 +1871,156 @@ lanestage:
 	LEAQ 288(SP), R8
 	JMP  laneloop
 
-// func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+other16:
+	JGT          unsigned17
+	JPS          crumbs18
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read19
+
+crumbs18:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read19
+
+unsigned17:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read19
+
+other20:
+	JGT          unsigned21
+	JPS          crumbs22
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read23
+
+crumbs22:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read23
+
+unsigned21:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read23
+
+// func DequantizeMinvalAVX2(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeMinvalInt8AVX2(SB), $1680-64
+TEXT ·DequantizeMinvalAVX2(SB), $1680-72
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y0 least, Y15 ToFloat
-	// per group: Y14 scale, Y13 minval
-	// vector registers in use at once: 6
+	// per call: Y0 least, Y15 ToFloat, Y14 ByLayout, Y13 ByLayout
+	// per group: Y12 scale, Y11 minval
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         minval+24(FP), R8
-	VBROADCASTSS least+36(FP), Y0
+	MOVL         layout+32(FP), R9
+	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
+	CMPL         R9, $+1
+	JGT          done2
+	VPBROADCASTD sign+36(FP), Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX2<>+32(SB), Y14
+
+nibbles1:
+	VPXOR     Y0, Y14, Y14
+	VPSUBD    Y0, Y14, Y14
+	JNE       done2
+	VCVTDQ2PS Y14, Y14
+
+done2:
+	CMPL    R9, $+1
+	JGT     done4
+	VMOVUPS constantsAVX2<>+64(SB), Y13
+	JNE     nibbles3
+	VMOVUPS constantsAVX2<>+96(SB), Y13
+
+nibbles3:
+done4:
+	MOVQ groups+48(FP), R11
+	MOVQ length+56(FP), R12
+	CMPQ R12, $+1
+	JEQ  lanes
+	CMPQ R12, $+16
+	JEQ  short2
 
 groups:
 	MOVQ  R11, R13
@@ -862,57 +2044,64 @@ groupbegin:
 	SUBQ R11, DI
 
 groupnext:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y13
-	MOVQ         ahead+56(FP), CX
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
+	CMPQ    R9, $+2
+	JNE     grouplayout
+	PCALIGN $0x20
+
+grouplayout2:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
+
+grouplayout2loop:
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	VPMOVSXBD  (DX), Y0
 	VCVTDQ2PS  Y0, Y0
 	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     Y11, Y0, Y0
 	VMOVUPS    Y0, (SI)
 	VPMOVSXBD  8(DX), Y0
 	VCVTDQ2PS  Y0, Y0
 	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     Y11, Y0, Y0
 	VMOVUPS    Y0, 32(SI)
 	VPMOVSXBD  16(DX), Y0
 	VCVTDQ2PS  Y0, Y0
 	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     Y11, Y0, Y0
 	VMOVUPS    Y0, 64(SI)
 	VPMOVSXBD  24(DX), Y0
 	VCVTDQ2PS  Y0, Y0
+	ADDQ       $+32, DX
 	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     Y11, Y0, Y0
 	VMOVUPS    Y0, 96(SI)
 	SUBQ       $-128, SI
-	ADDQ       $+32, DX
 	SUBQ       $+32, R11
 	CMPQ       R11, $+32
-	JGE        grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
+	JGE        grouplayout2loop
+	CMPQ       R11, $+0
+	JLT        groupstaged
+	ADDQ       R11, DI
+	TESTQ      R11, R11
+	JNE        groupbegin
+	ADDQ       $+4, BX
+	ADDQ       $+4, R8
+	MOVQ       R12, R11
+	SUBQ       R12, DI
+	JGE        grouplayout2
+	JMP        return
 
 grouptomeet:
 	CMPQ R12, $+5
@@ -925,60 +2114,64 @@ groupchosen:
 	LEAQ 596(SP)(R11*4), R15
 
 groupmeet:
+	CMPL      R9, $+2
+	JNE       other5
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (R15), Y1
-	VMOVUPS   (BX), Y2
-	VPERMPS   Y2, Y1, Y3
-	VMOVUPS   (R8), Y4
-	VPERMPS   Y4, Y1, Y1
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y3, Y0, Y0
-	VADDPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVSXBD 8(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   32(R15), Y1
-	VPERMPS   Y2, Y1, Y3
-	VPERMPS   Y4, Y1, Y1
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y3, Y0, Y0
-	VADDPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVSXBD 16(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(R15), Y1
-	VPERMPS   Y2, Y1, Y3
-	VPERMPS   Y4, Y1, Y1
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y3, Y0, Y0
-	VADDPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVSXBD 24(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(R15), Y1
-	VPERMPS   Y2, Y1, Y2
-	VPERMPS   Y4, Y1, Y4
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	SUBQ      $-128, SI
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	ADDQ      768(SP), R15
-	MOVQ      R15, R13
-	SUBQ      776(SP), R13
-	XORL      AX, AX
-	CMPQ      784(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      760(SP), AX
-	LEAQ      (BX)(AX*4), BX
-	LEAQ      (R8)(AX*4), R8
-	SUBQ      $+32, DI
-	CMPQ      DI, 800(SP)
-	JLT       groupmet
-	CMPQ      R15, 792(SP)
-	JGT       groupmeet
+
+read8:
+	VMOVUPS (R15), Y4
+	VMOVUPS (BX), Y5
+	VPERMPS Y5, Y4, Y6
+	VMOVUPS (R8), Y7
+	VPERMPS Y7, Y4, Y4
+	VSUBPS  Y15, Y0, Y0
+	VMULPS  Y6, Y0, Y0
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS Y0, (SI)
+	VMOVUPS 32(R15), Y0
+	VPERMPS Y5, Y0, Y4
+	VPERMPS Y7, Y0, Y0
+	VSUBPS  Y15, Y1, Y1
+	VMULPS  Y4, Y1, Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS 64(R15), Y0
+	VPERMPS Y5, Y0, Y1
+	VPERMPS Y7, Y0, Y0
+	VSUBPS  Y15, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VADDPS  Y0, Y2, Y2
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS 96(R15), Y0
+	VPERMPS Y5, Y0, Y5
+	VPERMPS Y7, Y0, Y7
+	VSUBPS  Y15, Y3, Y3
+	VMULPS  Y5, Y3, Y3
+	VADDPS  Y7, Y3, Y3
+	VMOVUPS Y3, 96(SI)
+	SUBQ    $-128, SI
+	ADDQ    768(SP), R15
+	MOVQ    R15, R13
+	SUBQ    776(SP), R13
+	XORL    AX, AX
+	CMPQ    784(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    760(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+32, DI
+	CMPQ    DI, 800(SP)
+	JLT     groupmet
+	CMPQ    R15, 792(SP)
+	JGT     groupmeet
 
 groupmet:
 	LEAQ 596(SP), R11
@@ -991,17 +2184,34 @@ grouptail:
 	JEQ          return
 	CMPQ         R11, DI
 	JLT          groupodd
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	MOVQ         SI, 416(SP)
 	LEAQ         (SP), SI
+	CMPL         layout+32(FP), $+1
+	JLT          nibbles9
+	JEQ          crumbs10
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
+	JMP          stored11
+
+nibbles9:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	JMP  stored11
+
+crumbs10:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+
+stored11:
+	MOVQ DX, 424(SP)
+	LEAQ 128(SP), DX
+	SUBQ R11, R11
+	JMP  grouploop
 
 groupstaged:
 	MOVQ 416(SP), SI
@@ -1013,48 +2223,50 @@ groupstaged:
 short2:
 	CMPQ R11, $+2
 	JLT  few
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
+	CMPQ R9, $+2
+	JNE  short2layout
 
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
+short2layout2:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y12, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VPMOVSXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y12, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
 	VPMOVSXBD    16(DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VPMOVSXBD    24(DX), Y0
 	VCVTDQ2PS    Y0, Y0
+	ADDQ         $+32, DX
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	SUBQ         $-128, SI
-	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
-	JGE          short2loop
+	JGE          short2layout2
 	JMP          few
 
 lanes:
@@ -1066,54 +2278,58 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
+	CMPL      R9, $+2
+	JNE       other12
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R8), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVSXBD 8(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   32(BX), Y1
-	VMOVUPS   32(R8), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVSXBD 16(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(BX), Y1
-	VMOVUPS   64(R8), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVSXBD 24(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(BX), Y1
-	VMOVUPS   96(R8), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	SUBQ      $-128, SI
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	SUBQ      $-128, BX
-	SUBQ      $-128, R8
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+32, DI
-	MOVQ      416(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut32AVX2(SB)
+
+read15:
+	VMOVUPS (BX), Y4
+	VMOVUPS (R8), Y5
+	VSUBPS  Y15, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VADDPS  Y5, Y0, Y0
+	VMOVUPS Y0, (SI)
+	VMOVUPS 32(BX), Y0
+	VMOVUPS 32(R8), Y4
+	VSUBPS  Y15, Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS 64(BX), Y0
+	VMOVUPS 64(R8), Y1
+	VSUBPS  Y15, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS 96(BX), Y0
+	VMOVUPS 96(R8), Y1
+	VSUBPS  Y15, Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 96(SI)
+	SUBQ    $-128, SI
+	SUBQ    $-128, BX
+	SUBQ    $-128, R8
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
+	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
+	CMPQ    DI, $+0
+	JGE     lanestage
+	ADDQ    $+32, DI
+	MOVQ    416(SP), SI
+	LEAQ    (SP), AX
+	MOVQ    SI, CX
+	CALL    ·stageOut32AVX2(SB)
 
 laneend:
 	CMPQ 824(SP), $+1
@@ -1125,7 +2341,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+56(FP)
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1138,1308 +2354,273 @@ fence:
 groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
+	CMPL      R9, $+2
+	JNE       other16
 	VPMOVSXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVNTPS  Y0, (SI)
-	VPMOVSXBD 8(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	VPMOVSXBD 16(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVNTPS  Y0, 64(SI)
-	VPMOVSXBD 24(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
+	VPMOVSXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVSXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVSXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       groupstream
-	JMP       groupwhole
 
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
+read19:
+	VSUBPS   Y15, Y0, Y0
+	VMULPS   Y12, Y0, Y0
+	VADDPS   Y11, Y0, Y0
+	VMOVNTPS Y0, (SI)
+	VSUBPS   Y15, Y1, Y1
+	VMULPS   Y12, Y1, Y1
+	VADDPS   Y11, Y1, Y1
+	VMOVNTPS Y1, 32(SI)
+	VSUBPS   Y15, Y2, Y2
+	VMULPS   Y12, Y2, Y2
+	VADDPS   Y11, Y2, Y2
+	VMOVNTPS Y2, 64(SI)
+	VSUBPS   Y15, Y3, Y3
+	VMULPS   Y12, Y3, Y3
+	VADDPS   Y11, Y3, Y3
+	VMOVNTPS Y3, 96(SI)
+	SUBQ     $-128, SI
+	SUBQ     $+32, R11
+	CMPQ     R11, $+32
+	JGE      groupstream
+	CMPQ     R11, $+0
+	JLT      groupstaged
+	ADDQ     R11, DI
+	TESTQ    R11, R11
+	JNE      groupbegin
+	ADDQ     $+4, BX
+	ADDQ     $+4, R8
+	MOVQ     R12, R11
+	SUBQ     R12, DI
+	JGE      groupnext
+	JMP      return
 
-groupodd:
-	MOVQ DI, 816(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
+grouplayout:
+	CMPQ    R9, $+3
+	JEQ     grouplayout3
+	TESTQ   R9, R9
+	JEQ     grouplayout0
+	PCALIGN $0x20
 
-grouprepeat:
-	LEAQ 960(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
-	JMP  lanerow
+grouplayout1:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 
-groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
-	MOVQ 816(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VPMOVSXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPMOVSXBD    8(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPMOVSXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPMOVSXBD    24(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+32, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-	JMP  laneloop
-
-// func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeUint8AVX2(SB), $1120-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale
-	// vector registers in use at once: 4
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+32(FP), R11
-	MOVQ   length+40(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 672(SP)
-	LEAQ  328(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y14
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(SI)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 664(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 460(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (R15), Y1
-	VMOVUPS     (BX), Y2
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(R15), Y1
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(R15), Y1
-	VPERMPS     Y2, Y1, Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(R15), Y1
-	VPERMPS     Y2, Y1, Y2
-	VFMADD213PS Y15, Y2, Y0
-	VMOVUPS     Y0, 96(SI)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	ADDQ        632(SP), R15
-	MOVQ        R15, R13
-	SUBQ        640(SP), R13
-	XORL        AX, AX
-	CMPQ        648(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        624(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	SUBQ        $+32, DI
-	CMPQ        DI, 664(SP)
-	JLT         groupmet
-	CMPQ        R15, 656(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 460(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y14
-	MOVQ         SI, 288(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 296(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 288(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+grouplayout1loop:
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
-	VPMOVZXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, (SI)
-	VPMOVZXBD    8(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
-	VPMOVZXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
-	VPMOVZXBD    24(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	ADDQ         $+8, DX
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
 	SUBQ         $-128, SI
-	ADDQ         $+32, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          grouplayout1loop
+	CMPQ         R11, $+0
+	JLT          groupstaged
+	ADDQ         R11, DI
+	TESTQ        R11, R11
+	JNE          groupbegin
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout1
+	JMP          return
+	PCALIGN $0x20
 
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 688(SP)
+grouplayout0:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(BX), Y1
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(SI)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	SUBQ        $-128, BX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	CMPQ        DI, $+0
-	JGE         lanestage
-	ADDQ        $+32, DI
-	MOVQ        288(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
-	CALL        ·stageOut32AVX2(SB)
-
-laneend:
-	CMPQ 688(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 96(SI)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         groupstream
-	JMP         groupwhole
-
-groupending:
-	MOVQ DI, 680(SP)
-	MOVQ 672(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 696(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 696(SP), BX
-	MOVQ $+32, 664(SP)
-	MOVQ 680(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 680(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 824(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1112(SP)
-	LEAQ 824(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 688(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1112(SP), BX
-	MOVQ 680(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VPMOVZXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, (SI)
-	VPMOVZXBD    8(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPMOVZXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPMOVZXBD    24(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	SUBQ         $-128, SI
-	ADDQ         $+32, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 288(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 296(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  laneloop
-
-// func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeZeroPointUint8AVX2(SB), $1680-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
-	// vector registers in use at once: 6
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	MOVQ   zeroPoint+24(FP), R8
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+40(FP), R11
-	MOVQ   length+48(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVUPS     Y0, 96(SI)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 596(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (R15), Y1
-	VMOVUPS     (BX), Y2
-	VPERMPS     Y2, Y1, Y3
-	VMOVUPS     (R8), Y4
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(R15), Y1
-	VPERMPS     Y2, Y1, Y3
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(R15), Y1
-	VPERMPS     Y2, Y1, Y3
-	VPERMPS     Y4, Y1, Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y15, Y3, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(R15), Y1
-	VPERMPS     Y2, Y1, Y2
-	VPERMPS     Y4, Y1, Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y0, Y0
-	VFMADD213PS Y15, Y2, Y0
-	VMOVUPS     Y0, 96(SI)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	ADDQ        768(SP), R15
-	MOVQ        R15, R13
-	SUBQ        776(SP), R13
-	XORL        AX, AX
-	CMPQ        784(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        760(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	LEAQ        (R8)(AX*4), R8
-	SUBQ        $+32, DI
-	CMPQ        DI, 800(SP)
-	JLT         groupmet
-	CMPQ        R15, 792(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y13
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y11
+grouplayout0loop:
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
-	VPMOVZXBD    (DX), Y0
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, (SI)
-	VPMOVZXBD    8(DX), Y0
+	VPBROADCASTD 4(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 32(SI)
-	VPMOVZXBD    16(DX), Y0
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
-	VPMOVZXBD    24(DX), Y0
+	VPBROADCASTD 12(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
+	ADDQ         $+16, DX
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
 	SUBQ         $-128, SI
-	ADDQ         $+32, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          grouplayout0loop
+	CMPQ         R11, $+0
+	JLT          groupstaged
+	ADDQ         R11, DI
+	TESTQ        R11, R11
+	JNE          groupbegin
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout0
+	JMP          return
+	PCALIGN $0x20
 
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
+grouplayout3:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     (BX), Y1
-	VMOVUPS     (R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     32(BX), Y1
-	VMOVUPS     32(R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     64(BX), Y1
-	VMOVUPS     64(R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VMOVUPS     96(BX), Y1
-	VMOVUPS     96(R8), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y0, Y0
-	VFMADD213PS Y15, Y1, Y0
-	VMOVUPS     Y0, 96(SI)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	SUBQ        $-128, BX
-	SUBQ        $-128, R8
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	CMPQ        DI, $+0
-	JGE         lanestage
-	ADDQ        $+32, DI
-	MOVQ        416(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
-	CALL        ·stageOut32AVX2(SB)
-
-laneend:
-	CMPQ 824(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX2(SB)
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y13, Y0, Y0
-	VFMADD213PS Y15, Y14, Y0
-	VMOVNTPS    Y0, 96(SI)
-	SUBQ        $-128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R11
-	CMPQ        R11, $+32
-	JGE         groupstream
-	JMP         groupwhole
-
-groupending:
-	MOVQ DI, 816(SP)
-	MOVQ 808(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 832(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 832(SP), BX
-	LEAQ 1256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1256(SP), R8
-	MOVQ $+32, 800(SP)
-	MOVQ 816(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 816(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 960(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1248(SP)
-	LEAQ 960(SP), BX
-	LEAQ 1384(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1672(SP)
-	LEAQ 1384(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 824(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1248(SP), BX
-	MOVQ 1672(SP), R8
-	MOVQ 816(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	VPMOVZXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, (SI)
-	VPMOVZXBD    8(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VFMADD213PS  Y15, Y14, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPMOVZXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPMOVZXBD    24(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y13, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+32, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX2(SB)
-	MOVQ DX, 424(SP)
-	LEAQ 128(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-	JMP  laneloop
-
-// func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeMinvalUint8AVX2(SB), $1680-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y0 least, Y15 ToFloat
-	// per group: Y14 scale, Y13 minval
-	// vector registers in use at once: 6
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	VBROADCASTSS least+36(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 808(SP)
-	LEAQ  464(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y13
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
+grouplayout3loop:
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	VPMOVZXBD  (DX), Y0
 	VCVTDQ2PS  Y0, Y0
 	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     Y11, Y0, Y0
 	VMOVUPS    Y0, (SI)
 	VPMOVZXBD  8(DX), Y0
 	VCVTDQ2PS  Y0, Y0
 	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     Y11, Y0, Y0
 	VMOVUPS    Y0, 32(SI)
 	VPMOVZXBD  16(DX), Y0
 	VCVTDQ2PS  Y0, Y0
 	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     Y11, Y0, Y0
 	VMOVUPS    Y0, 64(SI)
 	VPMOVZXBD  24(DX), Y0
 	VCVTDQ2PS  Y0, Y0
+	ADDQ       $+32, DX
 	VSUBPS     Y15, Y0, Y0
-	VMULPS     Y14, Y0, Y0
-	VADDPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     Y11, Y0, Y0
 	VMOVUPS    Y0, 96(SI)
 	SUBQ       $-128, SI
-	ADDQ       $+32, DX
 	SUBQ       $+32, R11
 	CMPQ       R11, $+32
-	JGE        grouploop
+	JGE        grouplayout3loop
+	CMPQ       R11, $+0
+	JLT        groupstaged
+	ADDQ       R11, DI
+	TESTQ      R11, R11
+	JNE        groupbegin
+	ADDQ       $+4, BX
+	ADDQ       $+4, R8
+	MOVQ       R12, R11
+	SUBQ       R12, DI
+	JGE        grouplayout3
+	JMP        return
 
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
+other5:
+	JGT          unsigned6
+	JPS          crumbs7
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read8
 
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 800(SP)
-	JLT  groupending
+crumbs7:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read8
 
-groupchosen:
-	NEGQ R11
-	LEAQ 596(SP)(R11*4), R15
-
-groupmeet:
+unsigned6:
 	VPMOVZXBD (DX), Y0
 	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (R15), Y1
-	VMOVUPS   (BX), Y2
-	VPERMPS   Y2, Y1, Y3
-	VMOVUPS   (R8), Y4
-	VPERMPS   Y4, Y1, Y1
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y3, Y0, Y0
-	VADDPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVZXBD 8(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   32(R15), Y1
-	VPERMPS   Y2, Y1, Y3
-	VPERMPS   Y4, Y1, Y1
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y3, Y0, Y0
-	VADDPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVZXBD 16(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(R15), Y1
-	VPERMPS   Y2, Y1, Y3
-	VPERMPS   Y4, Y1, Y1
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y3, Y0, Y0
-	VADDPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVZXBD 24(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(R15), Y1
-	VPERMPS   Y2, Y1, Y2
-	VPERMPS   Y4, Y1, Y4
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y4, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	SUBQ      $-128, SI
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
 	ADDQ      $+32, DX
-	ADDQ      768(SP), R15
-	MOVQ      R15, R13
-	SUBQ      776(SP), R13
-	XORL      AX, AX
-	CMPQ      784(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      760(SP), AX
-	LEAQ      (BX)(AX*4), BX
-	LEAQ      (R8)(AX*4), R8
-	SUBQ      $+32, DI
-	CMPQ      DI, 800(SP)
-	JLT       groupmet
-	CMPQ      R15, 792(SP)
-	JGT       groupmeet
-
-groupmet:
-	LEAQ 596(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS (R8), Y13
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn8AVX2(SB)
-	MOVQ         DX, 424(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 416(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPMOVZXBD    (DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPMOVZXBD    8(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPMOVZXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPMOVZXBD    24(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+32, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 824(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD (DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R8), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVZXBD 8(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   32(BX), Y1
-	VMOVUPS   32(R8), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVZXBD 16(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   64(BX), Y1
-	VMOVUPS   64(R8), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVZXBD 24(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMOVUPS   96(BX), Y1
-	VMOVUPS   96(R8), Y2
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+32, DX
-	SUBQ      $-128, BX
-	SUBQ      $-128, R8
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+32, DI
-	MOVQ      416(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut32AVX2(SB)
-
-laneend:
-	CMPQ 824(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPMOVZXBD (DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVNTPS  Y0, (SI)
-	VPMOVZXBD 8(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	VPMOVZXBD 16(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVNTPS  Y0, 64(SI)
-	VPMOVZXBD 24(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       groupstream
-	JMP       groupwhole
+	JMP       read8
 
 groupending:
 	MOVQ DI, 816(SP)
@@ -2491,49 +2672,266 @@ groupodddone:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VPMOVZXBD    (DX), Y0
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	CMPL         R9, $+2
+	JNE          other20
+	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
+	VPMOVSXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VPMOVSXBD    16(DX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VPMOVSXBD    24(DX), Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+32, DX
+
+read23:
+	VSUBPS   Y15, Y0, Y0
+	VMULPS   Y12, Y0, Y0
+	VADDPS   Y10, Y0, Y0
+	VMOVNTPS Y0, (SI)
+	VSUBPS   Y15, Y1, Y1
+	VMULPS   Y12, Y1, Y1
+	VADDPS   Y10, Y1, Y1
+	VMOVNTPS Y1, 32(SI)
+	VSUBPS   Y15, Y2, Y2
+	VMULPS   Y11, Y2, Y2
+	VADDPS   Y9, Y2, Y2
+	VMOVNTPS Y2, 64(SI)
+	VSUBPS   Y15, Y3, Y3
+	VMULPS   Y11, Y3, Y3
+	VADDPS   Y9, Y3, Y3
+	VMOVNTPS Y3, 96(SI)
+	ADDQ     $+8, BX
+	ADDQ     $+8, R8
+	SUBQ     $-128, SI
+	SUBQ     $+2, R11
+	CMPQ     R11, $+2
+	JGE      short2stream
+	JMP      few
+
+short2layout:
+	CMPQ  R9, $+3
+	JEQ   short2layout3
+	TESTQ R9, R9
+	JEQ   short2layout0
+
+short2layout1:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPMOVZXBD    8(DX), Y0
-	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPMOVZXBD    16(DX), Y0
-	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPMOVZXBD    24(DX), Y0
-	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSRLVD      constantsAVX2<>+128(SB), Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	ADDQ         $+8, DX
 	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
 	ADDQ         $+8, BX
 	ADDQ         $+8, R8
 	SUBQ         $-128, SI
-	ADDQ         $+32, DX
 	SUBQ         $+2, R11
 	CMPQ         R11, $+2
-	JGE          short2stream
+	JGE          short2layout1
 	JMP          few
+
+short2layout0:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VPBROADCASTD 4(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPBROADCASTD 8(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPBROADCASTD 12(DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	ADDQ         $+16, DX
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	SUBQ         $-128, SI
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2layout0
+	JMP          few
+
+short2layout3:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	VPMOVZXBD    (DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXBD    8(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VPMOVZXBD    16(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVZXBD    24(DX), Y0
+	VCVTDQ2PS    Y0, Y0
+	ADDQ         $+32, DX
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	SUBQ         $-128, SI
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2layout3
+	JMP          few
+
+other12:
+	JGT          unsigned13
+	JPS          crumbs14
+	VPBROADCASTD (DX), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read15
+
+crumbs14:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read15
+
+unsigned13:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read15
 
 lanestage:
 	MOVQ SI, 416(SP)
 	LEAQ (SP), SI
+	CMPL layout+32(FP), $+1
+	JLT  nibbles24
+	JEQ  crumbs25
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn8AVX2(SB)
+	JMP  stored26
+
+nibbles24:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn4AVX2(SB)
+	JMP  stored26
+
+crumbs25:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX2(SB)
+
+stored26:
 	MOVQ DX, 424(SP)
 	LEAQ 128(SP), DX
 	LEAQ 160(SP), AX
@@ -2548,2908 +2946,152 @@ lanestage:
 	LEAQ 288(SP), R8
 	JMP  laneloop
 
-// func DequantizePacked4AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizePacked4AVX2(SB), $1104-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
-	// per group: Y12 scale
-	// vector registers in use at once: 6
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	VBROADCASTSS sign+24(FP), Y0
-	VXORPS       Y15, Y15, Y15
-	VXORPS       Y1, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 656(SP)
-	LEAQ  312(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y12
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
+other16:
+	JGT          unsigned17
+	JPS          crumbs18
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 648(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 444(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VFMADD213PS  Y15, Y2, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	ADDQ         616(SP), R15
-	MOVQ         R15, R13
-	SUBQ         624(SP), R13
-	XORL         AX, AX
-	CMPQ         632(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         608(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	SUBQ         $+32, DI
-	CMPQ         DI, 648(SP)
-	JLT          groupmet
-	CMPQ         R15, 640(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 444(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y12
-	MOVQ         SI, 272(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn4AVX2(SB)
-	MOVQ         DX, 280(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 672(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $-128, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         272(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	CMPQ 672(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-groupending:
-	MOVQ DI, 664(SP)
-	MOVQ 656(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 680(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 680(SP), BX
-	MOVQ $+32, 648(SP)
-	MOVQ 664(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 664(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 808(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1096(SP)
-	LEAQ 808(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 672(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1096(SP), BX
-	MOVQ 664(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  laneloop
-
-// func DequantizeZeroPointPacked4AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked4AVX2(SB), $1664-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
-	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 8
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         zeroPoint+24(FP), R8
-	VBROADCASTSS sign+32(FP), Y0
-	VXORPS       Y15, Y15, Y15
-	VXORPS       Y1, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 792(SP)
-	LEAQ  448(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 784(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 580(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	ADDQ         $+16, DX
+	JMP          read19
+
+crumbs18:
+	VPBROADCASTD (DX), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	ADDQ         $+8, DX
+	JMP          read19
+
+unsigned17:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read19
+
+other20:
+	JGT          unsigned21
+	JPS          crumbs22
+	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
 	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
+	VPBROADCASTD 4(DX), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y0, Y0
-	VFMADD213PS  Y15, Y2, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	ADDQ         752(SP), R15
-	MOVQ         R15, R13
-	SUBQ         760(SP), R13
-	XORL         AX, AX
-	CMPQ         768(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         744(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 784(SP)
-	JLT          groupmet
-	CMPQ         R15, 776(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y11
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn4AVX2(SB)
-	MOVQ         DX, 408(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 400(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 808(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
+	VPBROADCASTD 8(DX), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
+	VPBROADCASTD 12(DX), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
 	ADDQ         $+16, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         400(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
+	JMP          read23
 
-laneend:
-	CMPQ 808(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-groupending:
-	MOVQ DI, 800(SP)
-	MOVQ 792(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 816(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 816(SP), BX
-	LEAQ 1240(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1240(SP), R8
-	MOVQ $+32, 784(SP)
-	MOVQ 800(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 800(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 944(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1232(SP)
-	LEAQ 944(SP), BX
-	LEAQ 1368(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1656(SP)
-	LEAQ 1368(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 808(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1232(SP), BX
-	MOVQ 1656(SP), R8
-	MOVQ 800(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y9
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y12, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	MOVQ DX, 408(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  laneloop
-
-// func DequantizeMinvalPacked4AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeMinvalPacked4AVX2(SB), $1664-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
-	// per group: Y12 scale, Y11 minval
-	// vector registers in use at once: 8
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	VBROADCASTSS sign+32(FP), Y0
-	VBROADCASTSS least+36(FP), Y1
-	VCVTDQ2PS    Y1, Y15
-	VXORPS       Y1, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPOR         Y0, Y1, Y14
-	VMOVUPS      constantsAVX2<>+4(SB), Y13
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 792(SP)
-	LEAQ  448(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 784(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 580(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y4, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	ADDQ         752(SP), R15
-	MOVQ         R15, R13
-	SUBQ         760(SP), R13
-	XORL         AX, AX
-	CMPQ         768(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         744(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 784(SP)
-	JLT          groupmet
-	CMPQ         R15, 776(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn4AVX2(SB)
-	MOVQ         DX, 408(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 400(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 808(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         400(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	CMPQ 808(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-groupending:
-	MOVQ DI, 800(SP)
-	MOVQ 792(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 816(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 816(SP), BX
-	LEAQ 1240(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1240(SP), R8
-	MOVQ $+32, 784(SP)
-	MOVQ 800(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 800(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 944(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1232(SP)
-	LEAQ 944(SP), BX
-	LEAQ 1368(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1656(SP)
-	LEAQ 1368(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 808(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1232(SP), BX
-	MOVQ 1656(SP), R8
-	MOVQ 800(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VPBROADCASTD (DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 8(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 12(DX), Y0
-	VPSLLVD      Y13, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn4AVX2(SB)
-	MOVQ DX, 408(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  laneloop
-
-// func DequantizePacked2AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizePacked2AVX2(SB), $1104-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
-	// per group: Y11 scale
-	// vector registers in use at once: 7
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	VBROADCASTSS sign+24(FP), Y0
-	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+36(SB), Y1
-	VPXOR        Y0, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+68(SB), Y13
-	VMOVUPS      constantsAVX2<>+100(SB), Y12
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 656(SP)
-	LEAQ  312(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y11
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
+crumbs22:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
+	VPBROADCASTD (DX), Y1
+	VPSRLVD      constantsAVX2<>+128(SB), Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VPBROADCASTD 4(DX), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VPBROADCASTD 4(DX), Y3
+	VPSRLVD      constantsAVX2<>+128(SB), Y3, Y3
+	VPERMPS      Y14, Y3, Y3
 	ADDQ         $+8, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 648(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 444(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VFMADD213PS  Y15, Y2, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	ADDQ         616(SP), R15
-	MOVQ         R15, R13
-	SUBQ         624(SP), R13
-	XORL         AX, AX
-	CMPQ         632(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         608(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	SUBQ         $+32, DI
-	CMPQ         DI, 648(SP)
-	JLT          groupmet
-	CMPQ         R15, 640(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 444(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y11
-	MOVQ         SI, 272(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn2AVX2(SB)
-	MOVQ         DX, 280(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 672(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $-128, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         272(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	CMPQ 672(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-groupending:
-	MOVQ DI, 664(SP)
-	MOVQ 656(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 680(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 680(SP), BX
-	MOVQ $+32, 648(SP)
-	MOVQ 664(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 664(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 808(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1096(SP)
-	LEAQ 808(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 672(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1096(SP), BX
-	MOVQ 664(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  laneloop
-
-// func DequantizeZeroPointPacked2AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked2AVX2(SB), $1664-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
-	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
-	// vector registers in use at once: 9
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         zeroPoint+24(FP), R8
-	VBROADCASTSS sign+32(FP), Y0
-	VXORPS       Y15, Y15, Y15
-	VMOVUPS      constantsAVX2<>+36(SB), Y1
-	VPXOR        Y0, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+68(SB), Y13
-	VMOVUPS      constantsAVX2<>+100(SB), Y12
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 792(SP)
-	LEAQ  448(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 784(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 580(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y15, Y3, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y0, Y0
-	VFMADD213PS  Y15, Y2, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	ADDQ         752(SP), R15
-	MOVQ         R15, R13
-	SUBQ         760(SP), R13
-	XORL         AX, AX
-	CMPQ         768(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         744(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 784(SP)
-	JLT          groupmet
-	CMPQ         R15, 776(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y10
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn2AVX2(SB)
-	MOVQ         DX, 408(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 400(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y8
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 808(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y0, Y0
-	VFMADD213PS  Y15, Y1, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         400(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	CMPQ 808(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-groupending:
-	MOVQ DI, 800(SP)
-	MOVQ 792(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 816(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 816(SP), BX
-	LEAQ 1240(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1240(SP), R8
-	MOVQ $+32, 784(SP)
-	MOVQ 800(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 800(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 944(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1232(SP)
-	LEAQ 944(SP), BX
-	LEAQ 1368(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1656(SP)
-	LEAQ 1368(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 808(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1232(SP), BX
-	MOVQ 1656(SP), R8
-	MOVQ 800(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS 4(R8), Y0
-	VCVTDQ2PS    Y0, Y8
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y15, Y11, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y15, Y10, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-	MOVQ DX, 408(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  laneloop
-
-// func DequantizeMinvalPacked2AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·DequantizeMinvalPacked2AVX2(SB), $1664-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
-	// per group: Y11 scale, Y10 minval
-	// vector registers in use at once: 9
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	VBROADCASTSS sign+32(FP), Y0
-	VBROADCASTSS least+36(FP), Y1
-	VCVTDQ2PS    Y1, Y15
-	VMOVUPS      constantsAVX2<>+36(SB), Y1
-	VPXOR        Y0, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+68(SB), Y13
-	VMOVUPS      constantsAVX2<>+100(SB), Y12
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000001f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 792(SP)
-	LEAQ  448(SP), AX
-	CALL  ·numberAVX2(SB)
-
-groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 784(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 580(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (R15), Y1
-	VMOVUPS      (BX), Y2
-	VPERMPS      Y2, Y1, Y3
-	VMOVUPS      (R8), Y4
-	VPERMPS      Y4, Y1, Y1
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(R15), Y1
-	VPERMPS      Y2, Y1, Y3
-	VPERMPS      Y4, Y1, Y1
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(R15), Y1
-	VPERMPS      Y2, Y1, Y2
-	VPERMPS      Y4, Y1, Y4
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y4, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	ADDQ         752(SP), R15
-	MOVQ         R15, R13
-	SUBQ         760(SP), R13
-	XORL         AX, AX
-	CMPQ         768(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         744(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+32, DI
-	CMPQ         DI, 784(SP)
-	JLT          groupmet
-	CMPQ         R15, 776(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 580(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn2AVX2(SB)
-	MOVQ         DX, 408(SP)
-	LEAQ         128(SP), DX
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ 400(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX2(SB)
-	JMP  return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 808(SP)
-
-lanerow:
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R8), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R8), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R8), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R8), Y2
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $-128, BX
-	SUBQ         $-128, R8
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+32, DI
-	MOVQ         400(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX2(SB)
-
-laneend:
-	CMPQ 808(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-groupending:
-	MOVQ DI, 800(SP)
-	MOVQ 792(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 816(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 816(SP), BX
-	LEAQ 1240(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	LEAQ 1240(SP), R8
-	MOVQ $+32, 784(SP)
-	MOVQ 800(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 800(SP)
-	CMPQ DI, $+64
-	JLT  grouprepeat
-	MOVL $0x00000040, DI
-
-grouprepeat:
-	LEAQ 944(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1232(SP)
-	LEAQ 944(SP), BX
-	LEAQ 1368(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX2(SB)
-	MOVQ CX, 1656(SP)
-	LEAQ 1368(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 808(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 1232(SP), BX
-	MOVQ 1656(SP), R8
-	MOVQ 800(SP), DI
-	CMPQ DI, $+65
-	JLT  return
-	SUBQ $+64, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPBROADCASTD (DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPBROADCASTD 4(DX), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y14, Y0, Y0
-	VSUBPS       Y15, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	SUBQ         $-128, SI
-	ADDQ         $+8, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX2(SB)
-	MOVQ DX, 408(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  laneloop
+	JMP          read23
+
+unsigned21:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VPMOVZXBD 8(DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VPMOVZXBD 16(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VPMOVZXBD 24(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	ADDQ      $+32, DX
+	JMP       read23
 
 DATA constantsAVX2<>+0(SB)/4, $0x0000000f
-DATA constantsAVX2<>+4(SB)/4, $0x0000001c
-DATA constantsAVX2<>+8(SB)/4, $0x00000018
-DATA constantsAVX2<>+12(SB)/4, $0x00000014
-DATA constantsAVX2<>+16(SB)/4, $0x00000010
-DATA constantsAVX2<>+20(SB)/4, $0x0000000c
-DATA constantsAVX2<>+24(SB)/4, $0x00000008
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+4(SB)/4, $0x0000000f
+DATA constantsAVX2<>+8(SB)/4, $0x0000000f
+DATA constantsAVX2<>+12(SB)/4, $0x0000000f
+DATA constantsAVX2<>+16(SB)/4, $0x0000000f
+DATA constantsAVX2<>+20(SB)/4, $0x0000000f
+DATA constantsAVX2<>+24(SB)/4, $0x0000000f
+DATA constantsAVX2<>+28(SB)/4, $0x0000000f
 DATA constantsAVX2<>+32(SB)/4, $0x00000000
-DATA constantsAVX2<>+36(SB)/4, $0x00000000
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
-DATA constantsAVX2<>+44(SB)/4, $0x00000002
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000000
-DATA constantsAVX2<>+56(SB)/4, $0x00000001
-DATA constantsAVX2<>+60(SB)/4, $0x00000002
-DATA constantsAVX2<>+64(SB)/4, $0x00000003
-DATA constantsAVX2<>+68(SB)/4, $0x00000000
-DATA constantsAVX2<>+72(SB)/4, $0x00000002
-DATA constantsAVX2<>+76(SB)/4, $0x00000004
-DATA constantsAVX2<>+80(SB)/4, $0x00000006
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x0000001c
+DATA constantsAVX2<>+68(SB)/4, $0x00000018
+DATA constantsAVX2<>+72(SB)/4, $0x00000014
+DATA constantsAVX2<>+76(SB)/4, $0x00000010
+DATA constantsAVX2<>+80(SB)/4, $0x0000000c
 DATA constantsAVX2<>+84(SB)/4, $0x00000008
-DATA constantsAVX2<>+88(SB)/4, $0x0000000a
-DATA constantsAVX2<>+92(SB)/4, $0x0000000c
-DATA constantsAVX2<>+96(SB)/4, $0x0000000e
-DATA constantsAVX2<>+100(SB)/4, $0x00000010
-DATA constantsAVX2<>+104(SB)/4, $0x00000012
-DATA constantsAVX2<>+108(SB)/4, $0x00000014
-DATA constantsAVX2<>+112(SB)/4, $0x00000016
-DATA constantsAVX2<>+116(SB)/4, $0x00000018
-DATA constantsAVX2<>+120(SB)/4, $0x0000001a
-DATA constantsAVX2<>+124(SB)/4, $0x0000001c
-DATA constantsAVX2<>+128(SB)/4, $0x0000001e
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $132
+DATA constantsAVX2<>+88(SB)/4, $0x00000004
+DATA constantsAVX2<>+92(SB)/4, $0x00000000
+DATA constantsAVX2<>+96(SB)/4, $0x00000000
+DATA constantsAVX2<>+100(SB)/4, $0x00000002
+DATA constantsAVX2<>+104(SB)/4, $0x00000004
+DATA constantsAVX2<>+108(SB)/4, $0x00000006
+DATA constantsAVX2<>+112(SB)/4, $0x00000008
+DATA constantsAVX2<>+116(SB)/4, $0x0000000a
+DATA constantsAVX2<>+120(SB)/4, $0x0000000c
+DATA constantsAVX2<>+124(SB)/4, $0x0000000e
+DATA constantsAVX2<>+128(SB)/4, $0x00000010
+DATA constantsAVX2<>+132(SB)/4, $0x00000012
+DATA constantsAVX2<>+136(SB)/4, $0x00000014
+DATA constantsAVX2<>+140(SB)/4, $0x00000016
+DATA constantsAVX2<>+144(SB)/4, $0x00000018
+DATA constantsAVX2<>+148(SB)/4, $0x0000001a
+DATA constantsAVX2<>+152(SB)/4, $0x0000001c
+DATA constantsAVX2<>+156(SB)/4, $0x0000001e
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $160

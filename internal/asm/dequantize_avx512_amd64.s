@@ -4,3153 +4,47 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeInt8AVX512(SB), $2112-56
+// func DequantizeAVX512(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeAVX512(SB), $2112-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x0
-	// per group: Z14 scale
-	// vector registers in use at once: 4
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R11
-	MOVQ   length+40(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+32
-	JEQ    short2
-	CMPQ   R12, $+16
-	JEQ    short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1248(SP)
-	LEAQ  616(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z14
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1240(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 876(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(R15), Z1
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(R15), Z1
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(R15), Z1
-	VPERMPS     Z2, Z1, Z2
-	VFMADD213PS Z15, Z2, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        1208(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1216(SP), R13
-	XORL        AX, AX
-	CMPQ        1224(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1200(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	SUBQ        $+64, DI
-	CMPQ        DI, 1240(SP)
-	JLT         groupmet
-	CMPQ        R15, 1232(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 876(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z14
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 192(SI)
-
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2loop
-	JMP              few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4loop
-	JMP              few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1264(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	CMPQ        DI, $+0
-	JGE         lanestage
-	ADDQ        $+64, DI
-	MOVQ        576(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
-	CALL        ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1264(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-groupending:
-	MOVQ DI, 1256(SP)
-	MOVQ 1248(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1272(SP), BX
-	MOVQ $+64, 1240(SP)
-	MOVQ 1256(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1256(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1528(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2104(SP)
-	LEAQ 1528(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 1264(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2104(SP), BX
-	MOVQ 1256(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2stream
-	JMP              few
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4stream
-	JMP              few
-
-lanestage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  laneloop
-
-// func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointInt8AVX512(SB), $3216-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x0
-	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
-	// vector registers in use at once: 6
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	MOVQ   zeroPoint+24(FP), R8
-	VPXORD Z15, Z15, Z15
-	MOVQ   groups+40(FP), R11
-	MOVQ   length+48(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+32
-	JEQ    short2
-	CMPQ   R12, $+16
-	JEQ    short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1512(SP)
-	LEAQ  880(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z13
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1504(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1140(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z3
-	VMOVUPS     (R8), Z4
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(R15), Z1
-	VPERMPS     Z2, Z1, Z3
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(R15), Z1
-	VPERMPS     Z2, Z1, Z3
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(R15), Z1
-	VPERMPS     Z2, Z1, Z2
-	VPERMPS     Z4, Z1, Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z0, Z0
-	VFMADD213PS Z15, Z2, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        1472(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1480(SP), R13
-	XORL        AX, AX
-	CMPQ        1488(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1464(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	LEAQ        (R8)(AX*4), R8
-	SUBQ        $+64, DI
-	CMPQ        DI, 1504(SP)
-	JLT         groupmet
-	CMPQ        R15, 1496(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z13
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 192(SI)
-
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z13
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+8, R8
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2loop
-	JMP              few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+16, R8
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4loop
-	JMP              few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1528(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(BX), Z1
-	VMOVUPS     64(R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(BX), Z1
-	VMOVUPS     128(R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(BX), Z1
-	VMOVUPS     192(R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        $+256, BX
-	ADDQ        $+256, R8
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	CMPQ        DI, $+0
-	JGE         lanestage
-	ADDQ        $+64, DI
-	MOVQ        832(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
-	CALL        ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1528(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-groupending:
-	MOVQ DI, 1520(SP)
-	MOVQ 1512(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
-	MOVQ $+64, 1504(SP)
-	MOVQ 1520(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1792(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
-	MOVQ 1520(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z13
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+8, R8
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2stream
-	JMP              few
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	VPMOVSXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPMOVSXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVSXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVSXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+16, R8
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4stream
-	JMP              few
-
-lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  laneloop
-
-// func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeMinvalInt8AVX512(SB), $3216-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z15 ToFloat
-	// per group: Z14 scale, Z13 minval
-	// vector registers in use at once: 6
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	VBROADCASTSS least+36(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1512(SP)
-	LEAQ  880(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	PREFETCHT0 128(SI)
-	PREFETCHT0 192(SI)
-	VPMOVSXBD  (DX), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	VPMOVSXBD  16(DX), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVUPS    Z0, 64(SI)
-	VPMOVSXBD  32(DX), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVUPS    Z0, 128(SI)
-	VPMOVSXBD  48(DX), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVUPS    Z0, 192(SI)
-	ADDQ       $+256, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, R11
-	CMPQ       R11, $+64
-	JGE        grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1504(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1140(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVSXBD (DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   (R15), Z1
-	VMOVUPS   (BX), Z2
-	VPERMPS   Z2, Z1, Z3
-	VMOVUPS   (R8), Z4
-	VPERMPS   Z4, Z1, Z1
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z3, Z0, Z0
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVSXBD 16(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   64(R15), Z1
-	VPERMPS   Z2, Z1, Z3
-	VPERMPS   Z4, Z1, Z1
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z3, Z0, Z0
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVSXBD 32(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   128(R15), Z1
-	VPERMPS   Z2, Z1, Z3
-	VPERMPS   Z4, Z1, Z1
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z3, Z0, Z0
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVSXBD 48(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   192(R15), Z1
-	VPERMPS   Z2, Z1, Z2
-	VPERMPS   Z4, Z1, Z4
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z2, Z0, Z0
-	VADDPS    Z4, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	ADDQ      1472(SP), R15
-	MOVQ      R15, R13
-	SUBQ      1480(SP), R13
-	XORL      AX, AX
-	CMPQ      1488(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      1464(SP), AX
-	LEAQ      (BX)(AX*4), BX
-	LEAQ      (R8)(AX*4), R8
-	SUBQ      $+64, DI
-	CMPQ      DI, 1504(SP)
-	JLT       groupmet
-	CMPQ      R15, 1496(SP)
-	JGT       groupmeet
-
-groupmet:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPMOVSXBD.Z  (DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVSXBD.Z  16(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVSXBD.Z  32(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVSXBD.Z  48(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 192(SI)
-
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+8, BX
-	ADDQ        $+8, R8
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+2
-	JGE         short2loop
-	JMP         few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
-	VADDPS.BCST 8(R8), Z0, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(BX), Z0, Z0
-	VADDPS.BCST 12(R8), Z0, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+16, BX
-	ADDQ        $+16, R8
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+4
-	JGE         short4loop
-	JMP         few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1528(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVSXBD (DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   (BX), Z1
-	VMOVUPS   (R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVSXBD 16(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   64(BX), Z1
-	VMOVUPS   64(R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVSXBD 32(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   128(BX), Z1
-	VMOVUPS   128(R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVSXBD 48(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   192(BX), Z1
-	VMOVUPS   192(R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	ADDQ      $+256, BX
-	ADDQ      $+256, R8
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+64, DI
-	MOVQ      832(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1528(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
-	VPMOVSXBD (DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVNTPS  Z0, (SI)
-	VPMOVSXBD 16(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVNTPS  Z0, 64(SI)
-	VPMOVSXBD 32(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVNTPS  Z0, 128(SI)
-	VPMOVSXBD 48(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVNTPS  Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, R11
-	CMPQ      R11, $+64
-	JGE       groupstream
-	JMP       groupwhole
-
-groupending:
-	MOVQ DI, 1520(SP)
-	MOVQ 1512(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
-	MOVQ $+64, 1504(SP)
-	MOVQ 1520(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1792(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
-	MOVQ 1520(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+8, BX
-	ADDQ        $+8, R8
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+2
-	JGE         short2stream
-	JMP         few
-
-short4stream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
-	VADDPS.BCST 8(R8), Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(BX), Z0, Z0
-	VADDPS.BCST 12(R8), Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+16, BX
-	ADDQ        $+16, R8
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+4
-	JGE         short4stream
-	JMP         few
-
-lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  laneloop
-
-// func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeUint8AVX512(SB), $2112-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x0
-	// per group: Z14 scale
-	// vector registers in use at once: 4
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	VPXORD Z15, Z15, Z15
-	MOVQ   groups+32(FP), R11
-	MOVQ   length+40(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+32
-	JEQ    short2
-	CMPQ   R12, $+16
-	JEQ    short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1248(SP)
-	LEAQ  616(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z14
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1240(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 876(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(R15), Z1
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(R15), Z1
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(R15), Z1
-	VPERMPS     Z2, Z1, Z2
-	VFMADD213PS Z15, Z2, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        1208(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1216(SP), R13
-	XORL        AX, AX
-	CMPQ        1224(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1200(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	SUBQ        $+64, DI
-	CMPQ        DI, 1240(SP)
-	JLT         groupmet
-	CMPQ        R15, 1232(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 876(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z14
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 192(SI)
-
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2loop
-	JMP              few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4loop
-	JMP              few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1264(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(BX), Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	CMPQ        DI, $+0
-	JGE         lanestage
-	ADDQ        $+64, DI
-	MOVQ        576(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
-	CALL        ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1264(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-groupending:
-	MOVQ DI, 1256(SP)
-	MOVQ 1248(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1272(SP), BX
-	MOVQ $+64, 1240(SP)
-	MOVQ 1256(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1256(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1528(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2104(SP)
-	LEAQ 1528(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 1264(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2104(SP), BX
-	MOVQ 1256(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2stream
-	JMP              few
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4stream
-	JMP              few
-
-lanestage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  laneloop
-
-// func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointUint8AVX512(SB), $3216-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 0x0
-	// per group: Z14 scale, Z0 zeroPoint, Z13 ToFloat
-	// vector registers in use at once: 6
-	MOVQ   y+0(FP), SI
-	MOVQ   q+8(FP), DX
-	MOVQ   scale+16(FP), BX
-	MOVQ   zeroPoint+24(FP), R8
-	VPXORD Z15, Z15, Z15
-	MOVQ   groups+40(FP), R11
-	MOVQ   length+48(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+32
-	JEQ    short2
-	CMPQ   R12, $+16
-	JEQ    short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1512(SP)
-	LEAQ  880(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z13
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1504(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1140(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z3
-	VMOVUPS     (R8), Z4
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(R15), Z1
-	VPERMPS     Z2, Z1, Z3
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(R15), Z1
-	VPERMPS     Z2, Z1, Z3
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(R15), Z1
-	VPERMPS     Z2, Z1, Z2
-	VPERMPS     Z4, Z1, Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z0, Z0
-	VFMADD213PS Z15, Z2, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        1472(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1480(SP), R13
-	XORL        AX, AX
-	CMPQ        1488(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1464(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	LEAQ        (R8)(AX*4), R8
-	SUBQ        $+64, DI
-	CMPQ        DI, 1504(SP)
-	JLT         groupmet
-	CMPQ        R15, 1496(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z13
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K7, 192(SI)
-
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z13
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+8, R8
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2loop
-	JMP              few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+16, R8
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4loop
-	JMP              few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1528(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     64(BX), Z1
-	VMOVUPS     64(R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     128(BX), Z1
-	VMOVUPS     128(R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VMOVUPS     192(BX), Z1
-	VMOVUPS     192(R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        $+256, BX
-	ADDQ        $+256, R8
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	CMPQ        DI, $+0
-	JGE         lanestage
-	ADDQ        $+64, DI
-	MOVQ        832(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
-	CALL        ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1528(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z13, Z0, Z0
-	VFMADD213PS Z15, Z14, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-groupending:
-	MOVQ DI, 1520(SP)
-	MOVQ 1512(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
-	MOVQ $+64, 1504(SP)
-	MOVQ 1520(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1792(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
-	MOVQ 1520(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z13
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+8, R8
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2stream
-	JMP              few
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z14
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z13
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBD        (DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPMOVZXBD        16(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z13, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVZXBD        32(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVZXBD        48(DX), Z0
-	VCVTDQ2PS        Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+16, R8
-	ADDQ             $+256, SI
-	ADDQ             $+64, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4stream
-	JMP              few
-
-lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  laneloop
-
-// func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeMinvalUint8AVX512(SB), $3216-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z15 ToFloat
-	// per group: Z14 scale, Z13 minval
-	// vector registers in use at once: 6
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	VBROADCASTSS least+36(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1512(SP)
-	LEAQ  880(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	PREFETCHT0 128(SI)
-	PREFETCHT0 192(SI)
-	VPMOVZXBD  (DX), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVUPS    Z0, (SI)
-	VPMOVZXBD  16(DX), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVUPS    Z0, 64(SI)
-	VPMOVZXBD  32(DX), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVUPS    Z0, 128(SI)
-	VPMOVZXBD  48(DX), Z0
-	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z14, Z0, Z0
-	VADDPS     Z13, Z0, Z0
-	VMOVUPS    Z0, 192(SI)
-	ADDQ       $+256, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, R11
-	CMPQ       R11, $+64
-	JGE        grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1504(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1140(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBD (DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   (R15), Z1
-	VMOVUPS   (BX), Z2
-	VPERMPS   Z2, Z1, Z3
-	VMOVUPS   (R8), Z4
-	VPERMPS   Z4, Z1, Z1
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z3, Z0, Z0
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVZXBD 16(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   64(R15), Z1
-	VPERMPS   Z2, Z1, Z3
-	VPERMPS   Z4, Z1, Z1
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z3, Z0, Z0
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVZXBD 32(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   128(R15), Z1
-	VPERMPS   Z2, Z1, Z3
-	VPERMPS   Z4, Z1, Z1
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z3, Z0, Z0
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVZXBD 48(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   192(R15), Z1
-	VPERMPS   Z2, Z1, Z2
-	VPERMPS   Z4, Z1, Z4
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z2, Z0, Z0
-	VADDPS    Z4, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	ADDQ      1472(SP), R15
-	MOVQ      R15, R13
-	SUBQ      1480(SP), R13
-	XORL      AX, AX
-	CMPQ      1488(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      1464(SP), AX
-	LEAQ      (BX)(AX*4), BX
-	LEAQ      (R8)(AX*4), R8
-	SUBQ      $+64, DI
-	CMPQ      DI, 1504(SP)
-	JLT       groupmet
-	CMPQ      R15, 1496(SP)
-	JGT       groupmeet
-
-groupmet:
-	LEAQ 1140(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VPMOVZXBD.Z  (DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBD.Z  16(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBD.Z  32(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBD.Z  48(DX), K7, Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z14, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K7, 192(SI)
-
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+8, BX
-	ADDQ        $+8, R8
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+2
-	JGE         short2loop
-	JMP         few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
-	VADDPS.BCST 8(R8), Z0, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(BX), Z0, Z0
-	VADDPS.BCST 12(R8), Z0, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+16, BX
-	ADDQ        $+16, R8
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+4
-	JGE         short4loop
-	JMP         few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1528(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBD (DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   (BX), Z1
-	VMOVUPS   (R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVZXBD 16(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   64(BX), Z1
-	VMOVUPS   64(R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVZXBD 32(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   128(BX), Z1
-	VMOVUPS   128(R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVZXBD 48(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMOVUPS   192(BX), Z1
-	VMOVUPS   192(R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	ADDQ      $+256, BX
-	ADDQ      $+256, R8
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+64, DI
-	MOVQ      832(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1528(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
-	VPMOVZXBD (DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVNTPS  Z0, (SI)
-	VPMOVZXBD 16(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVNTPS  Z0, 64(SI)
-	VPMOVZXBD 32(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVNTPS  Z0, 128(SI)
-	VPMOVZXBD 48(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVNTPS  Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, R11
-	CMPQ      R11, $+64
-	JGE       groupstream
-	JMP       groupwhole
-
-groupending:
-	MOVQ DI, 1520(SP)
-	MOVQ 1512(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1536(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1536(SP), BX
-	LEAQ 2376(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2376(SP), R8
-	MOVQ $+64, 1504(SP)
-	MOVQ 1520(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1520(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1792(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2368(SP)
-	LEAQ 1792(SP), BX
-	LEAQ 2632(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3208(SP)
-	LEAQ 2632(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1528(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2368(SP), BX
-	MOVQ 3208(SP), R8
-	MOVQ 1520(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+8, BX
-	ADDQ        $+8, R8
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+2
-	JGE         short2stream
-	JMP         few
-
-short4stream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
-	VADDPS.BCST 8(R8), Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(BX), Z0, Z0
-	VADDPS.BCST 12(R8), Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+16, BX
-	ADDQ        $+16, R8
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+4
-	JGE         short4stream
-	JMP         few
-
-lanestage:
-	MOVQ SI, 832(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn8AVX512(SB)
-	MOVQ DX, 840(SP)
-	LEAQ 256(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  laneloop
-
-// func DequantizePacked4AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizePacked4AVX512(SB), $2080-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
+	// per call: Z15 0x0, Z14 ByLayout, Z13 ByLayout
 	// per group: Z12 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VBROADCASTSS sign+24(FP), Z0
+	MOVL         layout+24(FP), R8
 	VPXORD       Z15, Z15, Z15
-	VMOVUPS      constantsAVX512<>+0(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VBROADCASTSS constantsAVX512<>+64(SB), Z13
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
+	CMPL         R8, $+1
+	JGT          done2
+	VPBROADCASTD sign+28(FP), Z0
+	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX512<>+128(SB), Z14
+
+nibbles1:
+	VPXORD    Z0, Z14, Z14
+	VPSUBD    Z0, Z14, Z14
+	VCVTDQ2PS Z14, Z14
+
+done2:
+	CMPL    R8, $+1
+	JGT     done4
+	VMOVUPS constantsAVX512<>+256(SB), Z13
+	JNE     nibbles3
+	VMOVUPS constantsAVX512<>+320(SB), Z13
+
+nibbles3:
+done4:
+	MOVQ groups+32(FP), R11
+	MOVQ length+40(FP), R12
+	CMPQ R12, $+1
+	JEQ  lanes
+	CMPQ R12, $+32
+	JEQ  short2
+	CMPQ R12, $+16
+	JEQ  short4
 
 groups:
 	MOVQ  R11, R13
@@ -3162,8 +56,8 @@ groups:
 	TESTQ $0x0000003f, R12
 	JEQ   groupbegin
 	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1216(SP)
-	LEAQ  584(SP), AX
+	MOVQ  AX, 1248(SP)
+	LEAQ  616(SP), AX
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
@@ -3178,8 +72,398 @@ groupnext:
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R8, $+2
+	JNE          grouplayout
 
-grouploop:
+grouplayout2:
+	VBROADCASTSS (BX), Z12
+
+grouplayout2loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVSXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
+	JGE         grouplayout2loop
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout2
+	JMP         return
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1240(SP)
+	JLT  groupending
+
+groupchosen:
+	NEGQ R11
+	LEAQ 876(SP)(R11*4), R15
+
+groupmeet:
+	CMPL      R8, $+2
+	JNE       other5
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read8:
+	VMOVUPS     (R15), Z4
+	VMOVUPS     (BX), Z5
+	VPERMPS     Z5, Z4, Z4
+	VFMADD213PS Z15, Z4, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVUPS     64(R15), Z0
+	VPERMPS     Z5, Z0, Z0
+	VFMADD213PS Z15, Z0, Z1
+	VMOVUPS     Z1, 64(SI)
+	VMOVUPS     128(R15), Z0
+	VPERMPS     Z5, Z0, Z0
+	VFMADD213PS Z15, Z0, Z2
+	VMOVUPS     Z2, 128(SI)
+	VMOVUPS     192(R15), Z0
+	VPERMPS     Z5, Z0, Z5
+	VFMADD213PS Z15, Z5, Z3
+	VMOVUPS     Z3, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        1208(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1216(SP), R13
+	XORL        AX, AX
+	CMPQ        1224(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1200(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	SUBQ        $+64, DI
+	CMPQ        DI, 1240(SP)
+	JLT         groupmet
+	CMPQ        R15, 1232(SP)
+	JGT         groupmeet
+
+groupmet:
+	LEAQ 876(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Z12
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	CMPL         R8, $+2
+	JNE          other9
+	KMOVQ        K0, K7
+	VPMOVSXBD.Z  (DX), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+
+read12:
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, K7, (SI)
+	CMPQ        DI, $+17
+	JLT         grouptailnarrow
+	CMPL        R8, $+2
+	JNE         other13
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+
+read16:
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, K7, 64(SI)
+	CMPQ        DI, $+33
+	JLT         grouptailnarrow
+	CMPL        R8, $+2
+	JNE         other17
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+
+read20:
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, K7, 128(SI)
+	CMPQ        DI, $+49
+	JLT         grouptailnarrow
+	CMPL        R8, $+2
+	JNE         other21
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+
+read24:
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, K7, 192(SI)
+
+grouptailnarrow:
+	JMP return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+	CMPQ R8, $+2
+	JNE  short2layout
+
+short2layout2:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVSXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	ADDQ             $+64, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
+	JGE              short2layout2
+	JMP              few
+
+short4:
+	CMPQ R11, $+4
+	JLT  few
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+	CMPQ R8, $+2
+	JNE  short4layout
+
+short4layout2:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVSXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	ADDQ             $+64, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
+	JGE              short4layout2
+	JMP              few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 1264(SP)
+
+lanerow:
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	CMPL      R8, $+2
+	JNE       other25
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read28:
+	VMOVUPS     (BX), Z4
+	VFMADD213PS Z15, Z4, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVUPS     64(BX), Z0
+	VFMADD213PS Z15, Z0, Z1
+	VMOVUPS     Z1, 64(SI)
+	VMOVUPS     128(BX), Z0
+	VFMADD213PS Z15, Z0, Z2
+	VMOVUPS     Z2, 128(SI)
+	VMOVUPS     192(BX), Z0
+	VFMADD213PS Z15, Z0, Z3
+	VMOVUPS     Z3, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        576(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX512(SB)
+
+laneend:
+	CMPQ 1264(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R8, $+2
+	JNE       other29
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read32:
+	VFMADD213PS Z15, Z12, Z0
+	VMOVNTPS    Z0, (SI)
+	VFMADD213PS Z15, Z12, Z1
+	VMOVNTPS    Z1, 64(SI)
+	VFMADD213PS Z15, Z12, Z2
+	VMOVNTPS    Z2, 128(SI)
+	VFMADD213PS Z15, Z12, Z3
+	VMOVNTPS    Z3, 192(SI)
+	ADDQ        $+256, SI
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
+	JGE         groupstream
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         groupnext
+	JMP         return
+
+grouplayout:
+	CMPQ  R8, $+3
+	JEQ   grouplayout3
+	TESTQ R8, R8
+	JEQ   grouplayout0
+
+grouplayout1:
+	VBROADCASTSS (BX), Z12
+
+grouplayout1loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	ADDQ         $+16, DX
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          grouplayout1loop
+	ADDQ         R11, DI
+	TESTQ        R11, R11
+	JNE          groupbegin
+	ADDQ         $+4, BX
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout1
+	JMP          return
+
+grouplayout0:
+	VBROADCASTSS (BX), Z12
+
+grouplayout0loop:
 	PREFETCHT0  (SI)
 	PREFETCHT0  64(SI)
 	PREFETCHT0  128(SI)
@@ -3202,471 +486,767 @@ grouploop:
 	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
+	ADDQ        $+32, DX
 	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
-	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
-	JGE         grouploop
+	JGE         grouplayout0loop
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout0
+	JMP         return
 
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1208(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 844(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     64(R15), Z1
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(R15), Z1
-	VPERMPS     Z2, Z1, Z1
-	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     192(R15), Z1
-	VPERMPS     Z2, Z1, Z2
-	VFMADD213PS Z15, Z2, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	ADDQ        1176(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1184(SP), R13
-	XORL        AX, AX
-	CMPQ        1192(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1168(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	SUBQ        $+64, DI
-	CMPQ        DI, 1208(SP)
-	JLT         groupmet
-	CMPQ        R15, 1200(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 844(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
+grouplayout3:
 	VBROADCASTSS (BX), Z12
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(SI)
 
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBQ        8(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBQ        16(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBQ        24(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	ADDQ             $+32, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2loop
-	JMP              few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBQ        8(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBQ        16(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBQ        24(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	ADDQ             $+32, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4loop
-	JMP              few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1232(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (BX), Z1
-	VFMADD213PS Z15, Z1, Z0
+grouplayout3loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVZXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     64(BX), Z1
-	VFMADD213PS Z15, Z1, Z0
+	VPMOVZXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(BX), Z1
-	VFMADD213PS Z15, Z1, Z0
+	VPMOVZXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     192(BX), Z1
-	VFMADD213PS Z15, Z1, Z0
+	VPMOVZXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	CMPQ        DI, $+0
-	JGE         lanestage
-	ADDQ        $+64, DI
-	MOVQ        544(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
-	CALL        ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1232(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
+	JGE         grouplayout3loop
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout3
+	JMP         return
+
+other5:
+	JGT       unsigned6
+	JPS       crumbs7
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read8
+
+crumbs7:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read8
+
+unsigned6:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read8
+
+other9:
+	JGT        unsigned10
+	JPS        crumbs11
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8.Z (DX), K7, Y0
+	VMOVUPS    Y0, 256(SP)
+	VPMOVZXBQ  256(SP), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	KMOVQ      K0, K7
+	JMP        read12
+
+crumbs11:
+	LEAQ         3(DI), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (DX), K7, X0
+	VMOVUPS      X0, 256(SP)
+	VPBROADCASTD 256(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
+	JMP          read12
+
+unsigned10:
+	KMOVQ       K0, K7
+	VPMOVZXBD.Z (DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read12
+
+other13:
+	JGT       unsigned14
+	JPS       crumbs15
+	VPMOVZXBQ 264(SP), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	KSHIFTRQ  $0x10, K0, K7
+	JMP       read16
+
+crumbs15:
+	VPBROADCASTD 260(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	JMP          read16
+
+unsigned14:
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read16
+
+other17:
+	JGT       unsigned18
+	JPS       crumbs19
+	VPMOVZXBQ 272(SP), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	KSHIFTRQ  $0x20, K0, K7
+	JMP       read20
+
+crumbs19:
+	VPBROADCASTD 264(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	JMP          read20
+
+unsigned18:
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read20
+
+other21:
+	JGT       unsigned22
+	JPS       crumbs23
+	VPMOVZXBQ 280(SP), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	KSHIFTRQ  $0x30, K0, K7
+	JMP       read24
+
+crumbs23:
+	VPBROADCASTD 268(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	JMP          read24
+
+unsigned22:
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read24
 
 groupending:
-	MOVQ DI, 1224(SP)
-	MOVQ 1216(SP), DI
+	MOVQ DI, 1256(SP)
+	MOVQ 1248(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1240(SP), AX
+	LEAQ 1272(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1240(SP), BX
-	MOVQ $+64, 1208(SP)
-	MOVQ 1224(SP), DI
+	LEAQ 1272(SP), BX
+	MOVQ $+64, 1240(SP)
+	MOVQ 1256(SP), DI
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1224(SP)
+	MOVQ DI, 1256(SP)
 	CMPQ DI, $+128
 	JLT  grouprepeat
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1496(SP), AX
+	LEAQ 1528(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2072(SP)
-	LEAQ 1496(SP), BX
+	MOVQ CX, 2104(SP)
+	LEAQ 1528(SP), BX
 	MOVQ R15, R11
-	MOVQ $+1, 1232(SP)
+	MOVQ $+1, 1264(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2072(SP), BX
-	MOVQ 1224(SP), DI
+	MOVQ 2104(SP), BX
+	MOVQ 1256(SP), DI
 	CMPQ DI, $+129
 	JLT  return
 	SUBQ $+128, DI
 	JMP  groupbegin
 
 short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R8, $+2
+	JNE       other33
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read36:
 	VFMADD132PS.BCST (BX), Z15, Z0
 	VMOVNTPS         Z0, (SI)
-	VPMOVZXBQ        8(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVZXBQ        16(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVZXBQ        24(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VMOVNTPS         Z1, 64(SI)
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VMOVNTPS         Z2, 128(SI)
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	VMOVNTPS         Z3, 192(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+256, SI
-	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
+short2layout:
+	CMPQ  R8, $+3
+	JEQ   short2layout3
+	TESTQ R8, R8
+	JEQ   short2layout0
+
+short2layout1:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPBROADCASTD     (DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	ADDQ             $+16, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
+	JGE              short2layout1
+	JMP              few
+
+short2layout0:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
+	VMOVUPS          Z0, (SI)
 	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
 	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
 	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
+	ADDQ             $+32, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
+	JGE              short2layout0
+	JMP              few
+
+short2layout3:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVZXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	ADDQ             $+64, DX
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+256, SI
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
+	JGE              short2layout3
+	JMP              few
+
+short4stream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R8, $+2
+	JNE       other37
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read40:
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VMOVNTPS         Z1, 64(SI)
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VMOVNTPS         Z2, 128(SI)
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	VMOVNTPS         Z3, 192(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+256, SI
-	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
 	JGE              short4stream
 	JMP              few
 
+short4layout:
+	CMPQ  R8, $+3
+	JEQ   short4layout3
+	TESTQ R8, R8
+	JEQ   short4layout0
+
+short4layout1:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPBROADCASTD     (DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	ADDQ             $+16, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
+	JGE              short4layout1
+	JMP              few
+
+short4layout0:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVZXBQ        (DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	ADDQ             $+32, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
+	JGE              short4layout0
+	JMP              few
+
+short4layout3:
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVZXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	ADDQ             $+64, DX
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+256, SI
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
+	JGE              short4layout3
+	JMP              few
+
+other25:
+	JGT       unsigned26
+	JPS       crumbs27
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read28
+
+crumbs27:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read28
+
+unsigned26:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read28
+
 lanestage:
-	MOVQ SI, 544(SP)
+	MOVQ SI, 576(SP)
 	LEAQ (SP), SI
+	CMPL layout+24(FP), $+1
+	JLT  nibbles41
+	JEQ  crumbs42
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	JMP  stored43
+
+nibbles41:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 552(SP)
+	JMP  stored43
+
+crumbs42:
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+
+stored43:
+	MOVQ DX, 584(SP)
 	LEAQ 256(SP), DX
-	LEAQ 288(SP), AX
+	LEAQ 320(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointPacked4AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointPacked4AVX512(SB), $3184-64
+other29:
+	JGT       unsigned30
+	JPS       crumbs31
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read32
+
+crumbs31:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read32
+
+unsigned30:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read32
+
+other33:
+	JGT       unsigned34
+	JPS       crumbs35
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read36
+
+crumbs35:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read36
+
+unsigned34:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read36
+
+other37:
+	JGT       unsigned38
+	JPS       crumbs39
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read40
+
+crumbs39:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read40
+
+unsigned38:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read40
+
+// func DequantizeZeroPointAVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeZeroPointAVX512(SB), $3216-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
+	// per call: Z15 0x0, Z14 ByLayout, Z13 ByLayout
 	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
-	// vector registers in use at once: 8
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         zeroPoint+24(FP), R8
-	VBROADCASTSS sign+32(FP), Z0
+	MOVL         layout+32(FP), R9
 	VPXORD       Z15, Z15, Z15
-	VMOVUPS      constantsAVX512<>+0(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VBROADCASTSS constantsAVX512<>+64(SB), Z13
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
+	CMPL         R9, $+1
+	JGT          done2
+	VPBROADCASTD sign+36(FP), Z0
+	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX512<>+128(SB), Z14
+
+nibbles1:
+	VPXORD    Z0, Z14, Z14
+	VPSUBD    Z0, Z14, Z14
+	VCVTDQ2PS Z14, Z14
+
+done2:
+	CMPL    R9, $+1
+	JGT     done4
+	VMOVUPS constantsAVX512<>+256(SB), Z13
+	JNE     nibbles3
+	VMOVUPS constantsAVX512<>+320(SB), Z13
+
+nibbles3:
+done4:
+	MOVQ groups+40(FP), R11
+	MOVQ length+48(FP), R12
+	CMPQ R12, $+1
+	JEQ  lanes
+	CMPQ R12, $+32
+	JEQ  short2
+	CMPQ R12, $+16
+	JEQ  short4
 
 groups:
 	MOVQ  R11, R13
@@ -3678,8 +1258,8 @@ groups:
 	TESTQ $0x0000003f, R12
 	JEQ   groupbegin
 	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1480(SP)
-	LEAQ  848(SP), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
@@ -3696,8 +1276,474 @@ groupnext:
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R9, $+2
+	JNE          grouplayout
 
-grouploop:
+grouplayout2:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z11
+
+grouplayout2loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVSXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+256, SI
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
+	JGE         grouplayout2loop
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	ADDQ        $+4, R8
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout2
+	JMP         return
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	NEGQ R11
+	LEAQ 1140(SP)(R11*4), R15
+
+groupmeet:
+	CMPL      R9, $+2
+	JNE       other5
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read8:
+	VMOVUPS     (R15), Z4
+	VMOVUPS     (BX), Z5
+	VPERMPS     Z5, Z4, Z6
+	VMOVUPS     (R8), Z7
+	VPERMPS     Z7, Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z0, Z0
+	VFMADD213PS Z15, Z6, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVUPS     64(R15), Z0
+	VPERMPS     Z5, Z0, Z4
+	VPERMPS     Z7, Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z0, Z1, Z1
+	VFMADD213PS Z15, Z4, Z1
+	VMOVUPS     Z1, 64(SI)
+	VMOVUPS     128(R15), Z0
+	VPERMPS     Z5, Z0, Z1
+	VPERMPS     Z7, Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z0, Z2, Z2
+	VFMADD213PS Z15, Z1, Z2
+	VMOVUPS     Z2, 128(SI)
+	VMOVUPS     192(R15), Z0
+	VPERMPS     Z5, Z0, Z5
+	VPERMPS     Z7, Z0, Z7
+	VCVTDQ2PS   Z7, Z7
+	VSUBPS      Z7, Z3, Z3
+	VFMADD213PS Z15, Z5, Z3
+	VMOVUPS     Z3, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        1472(SP), R15
+	MOVQ        R15, R13
+	SUBQ        1480(SP), R13
+	XORL        AX, AX
+	CMPQ        1488(SP), R15
+	CMOVQCS     R13, R15
+	ADCQ        1464(SP), AX
+	LEAQ        (BX)(AX*4), BX
+	LEAQ        (R8)(AX*4), R8
+	SUBQ        $+64, DI
+	CMPQ        DI, 1504(SP)
+	JLT         groupmet
+	CMPQ        R15, 1496(SP)
+	JGT         groupmeet
+
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z11
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	CMPL         R9, $+2
+	JNE          other9
+	KMOVQ        K0, K7
+	VPMOVSXBD.Z  (DX), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+
+read12:
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, K7, (SI)
+	CMPQ        DI, $+17
+	JLT         grouptailnarrow
+	CMPL        R9, $+2
+	JNE         other13
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+
+read16:
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, K7, 64(SI)
+	CMPQ        DI, $+33
+	JLT         grouptailnarrow
+	CMPL        R9, $+2
+	JNE         other17
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+
+read20:
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, K7, 128(SI)
+	CMPQ        DI, $+49
+	JLT         grouptailnarrow
+	CMPL        R9, $+2
+	JNE         other21
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+
+read24:
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVUPS     Z0, K7, 192(SI)
+
+grouptailnarrow:
+	JMP return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+	CMPQ R9, $+2
+	JNE  short2layout
+
+short2layout2:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVSXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	ADDQ             $+64, DX
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
+	JGE              short2layout2
+	JMP              few
+
+short4:
+	CMPQ R11, $+4
+	JLT  few
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+	CMPQ R9, $+2
+	JNE  short4layout
+
+short4layout2:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(R8), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(R8), Z0
+	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVSXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVSXBD        16(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVSXBD        32(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVSXBD        48(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	ADDQ             $+64, DX
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
+	JGE              short4layout2
+	JMP              few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	CMPL      R9, $+2
+	JNE       other25
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read28:
+	VMOVUPS     (BX), Z4
+	VMOVUPS     (R8), Z5
+	VCVTDQ2PS   Z5, Z5
+	VSUBPS      Z5, Z0, Z0
+	VFMADD213PS Z15, Z4, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVUPS     64(BX), Z0
+	VMOVUPS     64(R8), Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z1, Z1
+	VFMADD213PS Z15, Z0, Z1
+	VMOVUPS     Z1, 64(SI)
+	VMOVUPS     128(BX), Z0
+	VMOVUPS     128(R8), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z2, Z2
+	VFMADD213PS Z15, Z0, Z2
+	VMOVUPS     Z2, 128(SI)
+	VMOVUPS     192(BX), Z0
+	VMOVUPS     192(R8), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z1, Z3, Z3
+	VFMADD213PS Z15, Z0, Z3
+	VMOVUPS     Z3, 192(SI)
+	ADDQ        $+256, SI
+	ADDQ        $+256, BX
+	ADDQ        $+256, R8
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+64, DI
+	MOVQ        832(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX512(SB)
+
+laneend:
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R9, $+2
+	JNE       other29
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read32:
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VMOVNTPS    Z0, (SI)
+	VSUBPS      Z11, Z1, Z1
+	VFMADD213PS Z15, Z12, Z1
+	VMOVNTPS    Z1, 64(SI)
+	VSUBPS      Z11, Z2, Z2
+	VFMADD213PS Z15, Z12, Z2
+	VMOVNTPS    Z2, 128(SI)
+	VSUBPS      Z11, Z3, Z3
+	VFMADD213PS Z15, Z12, Z3
+	VMOVNTPS    Z3, 192(SI)
+	ADDQ        $+256, SI
+	SUBQ        $+64, R11
+	CMPQ        R11, $+64
+	JGE         groupstream
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	ADDQ        $+4, R8
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         groupnext
+	JMP         return
+
+grouplayout:
+	CMPQ  R9, $+3
+	JEQ   grouplayout3
+	TESTQ R9, R9
+	JEQ   grouplayout0
+
+grouplayout1:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z11
+
+grouplayout1loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	ADDQ         $+16, DX
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          grouplayout1loop
+	ADDQ         R11, DI
+	TESTQ        R11, R11
+	JNE          groupbegin
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout1
+	JMP          return
+
+grouplayout0:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z11
+
+grouplayout0loop:
 	PREFETCHT0  (SI)
 	PREFETCHT0  64(SI)
 	PREFETCHT0  128(SI)
@@ -3723,482 +1769,483 @@ grouploop:
 	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
+	ADDQ        $+32, DX
 	VSUBPS      Z11, Z0, Z0
 	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
-	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
-	JGE         grouploop
+	JGE         grouplayout0loop
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	ADDQ        $+4, R8
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout0
+	JMP         return
 
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1472(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1108(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (R15), Z1
-	VMOVUPS     (BX), Z2
-	VPERMPS     Z2, Z1, Z3
-	VMOVUPS     (R8), Z4
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     64(R15), Z1
-	VPERMPS     Z2, Z1, Z3
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(R15), Z1
-	VPERMPS     Z2, Z1, Z3
-	VPERMPS     Z4, Z1, Z1
-	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z1, Z0, Z0
-	VFMADD213PS Z15, Z3, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     192(R15), Z1
-	VPERMPS     Z2, Z1, Z2
-	VPERMPS     Z4, Z1, Z4
-	VCVTDQ2PS   Z4, Z4
-	VSUBPS      Z4, Z0, Z0
-	VFMADD213PS Z15, Z2, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	ADDQ        1440(SP), R15
-	MOVQ        R15, R13
-	SUBQ        1448(SP), R13
-	XORL        AX, AX
-	CMPQ        1456(SP), R15
-	CMOVQCS     R13, R15
-	ADCQ        1432(SP), AX
-	LEAQ        (BX)(AX*4), BX
-	LEAQ        (R8)(AX*4), R8
-	SUBQ        $+64, DI
-	CMPQ        DI, 1472(SP)
-	JLT         groupmet
-	CMPQ        R15, 1464(SP)
-	JGT         groupmeet
-
-groupmet:
-	LEAQ 1108(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
+grouplayout3:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z0
 	VCVTDQ2PS    Z0, Z11
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(SI)
 
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBQ        8(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBQ        16(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBQ        24(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+8, R8
-	ADDQ             $+256, SI
-	ADDQ             $+32, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2loop
-	JMP              few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPMOVZXBQ        8(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPMOVZXBQ        16(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPMOVZXBQ        24(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+16, R8
-	ADDQ             $+256, SI
-	ADDQ             $+32, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4loop
-	JMP              few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1496(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
+grouplayout3loop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVZXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     64(BX), Z1
-	VMOVUPS     64(R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
+	VPMOVZXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     128(BX), Z1
-	VMOVUPS     128(R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
+	VPMOVZXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMOVUPS     192(BX), Z1
-	VMOVUPS     192(R8), Z2
-	VCVTDQ2PS   Z2, Z2
-	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z15, Z1, Z0
+	VPMOVZXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	ADDQ        $+256, BX
-	ADDQ        $+256, R8
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         laneloop
-	TESTQ       DI, DI
-	JEQ         laneend
-	CMPQ        DI, $+0
-	JGE         lanestage
-	ADDQ        $+64, DI
-	MOVQ        800(SP), SI
-	LEAQ        (SP), AX
-	MOVQ        SI, CX
-	CALL        ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1496(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z11, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z11, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z11, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z11, Z0, Z0
-	VFMADD213PS Z15, Z12, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
 	SUBQ        $+64, R11
 	CMPQ        R11, $+64
-	JGE         groupstream
-	JMP         groupwhole
+	JGE         grouplayout3loop
+	ADDQ        R11, DI
+	TESTQ       R11, R11
+	JNE         groupbegin
+	ADDQ        $+4, BX
+	ADDQ        $+4, R8
+	MOVQ        R12, R11
+	SUBQ        R12, DI
+	JGE         grouplayout3
+	JMP         return
+
+other5:
+	JGT       unsigned6
+	JPS       crumbs7
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read8
+
+crumbs7:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read8
+
+unsigned6:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read8
+
+other9:
+	JGT        unsigned10
+	JPS        crumbs11
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8.Z (DX), K7, Y0
+	VMOVUPS    Y0, 256(SP)
+	VPMOVZXBQ  256(SP), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	KMOVQ      K0, K7
+	JMP        read12
+
+crumbs11:
+	LEAQ         3(DI), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (DX), K7, X0
+	VMOVUPS      X0, 256(SP)
+	VPBROADCASTD 256(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
+	JMP          read12
+
+unsigned10:
+	KMOVQ       K0, K7
+	VPMOVZXBD.Z (DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read12
+
+other13:
+	JGT       unsigned14
+	JPS       crumbs15
+	VPMOVZXBQ 264(SP), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	KSHIFTRQ  $0x10, K0, K7
+	JMP       read16
+
+crumbs15:
+	VPBROADCASTD 260(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	JMP          read16
+
+unsigned14:
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read16
+
+other17:
+	JGT       unsigned18
+	JPS       crumbs19
+	VPMOVZXBQ 272(SP), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	KSHIFTRQ  $0x20, K0, K7
+	JMP       read20
+
+crumbs19:
+	VPBROADCASTD 264(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	JMP          read20
+
+unsigned18:
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read20
+
+other21:
+	JGT       unsigned22
+	JPS       crumbs23
+	VPMOVZXBQ 280(SP), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	KSHIFTRQ  $0x30, K0, K7
+	JMP       read24
+
+crumbs23:
+	VPBROADCASTD 268(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	JMP          read24
+
+unsigned22:
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read24
 
 groupending:
-	MOVQ DI, 1488(SP)
-	MOVQ 1480(SP), DI
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1504(SP), AX
+	LEAQ 1536(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1504(SP), BX
-	LEAQ 2344(SP), AX
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2344(SP), R8
-	MOVQ $+64, 1472(SP)
-	MOVQ 1488(SP), DI
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1488(SP)
+	MOVQ DI, 1520(SP)
 	CMPQ DI, $+128
 	JLT  grouprepeat
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1760(SP), AX
+	LEAQ 1792(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2336(SP)
-	LEAQ 1760(SP), BX
-	LEAQ 2600(SP), AX
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3176(SP)
-	LEAQ 2600(SP), R8
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 1496(SP)
+	MOVQ $+1, 1528(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2336(SP), BX
-	MOVQ 3176(SP), R8
-	MOVQ 1488(SP), DI
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
 	CMPQ DI, $+129
 	JLT  return
 	SUBQ $+128, DI
 	JMP  groupbegin
 
 short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	VPMOVZXBQ        (DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z12
+	VBROADCASTSS 4(R8), Z0
+	VCVTDQ2PS    Z0, Z11
+	CMPL         R9, $+2
+	JNE          other33
+	VPMOVSXBD    (DX), Z0
+	VCVTDQ2PS    Z0, Z0
+	VPMOVSXBD    16(DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VPMOVSXBD    32(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPMOVSXBD    48(DX), Z3
+	VCVTDQ2PS    Z3, Z3
+	ADDQ         $+64, DX
+
+read36:
 	VSUBPS           Z12, Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
 	VMOVNTPS         Z0, (SI)
-	VPMOVZXBQ        8(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPMOVZXBQ        16(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPMOVZXBQ        24(DX), Z0
-	VPMULUDQ         Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
+	VSUBPS           Z12, Z1, Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VMOVNTPS         Z1, 64(SI)
+	VSUBPS           Z11, Z2, Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VMOVNTPS         Z2, 128(SI)
+	VSUBPS           Z11, Z3, Z3
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	VMOVNTPS         Z3, 192(SI)
 	ADDQ             $+8, BX
 	ADDQ             $+8, R8
 	ADDQ             $+256, SI
-	ADDQ             $+32, DX
 	SUBQ             $+2, R11
 	CMPQ             R11, $+2
 	JGE              short2stream
 	JMP              few
 
+short2layout:
+	CMPQ  R9, $+3
+	JEQ   short2layout3
+	TESTQ R9, R9
+	JEQ   short2layout0
+
+short2layout1:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPBROADCASTD     (DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	ADDQ             $+16, DX
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
+	JGE              short2layout1
+	JMP              few
+
+short2layout0:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVZXBQ        (DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBQ        8(DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBQ        16(DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBQ        24(DX), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	ADDQ             $+32, DX
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
+	JGE              short2layout0
+	JMP              few
+
+short2layout3:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVZXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	ADDQ             $+64, DX
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+8, BX
+	ADDQ             $+8, R8
+	ADDQ             $+256, SI
+	SUBQ             $+2, R11
+	CMPQ             R11, $+2
+	JGE              short2layout3
+	JMP              few
+
 short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
+	VBROADCASTSS (R8), Z0
+	VCVTDQ2PS    Z0, Z12
+	VBROADCASTSS 4(R8), Z0
+	VCVTDQ2PS    Z0, Z11
+	VBROADCASTSS 8(R8), Z0
+	VCVTDQ2PS    Z0, Z10
+	VBROADCASTSS 12(R8), Z0
+	VCVTDQ2PS    Z0, Z9
+	CMPL         R9, $+2
+	JNE          other37
+	VPMOVSXBD    (DX), Z0
+	VCVTDQ2PS    Z0, Z0
+	VPMOVSXBD    16(DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VPMOVSXBD    32(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPMOVSXBD    48(DX), Z3
+	VCVTDQ2PS    Z3, Z3
+	ADDQ         $+64, DX
+
+read40:
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVNTPS         Z0, (SI)
+	VSUBPS           Z11, Z1, Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VMOVNTPS         Z1, 64(SI)
+	VSUBPS           Z10, Z2, Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VMOVNTPS         Z2, 128(SI)
+	VSUBPS           Z9, Z3, Z3
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	VMOVNTPS         Z3, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
+	JGE              short4stream
+	JMP              few
+
+short4layout:
+	CMPQ  R9, $+3
+	JEQ   short4layout3
+	TESTQ R9, R9
+	JEQ   short4layout0
+
+short4layout1:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -4207,86 +2254,395 @@ short4stream:
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPBROADCASTD     (DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPBROADCASTD     4(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPBROADCASTD     8(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPBROADCASTD     12(DX), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	ADDQ             $+16, DX
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
+	JGE              short4layout1
+	JMP              few
+
+short4layout0:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(R8), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(R8), Z0
+	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z12, Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
+	VMOVUPS          Z0, (SI)
 	VPMOVZXBQ        8(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z11, Z0, Z0
 	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
+	VMOVUPS          Z0, 64(SI)
 	VPMOVZXBQ        16(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
 	VSUBPS           Z10, Z0, Z0
 	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
+	VMOVUPS          Z0, 128(SI)
 	VPMOVZXBQ        24(DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
+	ADDQ             $+32, DX
 	VSUBPS           Z9, Z0, Z0
 	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
+	VMOVUPS          Z0, 192(SI)
 	ADDQ             $+16, BX
 	ADDQ             $+16, R8
 	ADDQ             $+256, SI
-	ADDQ             $+32, DX
 	SUBQ             $+4, R11
 	CMPQ             R11, $+4
-	JGE              short4stream
+	JGE              short4layout0
 	JMP              few
 
+short4layout3:
+	VBROADCASTSS     (R8), Z0
+	VCVTDQ2PS        Z0, Z12
+	VBROADCASTSS     4(R8), Z0
+	VCVTDQ2PS        Z0, Z11
+	VBROADCASTSS     8(R8), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     12(R8), Z0
+	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
+	VPMOVZXBD        (DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z12, Z0, Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          Z0, (SI)
+	VPMOVZXBD        16(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z11, Z0, Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          Z0, 64(SI)
+	VPMOVZXBD        32(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          Z0, 128(SI)
+	VPMOVZXBD        48(DX), Z0
+	VCVTDQ2PS        Z0, Z0
+	ADDQ             $+64, DX
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 12(BX), Z15, Z0
+	VMOVUPS          Z0, 192(SI)
+	ADDQ             $+16, BX
+	ADDQ             $+16, R8
+	ADDQ             $+256, SI
+	SUBQ             $+4, R11
+	CMPQ             R11, $+4
+	JGE              short4layout3
+	JMP              few
+
+other25:
+	JGT       unsigned26
+	JPS       crumbs27
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read28
+
+crumbs27:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read28
+
+unsigned26:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read28
+
 lanestage:
-	MOVQ SI, 800(SP)
+	MOVQ SI, 832(SP)
 	LEAQ (SP), SI
+	CMPL layout+32(FP), $+1
+	JLT  nibbles41
+	JEQ  crumbs42
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	JMP  stored43
+
+nibbles41:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 808(SP)
+	JMP  stored43
+
+crumbs42:
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn2AVX512(SB)
+
+stored43:
+	MOVQ DX, 840(SP)
 	LEAQ 256(SP), DX
-	LEAQ 288(SP), AX
+	LEAQ 320(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
 	JMP  laneloop
 
-// func DequantizeMinvalPacked4AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
-TEXT ·DequantizeMinvalPacked4AVX512(SB), $3184-64
+other29:
+	JGT       unsigned30
+	JPS       crumbs31
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read32
+
+crumbs31:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read32
+
+unsigned30:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read32
+
+other33:
+	JGT       unsigned34
+	JPS       crumbs35
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read36
+
+crumbs35:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read36
+
+unsigned34:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read36
+
+other37:
+	JGT       unsigned38
+	JPS       crumbs39
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read40
+
+crumbs39:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read40
+
+unsigned38:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read40
+
+// func DequantizeMinvalAVX512(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
+TEXT ·DequantizeMinvalAVX512(SB), $3216-72
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
+	// per call: Z0 least, Z15 ToFloat, Z14 ByLayout, Z13 ByLayout
 	// per group: Z12 scale, Z11 minval
-	// vector registers in use at once: 8
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	MOVQ         minval+24(FP), R8
-	VBROADCASTSS sign+32(FP), Z0
-	VBROADCASTSS least+36(FP), Z1
-	VCVTDQ2PS    Z1, Z15
-	VMOVUPS      constantsAVX512<>+0(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VBROADCASTSS constantsAVX512<>+64(SB), Z13
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
+	MOVL         layout+32(FP), R9
+	VBROADCASTSS least+40(FP), Z0
+	VCVTDQ2PS    Z0, Z15
+	CMPL         R9, $+1
+	JGT          done2
+	VPBROADCASTD sign+36(FP), Z0
+	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	JNE          nibbles1
+	VMOVUPS      constantsAVX512<>+128(SB), Z14
+
+nibbles1:
+	VPXORD    Z0, Z14, Z14
+	VPSUBD    Z0, Z14, Z14
+	VCVTDQ2PS Z14, Z14
+
+done2:
+	CMPL    R9, $+1
+	JGT     done4
+	VMOVUPS constantsAVX512<>+256(SB), Z13
+	JNE     nibbles3
+	VMOVUPS constantsAVX512<>+320(SB), Z13
+
+nibbles3:
+done4:
+	MOVQ groups+48(FP), R11
+	MOVQ length+56(FP), R12
+	CMPQ R12, $+1
+	JEQ  lanes
+	CMPQ R12, $+32
+	JEQ  short2
+	CMPQ R12, $+16
+	JEQ  short4
 
 groups:
 	MOVQ  R11, R13
@@ -4298,8 +2654,8 @@ groups:
 	TESTQ $0x0000003f, R12
 	JEQ   groupbegin
 	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1480(SP)
-	LEAQ  848(SP), AX
+	MOVQ  AX, 1512(SP)
+	LEAQ  880(SP), AX
 	CALL  ·numberAVX512(SB)
 
 groupbegin:
@@ -4312,11 +2668,485 @@ groupbegin:
 groupnext:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R9, $+2
+	JNE          grouplayout
 
-grouploop:
+grouplayout2:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+
+grouplayout2loop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVSXBD  (DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVSXBD  16(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVSXBD  32(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVSXBD  48(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	ADDQ       $+64, DX
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
+	JGE        grouplayout2loop
+	ADDQ       R11, DI
+	TESTQ      R11, R11
+	JNE        groupbegin
+	ADDQ       $+4, BX
+	ADDQ       $+4, R8
+	MOVQ       R12, R11
+	SUBQ       R12, DI
+	JGE        grouplayout2
+	JMP        return
+
+grouptomeet:
+	CMPQ R12, $+5
+	JLT  groupodd
+	CMPQ DI, 1504(SP)
+	JLT  groupending
+
+groupchosen:
+	NEGQ R11
+	LEAQ 1140(SP)(R11*4), R15
+
+groupmeet:
+	CMPL      R9, $+2
+	JNE       other5
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read8:
+	VMOVUPS (R15), Z4
+	VMOVUPS (BX), Z5
+	VPERMPS Z5, Z4, Z6
+	VMOVUPS (R8), Z7
+	VPERMPS Z7, Z4, Z4
+	VSUBPS  Z15, Z0, Z0
+	VMULPS  Z6, Z0, Z0
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS Z0, (SI)
+	VMOVUPS 64(R15), Z0
+	VPERMPS Z5, Z0, Z4
+	VPERMPS Z7, Z0, Z0
+	VSUBPS  Z15, Z1, Z1
+	VMULPS  Z4, Z1, Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS 128(R15), Z0
+	VPERMPS Z5, Z0, Z1
+	VPERMPS Z7, Z0, Z0
+	VSUBPS  Z15, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VADDPS  Z0, Z2, Z2
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS 192(R15), Z0
+	VPERMPS Z5, Z0, Z5
+	VPERMPS Z7, Z0, Z7
+	VSUBPS  Z15, Z3, Z3
+	VMULPS  Z5, Z3, Z3
+	VADDPS  Z7, Z3, Z3
+	VMOVUPS Z3, 192(SI)
+	ADDQ    $+256, SI
+	ADDQ    1472(SP), R15
+	MOVQ    R15, R13
+	SUBQ    1480(SP), R13
+	XORL    AX, AX
+	CMPQ    1488(SP), R15
+	CMOVQCS R13, R15
+	ADCQ    1464(SP), AX
+	LEAQ    (BX)(AX*4), BX
+	LEAQ    (R8)(AX*4), R8
+	SUBQ    $+64, DI
+	CMPQ    DI, 1504(SP)
+	JLT     groupmet
+	CMPQ    R15, 1496(SP)
+	JGT     groupmeet
+
+groupmet:
+	LEAQ 1140(SP), R11
+	SUBQ R15, R11
+	SHRQ $0x02, R11
+	JMP  groupbegin
+
+grouptail:
+	TESTQ        DI, DI
+	JEQ          return
+	CMPQ         R11, DI
+	JLT          groupodd
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	CMPL         R9, $+2
+	JNE          other9
+	KMOVQ        K0, K7
+	VPMOVSXBD.Z  (DX), K7, Z0
+	VCVTDQ2PS    Z0, Z0
+
+read12:
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VMOVUPS     Z0, K7, (SI)
+	CMPQ        DI, $+17
+	JLT         grouptailnarrow
+	CMPL        R9, $+2
+	JNE         other13
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+
+read16:
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VMOVUPS     Z0, K7, 64(SI)
+	CMPQ        DI, $+33
+	JLT         grouptailnarrow
+	CMPL        R9, $+2
+	JNE         other17
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+
+read20:
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VMOVUPS     Z0, K7, 128(SI)
+	CMPQ        DI, $+49
+	JLT         grouptailnarrow
+	CMPL        R9, $+2
+	JNE         other21
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+
+read24:
+	VSUBPS  Z15, Z0, Z0
+	VMULPS  Z12, Z0, Z0
+	VADDPS  Z11, Z0, Z0
+	VMOVUPS Z0, K7, 192(SI)
+
+grouptailnarrow:
+	JMP return
+
+short2:
+	CMPQ R11, $+2
+	JLT  few
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+	CMPQ R9, $+2
+	JNE  short2layout
+
+short2layout2:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVSXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+8, R8
+	ADDQ        $+256, SI
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2layout2
+	JMP         few
+
+short4:
+	CMPQ R11, $+4
+	JLT  few
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+	CMPQ R9, $+2
+	JNE  short4layout
+
+short4layout2:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVSXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVSXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVSXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVSXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+16, R8
+	ADDQ        $+256, SI
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
+	JGE         short4layout2
+	JMP         few
+
+lanes:
+	MOVQ R11, DI
+	MOVQ $+0, 1528(SP)
+
+lanerow:
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	CMPL      R9, $+2
+	JNE       other25
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read28:
+	VMOVUPS (BX), Z4
+	VMOVUPS (R8), Z5
+	VSUBPS  Z15, Z0, Z0
+	VMULPS  Z4, Z0, Z0
+	VADDPS  Z5, Z0, Z0
+	VMOVUPS Z0, (SI)
+	VMOVUPS 64(BX), Z0
+	VMOVUPS 64(R8), Z4
+	VSUBPS  Z15, Z1, Z1
+	VMULPS  Z0, Z1, Z1
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS 128(BX), Z0
+	VMOVUPS 128(R8), Z1
+	VSUBPS  Z15, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS 192(BX), Z0
+	VMOVUPS 192(R8), Z1
+	VSUBPS  Z15, Z3, Z3
+	VMULPS  Z0, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VMOVUPS Z3, 192(SI)
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	ADDQ    $+256, R8
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
+	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
+	CMPQ    DI, $+0
+	JGE     lanestage
+	ADDQ    $+64, DI
+	MOVQ    832(SP), SI
+	LEAQ    (SP), AX
+	MOVQ    SI, CX
+	CALL    ·stageOut32AVX512(SB)
+
+laneend:
+	CMPQ 1528(SP), $+1
+	JEQ  groupodddone
+	JMP  return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
+	TESTQ $0x00000001, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R9, $+2
+	JNE       other29
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read32:
+	VSUBPS   Z15, Z0, Z0
+	VMULPS   Z12, Z0, Z0
+	VADDPS   Z11, Z0, Z0
+	VMOVNTPS Z0, (SI)
+	VSUBPS   Z15, Z1, Z1
+	VMULPS   Z12, Z1, Z1
+	VADDPS   Z11, Z1, Z1
+	VMOVNTPS Z1, 64(SI)
+	VSUBPS   Z15, Z2, Z2
+	VMULPS   Z12, Z2, Z2
+	VADDPS   Z11, Z2, Z2
+	VMOVNTPS Z2, 128(SI)
+	VSUBPS   Z15, Z3, Z3
+	VMULPS   Z12, Z3, Z3
+	VADDPS   Z11, Z3, Z3
+	VMOVNTPS Z3, 192(SI)
+	ADDQ     $+256, SI
+	SUBQ     $+64, R11
+	CMPQ     R11, $+64
+	JGE      groupstream
+	ADDQ     R11, DI
+	TESTQ    R11, R11
+	JNE      groupbegin
+	ADDQ     $+4, BX
+	ADDQ     $+4, R8
+	MOVQ     R12, R11
+	SUBQ     R12, DI
+	JGE      groupnext
+	JMP      return
+
+grouplayout:
+	CMPQ  R9, $+3
+	JEQ   grouplayout3
+	TESTQ R9, R9
+	JEQ   grouplayout0
+
+grouplayout1:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+
+grouplayout1loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	ADDQ         $+16, DX
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+256, SI
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          grouplayout1loop
+	ADDQ         R11, DI
+	TESTQ        R11, R11
+	JNE          groupbegin
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	MOVQ         R12, R11
+	SUBQ         R12, DI
+	JGE          grouplayout1
+	JMP          return
+
+grouplayout0:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z11
+
+grouplayout0loop:
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
@@ -4345,2358 +3175,919 @@ grouploop:
 	VPMOVZXBQ  24(DX), Z0
 	VPMULUDQ   Z13, Z0, Z0
 	VPERMPS    Z14, Z0, Z0
+	ADDQ       $+32, DX
 	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z12, Z0, Z0
 	VADDPS     Z11, Z0, Z0
 	VMOVUPS    Z0, 192(SI)
 	ADDQ       $+256, SI
-	ADDQ       $+32, DX
 	SUBQ       $+64, R11
 	CMPQ       R11, $+64
-	JGE        grouploop
+	JGE        grouplayout0loop
+	ADDQ       R11, DI
+	TESTQ      R11, R11
+	JNE        groupbegin
+	ADDQ       $+4, BX
+	ADDQ       $+4, R8
+	MOVQ       R12, R11
+	SUBQ       R12, DI
+	JGE        grouplayout0
+	JMP        return
 
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1472(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1108(SP)(R11*4), R15
-
-groupmeet:
-	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   (R15), Z1
-	VMOVUPS   (BX), Z2
-	VPERMPS   Z2, Z1, Z3
-	VMOVUPS   (R8), Z4
-	VPERMPS   Z4, Z1, Z1
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z3, Z0, Z0
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   64(R15), Z1
-	VPERMPS   Z2, Z1, Z3
-	VPERMPS   Z4, Z1, Z1
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z3, Z0, Z0
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   128(R15), Z1
-	VPERMPS   Z2, Z1, Z3
-	VPERMPS   Z4, Z1, Z1
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z3, Z0, Z0
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   192(R15), Z1
-	VPERMPS   Z2, Z1, Z2
-	VPERMPS   Z4, Z1, Z4
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z2, Z0, Z0
-	VADDPS    Z4, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+32, DX
-	ADDQ      1440(SP), R15
-	MOVQ      R15, R13
-	SUBQ      1448(SP), R13
-	XORL      AX, AX
-	CMPQ      1456(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      1432(SP), AX
-	LEAQ      (BX)(AX*4), BX
-	LEAQ      (R8)(AX*4), R8
-	SUBQ      $+64, DI
-	CMPQ      DI, 1472(SP)
-	JLT       groupmet
-	CMPQ      R15, 1464(SP)
-	JGT       groupmeet
-
-groupmet:
-	LEAQ 1108(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
+grouplayout3:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (R8), Z11
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
+
+grouplayout3loop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVZXBD  (DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVZXBD  16(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVZXBD  32(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVZXBD  48(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	ADDQ       $+64, DX
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
+	JGE        grouplayout3loop
+	ADDQ       R11, DI
+	TESTQ      R11, R11
+	JNE        groupbegin
+	ADDQ       $+4, BX
+	ADDQ       $+4, R8
+	MOVQ       R12, R11
+	SUBQ       R12, DI
+	JGE        grouplayout3
+	JMP        return
+
+other5:
+	JGT       unsigned6
+	JPS       crumbs7
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read8
+
+crumbs7:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read8
+
+unsigned6:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read8
+
+other9:
+	JGT        unsigned10
+	JPS        crumbs11
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8.Z (DX), K7, Y0
+	VMOVUPS    Y0, 256(SP)
+	VPMOVZXBQ  256(SP), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	KMOVQ      K0, K7
+	JMP        read12
+
+crumbs11:
+	LEAQ         3(DI), CX
+	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
-	VPMOVZXBQ.Z  (DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
+	VMOVDQU8.Z   (DX), K7, X0
+	VMOVUPS      X0, 256(SP)
+	VPBROADCASTD 256(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
 	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VPMOVZXBQ.Z  8(DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
+	JMP          read12
+
+unsigned10:
+	KMOVQ       K0, K7
+	VPMOVZXBD.Z (DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read12
+
+other13:
+	JGT       unsigned14
+	JPS       crumbs15
+	VPMOVZXBQ 264(SP), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	KSHIFTRQ  $0x10, K0, K7
+	JMP       read16
+
+crumbs15:
+	VPBROADCASTD 260(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x10, K7, K7
-	VPMOVZXBQ.Z  16(DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
+	JMP          read16
+
+unsigned14:
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read16
+
+other17:
+	JGT       unsigned18
+	JPS       crumbs19
+	VPMOVZXBQ 272(SP), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	KSHIFTRQ  $0x20, K0, K7
+	JMP       read20
+
+crumbs19:
+	VPBROADCASTD 264(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         1(DI), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x18, K7, K7
-	VPMOVZXBQ.Z  24(DX), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
+	JMP          read20
+
+unsigned18:
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read20
+
+other21:
+	JGT       unsigned22
+	JPS       crumbs23
+	VPMOVZXBQ 280(SP), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	KSHIFTRQ  $0x30, K0, K7
+	JMP       read24
+
+crumbs23:
+	VPBROADCASTD 268(SP), Z0
+	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(SI)
+	JMP          read24
 
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+8, BX
-	ADDQ        $+8, R8
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	SUBQ        $+2, R11
-	CMPQ        R11, $+2
-	JGE         short2loop
-	JMP         few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0  (SI)
-	PREFETCHT0  64(SI)
-	PREFETCHT0  128(SI)
-	PREFETCHT0  192(SI)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
-	VADDPS.BCST 8(R8), Z0, Z0
-	VMOVUPS     Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 12(BX), Z0, Z0
-	VADDPS.BCST 12(R8), Z0, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+16, BX
-	ADDQ        $+16, R8
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	SUBQ        $+4, R11
-	CMPQ        R11, $+4
-	JGE         short4loop
-	JMP         few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1496(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   (BX), Z1
-	VMOVUPS   (R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   64(BX), Z1
-	VMOVUPS   64(R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   128(BX), Z1
-	VMOVUPS   128(R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMOVUPS   192(BX), Z1
-	VMOVUPS   192(R8), Z2
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z1, Z0, Z0
-	VADDPS    Z2, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+32, DX
-	ADDQ      $+256, BX
-	ADDQ      $+256, R8
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+64, DI
-	MOVQ      800(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1496(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX512(SB)
-	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
-	VMOVNTPS  Z0, (SI)
-	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
-	VMOVNTPS  Z0, 64(SI)
-	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
-	VMOVNTPS  Z0, 128(SI)
-	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
-	VMOVNTPS  Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+32, DX
-	SUBQ      $+64, R11
-	CMPQ      R11, $+64
-	JGE       groupstream
-	JMP       groupwhole
+unsigned22:
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(DX), K7, Z0
+	VCVTDQ2PS   Z0, Z0
+	JMP         read24
 
 groupending:
-	MOVQ DI, 1488(SP)
-	MOVQ 1480(SP), DI
+	MOVQ DI, 1520(SP)
+	MOVQ 1512(SP), DI
 	SUBQ BX, DI
 	SHRQ $0x02, DI
-	LEAQ 1504(SP), AX
+	LEAQ 1536(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 1504(SP), BX
-	LEAQ 2344(SP), AX
+	LEAQ 1536(SP), BX
+	LEAQ 2376(SP), AX
 	MOVQ R8, CX
 	CALL ·stageIn32AVX512(SB)
-	LEAQ 2344(SP), R8
-	MOVQ $+64, 1472(SP)
-	MOVQ 1488(SP), DI
+	LEAQ 2376(SP), R8
+	MOVQ $+64, 1504(SP)
+	MOVQ 1520(SP), DI
 	JMP  groupchosen
 
 groupodd:
-	MOVQ DI, 1488(SP)
+	MOVQ DI, 1520(SP)
 	CMPQ DI, $+128
 	JLT  grouprepeat
 	MOVL $0x00000080, DI
 
 grouprepeat:
-	LEAQ 1760(SP), AX
+	LEAQ 1792(SP), AX
 	MOVQ BX, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2336(SP)
-	LEAQ 1760(SP), BX
-	LEAQ 2600(SP), AX
+	MOVQ CX, 2368(SP)
+	LEAQ 1792(SP), BX
+	LEAQ 2632(SP), AX
 	MOVQ R8, CX
 	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3176(SP)
-	LEAQ 2600(SP), R8
+	MOVQ CX, 3208(SP)
+	LEAQ 2632(SP), R8
 	MOVQ R15, R11
-	MOVQ $+1, 1496(SP)
+	MOVQ $+1, 1528(SP)
 	JMP  lanerow
 
 groupodddone:
-	MOVQ 2336(SP), BX
-	MOVQ 3176(SP), R8
-	MOVQ 1488(SP), DI
+	MOVQ 2368(SP), BX
+	MOVQ 3208(SP), R8
+	MOVQ 1520(SP), DI
 	CMPQ DI, $+129
 	JLT  return
 	SUBQ $+128, DI
 	JMP  groupbegin
 
 short2stream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R9, $+2
+	JNE       other33
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read36:
 	VSUBPS      Z15, Z0, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VADDPS.BCST (R8), Z0, Z0
 	VMOVNTPS    Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST (BX), Z1, Z1
+	VADDPS.BCST (R8), Z1, Z1
+	VMOVNTPS    Z1, 64(SI)
+	VSUBPS      Z15, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R8), Z2, Z2
+	VMOVNTPS    Z2, 128(SI)
+	VSUBPS      Z15, Z3, Z3
+	VMULPS.BCST 4(BX), Z3, Z3
+	VADDPS.BCST 4(R8), Z3, Z3
+	VMOVNTPS    Z3, 192(SI)
 	ADDQ        $+8, BX
 	ADDQ        $+8, R8
 	ADDQ        $+256, SI
-	ADDQ        $+32, DX
 	SUBQ        $+2, R11
 	CMPQ        R11, $+2
 	JGE         short2stream
 	JMP         few
 
-short4stream:
-	LEAQ        (DX)(CX*1), AX
-	CALL        ·fetch64AVX512(SB)
+short2layout:
+	CMPQ  R9, $+3
+	JEQ   short2layout3
+	TESTQ R9, R9
+	JEQ   short2layout0
+
+short2layout1:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	ADDQ         $+16, DX
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+256, SI
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2layout1
+	JMP          few
+
+short2layout0:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBQ   8(DX), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBQ   16(DX), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBQ   24(DX), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	ADDQ        $+32, DX
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+8, R8
+	ADDQ        $+256, SI
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2layout0
+	JMP         few
+
+short2layout3:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVZXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+8, BX
+	ADDQ        $+8, R8
+	ADDQ        $+256, SI
+	SUBQ        $+2, R11
+	CMPQ        R11, $+2
+	JGE         short2layout3
+	JMP         few
+
+short4stream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
+	CMPL      R9, $+2
+	JNE       other37
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVSXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVSXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVSXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+
+read40:
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VMOVNTPS    Z0, (SI)
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(BX), Z1, Z1
+	VADDPS.BCST 4(R8), Z1, Z1
+	VMOVNTPS    Z1, 64(SI)
+	VSUBPS      Z15, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VADDPS.BCST 8(R8), Z2, Z2
+	VMOVNTPS    Z2, 128(SI)
+	VSUBPS      Z15, Z3, Z3
+	VMULPS.BCST 12(BX), Z3, Z3
+	VADDPS.BCST 12(R8), Z3, Z3
+	VMOVNTPS    Z3, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+16, R8
+	ADDQ        $+256, SI
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
+	JGE         short4stream
+	JMP         few
+
+short4layout:
+	CMPQ  R9, $+3
+	JEQ   short4layout3
+	TESTQ R9, R9
+	JEQ   short4layout0
+
+short4layout1:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  (BX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VMOVUPS      Z0, (SI)
+	VPBROADCASTD 4(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  4(BX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VMOVUPS      Z0, 64(SI)
+	VPBROADCASTD 8(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  8(BX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
+	VMOVUPS      Z0, 128(SI)
+	VPBROADCASTD 12(DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	ADDQ         $+16, DX
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  12(BX), Z0, Z0
+	VADDPS.BCST  12(R8), Z0, Z0
+	VMOVUPS      Z0, 192(SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+256, SI
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4layout1
+	JMP          few
+
+short4layout0:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVZXBQ   (DX), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
 	VPMOVZXBQ   8(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS.BCST 4(BX), Z0, Z0
 	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
+	VMOVUPS     Z0, 64(SI)
 	VPMOVZXBQ   16(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
 	VSUBPS      Z15, Z0, Z0
 	VMULPS.BCST 8(BX), Z0, Z0
 	VADDPS.BCST 8(R8), Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
+	VMOVUPS     Z0, 128(SI)
 	VPMOVZXBQ   24(DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
+	ADDQ        $+32, DX
 	VSUBPS      Z15, Z0, Z0
 	VMULPS.BCST 12(BX), Z0, Z0
 	VADDPS.BCST 12(R8), Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
+	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+16, BX
 	ADDQ        $+16, R8
 	ADDQ        $+256, SI
-	ADDQ        $+32, DX
 	SUBQ        $+4, R11
 	CMPQ        R11, $+4
-	JGE         short4stream
+	JGE         short4layout0
 	JMP         few
 
+short4layout3:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPMOVZXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (BX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
+	VMOVUPS     Z0, (SI)
+	VPMOVZXBD   16(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(BX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
+	VMOVUPS     Z0, 64(SI)
+	VPMOVZXBD   32(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(BX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
+	VMOVUPS     Z0, 128(SI)
+	VPMOVZXBD   48(DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	ADDQ        $+64, DX
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 12(BX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
+	VMOVUPS     Z0, 192(SI)
+	ADDQ        $+16, BX
+	ADDQ        $+16, R8
+	ADDQ        $+256, SI
+	SUBQ        $+4, R11
+	CMPQ        R11, $+4
+	JGE         short4layout3
+	JMP         few
+
+other25:
+	JGT       unsigned26
+	JPS       crumbs27
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read28
+
+crumbs27:
+	VPBROADCASTD (DX), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	ADDQ         $+16, DX
+	JMP          read28
+
+unsigned26:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read28
+
 lanestage:
-	MOVQ SI, 800(SP)
+	MOVQ SI, 832(SP)
 	LEAQ (SP), SI
+	CMPL layout+32(FP), $+1
+	JLT  nibbles41
+	JEQ  crumbs42
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	JMP  stored43
+
+nibbles41:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn4AVX512(SB)
-	MOVQ DX, 808(SP)
-	LEAQ 256(SP), DX
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  laneloop
+	JMP  stored43
 
-// func DequantizePacked2AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizePacked2AVX512(SB), $2064-56
-	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
-	// per group: Z12 scale
-	// vector registers in use at once: 6
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	VBROADCASTSS sign+24(FP), Z0
-	VPXORD       Z15, Z15, Z15
-	VMOVUPS      constantsAVX512<>+68(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	MOVQ         groups+32(FP), R11
-	MOVQ         length+40(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1200(SP)
-	LEAQ  568(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z12
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	PREFETCHT0   128(SI)
-	PREFETCHT0   192(SI)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1192(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 828(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VFMADD213PS  Z15, Z2, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	ADDQ         1160(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1168(SP), R13
-	XORL         AX, AX
-	CMPQ         1176(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1152(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	SUBQ         $+64, DI
-	CMPQ         DI, 1192(SP)
-	JLT          groupmet
-	CMPQ         R15, 1184(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 828(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z12
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(SI)
-
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	ADDQ             $+16, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2loop
-	JMP              few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	ADDQ             $+16, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4loop
-	JMP              few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1216(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (BX), Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(BX), Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(BX), Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(BX), Z1
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+64, DI
-	MOVQ         528(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1216(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-groupending:
-	MOVQ DI, 1208(SP)
-	MOVQ 1200(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1224(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1224(SP), BX
-	MOVQ $+64, 1192(SP)
-	MOVQ 1208(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1208(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1480(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2056(SP)
-	LEAQ 1480(SP), BX
-	MOVQ R15, R11
-	MOVQ $+1, 1216(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2056(SP), BX
-	MOVQ 1208(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+256, SI
-	ADDQ             $+16, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2stream
-	JMP              few
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+256, SI
-	ADDQ             $+16, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4stream
-	JMP              few
-
-lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
+crumbs42:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageIn2AVX512(SB)
-	MOVQ DX, 536(SP)
+
+stored43:
+	MOVQ DX, 840(SP)
 	LEAQ 256(SP), DX
-	LEAQ 272(SP), AX
+	LEAQ 320(SP), AX
 	MOVQ BX, CX
 	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 272(SP), BX
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
 	JMP  laneloop
 
-// func DequantizeZeroPointPacked2AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointPacked2AVX512(SB), $3168-64
-	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
-	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
-	// vector registers in use at once: 8
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         zeroPoint+24(FP), R8
-	VBROADCASTSS sign+32(FP), Z0
-	VPXORD       Z15, Z15, Z15
-	VMOVUPS      constantsAVX512<>+68(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
+other29:
+	JGT       unsigned30
+	JPS       crumbs31
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read32
 
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1464(SP)
-	LEAQ  832(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z11
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	PREFETCHT0   128(SI)
-	PREFETCHT0   192(SI)
+crumbs31:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, SI
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
 	ADDQ         $+16, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          grouploop
+	JMP          read32
 
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
+unsigned30:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read32
 
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1456(SP)
-	JLT  groupending
+other33:
+	JGT       unsigned34
+	JPS       crumbs35
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read36
 
-groupchosen:
-	NEGQ R11
-	LEAQ 1092(SP)(R11*4), R15
-
-groupmeet:
+crumbs35:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VFMADD213PS  Z15, Z3, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VFMADD213PS  Z15, Z3, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z1, Z0, Z0
-	VFMADD213PS  Z15, Z3, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VCVTDQ2PS    Z4, Z4
-	VSUBPS       Z4, Z0, Z0
-	VFMADD213PS  Z15, Z2, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, SI
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
 	ADDQ         $+16, DX
-	ADDQ         1424(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1432(SP), R13
-	XORL         AX, AX
-	CMPQ         1440(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1416(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1456(SP)
-	JLT          groupmet
-	CMPQ         R15, 1448(SP)
-	JGT          groupmeet
+	JMP          read36
 
-groupmet:
-	LEAQ 1092(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
+unsigned34:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read36
 
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z11
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(SI)
+other37:
+	JGT       unsigned38
+	JPS       crumbs39
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VPMOVZXBQ 8(DX), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VPMOVZXBQ 16(DX), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VPMOVZXBQ 24(DX), Z3
+	VPMULUDQ  Z13, Z3, Z3
+	VPERMPS   Z14, Z3, Z3
+	ADDQ      $+32, DX
+	JMP       read40
 
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+8, R8
-	ADDQ             $+256, SI
-	ADDQ             $+16, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2loop
-	JMP              few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	PREFETCHT0       (SI)
-	PREFETCHT0       64(SI)
-	PREFETCHT0       128(SI)
-	PREFETCHT0       192(SI)
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVUPS          Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVUPS          Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVUPS          Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVUPS          Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+16, R8
-	ADDQ             $+256, SI
-	ADDQ             $+16, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4loop
-	JMP              few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1480(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
+crumbs39:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, SI
+	VPBROADCASTD 4(DX), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VPBROADCASTD 8(DX), Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VPBROADCASTD 12(DX), Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
 	ADDQ         $+16, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+64, DI
-	MOVQ         784(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX512(SB)
+	JMP          read40
 
-laneend:
-	CMPQ 1480(SP), $+1
-	JEQ  groupodddone
-	JMP  return
+unsigned38:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VPMOVZXBD 32(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VPMOVZXBD 48(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	ADDQ      $+64, DX
+	JMP       read40
 
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z11, Z0, Z0
-	VFMADD213PS  Z15, Z12, Z0
-	VMOVNTPS     Z0, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-groupending:
-	MOVQ DI, 1472(SP)
-	MOVQ 1464(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1488(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1488(SP), BX
-	LEAQ 2328(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2328(SP), R8
-	MOVQ $+64, 1456(SP)
-	MOVQ 1472(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1472(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1744(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2320(SP)
-	LEAQ 1744(SP), BX
-	LEAQ 2584(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3160(SP)
-	LEAQ 2584(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1480(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2320(SP), BX
-	MOVQ 3160(SP), R8
-	MOVQ 1472(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+8, BX
-	ADDQ             $+8, R8
-	ADDQ             $+256, SI
-	ADDQ             $+16, DX
-	SUBQ             $+2, R11
-	CMPQ             R11, $+2
-	JGE              short2stream
-	JMP              few
-
-short4stream:
-	LEAQ             (DX)(CX*1), AX
-	CALL             ·fetch64AVX512(SB)
-	VBROADCASTSS     (R8), Z0
-	VCVTDQ2PS        Z0, Z12
-	VBROADCASTSS     4(R8), Z0
-	VCVTDQ2PS        Z0, Z11
-	VBROADCASTSS     8(R8), Z0
-	VCVTDQ2PS        Z0, Z10
-	VBROADCASTSS     12(R8), Z0
-	VCVTDQ2PS        Z0, Z9
-	VPBROADCASTD     (DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z12, Z0, Z0
-	VFMADD132PS.BCST (BX), Z15, Z0
-	VMOVNTPS         Z0, (SI)
-	VPBROADCASTD     4(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z11, Z0, Z0
-	VFMADD132PS.BCST 4(BX), Z15, Z0
-	VMOVNTPS         Z0, 64(SI)
-	VPBROADCASTD     8(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z10, Z0, Z0
-	VFMADD132PS.BCST 8(BX), Z15, Z0
-	VMOVNTPS         Z0, 128(SI)
-	VPBROADCASTD     12(DX), Z0
-	VPSRLVD          Z13, Z0, Z0
-	VPERMPS          Z14, Z0, Z0
-	VSUBPS           Z9, Z0, Z0
-	VFMADD132PS.BCST 12(BX), Z15, Z0
-	VMOVNTPS         Z0, 192(SI)
-	ADDQ             $+16, BX
-	ADDQ             $+16, R8
-	ADDQ             $+256, SI
-	ADDQ             $+16, DX
-	SUBQ             $+4, R11
-	CMPQ             R11, $+4
-	JGE              short4stream
-	JMP              few
-
-lanestage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX512(SB)
-	MOVQ DX, 792(SP)
-	LEAQ 256(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 528(SP), R8
-	JMP  laneloop
-
-// func DequantizeMinvalPacked2AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, CMOV, MMX+
-TEXT ·DequantizeMinvalPacked2AVX512(SB), $3168-64
-	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
-	// per group: Z12 scale, Z11 minval
-	// vector registers in use at once: 8
-	MOVQ         y+0(FP), SI
-	MOVQ         q+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         minval+24(FP), R8
-	VBROADCASTSS sign+32(FP), Z0
-	VBROADCASTSS least+36(FP), Z1
-	VCVTDQ2PS    Z1, Z15
-	VMOVUPS      constantsAVX512<>+68(SB), Z1
-	VPXORD       Z0, Z1, Z1
-	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	MOVQ         groups+40(FP), R11
-	MOVQ         length+48(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R13
-	MOVQ  R12, DI
-	IMULQ R13, DI
-	MOVQ  R12, R11
-	CMPQ  R13, $+1
-	JEQ   groupbegin
-	TESTQ $0x0000003f, R12
-	JEQ   groupbegin
-	LEAQ  (BX)(R13*4), AX
-	MOVQ  AX, 1464(SP)
-	LEAQ  832(SP), AX
-	CALL  ·numberAVX512(SB)
-
-groupbegin:
-	CMPQ DI, $+64
-	JLT  grouptail
-	CMPQ R11, $+64
-	JLT  grouptomeet
-	SUBQ R11, DI
-
-groupnext:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	PREFETCHT0   128(SI)
-	PREFETCHT0   192(SI)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          grouploop
-
-groupwhole:
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JNE   groupbegin
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	MOVQ  R12, R11
-	SUBQ  R12, DI
-	JGE   groupnext
-	JMP   return
-
-grouptomeet:
-	CMPQ R12, $+5
-	JLT  groupodd
-	CMPQ DI, 1456(SP)
-	JLT  groupending
-
-groupchosen:
-	NEGQ R11
-	LEAQ 1092(SP)(R11*4), R15
-
-groupmeet:
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (R15), Z1
-	VMOVUPS      (BX), Z2
-	VPERMPS      Z2, Z1, Z3
-	VMOVUPS      (R8), Z4
-	VPERMPS      Z4, Z1, Z1
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z3, Z0, Z0
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z3, Z0, Z0
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(R15), Z1
-	VPERMPS      Z2, Z1, Z3
-	VPERMPS      Z4, Z1, Z1
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z3, Z0, Z0
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(R15), Z1
-	VPERMPS      Z2, Z1, Z2
-	VPERMPS      Z4, Z1, Z4
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	ADDQ         1424(SP), R15
-	MOVQ         R15, R13
-	SUBQ         1432(SP), R13
-	XORL         AX, AX
-	CMPQ         1440(SP), R15
-	CMOVQCS      R13, R15
-	ADCQ         1416(SP), AX
-	LEAQ         (BX)(AX*4), BX
-	LEAQ         (R8)(AX*4), R8
-	SUBQ         $+64, DI
-	CMPQ         DI, 1456(SP)
-	JLT          groupmet
-	CMPQ         R15, 1448(SP)
-	JGT          groupmeet
-
-groupmet:
-	LEAQ 1092(SP), R11
-	SUBQ R15, R11
-	SHRQ $0x02, R11
-	JMP  groupbegin
-
-grouptail:
-	TESTQ        DI, DI
-	JEQ          return
-	CMPQ         R11, DI
-	JLT          groupodd
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU8.Z   (DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	KMOVQ        K0, K7
-	VMOVUPS      Z0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x04, K7, K7
-	VMOVDQU8.Z   4(DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z0, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x08, K7, K7
-	VMOVDQU8.Z   8(DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z0, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	LEAQ         3(DI), CX
-	SHRQ         $0x02, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K7
-	KSHIFTRQ     $0x0c, K7, K7
-	VMOVDQU8.Z   12(DX), K7, X0
-	VPBROADCASTD X0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z0, K7, 192(SI)
-
-grouptailnarrow:
-	JMP return
-
-short2:
-	CMPQ R11, $+2
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	PREFETCHT0   128(SI)
-	PREFETCHT0   192(SI)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (BX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (BX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(BX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(BX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
-
-short4:
-	CMPQ R11, $+4
-	JLT  few
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	PREFETCHT0   128(SI)
-	PREFETCHT0   192(SI)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (BX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(BX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  8(BX), Z0, Z0
-	VADDPS.BCST  8(R8), Z0, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  12(BX), Z0, Z0
-	VADDPS.BCST  12(R8), Z0, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4loop
-	JMP          few
-
-lanes:
-	MOVQ R11, DI
-	MOVQ $+0, 1480(SP)
-
-lanerow:
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R8), Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      64(BX), Z1
-	VMOVUPS      64(R8), Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      128(BX), Z1
-	VMOVUPS      128(R8), Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMOVUPS      192(BX), Z1
-	VMOVUPS      192(R8), Z2
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	ADDQ         $+256, BX
-	ADDQ         $+256, R8
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          laneloop
-	TESTQ        DI, DI
-	JEQ          laneend
-	CMPQ         DI, $+0
-	JGE          lanestage
-	ADDQ         $+64, DI
-	MOVQ         784(SP), SI
-	LEAQ         (SP), AX
-	MOVQ         SI, CX
-	CALL         ·stageOut32AVX512(SB)
-
-laneend:
-	CMPQ 1480(SP), $+1
-	JEQ  groupodddone
-	JMP  return
-
-few:
-	TESTQ R11, R11
-	JNE   groups
-
-return:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VADDPS       Z11, Z0, Z0
-	VMOVNTPS     Z0, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-groupending:
-	MOVQ DI, 1472(SP)
-	MOVQ 1464(SP), DI
-	SUBQ BX, DI
-	SHRQ $0x02, DI
-	LEAQ 1488(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 1488(SP), BX
-	LEAQ 2328(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	LEAQ 2328(SP), R8
-	MOVQ $+64, 1456(SP)
-	MOVQ 1472(SP), DI
-	JMP  groupchosen
-
-groupodd:
-	MOVQ DI, 1472(SP)
-	CMPQ DI, $+128
-	JLT  grouprepeat
-	MOVL $0x00000080, DI
-
-grouprepeat:
-	LEAQ 1744(SP), AX
-	MOVQ BX, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 2320(SP)
-	LEAQ 1744(SP), BX
-	LEAQ 2584(SP), AX
-	MOVQ R8, CX
-	CALL ·repeatAVX512(SB)
-	MOVQ CX, 3160(SP)
-	LEAQ 2584(SP), R8
-	MOVQ R15, R11
-	MOVQ $+1, 1480(SP)
-	JMP  lanerow
-
-groupodddone:
-	MOVQ 2320(SP), BX
-	MOVQ 3160(SP), R8
-	MOVQ 1472(SP), DI
-	CMPQ DI, $+129
-	JLT  return
-	SUBQ $+128, DI
-	JMP  groupbegin
-
-short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (BX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VMOVNTPS     Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (BX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VMOVNTPS     Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(BX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VMOVNTPS     Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(BX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VMOVNTPS     Z0, 192(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
-
-short4stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX512(SB)
-	VPBROADCASTD (DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  (BX), Z0, Z0
-	VADDPS.BCST  (R8), Z0, Z0
-	VMOVNTPS     Z0, (SI)
-	VPBROADCASTD 4(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  4(BX), Z0, Z0
-	VADDPS.BCST  4(R8), Z0, Z0
-	VMOVNTPS     Z0, 64(SI)
-	VPBROADCASTD 8(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  8(BX), Z0, Z0
-	VADDPS.BCST  8(R8), Z0, Z0
-	VMOVNTPS     Z0, 128(SI)
-	VPBROADCASTD 12(DX), Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS.BCST  12(BX), Z0, Z0
-	VADDPS.BCST  12(R8), Z0, Z0
-	VMOVNTPS     Z0, 192(SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, SI
-	ADDQ         $+16, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          few
-
-lanestage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn2AVX512(SB)
-	MOVQ DX, 792(SP)
-	LEAQ 256(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 528(SP), R8
-	JMP  laneloop
-
-DATA constantsAVX512<>+0(SB)/4, $0x00000000
-DATA constantsAVX512<>+4(SB)/4, $0x00000001
-DATA constantsAVX512<>+8(SB)/4, $0x00000002
-DATA constantsAVX512<>+12(SB)/4, $0x00000003
-DATA constantsAVX512<>+16(SB)/4, $0x00000004
-DATA constantsAVX512<>+20(SB)/4, $0x00000005
-DATA constantsAVX512<>+24(SB)/4, $0x00000006
-DATA constantsAVX512<>+28(SB)/4, $0x00000007
-DATA constantsAVX512<>+32(SB)/4, $0x00000008
-DATA constantsAVX512<>+36(SB)/4, $0x00000009
-DATA constantsAVX512<>+40(SB)/4, $0x0000000a
-DATA constantsAVX512<>+44(SB)/4, $0x0000000b
-DATA constantsAVX512<>+48(SB)/4, $0x0000000c
-DATA constantsAVX512<>+52(SB)/4, $0x0000000d
-DATA constantsAVX512<>+56(SB)/4, $0x0000000e
+DATA constantsAVX512<>+0(SB)/4, $0x0000000f
+DATA constantsAVX512<>+4(SB)/4, $0x0000000f
+DATA constantsAVX512<>+8(SB)/4, $0x0000000f
+DATA constantsAVX512<>+12(SB)/4, $0x0000000f
+DATA constantsAVX512<>+16(SB)/4, $0x0000000f
+DATA constantsAVX512<>+20(SB)/4, $0x0000000f
+DATA constantsAVX512<>+24(SB)/4, $0x0000000f
+DATA constantsAVX512<>+28(SB)/4, $0x0000000f
+DATA constantsAVX512<>+32(SB)/4, $0x0000000f
+DATA constantsAVX512<>+36(SB)/4, $0x0000000f
+DATA constantsAVX512<>+40(SB)/4, $0x0000000f
+DATA constantsAVX512<>+44(SB)/4, $0x0000000f
+DATA constantsAVX512<>+48(SB)/4, $0x0000000f
+DATA constantsAVX512<>+52(SB)/4, $0x0000000f
+DATA constantsAVX512<>+56(SB)/4, $0x0000000f
 DATA constantsAVX512<>+60(SB)/4, $0x0000000f
-DATA constantsAVX512<>+64(SB)/4, $0x10000001
-DATA constantsAVX512<>+68(SB)/4, $0x00000000
-DATA constantsAVX512<>+72(SB)/4, $0x00000001
-DATA constantsAVX512<>+76(SB)/4, $0x00000002
-DATA constantsAVX512<>+80(SB)/4, $0x00000003
-DATA constantsAVX512<>+84(SB)/4, $0x00000000
-DATA constantsAVX512<>+88(SB)/4, $0x00000001
-DATA constantsAVX512<>+92(SB)/4, $0x00000002
-DATA constantsAVX512<>+96(SB)/4, $0x00000003
-DATA constantsAVX512<>+100(SB)/4, $0x00000000
-DATA constantsAVX512<>+104(SB)/4, $0x00000001
-DATA constantsAVX512<>+108(SB)/4, $0x00000002
-DATA constantsAVX512<>+112(SB)/4, $0x00000003
-DATA constantsAVX512<>+116(SB)/4, $0x00000000
-DATA constantsAVX512<>+120(SB)/4, $0x00000001
-DATA constantsAVX512<>+124(SB)/4, $0x00000002
-DATA constantsAVX512<>+128(SB)/4, $0x00000003
-DATA constantsAVX512<>+132(SB)/4, $0x00000000
+DATA constantsAVX512<>+64(SB)/4, $0x00000000
+DATA constantsAVX512<>+68(SB)/4, $0x00000001
+DATA constantsAVX512<>+72(SB)/4, $0x00000002
+DATA constantsAVX512<>+76(SB)/4, $0x00000003
+DATA constantsAVX512<>+80(SB)/4, $0x00000004
+DATA constantsAVX512<>+84(SB)/4, $0x00000005
+DATA constantsAVX512<>+88(SB)/4, $0x00000006
+DATA constantsAVX512<>+92(SB)/4, $0x00000007
+DATA constantsAVX512<>+96(SB)/4, $0x00000008
+DATA constantsAVX512<>+100(SB)/4, $0x00000009
+DATA constantsAVX512<>+104(SB)/4, $0x0000000a
+DATA constantsAVX512<>+108(SB)/4, $0x0000000b
+DATA constantsAVX512<>+112(SB)/4, $0x0000000c
+DATA constantsAVX512<>+116(SB)/4, $0x0000000d
+DATA constantsAVX512<>+120(SB)/4, $0x0000000e
+DATA constantsAVX512<>+124(SB)/4, $0x0000000f
+DATA constantsAVX512<>+128(SB)/4, $0x00000000
+DATA constantsAVX512<>+132(SB)/4, $0x00000001
 DATA constantsAVX512<>+136(SB)/4, $0x00000002
-DATA constantsAVX512<>+140(SB)/4, $0x00000004
-DATA constantsAVX512<>+144(SB)/4, $0x00000006
-DATA constantsAVX512<>+148(SB)/4, $0x00000008
-DATA constantsAVX512<>+152(SB)/4, $0x0000000a
-DATA constantsAVX512<>+156(SB)/4, $0x0000000c
-DATA constantsAVX512<>+160(SB)/4, $0x0000000e
-DATA constantsAVX512<>+164(SB)/4, $0x00000010
-DATA constantsAVX512<>+168(SB)/4, $0x00000012
-DATA constantsAVX512<>+172(SB)/4, $0x00000014
-DATA constantsAVX512<>+176(SB)/4, $0x00000016
-DATA constantsAVX512<>+180(SB)/4, $0x00000018
-DATA constantsAVX512<>+184(SB)/4, $0x0000001a
-DATA constantsAVX512<>+188(SB)/4, $0x0000001c
-DATA constantsAVX512<>+192(SB)/4, $0x0000001e
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $196
+DATA constantsAVX512<>+140(SB)/4, $0x00000003
+DATA constantsAVX512<>+144(SB)/4, $0x00000000
+DATA constantsAVX512<>+148(SB)/4, $0x00000001
+DATA constantsAVX512<>+152(SB)/4, $0x00000002
+DATA constantsAVX512<>+156(SB)/4, $0x00000003
+DATA constantsAVX512<>+160(SB)/4, $0x00000000
+DATA constantsAVX512<>+164(SB)/4, $0x00000001
+DATA constantsAVX512<>+168(SB)/4, $0x00000002
+DATA constantsAVX512<>+172(SB)/4, $0x00000003
+DATA constantsAVX512<>+176(SB)/4, $0x00000000
+DATA constantsAVX512<>+180(SB)/4, $0x00000001
+DATA constantsAVX512<>+184(SB)/4, $0x00000002
+DATA constantsAVX512<>+188(SB)/4, $0x00000003
+DATA constantsAVX512<>+192(SB)/4, $0x0000001c
+DATA constantsAVX512<>+196(SB)/4, $0x00000018
+DATA constantsAVX512<>+200(SB)/4, $0x00000014
+DATA constantsAVX512<>+204(SB)/4, $0x00000010
+DATA constantsAVX512<>+208(SB)/4, $0x0000000c
+DATA constantsAVX512<>+212(SB)/4, $0x00000008
+DATA constantsAVX512<>+216(SB)/4, $0x00000004
+DATA constantsAVX512<>+220(SB)/4, $0x00000000
+DATA constantsAVX512<>+224(SB)/4, $0xfffffffc
+DATA constantsAVX512<>+228(SB)/4, $0xfffffff8
+DATA constantsAVX512<>+232(SB)/4, $0xfffffff4
+DATA constantsAVX512<>+236(SB)/4, $0xfffffff0
+DATA constantsAVX512<>+240(SB)/4, $0xffffffec
+DATA constantsAVX512<>+244(SB)/4, $0xffffffe8
+DATA constantsAVX512<>+248(SB)/4, $0xffffffe4
+DATA constantsAVX512<>+252(SB)/4, $0xffffffe0
+DATA constantsAVX512<>+256(SB)/4, $0x10000001
+DATA constantsAVX512<>+260(SB)/4, $0x10000001
+DATA constantsAVX512<>+264(SB)/4, $0x10000001
+DATA constantsAVX512<>+268(SB)/4, $0x10000001
+DATA constantsAVX512<>+272(SB)/4, $0x10000001
+DATA constantsAVX512<>+276(SB)/4, $0x10000001
+DATA constantsAVX512<>+280(SB)/4, $0x10000001
+DATA constantsAVX512<>+284(SB)/4, $0x10000001
+DATA constantsAVX512<>+288(SB)/4, $0x10000001
+DATA constantsAVX512<>+292(SB)/4, $0x10000001
+DATA constantsAVX512<>+296(SB)/4, $0x10000001
+DATA constantsAVX512<>+300(SB)/4, $0x10000001
+DATA constantsAVX512<>+304(SB)/4, $0x10000001
+DATA constantsAVX512<>+308(SB)/4, $0x10000001
+DATA constantsAVX512<>+312(SB)/4, $0x10000001
+DATA constantsAVX512<>+316(SB)/4, $0x10000001
+DATA constantsAVX512<>+320(SB)/4, $0x00000000
+DATA constantsAVX512<>+324(SB)/4, $0x00000002
+DATA constantsAVX512<>+328(SB)/4, $0x00000004
+DATA constantsAVX512<>+332(SB)/4, $0x00000006
+DATA constantsAVX512<>+336(SB)/4, $0x00000008
+DATA constantsAVX512<>+340(SB)/4, $0x0000000a
+DATA constantsAVX512<>+344(SB)/4, $0x0000000c
+DATA constantsAVX512<>+348(SB)/4, $0x0000000e
+DATA constantsAVX512<>+352(SB)/4, $0x00000010
+DATA constantsAVX512<>+356(SB)/4, $0x00000012
+DATA constantsAVX512<>+360(SB)/4, $0x00000014
+DATA constantsAVX512<>+364(SB)/4, $0x00000016
+DATA constantsAVX512<>+368(SB)/4, $0x00000018
+DATA constantsAVX512<>+372(SB)/4, $0x0000001a
+DATA constantsAVX512<>+376(SB)/4, $0x0000001c
+DATA constantsAVX512<>+380(SB)/4, $0x0000001e
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $384

@@ -4,7 +4,7 @@
 
 package asm
 
-// DequantizePacked4AVX512VBMI sets y = q*scale.
+// DequantizeNibblesAVX512VBMI sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -12,9 +12,9 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizePacked4AVX512VBMI(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+func DequantizeNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 
-// DequantizeZeroPointPacked4AVX512VBMI sets y = (q - zeroPoint)*scale.
+// DequantizeZeroPointNibblesAVX512VBMI sets y = (q - zeroPoint)*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -22,9 +22,9 @@ func DequantizePacked4AVX512VBMI(y *float32, q *uint8, scale *float32, sign int3
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointPacked4AVX512VBMI(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+func DequantizeZeroPointNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-// DequantizeMinvalPacked4AVX512VBMI sets y = (q - least)*scale + minval.
+// DequantizeMinvalNibblesAVX512VBMI sets y = (q - least)*scale + minval.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -32,4 +32,4 @@ func DequantizeZeroPointPacked4AVX512VBMI(y *float32, q *uint8, scale *float32, 
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeMinvalPacked4AVX512VBMI(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+func DequantizeMinvalNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizePacked4AVX512VBMI(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// func DequantizeNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
-TEXT ·DequantizePacked4AVX512VBMI(SB), $2080-56
+TEXT ·DequantizeNibblesAVX512VBMI(SB), $2080-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale
@@ -501,9 +501,9 @@ lanestage:
 	LEAQ 288(SP), BX
 	JMP  laneloop
 
-// func DequantizeZeroPointPacked4AVX512VBMI(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// func DequantizeZeroPointNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
-TEXT ·DequantizeZeroPointPacked4AVX512VBMI(SB), $3184-64
+TEXT ·DequantizeZeroPointNibblesAVX512VBMI(SB), $3184-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale, Z0 zeroPoint, Z8 ToFloat
@@ -1102,9 +1102,9 @@ lanestage:
 	LEAQ 544(SP), R8
 	JMP  laneloop
 
-// func DequantizeMinvalPacked4AVX512VBMI(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalNibblesAVX512VBMI(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV, MMX+
-TEXT ·DequantizeMinvalPacked4AVX512VBMI(SB), $3184-64
+TEXT ·DequantizeMinvalNibblesAVX512VBMI(SB), $3184-64
 	// pointers: SI y, DX q, BX scale, R8 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z14 table, Z13 0xffff0000, Z12 table, Z3 0x0, Z0 Shr, Z3 ISub, Z1 table, Z2 table, Z2 And, Z11 Xor, Z0 table, Z1 table, Z1 And, Z10 Xor
 	// per group: Z9 scale, Z8 minval

@@ -4,92 +4,26 @@
 
 package asm
 
-// DequantizeInt8NEON sets y = q*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeInt8NEON(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
-
-// DequantizeZeroPointInt8NEON sets y = (q - zeroPoint)*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeZeroPointInt8NEON(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-// DequantizeMinvalInt8NEON sets y = (q - least)*scale + minval.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeMinvalInt8NEON(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-// DequantizeUint8NEON sets y = q*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeUint8NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-
-// DequantizeZeroPointUint8NEON sets y = (q - zeroPoint)*scale.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeZeroPointUint8NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-// DequantizeMinvalUint8NEON sets y = (q - least)*scale + minval.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeMinvalUint8NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-// DequantizePacked4NEON sets y = q*scale.
+// DequantizeNEON sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizePacked4NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+func DequantizeNEON(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 
-// DequantizeZeroPointPacked4NEON sets y = (q - zeroPoint)*scale.
+// DequantizeZeroPointNEON sets y = (q - zeroPoint)*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeZeroPointPacked4NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+func DequantizeZeroPointNEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
 
-// DequantizeMinvalPacked4NEON sets y = (q - least)*scale + minval.
+// DequantizeMinvalNEON sets y = (q - least)*scale + minval.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeMinvalPacked4NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-// DequantizePacked2NEON sets y = q*scale.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizePacked2NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-
-// DequantizeZeroPointPacked2NEON sets y = (q - zeroPoint)*scale.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeZeroPointPacked2NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-// DequantizeMinvalPacked2NEON sets y = (q - least)*scale + minval.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeMinvalPacked2NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+func DequantizeMinvalNEON(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)

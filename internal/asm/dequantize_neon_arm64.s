@@ -4,23 +4,30 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8NEON(y *float32, q *int8, scale *float32, sign int32, groups int, length int, ahead int)
+// func DequantizeNEON(y *float32, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8NEON(SB), 0, $632-56
+TEXT ·DequantizeNEON(SB), 0, $632-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
+	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8
 	// per group: V12 scale
 	// vector registers in use at once: 9
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
+	MOVWU layout+24(FP), R4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
-	MOVD $1258291328, R16
-	VDUP R16, V14.S4
-	MOVD $2155905152, R16
-	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V0.S4
+	FMOVS sign+28(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
+	WORD $0x4e22d40e // fadd v14.4s, v0.4s, v2.4s
+	WORD $0x0e614820 // sqxtn v0.4h, v1.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e21280d // sqxtun v13.8b, v0.8h
+	WORD $0x6e21280d // sqxtun2 v13.16b, v0.8h
 	MOVD groups+32(FP), R12
 	MOVD length+40(FP), R13
 	CMP $1, R13
@@ -47,7 +54,11 @@ groupbegin:
 groupnext:
 	VLD1R (R3), [V12.S4]
 grouploop:
+	CMP $1, R4
+	BLE other1
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read3:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -72,7 +83,6 @@ grouploop:
 	VFMLA V12.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
-	ADD $16, R2, R2
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
@@ -95,7 +105,11 @@ groupchosen:
 	ADD $268, RSP, R15
 	SUB R12<<2, R15, R15
 groupmeet:
+	CMP $1, R4
+	BLE other4
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read6:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -129,7 +143,6 @@ groupmeet:
 	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
-	ADD $16, R2, R2
 	ADD R23, R15, R15
 	SUB R24, R15, R17
 	ADD $1, R22, R16
@@ -157,9 +170,24 @@ grouptail:
 	VLD1R (R3), [V12.S4]
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+24(FP), R16
+	CMP $1, R16
+	BLT nibbles7
+	BEQ crumbs8
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
+	B stored9
+nibbles7:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	B stored9
+crumbs8:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+stored9:
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
 	SUB R12, R12, R12
@@ -179,7 +207,11 @@ lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
+	CMP $1, R4
+	BLE other10
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read12:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -208,7 +240,6 @@ laneloop:
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(R1)
 	ADD $64, R1, R1
-	ADD $16, R2, R2
 	ADD $64, R3, R3
 	SUB $16, R0, R0
 	CMP $16, R0
@@ -227,6 +258,44 @@ laneend:
 	CMP $1, R16
 	BEQ groupodddone
 	RET
+other1:
+	BEQ crumbs2
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+crumbs2:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+other4:
+	BEQ crumbs5
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read6
+crumbs5:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read6
 groupending:
 	MOVD R0, 408(RSP)
 	MOVD 400(RSP), R16
@@ -263,12 +332,46 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
+other10:
+	BEQ crumbs11
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read12
+crumbs11:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read12
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+24(FP), R16
+	CMP $1, R16
+	BLT nibbles13
+	BEQ crumbs14
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
+	B stored15
+nibbles13:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	B stored15
+crumbs14:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+stored15:
 	MOVD R2, 168(RSP)
 	ADD $80, RSP, R2
 	ADD $96, RSP, R16
@@ -278,24 +381,31 @@ lanestage:
 	ADD $96, RSP, R3
 	B laneloop
 
-// func DequantizeZeroPointInt8NEON(y *float32, q *int8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// func DequantizeZeroPointNEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8NEON(SB), 0, $920-64
+TEXT ·DequantizeZeroPointNEON(SB), 0, $920-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
+	// per call: V0 0x0, V1 sign, V15 0x4b004b00, V0 0x4b000000, V2 ToFloat, V14 Add, V0 Narrow16, V13 NarrowU8
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
 	// vector registers in use at once: 10
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVD zeroPoint+24(FP), R4
+	MOVWU layout+32(FP), R5
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
-	MOVD $1258291328, R16
-	VDUP R16, V14.S4
-	MOVD $2155905152, R16
-	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V0.S4
+	FMOVS sign+36(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
+	WORD $0x4e22d40e // fadd v14.4s, v0.4s, v2.4s
+	WORD $0x0e614820 // sqxtn v0.4h, v1.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e21280d // sqxtun v13.8b, v0.8h
+	WORD $0x6e21280d // sqxtun2 v13.16b, v0.8h
 	MOVD groups+40(FP), R12
 	MOVD length+48(FP), R13
 	CMP $1, R13
@@ -324,7 +434,11 @@ groupnext:
 	VLD1R (R4), [V0.S4]
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
 grouploop:
+	CMP $1, R5
+	BLE other1
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read3:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -353,7 +467,6 @@ grouploop:
 	VFMLA V12.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
-	ADD $16, R2, R2
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
@@ -377,7 +490,11 @@ groupchosen:
 	ADD $340, RSP, R15
 	SUB R12<<2, R15, R15
 groupmeet:
+	CMP $1, R5
+	BLE other4
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read6:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -424,7 +541,6 @@ groupmeet:
 	VFMLA V4.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R1)
 	ADD $64, R1, R1
-	ADD $16, R2, R2
 	ADD R23, R15, R15
 	SUB R24, R15, R17
 	ADD $1, R22, R16
@@ -455,9 +571,24 @@ grouptail:
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+32(FP), R16
+	CMP $1, R16
+	BLT nibbles7
+	BEQ crumbs8
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
+	B stored9
+nibbles7:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	B stored9
+crumbs8:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+stored9:
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
 	SUB R12, R12, R12
@@ -477,7 +608,11 @@ lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
+	CMP $1, R5
+	BLE other10
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read12:
 	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V15.H8, V1.H8, V2.H8
@@ -518,7 +653,6 @@ laneloop:
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(R1)
 	ADD $64, R1, R1
-	ADD $16, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	SUB $16, R0, R0
@@ -538,6 +672,44 @@ laneend:
 	CMP $1, R16
 	BEQ groupodddone
 	RET
+other1:
+	BEQ crumbs2
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+crumbs2:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+other4:
+	BEQ crumbs5
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read6
+crumbs5:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read6
 groupending:
 	MOVD R0, 480(RSP)
 	MOVD 472(RSP), R16
@@ -584,12 +756,46 @@ groupodddone:
 	BLT groupdone
 	SUB $32, R0, R0
 	B groupbegin
+other10:
+	BEQ crumbs11
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read12
+crumbs11:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read12
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+32(FP), R16
+	CMP $1, R16
+	BLT nibbles13
+	BEQ crumbs14
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
+	B stored15
+nibbles13:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	B stored15
+crumbs14:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+stored15:
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
 	ADD $96, RSP, R16
@@ -604,28 +810,35 @@ lanestage:
 	ADD $160, RSP, R4
 	B laneloop
 
-// func DequantizeMinvalInt8NEON(y *float32, q *int8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalNEON(y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalInt8NEON(SB), 0, $920-64
+TEXT ·DequantizeMinvalNEON(SB), 0, $920-72
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R12 groups left, R13 length
-	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080
+	// per call: V0 least, V15 ToFloat, V1 sign, V14 0x4b004b00, V0 0x4b000000, V2 ToFloat, V13 Add, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 minval
 	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
 	MOVD minval+24(FP), R4
-	FMOVS least+36(FP), F0
+	MOVWU layout+32(FP), R5
+	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	MOVD $1258310400, R16
 	VDUP R16, V14.S4
-	MOVD $1258291328, R16
-	VDUP R16, V13.S4
-	MOVD $2155905152, R16
-	VDUP R16, V12.S4
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
+	MOVD $1258291200, R16
+	VDUP R16, V0.S4
+	FMOVS sign+36(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d822 // scvtf v2.4s, v1.4s
+	WORD $0x4e22d40d // fadd v13.4s, v0.4s, v2.4s
+	WORD $0x0e614820 // sqxtn v0.4h, v1.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
+	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
+	MOVD groups+48(FP), R12
+	MOVD length+56(FP), R13
 	CMP $1, R13
 	BEQ lanes
 groups:
@@ -651,7 +864,11 @@ groupnext:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 grouploop:
+	CMP $1, R5
+	BLE other1
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read3:
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -680,7 +897,6 @@ grouploop:
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
-	ADD $16, R2, R2
 	SUB $16, R12, R12
 	CMP $16, R12
 	BGE grouploop
@@ -704,7 +920,11 @@ groupchosen:
 	ADD $340, RSP, R15
 	SUB R12<<2, R15, R15
 groupmeet:
+	CMP $1, R5
+	BLE other4
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read6:
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -747,7 +967,6 @@ groupmeet:
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
-	ADD $16, R2, R2
 	ADD R23, R15, R15
 	SUB R24, R15, R17
 	ADD $1, R22, R16
@@ -777,9 +996,24 @@ grouptail:
 	VLD1R (R4), [V10.S4]
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+32(FP), R16
+	CMP $1, R16
+	BLT nibbles7
+	BEQ crumbs8
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn8NEON(SB)
+	B stored9
+nibbles7:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn4NEON(SB)
+	B stored9
+crumbs8:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn2NEON(SB)
+stored9:
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
 	SUB R12, R12, R12
@@ -799,7 +1033,11 @@ lanerow:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
+	CMP $1, R5
+	BLE other10
 	FMOVQ (R2), F0
+	ADD $16, R2, R2
+read12:
 	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
 	VZIP1 V14.H8, V1.H8, V2.H8
@@ -836,7 +1074,6 @@ laneloop:
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
-	ADD $16, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	SUB $16, R0, R0
@@ -856,2917 +1093,130 @@ laneend:
 	CMP $1, R16
 	BEQ groupodddone
 	RET
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-
-// func DequantizeUint8NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeUint8NEON(SB), 0, $632-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
-	// per group: V13 scale
-	// vector registers in use at once: 8
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $1258310400, R16
-	VDUP R16, V15.S4
-	MOVD $1258291200, R16
-	VDUP R16, V14.S4
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 400(RSP)
-	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V13.S4]
-grouploop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V13.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V13.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 392(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $268, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V5.S4
-	FMOVQ F5, (R1)
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	SUB $16, R0, R0
-	MOVD 392(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 384(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $268, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V13.S4]
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 416(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R3), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R1)
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R3), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R1)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	MOVD 416(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-groupending:
-	MOVD R0, 408(RSP)
-	MOVD 400(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
-	MOVD $16, R16
-	MOVD R16, 392(RSP)
-	MOVD 408(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $488, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 416(RSP)
-	B lanerow
-groupodddone:
-	MOVD 632(RSP), R3
-	MOVD 408(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-	B laneloop
-
-// func DequantizeZeroPointUint8NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeZeroPointUint8NEON(SB), 0, $920-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
-	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
-	// vector registers in use at once: 9
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD zeroPoint+24(FP), R4
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $1258310400, R16
-	VDUP R16, V15.S4
-	MOVD $1258291200, R16
-	VDUP R16, V14.S4
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V13.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-grouploop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V13.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V13.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V13.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $340, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V5.B16
-	FMOVQ (R4), F6
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	VTBL V1.B16, [V6.B16], V6.B16
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V13.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V15.H8, V1.H8, V2.H8
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R1)
-	VZIP2 V15.H8, V1.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V15.H8, V0.H8, V1.H8
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VZIP2 V15.H8, V0.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R1)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-
-// func DequantizeMinvalUint8NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeMinvalUint8NEON(SB), 0, $920-64
-	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R12 groups left, R13 length
-	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000
-	// per group: V12 scale, V11 minval
-	// vector registers in use at once: 10
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD minval+24(FP), R4
-	FMOVS least+36(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291200, R16
-	VDUP R16, V13.S4
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-grouploop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
-	FMOVQ F2, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $340, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V5.B16
-	FMOVQ (R4), F6
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ F2, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	VTBL V1.B16, [V6.B16], V6.B16
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn8NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-
-// func DequantizePacked4NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-
-TEXT ·DequantizePacked4NEON(SB), 0, $632-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
-	// per group: V11 scale
-	// vector registers in use at once: 10
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	FMOVS sign+24(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	MOVD $252645135, R16
-	VDUP R16, V15.S4
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
-	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 400(RSP)
-	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V11.S4]
-grouploop:
+other1:
+	BEQ crumbs2
 	FMOVD (R2), F0
+	ADD $8, R2, R2
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $8, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 392(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $268, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVD (R2), F0
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+crumbs2:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V5.S4
-	FMOVQ F5, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read3
+other4:
+	BEQ crumbs5
+	FMOVD (R2), F0
 	ADD $8, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	SUB $16, R0, R0
-	MOVD 392(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 384(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $268, RSP, R16
-	SUB R15, R16, R16
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read6
+crumbs5:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read6
+groupending:
+	MOVD R0, 480(RSP)
+	MOVD 472(RSP), R16
+	SUB R3, R16, R16
 	MOVD $0, R17
-	ADD R16>>2, R17, R12
+	ADD R16>>2, R17, R0
+	ADD $496, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $496, RSP, R3
+	ADD $712, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	ADD $712, RSP, R4
+	MOVD $16, R16
+	MOVD R16, 464(RSP)
+	MOVD 480(RSP), R0
+	B groupchosen
+groupodd:
+	MOVD R0, 480(RSP)
+	CMP $32, R0
+	BLT grouprepeat
+	MOVD $32, R0
+grouprepeat:
+	ADD $560, RSP, R16
+	MOVD R3, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 704(RSP)
+	ADD $560, RSP, R3
+	ADD $776, RSP, R16
+	MOVD R4, R17
+	CALL ·repeat1NEON(SB)
+	MOVD R17, 920(RSP)
+	ADD $776, RSP, R4
+	MOVD R15, R12
+	MOVD $1, R16
+	MOVD R16, 488(RSP)
+	B lanerow
+groupodddone:
+	MOVD 704(RSP), R3
+	MOVD 920(RSP), R4
+	MOVD 480(RSP), R0
+	CMP $33, R0
+	BLT groupdone
+	SUB $32, R0, R0
 	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	MOVD R1, 160(RSP)
+other10:
+	BEQ crumbs11
+	FMOVD (R2), F0
+	ADD $8, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $15, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read12
+crumbs11:
+	FMOVS (R2), F0
+	ADD $4, R2, R2
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VMOVI $3, V1.B16
+	VAND V1.B16, V0.B16, V0.B16
+	B read12
+lanestage:
+	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
+	MOVWU layout+32(FP), R16
+	CMP $1, R16
+	BLT nibbles13
+	BEQ crumbs14
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn8NEON(SB)
+	B stored15
+nibbles13:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn4NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 416(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R3), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R3), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R1)
-	ADD $64, R1, R1
-	ADD $8, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	MOVD 416(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-groupending:
-	MOVD R0, 408(RSP)
-	MOVD 400(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
-	MOVD $16, R16
-	MOVD R16, 392(RSP)
-	MOVD 408(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $488, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 416(RSP)
-	B lanerow
-groupodddone:
-	MOVD 632(RSP), R3
-	MOVD 408(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-	B laneloop
-
-// func DequantizeZeroPointPacked4NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeZeroPointPacked4NEON(SB), 0, $920-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 11
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD zeroPoint+24(FP), R4
-	FMOVS sign+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	MOVD $252645135, R16
-	VDUP R16, V15.S4
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
-	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-grouploop:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $8, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $340, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V5.B16
-	FMOVQ (R4), F6
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	VTBL V1.B16, [V6.B16], V6.B16
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $8, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R1)
-	ADD $64, R1, R1
-	ADD $8, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-
-// func DequantizeMinvalPacked4NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeMinvalPacked4NEON(SB), 0, $920-64
-	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
-	// per group: V10 scale, V9 minval
-	// vector registers in use at once: 12
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD minval+24(FP), R4
-	FMOVS sign+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	FMOVS least+36(FP), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d82f // scvtf v15.4s, v1.4s
-	MOVD $252645135, R16
-	VDUP R16, V14.S4
-	MOVD $1258310400, R16
-	VDUP R16, V13.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
-	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-grouploop:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, (R1)
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(R1)
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $8, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $340, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V5.B16
-	FMOVQ (R4), F6
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ F2, (R1)
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 32(R1)
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	VTBL V1.B16, [V6.B16], V6.B16
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $8, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVD (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, (R1)
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(R1)
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $8, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn4NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-
-// func DequantizePacked2NEON(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-
-TEXT ·DequantizePacked2NEON(SB), 0, $632-56
-	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
-	// per group: V11 scale
-	// vector registers in use at once: 10
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	FMOVS sign+24(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	MOVD $50529027, R16
-	VDUP R16, V15.S4
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
-	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD groups+32(FP), R12
-	MOVD length+40(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 400(RSP)
-	ADD $200, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V11.S4]
-grouploop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $4, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 392(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $268, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V3.B16
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V5.S4
-	FMOVQ F5, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V2.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $4, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	SUB $16, R0, R0
-	MOVD 392(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 384(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $268, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
+	B stored15
+crumbs14:
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageIn2NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 416(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R3), F3
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R3), F2
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R3), F1
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R1)
-	ADD $64, R1, R1
-	ADD $4, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 160(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	MOVD 416(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-groupending:
-	MOVD R0, 408(RSP)
-	MOVD 400(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $424, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $424, RSP, R3
-	MOVD $16, R16
-	MOVD R16, 392(RSP)
-	MOVD 408(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 408(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $488, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 632(RSP)
-	ADD $488, RSP, R3
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 416(RSP)
-	B lanerow
-groupodddone:
-	MOVD 632(RSP), R3
-	MOVD 408(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 160(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-	MOVD R2, 168(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-	B laneloop
-
-// func DequantizeZeroPointPacked2NEON(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeZeroPointPacked2NEON(SB), 0, $920-64
-	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
-	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 11
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD zeroPoint+24(FP), R4
-	FMOVS sign+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	MOVD $50529027, R16
-	VDUP R16, V15.S4
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
-	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-grouploop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $4, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $340, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V5.B16
-	FMOVQ (R4), F6
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V3.S4
-	FMOVQ F3, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	VTBL V1.B16, [V6.B16], V6.B16
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(R1)
-	ADD $64, R1, R1
-	ADD $4, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V0.S4]
-	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V4.S4
-	FMOVQ F4, (R1)
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V1.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(R1)
-	ADD $64, R1, R1
-	ADD $4, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B laneloop
-
-// func DequantizeMinvalPacked2NEON(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeMinvalPacked2NEON(SB), 0, $920-64
-	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R12 groups left, R13 length
-	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
-	// per group: V10 scale, V9 minval
-	// vector registers in use at once: 12
-	MOVD y+0(FP), R1
-	MOVD q+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD minval+24(FP), R4
-	FMOVS sign+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	FMOVS least+36(FP), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d82f // scvtf v15.4s, v1.4s
-	MOVD $50529027, R16
-	VDUP R16, V14.S4
-	MOVD $1258310400, R16
-	VDUP R16, V13.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
-	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
-	MOVD groups+40(FP), R12
-	MOVD length+48(FP), R13
-	CMP $1, R13
-	BEQ lanes
-groups:
-	MOVD R12, R14
-	MOVD R13, R0
-	MUL R14, R0, R0
-	MOVD R13, R12
-	CMP $1, R14
-	BEQ groupbegin
-	AND $15, R13, R16
-	CBZ R16, groupbegin
-	ADD R14<<2, R3, R16
-	MOVD R16, 472(RSP)
-	ADD $272, RSP, R16
-	CALL ·number1NEON(SB)
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R12
-	BLT grouptomeet
-	SUB R12, R0, R0
-groupnext:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-grouploop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, (R1)
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(R1)
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $4, R2, R2
-	SUB $16, R12, R12
-	CMP $16, R12
-	BGE grouploop
-	CMP $0, R12
-	BLT groupstaged
-	ADD R12, R0, R0
-	CBNZ R12, groupbegin
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	MOVD R13, R12
-	SUB R13, R0, R0
-	TBZ $63, R0, groupnext
-	B groupdone
-grouptomeet:
-	CMP $5, R13
-	BLT groupodd
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupending
-groupchosen:
-	ADD $340, RSP, R15
-	SUB R12<<2, R15, R15
-groupmeet:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R15), F3
-	FMOVQ (R3), F4
-	VTBL V3.B16, [V4.B16], V5.B16
-	FMOVQ (R4), F6
-	VTBL V3.B16, [V6.B16], V3.B16
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	FMOVQ F2, (R1)
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R15), F2
-	VTBL V2.B16, [V4.B16], V3.B16
-	VTBL V2.B16, [V6.B16], V2.B16
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 32(R1)
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R15), F1
-	VTBL V1.B16, [V4.B16], V4.B16
-	VTBL V1.B16, [V6.B16], V6.B16
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $4, R2, R2
-	ADD R23, R15, R15
-	SUB R24, R15, R17
-	ADD $1, R22, R16
-	CMP R15, R25
-	CSEL LE, R17, R15, R15
-	CSEL LE, R16, R22, R16
-	ADD R16<<2, R3, R3
-	ADD R16<<2, R4, R4
-	SUB $16, R0, R0
-	MOVD 464(RSP), R16
-	CMP R16, R0
-	BLT groupmet
-	MOVD 456(RSP), R16
-	CMP R15, R16
-	BLT groupmeet
-groupmet:
-	ADD $340, RSP, R16
-	SUB R15, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R12
-	B groupbegin
-grouptail:
-	CBZ R0, groupdone
-	CMP R0, R12
-	BLT groupodd
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
-	MOVD R2, 232(RSP)
-	ADD $80, RSP, R2
-	SUB R12, R12, R12
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-groupdone:
-	RET
-lanes:
-	MOVD R12, R0
-	MOVD $0, R16
-	MOVD R16, 488(RSP)
-lanerow:
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVS (R2), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R3), F3
-	FMOVQ (R4), F4
-	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	FMOVQ F2, (R1)
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R3), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 16(R1)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	FMOVQ F1, 32(R1)
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $4, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-laneend:
-	MOVD 488(RSP), R16
-	CMP $1, R16
-	BEQ groupodddone
-	RET
-groupending:
-	MOVD R0, 480(RSP)
-	MOVD 472(RSP), R16
-	SUB R3, R16, R16
-	MOVD $0, R17
-	ADD R16>>2, R17, R0
-	ADD $496, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $496, RSP, R3
-	ADD $712, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	ADD $712, RSP, R4
-	MOVD $16, R16
-	MOVD R16, 464(RSP)
-	MOVD 480(RSP), R0
-	B groupchosen
-groupodd:
-	MOVD R0, 480(RSP)
-	CMP $32, R0
-	BLT grouprepeat
-	MOVD $32, R0
-grouprepeat:
-	ADD $560, RSP, R16
-	MOVD R3, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 704(RSP)
-	ADD $560, RSP, R3
-	ADD $776, RSP, R16
-	MOVD R4, R17
-	CALL ·repeat1NEON(SB)
-	MOVD R17, 920(RSP)
-	ADD $776, RSP, R4
-	MOVD R15, R12
-	MOVD $1, R16
-	MOVD R16, 488(RSP)
-	B lanerow
-groupodddone:
-	MOVD 704(RSP), R3
-	MOVD 920(RSP), R4
-	MOVD 480(RSP), R0
-	CMP $33, R0
-	BLT groupdone
-	SUB $32, R0, R0
-	B groupbegin
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn2NEON(SB)
+stored15:
 	MOVD R2, 232(RSP)
 	ADD $80, RSP, R2
 	ADD $96, RSP, R16

@@ -136,35 +136,18 @@ func QuantizeMinval(isa ISA, elemKind Elem, q *uint8, x *float32, scale *float32
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func Dequantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		DequantizeF32(y, q, scale, sign, groups, length, ahead, isa, codeKind)
+		DequantizeF32(y, q, scale, layout, sign, groups, length, ahead, isa)
 		return
 	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8F16BF16AVX2((*uint16)(y), (*int8)(q), scale, sign, int32(elemKind), groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0, int(AVX2)<<16 | int(BF16)<<0:
+		DequantizeF16BF16AVX2((*uint16)(y), q, scale, layout, sign, int32(elemKind), groups, length, ahead)
 		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8F16BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizePacked4F16BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizePacked2F16BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8F16BF16AVX512((*uint16)(y), (*int8)(q), scale, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8F16BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizePacked4F16BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizePacked2F16BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		DequantizeF16BF16AVX512((*uint16)(y), q, scale, layout, sign, int32(elemKind), groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Dequantize")
@@ -173,38 +156,21 @@ func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 // DequantizeF32 is Dequantize for float32.
 //
 //go:noescape
-func DequantizeF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code)
+func DequantizeF32(y unsafe.Pointer, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int, isa ISA)
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		DequantizeZeroPointF32(y, q, scale, zeroPoint, sign, groups, length, ahead, isa, codeKind)
+		DequantizeZeroPointF32(y, q, scale, zeroPoint, layout, sign, groups, length, ahead, isa)
 		return
 	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8F16BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0, int(AVX2)<<16 | int(BF16)<<0:
+		DequantizeZeroPointF16BF16AVX2((*uint16)(y), q, scale, zeroPoint, layout, sign, int32(elemKind), groups, length, ahead)
 		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8F16BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked4F16BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked2F16BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8F16BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8F16BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked4F16BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked2F16BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		DequantizeZeroPointF16BF16AVX512((*uint16)(y), q, scale, zeroPoint, layout, sign, int32(elemKind), groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
@@ -213,37 +179,17 @@ func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsaf
 // DequantizeZeroPointF32 is DequantizeZeroPoint for float32.
 //
 //go:noescape
-func DequantizeZeroPointF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code)
+func DequantizeZeroPointF32(y unsafe.Pointer, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int, isa ISA)
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y *float32, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8AVX2(y, (*int8)(q), scale, minval, sign, least, groups, length, ahead)
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeMinval(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		DequantizeMinvalAVX2(y, q, scale, minval, layout, sign, least, groups, length, ahead)
 		return
-	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8AVX2(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked4AVX2(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked2AVX2(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8AVX512(y, (*int8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8AVX512(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked4AVX512(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked2AVX512(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked4AVX512VBMI(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+		DequantizeMinvalAVX512(y, q, scale, minval, layout, sign, least, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeMinval")
@@ -1774,6 +1720,39 @@ func DequantizeSixes(isa ISA, y *float32, q *uint8, scale *float32, down int32, 
 		return
 	}
 	panic("asm: no such implementation of DequantizeSixes")
+}
+
+// DequantizeNibbles sets y = q*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX512VBMI)<<16 | int(F32)<<0:
+		DequantizeNibblesAVX512VBMI(y, q, scale, sign, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of DequantizeNibbles")
+}
+
+// DequantizeZeroPointNibbles sets y = (q - zeroPoint)*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeZeroPointNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX512VBMI)<<16 | int(F32)<<0:
+		DequantizeZeroPointNibblesAVX512VBMI(y, q, scale, zeroPoint, sign, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of DequantizeZeroPointNibbles")
+}
+
+// DequantizeMinvalNibbles sets y = (q - least)*scale + minval.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeMinvalNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX512VBMI)<<16 | int(F32)<<0:
+		DequantizeMinvalNibblesAVX512VBMI(y, q, scale, minval, sign, least, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of DequantizeMinvalNibbles")
 }
 
 // LookUp16 sets y = table[q].

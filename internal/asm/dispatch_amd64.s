@@ -44,49 +44,25 @@ DATA ·QuantizeZeroPointF32Table<>+8(SB)/8, $·QuantizeZeroPointAVX512(SB)
 DATA ·QuantizeZeroPointF32Table<>+16(SB)/8, $·QuantizeZeroPointAVX512(SB)
 GLOBL ·QuantizeZeroPointF32Table<>(SB), RODATA, $24
 
-TEXT ·DequantizeF32(SB), NOSPLIT|NOFRAME, $0-58
+TEXT ·DequantizeF32(SB), NOSPLIT|NOFRAME, $0-57
 	MOVBLZX isa+56(FP), AX
-	MOVBLZX codeKind+57(FP), CX
-	IMUL3L $4, AX, AX
-	ADDL CX, AX
 	LEAQ ·DequantizeF32Table<>(SB), CX
-	JMP -32(CX)(AX*8)
+	JMP -8(CX)(AX*8)
 
-DATA ·DequantizeF32Table<>+0(SB)/8, $·DequantizeInt8AVX2(SB)
-DATA ·DequantizeF32Table<>+8(SB)/8, $·DequantizeUint8AVX2(SB)
-DATA ·DequantizeF32Table<>+16(SB)/8, $·DequantizePacked4AVX2(SB)
-DATA ·DequantizeF32Table<>+24(SB)/8, $·DequantizePacked2AVX2(SB)
-DATA ·DequantizeF32Table<>+32(SB)/8, $·DequantizeInt8AVX512(SB)
-DATA ·DequantizeF32Table<>+40(SB)/8, $·DequantizeUint8AVX512(SB)
-DATA ·DequantizeF32Table<>+48(SB)/8, $·DequantizePacked4AVX512(SB)
-DATA ·DequantizeF32Table<>+56(SB)/8, $·DequantizePacked2AVX512(SB)
-DATA ·DequantizeF32Table<>+64(SB)/8, $·DequantizeInt8AVX512(SB)
-DATA ·DequantizeF32Table<>+72(SB)/8, $·DequantizeUint8AVX512(SB)
-DATA ·DequantizeF32Table<>+80(SB)/8, $·DequantizePacked4AVX512VBMI(SB)
-DATA ·DequantizeF32Table<>+88(SB)/8, $·DequantizePacked2AVX512(SB)
-GLOBL ·DequantizeF32Table<>(SB), RODATA, $96
+DATA ·DequantizeF32Table<>+0(SB)/8, $·DequantizeAVX2(SB)
+DATA ·DequantizeF32Table<>+8(SB)/8, $·DequantizeAVX512(SB)
+DATA ·DequantizeF32Table<>+16(SB)/8, $·DequantizeAVX512(SB)
+GLOBL ·DequantizeF32Table<>(SB), RODATA, $24
 
-TEXT ·DequantizeZeroPointF32(SB), NOSPLIT|NOFRAME, $0-66
+TEXT ·DequantizeZeroPointF32(SB), NOSPLIT|NOFRAME, $0-65
 	MOVBLZX isa+64(FP), AX
-	MOVBLZX codeKind+65(FP), CX
-	IMUL3L $4, AX, AX
-	ADDL CX, AX
 	LEAQ ·DequantizeZeroPointF32Table<>(SB), CX
-	JMP -32(CX)(AX*8)
+	JMP -8(CX)(AX*8)
 
-DATA ·DequantizeZeroPointF32Table<>+0(SB)/8, $·DequantizeZeroPointInt8AVX2(SB)
-DATA ·DequantizeZeroPointF32Table<>+8(SB)/8, $·DequantizeZeroPointUint8AVX2(SB)
-DATA ·DequantizeZeroPointF32Table<>+16(SB)/8, $·DequantizeZeroPointPacked4AVX2(SB)
-DATA ·DequantizeZeroPointF32Table<>+24(SB)/8, $·DequantizeZeroPointPacked2AVX2(SB)
-DATA ·DequantizeZeroPointF32Table<>+32(SB)/8, $·DequantizeZeroPointInt8AVX512(SB)
-DATA ·DequantizeZeroPointF32Table<>+40(SB)/8, $·DequantizeZeroPointUint8AVX512(SB)
-DATA ·DequantizeZeroPointF32Table<>+48(SB)/8, $·DequantizeZeroPointPacked4AVX512(SB)
-DATA ·DequantizeZeroPointF32Table<>+56(SB)/8, $·DequantizeZeroPointPacked2AVX512(SB)
-DATA ·DequantizeZeroPointF32Table<>+64(SB)/8, $·DequantizeZeroPointInt8AVX512(SB)
-DATA ·DequantizeZeroPointF32Table<>+72(SB)/8, $·DequantizeZeroPointUint8AVX512(SB)
-DATA ·DequantizeZeroPointF32Table<>+80(SB)/8, $·DequantizeZeroPointPacked4AVX512VBMI(SB)
-DATA ·DequantizeZeroPointF32Table<>+88(SB)/8, $·DequantizeZeroPointPacked2AVX512(SB)
-GLOBL ·DequantizeZeroPointF32Table<>(SB), RODATA, $96
+DATA ·DequantizeZeroPointF32Table<>+0(SB)/8, $·DequantizeZeroPointAVX2(SB)
+DATA ·DequantizeZeroPointF32Table<>+8(SB)/8, $·DequantizeZeroPointAVX512(SB)
+DATA ·DequantizeZeroPointF32Table<>+16(SB)/8, $·DequantizeZeroPointAVX512(SB)
+GLOBL ·DequantizeZeroPointF32Table<>(SB), RODATA, $24
 
 TEXT ·QuantizeWholeF32(SB), NOSPLIT|NOFRAME, $0-57
 	MOVBLZX isa+56(FP), AX

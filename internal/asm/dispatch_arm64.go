@@ -142,105 +142,63 @@ func QuantizeMinval(isa ISA, elemKind Elem, q *uint8, x *float32, scale *float32
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func Dequantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		DequantizeF32(y, q, scale, sign, groups, length, ahead, isa, codeKind)
+		DequantizeF32(y, q, scale, layout, sign, groups, length, ahead, isa)
 		return
 	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8F16BF16NEON((*uint16)(y), (*int8)(q), scale, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8F16BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4, int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizePacked4F16BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4, int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizePacked2F16BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, int32(elemKind), groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+		DequantizeF16BF16NEON((*uint16)(y), q, scale, layout, sign, int32(elemKind), groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeF32 is Dequantize for float32.
-func DequantizeF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+func DequantizeF32(y unsafe.Pointer, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int, isa ISA) {
 	const elemKind = F32
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeInt8NEON((*float32)(y), (*int8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeUint8NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizePacked4NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizePacked2NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		DequantizeNEON((*float32)(y), q, scale, layout, sign, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		DequantizeZeroPointF32(y, q, scale, zeroPoint, sign, groups, length, ahead, isa, codeKind)
+		DequantizeZeroPointF32(y, q, scale, zeroPoint, layout, sign, groups, length, ahead, isa)
 		return
 	}
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8F16BF16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4, int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8F16BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4, int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked4F16BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4, int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-		DequantizeZeroPointPacked2F16BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, int32(elemKind), groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0, int(NEON)<<16 | int(BF16)<<0:
+		DequantizeZeroPointF16BF16NEON((*uint16)(y), q, scale, zeroPoint, layout, sign, int32(elemKind), groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeZeroPointF32 is DequantizeZeroPoint for float32.
-func DequantizeZeroPointF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+func DequantizeZeroPointF32(y unsafe.Pointer, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int, isa ISA) {
 	const elemKind = F32
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeZeroPointInt8NEON((*float32)(y), (*int8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeZeroPointUint8NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeZeroPointPacked4NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeZeroPointPacked2NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		DequantizeZeroPointNEON((*float32)(y), q, scale, zeroPoint, layout, sign, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y *float32, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
-	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8NEON(y, (*int8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8NEON(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked4NEON(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-		return
-	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-		DequantizeMinvalPacked2NEON(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeMinval(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		DequantizeMinvalNEON(y, q, scale, minval, layout, sign, least, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeMinval")
@@ -1273,6 +1231,24 @@ func QuantizeSixes(isa ISA, q *uint8, x *float32, factor *float32, least int32, 
 // bits, and keep the bits of a float16 that a code has when it is as far below the sign. Times has for a factor what is missing then.
 func DequantizeSixes(isa ISA, y *float32, q *uint8, scale *float32, down int32, keep int32, times float32, groups int, ahead int) {
 	panic("asm: no such implementation of DequantizeSixes")
+}
+
+// DequantizeNibbles sets y = q*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of DequantizeNibbles")
+}
+
+// DequantizeZeroPointNibbles sets y = (q - zeroPoint)*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeZeroPointNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of DequantizeZeroPointNibbles")
+}
+
+// DequantizeMinvalNibbles sets y = (q - least)*scale + minval.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeMinvalNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of DequantizeMinvalNibbles")
 }
 
 // LookUp16 sets y = table[q].

@@ -66,27 +66,30 @@ func QuantizeMinval(isa ISA, elemKind Elem, q *uint8, x *float32, scale *float32
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func Dequantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeF32 is Dequantize for float32.
-func DequantizeF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+func DequantizeF32(y unsafe.Pointer, q *uint8, scale *float32, layout int32, sign int32, groups int, length int, ahead int, isa ISA) {
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeZeroPointF32 is DequantizeZeroPoint for float32.
-func DequantizeZeroPointF32(y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int, isa ISA, codeKind Code) {
+func DequantizeZeroPointF32(y unsafe.Pointer, q *uint8, scale *float32, zeroPoint *int32, layout int32, sign int32, groups int, length int, ahead int, isa ISA) {
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y *float32, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeMinval(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, minval *float32, layout int32, sign int32, least int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
@@ -530,6 +533,24 @@ func QuantizeSixes(isa ISA, q *uint8, x *float32, factor *float32, least int32, 
 // bits, and keep the bits of a float16 that a code has when it is as far below the sign. Times has for a factor what is missing then.
 func DequantizeSixes(isa ISA, y *float32, q *uint8, scale *float32, down int32, keep int32, times float32, groups int, ahead int) {
 	panic("asm: no such implementation of DequantizeSixes")
+}
+
+// DequantizeNibbles sets y = q*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of DequantizeNibbles")
+}
+
+// DequantizeZeroPointNibbles sets y = (q - zeroPoint)*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeZeroPointNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of DequantizeZeroPointNibbles")
+}
+
+// DequantizeMinvalNibbles sets y = (q - least)*scale + minval.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeMinvalNibbles(isa ISA, elemKind Elem, y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of DequantizeMinvalNibbles")
 }
 
 // LookUp16 sets y = table[q].
