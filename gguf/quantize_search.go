@@ -373,12 +373,15 @@ func (f *fits) quantizeK45(dst []byte, x []float32, t Type, weighed bool) {
 
 // packTops packs one bit of codes: that of element 32*j + k into bit j of byte k.
 func packTops(b *[32]byte, codes *[256]byte, bit int) {
-	for k := 0; k < 32; k += 8 {
-		high := uint64(0)
-		for j := range 8 {
-			high |= binary.LittleEndian.Uint64(codes[32*j+k:]) >> bit & ones << j
+	var high [4]uint64
+	for j := 7; j >= 0; j-- {
+		c := (*[32]byte)(codes[32*j:])
+		for k := range high {
+			high[k] = high[k]<<1 | binary.LittleEndian.Uint64(c[8*k:])>>(bit&7)&ones
 		}
-		binary.LittleEndian.PutUint64(b[k:], high)
+	}
+	for k, v := range high {
+		binary.LittleEndian.PutUint64(b[8*k:], v)
 	}
 }
 
