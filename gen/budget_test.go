@@ -15,7 +15,7 @@ type budget struct{ lines, kilobytes int }
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
 	"backward":              {3323, 76},
-	"blocks":                {7550, 229},
+	"blocks":                {7530, 229},
 	"convert":               {8470, 210},
 	"copy":                  {1210, 23},
 	"dequantize":            {10230, 229},

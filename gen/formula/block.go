@@ -95,7 +95,7 @@ var blockTypes = []struct {
 				q, bits := b.Load(48+i/2+16*k), b.Load(16+16*k)
 				for half := range 2 {
 					group := i/32 + half
-					b.Store(i+16*k+32*half, b.fifth(q, half, bits, b.All(1<<group), 0, plainCode, func(v *ir.BlockNode) *ir.BlockNode {
+					b.Store(i+16*k+32*half, b.fifth(q, half, bits.Any(b.All(1<<group), b.All(16)), bits.Test(b.All(1<<group)), 0, plainCode, func(v *ir.BlockNode) *ir.BlockNode {
 						return v.MulAdd(scale(group), least(group))
 					}))
 				}
@@ -221,15 +221,15 @@ func (b block) nibble(q *ir.BlockNode, half int, numbers [16]int8, code, value b
 	return q.Nibble(half == 1, value(b.numbers(numbers))).Tabled(other, other)
 }
 
-// fifth is the same with the fifth bit of a code where others have a bit; zero is the code whose number is 0.
-func (b block) fifth(q *ir.BlockNode, half int, others, bit *ir.BlockNode, zero int, code, value become) *ir.BlockNode {
+// fifth is the same with fifth bits of codes, and where they are; zero is the code whose number is 0.
+func (b block) fifth(q *ir.BlockNode, half int, bits, where *ir.BlockNode, zero int, code, value become) *ir.BlockNode {
 	n := b.low(q)
 	if half == 1 {
 		n = b.high(q)
 	}
-	other := value(code(n.Or(others.Any(bit, b.All(16)))))
+	other := value(code(n.Or(bits)))
 	low, high := value(b.numbers(numbered(-zero))), value(b.numbers(numbered(16-zero)))
-	return q.Nibble(half == 1, low).Or16(others, bit, high).Tabled(other, other)
+	return q.Nibble(half == 1, low).OrOf(high, where).Tabled(other, other)
 }
 
 // numbers are those of a table.
@@ -254,7 +254,7 @@ func (b block) fifths(off, zero int, code, value become) {
 	bit := b.from(func(i int) int { return 1 << (i % 8) })
 	for half := range 2 {
 		others := bits.Shuffle(b.from(func(i int) int { return 2*half + i/8 }))
-		b.Store(16*half, b.fifth(q, half, others, bit, zero, code, value))
+		b.Store(16*half, b.fifth(q, half, others.Any(bit, b.All(16)), b.Sixteen(off+2*half), zero, code, value))
 	}
 }
 

@@ -121,6 +121,7 @@ const (
 	BlockTable                    // of two tables of sixteen the number that the low five bits say
 	BlockNibble                   // of a table of sixteen the number that four bits of each byte say, or of another where a mask says so
 	BlockTest                     // where bytes have a bit
+	BlockSixteen                  // where sixteen bits of the block are 1
 	BlockAmong                    // of sixteen numbers the one that the place of a among fifteen says
 	BlockTabled                   // a on machines that have tables of 32 numbers, b on those of eight, c on others
 	BlockCarry                    // numbers as the rows before have left them
@@ -270,12 +271,23 @@ func (n *BlockNode) Nibble(high bool, table *BlockNode) *BlockNode {
 	return n.b.add(v)
 }
 
-// Or16 is what Nibble has of another table where bytes have a bit.
-func (n *BlockNode) Or16(bytes, bits, table *BlockNode) *BlockNode {
+// Test says where bytes have a bit, on such machines, and Sixteen where the bits at an offset are 1.
+func (n *BlockNode) Test(bits *BlockNode) *BlockNode {
+	n.want("Test", BlockBytes)
+	return n.b.add(BlockNode{Op: BlockTest, Type: BlockMask, Args: []*BlockNode{n, bits}})
+}
+
+func (b *Block) Sixteen(off int) *BlockNode {
+	b.inside(off, 2)
+	return b.add(BlockNode{Op: BlockSixteen, Type: BlockMask, Name: codes, Off: off})
+}
+
+// OrOf is what Nibble has of another table somewhere.
+func (n *BlockNode) OrOf(table, where *BlockNode) *BlockNode {
 	if n.Op != BlockNibble {
-		panic("ir: Or16 of what is no Nibble")
+		panic("ir: OrOf of what is no Nibble")
 	}
-	where := n.b.add(BlockNode{Op: BlockTest, Type: BlockMask, Args: []*BlockNode{bytes, bits}})
+	where.want("OrOf", BlockMask)
 	return n.b.add(BlockNode{Op: BlockNibble, Type: BlockFloats, Args: []*BlockNode{n.Args[0], n.Args[1], table, where}, Off: n.Off})
 }
 

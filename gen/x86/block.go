@@ -174,6 +174,8 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return m.nibble(s, n, args)
 	case ir.BlockTest:
 		return s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMB", xs[u[1]], xs[u[0]], ks[d]) }, args...)
+	case ir.BlockSixteen:
+		return s.Op(plan.Mask, func(d int, _ []int) { m.i("KMOVW", m.mem(at, 0), ks[d]) })
 	case ir.BlockAmong:
 		return m.among(s, args[0], n.Bytes)
 	case ir.BlockPick, ir.BlockElement:
