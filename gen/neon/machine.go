@@ -159,10 +159,10 @@ func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
 	map[plan.Cond]func(string){plan.Less: m.BLT, plan.GreaterEqual: m.BGE, plan.Equal: m.BEQ, plan.NotEqual: m.BNE}[c](l)
 }
 
-// BranchMultiple jumps if a general register is a multiple of a power of two.
-func (m *Machine) BranchMultiple(r plan.GPR, power int, l string) {
+// BranchMultiple jumps if a general register is a multiple of a power of two, or with NotEqual if it is none.
+func (m *Machine) BranchMultiple(r plan.GPR, c plan.Cond, power int, l string) {
 	m.XANDI(r0, asm.R(r), power-1)
-	m.CBZ(r0, l)
+	map[plan.Cond]func(asm.R, string){plan.Equal: m.CBZ, plan.NotEqual: m.CBNZ}[c](r0, l)
 }
 
 // BranchReach jumps if a >= b.

@@ -57,7 +57,7 @@ func (rowLoop) enter(*printer)   {}
 func (l longLoop) enter(p *printer) {
 	m, length := p.m, p.counts.length
 	m.Branch(length, Less, manyTiles*4*m.Width(), p.pr.groups.at(atEntry))
-	m.BranchMultiple(length, 4*m.Width(), l.at(atEntry))
+	m.BranchMultiple(length, Equal, 4*m.Width(), l.at(atEntry))
 	m.Branch(p.counts.groups, Equal, 1, l.at(atEntry))
 }
 

@@ -100,10 +100,10 @@ type Control interface {
 	LoopHead(l string)  // a label worth aligning
 	GroupHead(l string) // the same where groups begin one after the other
 	Branch(r GPR, c Cond, imm int, l string)
-	BranchMultiple(r GPR, power int, l string) // jumps if r is a multiple of a power of two
-	BranchReach(a, b GPR, l string)            // jumps if a >= b
-	BranchBelow(a, b GPR, l string)            // jumps if a < b
-	SubBranch(d, s GPR, l string)              // d -= s, and jumps unless d is below zero
+	BranchMultiple(r GPR, c Cond, power int, l string) // Equal: jumps if r is a multiple of a power of two
+	BranchReach(a, b GPR, l string)                    // jumps if a >= b
+	BranchBelow(a, b GPR, l string)                    // jumps if a < b
+	SubBranch(d, s GPR, l string)                      // d -= s, and jumps unless d is below zero
 	Jump(l string)
 	Number(d GPR, imm int)
 	Move(d, s GPR)

@@ -108,7 +108,7 @@ func (l rowLoop) print(p *printer) {
 	m.Mul(n, free)
 	m.Move(behind, length)
 	m.Branch(free, Equal, 1, sh.at(atBegin))
-	m.BranchMultiple(length, tile, sh.at(atBegin))
+	m.BranchMultiple(length, Equal, tile, sh.at(atBegin))
 	m.KeepEnd(r.end, first, free)
 	m.NumberGroups(r.numbers)
 	m.Label(sh.at(atBegin))

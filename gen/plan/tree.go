@@ -83,7 +83,7 @@ func (l treeLoop) enter(p *printer) {
 	case t.any:
 		m.Branch(length, GreaterEqual, t.registers*register, l.shape.name)
 	default:
-		m.BranchMultiple(length, t.registers*register, l.shape.name)
+		m.BranchMultiple(length, Equal, t.registers*register, l.shape.name)
 		m.Branch(length, GreaterEqual, manyTurns*t.registers*register, l.shape.name)
 	}
 }

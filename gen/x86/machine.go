@@ -337,10 +337,10 @@ func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
 	m.i([]string{plan.Less: "JLT", plan.GreaterEqual: "JGE", plan.Equal: "JEQ", plan.NotEqual: "JNE"}[c], operand.LabelRef(l))
 }
 
-// BranchMultiple jumps if a general register is a multiple of a power of two.
-func (m *Machine) BranchMultiple(r plan.GPR, power int, l string) {
+// BranchMultiple jumps if a general register is a multiple of a power of two, or with NotEqual if it is none.
+func (m *Machine) BranchMultiple(r plan.GPR, c plan.Cond, power int, l string) {
 	m.i("TESTQ", operand.U32(uint32(power-1)), gprs[r])
-	m.i("JEQ", operand.LabelRef(l))
+	m.i(map[plan.Cond]string{plan.Equal: "JEQ", plan.NotEqual: "JNE"}[c], operand.LabelRef(l))
 }
 
 // BranchReach jumps if a >= b.

@@ -60,11 +60,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS      (BX), Z0
@@ -1730,11 +1729,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS      (BX), Z0
@@ -3582,11 +3580,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS      (BX), Z0

@@ -72,11 +72,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -1702,11 +1701,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -3455,11 +3453,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -5207,11 +5204,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0

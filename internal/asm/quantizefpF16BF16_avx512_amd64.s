@@ -74,11 +74,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	CMPL     R9, $+2
@@ -2548,11 +2547,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	CMPL     R8, $+2

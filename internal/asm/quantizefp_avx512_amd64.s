@@ -62,11 +62,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -1810,11 +1809,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS (DX), Z0
@@ -3376,11 +3374,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS      (DX), Z0
@@ -4754,11 +4751,10 @@ groupnext:
 	JGT          groupstream
 	CMPQ         R11, $+256
 	JGE          groupfirst
+	TESTQ        $0x0000003f, R11
+	JNE          grouploop
 	CMPQ         DI, $+256
 	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
 
 groupfirst:
 	VMOVUPS     (DX), Z0
