@@ -14,7 +14,7 @@ type budget struct{ lines, kilobytes int }
 // budgets are those of the kernels of a file, for all implementations together. Whoever needs more raises
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
-	"backward":              {3323, 76},
+	"backward":              {3890, 91},
 	"blocks":                {7530, 229},
 	"convert":               {8470, 210},
 	"copy":                  {1210, 23},
@@ -54,7 +54,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{191630, 4531}
+var budgetOfAll = budget{192180, 4548}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

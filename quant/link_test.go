@@ -42,7 +42,7 @@ func TestLinked(t *testing.T) {
 		links   string // what may be
 	}{
 		{"quantizeint", 275, `^(Quantize(Whole|ZeroPoint|Minval)?|PackPacked[24]|Prepare|PackSixes|Product|Quotient)AVX`},
-		{"backward", 150, `^Backward(Bytes|Bits)F16BF16AVX`},
+		{"backward", 150, `^Backward(Bytes|Bits)B?F16AVX`},
 		{"fakequantize", 1800, `^(Params\w+?|EncodeFp(Float8(FNUZ)?|E2M1(Packed)?)|(En|De)codeB?F16|(Dequantize|Unpack)\D*(Int8|Uint8|E4M3|E5M2|E2M1|Packed[24]|Int16|Uint16)?|(FakeQuantize|MinMax|MergeMinMax|AbsMax|Error|Least|FourColumns|Reach|Prepare|Product|Quotient|RandomWords|Stochastic)\D*)AVX`},
 	} {
 		assert.LessOrEqual(t, (size(c.program)-line)/1000, c.most, "%s: KB more than a program that prints a line", c.program)

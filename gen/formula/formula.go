@@ -17,10 +17,10 @@ func All() []*ir.Kernel {
 		ks = append(ks, fakeQuantizeFp(t))
 		ks = append(ks, quantizeFp(t)...)
 		ks = append(ks, dequantizeFp(t, []format{e4m3, e5m2, e2m1}, false)...)
-		ks = append(ks, backward(t)...)
 	}
 	for _, t := range tensors {
 		ks = append(ks, t.quantizeWhole())
+		ks = append(ks, backward(t)...)
 	}
 	ks = append(ks, quantizeE2M1()...)
 	ks = append(ks, quotients()...)

@@ -20,18 +20,34 @@ func BackwardBytesAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 //go:noescape
 func BackwardBitsAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
-// BackwardBytesF16BF16AVX2 sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
+// BackwardBytesF16AVX2 sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func BackwardBytesF16BF16AVX2(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+func BackwardBytesF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-// BackwardBitsF16BF16AVX2 sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.
+// BackwardBitsF16AVX2 sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func BackwardBitsF16BF16AVX2(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+func BackwardBitsF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+
+// BackwardBytesBF16AVX2 sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func BackwardBytesBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+
+// BackwardBitsBF16AVX2 sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func BackwardBitsBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)

@@ -359,45 +359,36 @@ rare:
 	VMOVUPS      Y1, 96(SI)
 	JMP          laneback
 
-// func BackwardBytesF16BF16AVX2(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+// func BackwardBytesF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·BackwardBytesF16BF16AVX2(SB), NOSPLIT, $208-48
+TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $208-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: nothing
-	// vector registers in use at once: 7
+	// vector registers in use at once: 6
 	MOVQ dx+0(FP), SI
 	MOVQ dy+8(FP), DX
 	MOVQ mask+16(FP), BX
-	MOVL elem+24(FP), R8
-	MOVQ n+32(FP), DI
+	MOVQ n+24(FP), DI
 	CMPQ DI, $+32
 	JLT  lanestage
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+32(FP), CX
 	CMPQ CX, $+1
 	JGT  lanestream
 
 laneloop:
-	CMPL      R8, $+2
-	JNE       half1
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone2:
-	VPMOVZXBD (BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y0, Y0
-	VPMOVZXBD 8(BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y1, Y1
-	VPMOVZXBD 16(BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y2, Y2
+	VCVTPH2PS (DX), Y0
+	VPMOVZXBD (BX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VCVTPH2PS 16(DX), Y1
+	VPMOVZXBD 8(BX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VCVTPH2PS 32(DX), Y2
+	VPMOVZXBD 16(BX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VCVTPH2PS 48(DX), Y3
 	VPMOVZXBD 24(BX), Y4
 	VCVTDQ2PS Y4, Y4
 	VMULPS    Y4, Y3, Y3
@@ -407,40 +398,15 @@ halfdone2:
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	CMPL      R8, $+2
-	JNE       half3
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    constantsAVX2<>+160(SB), Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y1, Y5
-	VPADDD    constantsAVX2<>+160(SB), Y5, Y5
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SI)
 
-halfdone4:
-	CMPL      R8, $+2
-	JNE       half5
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+160(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    constantsAVX2<>+160(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-
-halfdone6:
 laneback:
 	ADDQ $+64, SI
 	ADDQ $+64, DX
@@ -461,7 +427,7 @@ lanetail:
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -476,27 +442,19 @@ lanestream:
 	CALL      ·fetch64AVX2(SB)
 	LEAQ      (BX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
-	CMPL      R8, $+2
-	JNE       half7
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone8:
-	VPMOVZXBD (BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y0, Y0
-	VPMOVZXBD 8(BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y1, Y1
-	VPMOVZXBD 16(BX), Y4
-	VCVTDQ2PS Y4, Y4
-	VMULPS    Y4, Y2, Y2
+	VCVTPH2PS (DX), Y0
+	VPMOVZXBD (BX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VCVTPH2PS 16(DX), Y1
+	VPMOVZXBD 8(BX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VCVTPH2PS 32(DX), Y2
+	VPMOVZXBD 16(BX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VCVTPH2PS 48(DX), Y3
 	VPMOVZXBD 24(BX), Y4
 	VCVTDQ2PS Y4, Y4
 	VMULPS    Y4, Y3, Y3
@@ -506,68 +464,21 @@ halfdone8:
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       lanerare
-	CMPL      R8, $+2
-	JNE       half9
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    constantsAVX2<>+160(SB), Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y1, Y5
-	VPADDD    constantsAVX2<>+160(SB), Y5, Y5
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVNTPS  Y4, (SI)
-
-halfdone10:
-	CMPL      R8, $+2
-	JNE       half11
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+160(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    constantsAVX2<>+160(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-
-halfdone12:
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	ADDQ $+32, BX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  lanestream
-	JMP  lanetail
-
-half1:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVUPS   X5, 16(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone6
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+32, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -587,168 +498,83 @@ lanestage:
 	LEAQ 128(SP), BX
 	JMP  laneloop
 
-half7:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone8
-
-half9:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVNTPS  X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVNTPS  X5, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone12
-
 rare:
-	CMPL      R8, $+2
-	JNE       half13
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
+	VCVTPH2PS    (DX), Y0
+	VPMOVZXBD    (BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SI)
+	VCVTPH2PS    16(DX), Y0
+	VPMOVZXBD    8(BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SI)
+	VCVTPH2PS    32(DX), Y0
+	VPMOVZXBD    16(BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPH2PS    48(DX), Y0
+	VPMOVZXBD    24(BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(SI)
+	JMP          laneback
 
-halfdone14:
-	VPMOVZXBD    (BX), Y4
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y0, Y5, Y4
-	VPMOVZXBD    8(BX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y5, Y0
-	CMPL         R8, $+2
-	JNE          half15
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       constantsAVX2<>+160(SB), Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y0, Y6
-	VPADDD       constantsAVX2<>+160(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone16:
-	VPMOVZXBD 16(BX), Y0
-	VCVTDQ2PS Y0, Y0
-	VMULPS    Y0, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y0
-	VBLENDVPS Y0, Y2, Y5, Y0
-	VPMOVZXBD 24(BX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y3, Y3
-	VCMPPS    $0x07, Y3, Y3, Y1
-	VBLENDVPS Y1, Y3, Y5, Y1
-	CMPL      R8, $+2
-	JNE       half17
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+160(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+160(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-
-halfdone18:
-	JMP laneback
-
-half13:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone14
-
-half15:
-	VCVTPS2PH $0x00, Y4, X1
-	VMOVUPS   X1, (SI)
-	VCVTPS2PH $0x00, Y0, X6
-	VMOVUPS   X6, 16(SI)
-	JMP       halfdone16
-
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone18
-
-// func BackwardBitsF16BF16AVX2(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+// func BackwardBitsF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·BackwardBitsF16BF16AVX2(SB), NOSPLIT, $192-48
+TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $192-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
-	// vector registers in use at once: 12
+	// vector registers in use at once: 11
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	MOVL         elem+24(FP), R8
 	VBROADCASTSS constantsAVX2<>+4(SB), Y15
 	VMOVUPS      constantsAVX2<>+8(SB), Y14
 	VMOVUPS      constantsAVX2<>+40(SB), Y13
 	VMOVUPS      constantsAVX2<>+72(SB), Y12
 	VMOVUPS      constantsAVX2<>+104(SB), Y11
-	MOVQ         n+32(FP), DI
+	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
 laneloop:
-	CMPL      R8, $+2
-	JNE       half1
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone2:
-	VPBROADCASTD (BX), Y4
-	VPAND        Y14, Y4, Y4
-	VPCMPEQD     Y14, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y0, Y0
-	VPBROADCASTD (BX), Y4
-	VPAND        Y13, Y4, Y4
-	VPCMPEQD     Y13, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y1, Y1
-	VPBROADCASTD (BX), Y4
-	VPAND        Y12, Y4, Y4
-	VPCMPEQD     Y12, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y2, Y2
+	VCVTPH2PS    (DX), Y0
+	VPBROADCASTD (BX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VPBROADCASTD (BX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VPBROADCASTD (BX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
 	VPBROADCASTD (BX), Y4
 	VPAND        Y11, Y4, Y4
 	VPCMPEQD     Y11, Y4, Y4
@@ -760,40 +586,15 @@ halfdone2:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	CMPL         R8, $+2
-	JNE          half3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       constantsAVX2<>+160(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       constantsAVX2<>+160(SB), Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 48(SI)
 
-halfdone4:
-	CMPL      R8, $+2
-	JNE       half5
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+160(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    constantsAVX2<>+160(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-
-halfdone6:
 laneback:
 	ADDQ $+64, SI
 	ADDQ $+64, DX
@@ -814,7 +615,7 @@ lanetail:
 	CALL  ·stageOut16AVX2(SB)
 
 laneend:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -825,37 +626,29 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	LEAQ      (BX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	CMPL      R8, $+2
-	JNE       half7
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone8:
-	VPBROADCASTD (BX), Y4
-	VPAND        Y14, Y4, Y4
-	VPCMPEQD     Y14, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y0, Y0
-	VPBROADCASTD (BX), Y4
-	VPAND        Y13, Y4, Y4
-	VPCMPEQD     Y13, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y1, Y1
-	VPBROADCASTD (BX), Y4
-	VPAND        Y12, Y4, Y4
-	VPCMPEQD     Y12, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y2, Y2
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VCVTPH2PS    (DX), Y0
+	VPBROADCASTD (BX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VPBROADCASTD (BX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(DX), Y2
+	VPBROADCASTD (BX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(DX), Y3
 	VPBROADCASTD (BX), Y4
 	VPAND        Y11, Y4, Y4
 	VPCMPEQD     Y11, Y4, Y4
@@ -867,68 +660,21 @@ halfdone8:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	CMPL         R8, $+2
-	JNE          half9
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       constantsAVX2<>+160(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       constantsAVX2<>+160(SB), Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, (SI)
-
-halfdone10:
-	CMPL      R8, $+2
-	JNE       half11
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+160(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    constantsAVX2<>+160(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-
-halfdone12:
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	ADDQ $+4, BX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  lanestream
-	JMP  lanetail
-
-half1:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone2
-
-half3:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVUPS   X5, 16(SI)
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVUPS   X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVUPS   X1, 48(SI)
-	JMP       halfdone6
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (SI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, 16(SI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 32(SI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 48(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+64, DX
+	ADDQ         $+4, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          lanestream
+	JMP          lanetail
 
 lanerare:
 	JMP rare
@@ -948,125 +694,562 @@ lanestage:
 	LEAQ 128(SP), BX
 	JMP  laneloop
 
-half7:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone8
-
-half9:
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVNTPS  X4, (SI)
-	VCVTPS2PH $0x00, Y1, X5
-	VMOVNTPS  X5, 16(SI)
-	JMP       halfdone10
-
-half11:
-	VCVTPS2PH $0x00, Y2, X0
-	VMOVNTPS  X0, 32(SI)
-	VCVTPS2PH $0x00, Y3, X1
-	VMOVNTPS  X1, 48(SI)
-	JMP       halfdone12
-
 rare:
-	CMPL      R8, $+2
-	JNE       half13
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VPMOVZXWD 48(DX), Y3
-	VPSLLD    $0x10, Y3, Y3
-
-halfdone14:
-	VPBROADCASTD (BX), Y4
-	VPAND        Y14, Y4, Y4
-	VPCMPEQD     Y14, Y4, Y4
-	VANDPS       Y15, Y4, Y4
-	VMULPS       Y4, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VBLENDVPS    Y4, Y0, Y5, Y4
-	VPBROADCASTD (BX), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y5, Y0
-	CMPL         R8, $+2
-	JNE          half15
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       constantsAVX2<>+160(SB), Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y0, Y6
-	VPADDD       constantsAVX2<>+160(SB), Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SI)
-
-halfdone16:
-	VPBROADCASTD (BX), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBLENDVPS    Y0, Y2, Y5, Y0
+	VCVTPH2PS    (DX), Y0
+	VPBROADCASTD (BX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SI)
+	VCVTPH2PS    16(DX), Y0
+	VPBROADCASTD (BX), Y1
+	VPAND        Y13, Y1, Y1
+	VPCMPEQD     Y13, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SI)
+	VCVTPH2PS    32(DX), Y0
+	VPBROADCASTD (BX), Y1
+	VPAND        Y12, Y1, Y1
+	VPCMPEQD     Y12, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SI)
+	VCVTPH2PS    48(DX), Y0
 	VPBROADCASTD (BX), Y1
 	VPAND        Y11, Y1, Y1
 	VPCMPEQD     Y11, Y1, Y1
 	VANDPS       Y15, Y1, Y1
-	VMULPS       Y1, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBLENDVPS    Y1, Y3, Y5, Y1
-	CMPL         R8, $+2
-	JNE          half17
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+160(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+160(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(SI)
+	JMP          laneback
 
-halfdone18:
-	JMP laneback
+// func BackwardBytesBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $208-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
+	// per call: Y15 0x7fff
+	// vector registers in use at once: 7
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
+	VBROADCASTSS constantsAVX2<>+136(SB), Y15
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
-half13:
-	VCVTPH2PS (DX), Y0
-	VCVTPH2PS 16(DX), Y1
-	VCVTPH2PS 32(DX), Y2
-	VCVTPH2PS 48(DX), Y3
-	JMP       halfdone14
+laneloop:
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXBD (BX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXBD 8(BX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 32(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXBD 16(BX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 48(DX), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMOVZXBD 24(BX), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y15, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SI)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y15, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
 
-half15:
-	VCVTPS2PH $0x00, Y4, X1
-	VMOVUPS   X1, (SI)
-	VCVTPS2PH $0x00, Y0, X6
-	VMOVUPS   X6, 16(SI)
-	JMP       halfdone16
+laneback:
+	ADDQ $+64, SI
+	ADDQ $+64, DX
+	ADDQ $+32, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  laneloop
 
-half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 48(SI)
-	JMP       halfdone18
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  160(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+
+laneend:
+	TESTQ $0x00000001, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXBD (BX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXBD 8(BX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 32(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXBD 16(BX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 48(DX), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMOVZXBD 24(BX), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y15, Y4, Y4
+	VPSRLD    $0x10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVNTPS  Y4, (SI)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y15, Y1, Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+32, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
+
+lanerare:
+	JMP rare
+
+lanestage:
+	MOVQ SI, 160(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 168(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn8AVX2(SB)
+	MOVQ BX, 176(SP)
+	LEAQ 128(SP), BX
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    (BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    8(BX), Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y15, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    16(BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    24(BX), Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y15, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	JMP          laneback
+
+// func BackwardBitsBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $192-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
+	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table, Y10 0x7fff
+	// vector registers in use at once: 12
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
+	VBROADCASTSS constantsAVX2<>+4(SB), Y15
+	VMOVUPS      constantsAVX2<>+8(SB), Y14
+	VMOVUPS      constantsAVX2<>+40(SB), Y13
+	VMOVUPS      constantsAVX2<>+72(SB), Y12
+	VMOVUPS      constantsAVX2<>+104(SB), Y11
+	VBROADCASTSS constantsAVX2<>+136(SB), Y10
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (BX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VPBROADCASTD (BX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPBROADCASTD (BX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPBROADCASTD (BX), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y10, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SI)
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+
+laneback:
+	ADDQ $+64, SI
+	ADDQ $+64, DX
+	ADDQ $+4, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  144(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX2(SB)
+
+laneend:
+	TESTQ $0x00000001, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (BX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VPBROADCASTD (BX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VPBROADCASTD (BX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPBROADCASTD (BX), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y10, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, (SI)
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(SI)
+	ADDQ         $+64, SI
+	ADDQ         $+64, DX
+	ADDQ         $+4, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          lanestream
+	JMP          lanetail
+
+lanerare:
+	JMP rare
+
+lanestage:
+	MOVQ SI, 144(SP)
+	LEAQ (SP), SI
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ DX, 152(SP)
+	LEAQ 64(SP), DX
+	LEAQ 128(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn1AVX2(SB)
+	MOVQ BX, 160(SP)
+	LEAQ 128(SP), BX
+	JMP  laneloop
+
+rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (BX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (BX), Y3
+	VPAND        Y13, Y3, Y3
+	VPCMPEQD     Y13, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (BX), Y1
+	VPAND        Y12, Y1, Y1
+	VPCMPEQD     Y12, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (BX), Y3
+	VPAND        Y11, Y3, Y3
+	VPCMPEQD     Y11, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
+	JMP          laneback
 
 DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+4(SB)/4, $0x3f800000
@@ -1102,18 +1285,5 @@ DATA constantsAVX2<>+120(SB)/4, $0x10000000
 DATA constantsAVX2<>+124(SB)/4, $0x20000000
 DATA constantsAVX2<>+128(SB)/4, $0x40000000
 DATA constantsAVX2<>+132(SB)/4, $0x80000000
-DATA constantsAVX2<>+136(SB)/4, $0x00000000
-DATA constantsAVX2<>+140(SB)/4, $0x00000000
-DATA constantsAVX2<>+144(SB)/4, $0x00000000
-DATA constantsAVX2<>+148(SB)/4, $0x00000000
-DATA constantsAVX2<>+152(SB)/4, $0x00000000
-DATA constantsAVX2<>+156(SB)/4, $0x00000000
-DATA constantsAVX2<>+160(SB)/4, $0x00007fff
-DATA constantsAVX2<>+164(SB)/4, $0x00007fff
-DATA constantsAVX2<>+168(SB)/4, $0x00007fff
-DATA constantsAVX2<>+172(SB)/4, $0x00007fff
-DATA constantsAVX2<>+176(SB)/4, $0x00007fff
-DATA constantsAVX2<>+180(SB)/4, $0x00007fff
-DATA constantsAVX2<>+184(SB)/4, $0x00007fff
-DATA constantsAVX2<>+188(SB)/4, $0x00007fff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $192
+DATA constantsAVX2<>+136(SB)/4, $0x00007fff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140

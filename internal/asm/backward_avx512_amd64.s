@@ -528,154 +528,110 @@ rare:
 	VMOVUPS      Z0, 192(SI)
 	JMP          laneback
 
-// func BackwardBytesF16BF16AVX512(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+// func BackwardBytesF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·BackwardBytesF16BF16AVX512(SB), $368-48
+TEXT ·BackwardBytesF16AVX512(SB), $368-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// vector registers in use at once: 16
-	MOVQ         dx+0(FP), SI
-	MOVQ         dy+8(FP), DX
-	MOVQ         mask+16(FP), BX
-	MOVL         elem+24(FP), R8
-	VMOVUPS      constantsAVX512<>+8(SB), Z15
-	VMOVUPS      constantsAVX512<>+72(SB), Z14
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z13
-	VBROADCASTSS constantsAVX512<>+140(SB), Z12
-	VMOVUPS      constantsAVX512<>+144(SB), Z11
-	VMOVUPS      constantsAVX512<>+208(SB), Z10
-	MOVQ         n+32(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	CMPL         R8, $+2
-	JNE          half1
-	VPERMW.Z     (DX), Z15, K6, Z0
-	VPERMW.Z     (DX), Z14, K6, Z1
-	VPERMW.Z     64(DX), Z15, K6, Z2
-	VPERMW.Z     64(DX), Z14, K6, Z3
-
-halfdone2:
-	VPMOVZXBD (BX), Z4
-	VCVTDQ2PS Z4, Z4
-	VMULPS    Z4, Z0, Z9
-	VPMOVZXBD 16(BX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z0, Z1, Z8
-	VPMOVZXBD 32(BX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z0, Z2, Z7
-	VPMOVZXBD 48(BX), Z0
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z0, Z3, Z6
+	// per call: nothing
+	// vector registers in use at once: 9
+	MOVQ      dx+0(FP), SI
+	MOVQ      dy+8(FP), DX
+	MOVQ      mask+16(FP), BX
+	MOVQ      n+24(FP), DI
+	CMPQ      DI, $+64
+	JLT       lanerest
+	MOVQ      ahead+32(FP), CX
+	CMPQ      CX, $+1
+	JGT       lanestream
+	CMPQ      DI, $+256
+	JLT       laneloop
+	VCVTPH2PS (DX), Z0
+	VPMOVZXBD (BX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z15
+	VCVTPH2PS 32(DX), Z0
+	VPMOVZXBD 16(BX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z14
+	VCVTPH2PS 64(DX), Z0
+	VPMOVZXBD 32(BX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z13
+	VCVTPH2PS 96(DX), Z0
+	VPMOVZXBD 48(BX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z12
 
 laneahead:
-	CMPL     R8, $+2
-	JNE      half3
-	VPERMW.Z 128(DX), Z15, K6, Z0
-	VPERMW.Z 128(DX), Z14, K6, Z1
-	VPERMW.Z 192(DX), Z15, K6, Z2
-	VPERMW.Z 192(DX), Z14, K6, Z3
-
-halfdone4:
-	VPMOVZXBD  64(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z0, Z0
-	VPMOVZXBD  80(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z1, Z1
-	VPMOVZXBD  96(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z2, Z2
-	VPMOVZXBD  112(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z8, Z9, K1
-	VCMPPS     $0x03, Z6, Z7, K2
-	KORTESTQ   K1, K2
-	JNE        laneloop
-	CMPL       R8, $+2
-	JNE        half5
-	VMOVDQA64  Z9, Z4
-	VMOVDQA64  Z9, Z5
-	VPERMT2W   Z8, Z10, Z4
-	VPERMT2W   Z8, Z11, Z5
-	VPTERNLOGD $0xf8, Z13, Z4, Z5
-	VPCMPUW    $0x06, Z12, Z5, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, (SI)
-	VMOVDQA64  Z7, Z4
-	VMOVDQA64  Z7, Z5
-	VPERMT2W   Z6, Z10, Z4
-	VPERMT2W   Z6, Z11, Z5
-	VPTERNLOGD $0xf8, Z13, Z4, Z5
-	VPCMPUW    $0x06, Z12, Z5, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, 64(SI)
-
-halfdone6:
-	VMOVAPS Z0, Z9
-	VMOVAPS Z1, Z8
-	VMOVAPS Z2, Z7
-	VMOVAPS Z3, Z6
-	SUBQ    $-128, SI
-	SUBQ    $-128, DX
-	ADDQ    $+64, BX
-	SUBQ    $+64, DI
-	CMPQ    DI, $+128
-	JGE     laneahead
+	VCVTPH2PS 128(DX), Z0
+	VPMOVZXBD 64(BX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 160(DX), Z1
+	VPMOVZXBD 80(BX), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 192(DX), Z2
+	VPMOVZXBD 96(BX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 224(DX), Z3
+	VPMOVZXBD 112(BX), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z14, Z15, K1
+	VCMPPS    $0x03, Z12, Z13, K2
+	KORTESTQ  K1, K2
+	JNE       laneloop
+	VCVTPS2PH $0x00, Z15, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z14, Y4
+	VMOVUPS   Y4, 32(SI)
+	VCVTPS2PH $0x00, Z13, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z12, Y4
+	VMOVUPS   Y4, 96(SI)
+	VMOVAPS   Z0, Z15
+	VMOVAPS   Z1, Z14
+	VMOVAPS   Z2, Z13
+	VMOVAPS   Z3, Z12
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	ADDQ      $+64, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
+	JGE       laneahead
 
 laneloop:
-	CMPL     R8, $+2
-	JNE      half7
-	VPERMW.Z (DX), Z15, K6, Z0
-	VPERMW.Z (DX), Z14, K6, Z1
-	VPERMW.Z 64(DX), Z15, K6, Z2
-	VPERMW.Z 64(DX), Z14, K6, Z3
+	VCVTPH2PS (DX), Z0
+	VPMOVZXBD (BX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 32(DX), Z1
+	VPMOVZXBD 16(BX), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 64(DX), Z2
+	VPMOVZXBD 32(BX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 96(DX), Z3
+	VPMOVZXBD 48(BX), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (SI)
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVUPS   Y1, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVUPS   Y2, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y3
+	VMOVUPS   Y3, 96(SI)
 
-halfdone8:
-	VPMOVZXBD  (BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z0, Z0
-	VPMOVZXBD  16(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z1, Z1
-	VPMOVZXBD  32(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z2, Z2
-	VPMOVZXBD  48(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z1, Z0, K1
-	VCMPPS     $0x03, Z3, Z2, K2
-	KORTESTQ   K1, K2
-	JNE        lanerare
-	CMPL       R8, $+2
-	JNE        half9
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z5
-	VPTERNLOGD $0xf8, Z13, Z4, Z5
-	VPCMPUW    $0x06, Z12, Z5, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z10, Z4
-	VPERMT2W   Z3, Z11, Z5
-	VPTERNLOGD $0xf8, Z13, Z4, Z5
-	VPCMPUW    $0x06, Z12, Z5, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVUPS    Z4, 64(SI)
-
-halfdone10:
 laneback:
 	SUBQ $-128, SI
 	SUBQ $-128, DX
@@ -694,39 +650,27 @@ lanerest:
 	MOVQ        $-1, AX
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
-	CMPL        R8, $+2
-	JNE         half11
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
+	VCVTPH2PS   Y0, Z0
+	VPMOVZXBD.Z (BX), K7, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
+	VCVTPH2PS   Y1, Z1
+	VPMOVZXBD.Z 16(BX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
+	VCVTPH2PS   Y2, Z2
+	VPMOVZXBD.Z 32(BX), K7, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      Z3, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-
-halfdone12:
-	KMOVQ       K0, K7
-	VPMOVZXBD.Z (BX), K7, Z4
-	VCVTDQ2PS   Z4, Z4
-	VMULPS      Z4, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBD.Z 16(BX), K7, Z4
-	VCVTDQ2PS   Z4, Z4
-	VMULPS      Z4, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBD.Z 32(BX), K7, Z4
-	VCVTDQ2PS   Z4, Z4
-	VMULPS      Z4, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
+	VCVTPH2PS   Y3, Z3
 	VPMOVZXBD.Z 48(BX), K7, Z4
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
@@ -734,30 +678,28 @@ halfdone12:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanestage
-	CMPL        R8, $+2
-	JNE         half13
-	VMOVDQA64   Z0, Z4
-	VMOVDQA64   Z0, Z5
-	VPERMT2W    Z1, Z10, Z4
-	VPERMT2W    Z1, Z11, Z5
-	VPTERNLOGD  $0xf8, Z13, Z4, Z5
-	VPCMPUW     $0x06, Z12, Z5, K1
-	VPADDW      Z13, Z4, K1, Z4
+	VCVTPS2PH   $0x00, Z0, Y0
 	KMOVQ       K0, K7
-	VMOVDQU16   Z4, K7, (SI)
-	VMOVDQA64   Z2, Z4
-	VMOVDQA64   Z2, Z5
-	VPERMT2W    Z3, Z10, Z4
-	VPERMT2W    Z3, Z11, Z5
-	VPTERNLOGD  $0xf8, Z13, Z4, Z5
-	VPCMPUW     $0x06, Z12, Z5, K1
-	VPADDW      Z13, Z4, K1, Z4
+	VMOVDQU16   Y0, K7, (SI)
+	CMPQ        DI, $+17
+	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y1, K7, 32(SI)
+	CMPQ        DI, $+33
+	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Z4, K7, 64(SI)
+	VMOVDQU16   Y2, K7, 64(SI)
+	CMPQ        DI, $+49
+	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z3, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y3, K7, 96(SI)
 
-halfdone14:
+lanetailnarrow:
 laneend:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -768,137 +710,48 @@ fence:
 	RET
 
 lanestream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch64AVX512(SB)
-	CMPL     R8, $+2
-	JNE      half15
-	VPERMW.Z (DX), Z15, K6, Z0
-	VPERMW.Z (DX), Z14, K6, Z1
-	VPERMW.Z 64(DX), Z15, K6, Z2
-	VPERMW.Z 64(DX), Z14, K6, Z3
-
-halfdone16:
-	VPMOVZXBD  (BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z0, Z0
-	VPMOVZXBD  16(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z1, Z1
-	VPMOVZXBD  32(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z2, Z2
-	VPMOVZXBD  48(BX), Z4
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z1, Z0, K1
-	VCMPPS     $0x03, Z3, Z2, K2
-	KORTESTQ   K1, K2
-	JNE        lanerare
-	CMPL       R8, $+2
-	JNE        half17
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z5
-	VPTERNLOGD $0xf8, Z13, Z4, Z5
-	VPCMPUW    $0x06, Z12, Z5, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVNTPS   Z4, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z10, Z4
-	VPERMT2W   Z3, Z11, Z5
-	VPTERNLOGD $0xf8, Z13, Z4, Z5
-	VPCMPUW    $0x06, Z12, Z5, K1
-	VPADDW     Z13, Z4, K1, Z4
-	VMOVNTPS   Z4, 64(SI)
-
-halfdone18:
-	SUBQ $-128, SI
-	SUBQ $-128, DX
-	ADDQ $+64, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  lanestream
-	JMP  lanetail
-
-half1:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VCVTPH2PS (DX), Z0
+	VPMOVZXBD (BX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z0
 	VCVTPH2PS 32(DX), Z1
+	VPMOVZXBD 16(BX), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z2, Z1, Z1
 	VCVTPH2PS 64(DX), Z2
+	VPMOVZXBD 32(BX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z3, Z2, Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone2
-
-half3:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z2
-	VCVTPH2PS 224(DX), Z3
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Z9, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z8, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z7, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z6, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone6
-
-half7:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone8
-
-half9:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone10
+	VPMOVZXBD 48(BX), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, (SI)
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVNTPS  Y1, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVNTPS  Y2, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y3
+	VMOVNTPS  Y3, 96(SI)
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	ADDQ      $+64, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
-
-half11:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	JMP         halfdone12
-
-half13:
-	VCVTPS2PH $0x00, Z0, Y4
-	KMOVQ     K0, K7
-	VMOVDQU16 Y4, K7, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y5, K7, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y4, K7, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone14
 
 lanestaged:
 	ADDQ $+64, DI
@@ -907,24 +760,6 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	JMP  laneend
-
-half15:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone16
-
-half17:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone18
 
 lanestage:
 	MOVQ SI, 320(SP)
@@ -942,224 +777,146 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	CMPL     R8, $+2
-	JNE      half19
-	VPERMW.Z (DX), Z15, K6, Z0
-	VPERMW.Z (DX), Z14, K6, Z1
-	VPERMW.Z 64(DX), Z15, K6, Z2
-	VPERMW.Z 64(DX), Z14, K6, Z3
-
-halfdone20:
-	VPMOVZXBD    (BX), Z4
-	VCVTDQ2PS    Z4, Z4
-	VMULPS       Z4, Z0, Z0
+	VCVTPH2PS    (DX), Z0
+	VPMOVZXBD    (BX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z4
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VPMOVZXBD    16(BX), Z5
-	VCVTDQ2PS    Z5, Z5
-	VMULPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
-	VPMOVZXBD    32(BX), Z5
-	VCVTDQ2PS    Z5, Z5
-	VMULPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z4, K1, Z2
-	VPMOVZXBD    48(BX), Z5
-	VCVTDQ2PS    Z5, Z5
-	VMULPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	CMPL         R8, $+2
-	JNE          half21
-	VMOVDQA64    Z0, Z4
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z10, Z4
-	VPERMT2W     Z1, Z11, Z5
-	VPTERNLOGD   $0xf8, Z13, Z4, Z5
-	VPCMPUW      $0x06, Z12, Z5, K1
-	VPADDW       Z13, Z4, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVDQA64    Z2, Z4
-	VMOVDQA64    Z2, Z5
-	VPERMT2W     Z3, Z10, Z4
-	VPERMT2W     Z3, Z11, Z5
-	VPTERNLOGD   $0xf8, Z13, Z4, Z5
-	VPCMPUW      $0x06, Z12, Z5, K1
-	VPADDW       Z13, Z4, K1, Z4
-	VMOVUPS      Z4, 64(SI)
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (SI)
+	VCVTPH2PS    32(DX), Z0
+	VPMOVZXBD    16(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VCVTPH2PS    64(DX), Z0
+	VPMOVZXBD    32(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VCVTPH2PS    96(DX), Z0
+	VPMOVZXBD    48(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(SI)
+	JMP          laneback
 
-halfdone22:
-	JMP laneback
-
-half19:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone20
-
-half21:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone22
-
-// func BackwardBitsF16BF16AVX512(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+// func BackwardBitsF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·BackwardBitsF16BF16AVX512(SB), $320-48
+TEXT ·BackwardBitsF16AVX512(SB), $320-40
 	// pointers: SI dx, DX dy, BX mask, DI elements left
-	// per call: Z15 0x3f800000, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
-	// vector registers in use at once: 17
+	// per call: Z15 0x3f800000
+	// vector registers in use at once: 10
 	MOVQ         dx+0(FP), SI
 	MOVQ         dy+8(FP), DX
 	MOVQ         mask+16(FP), BX
-	MOVL         elem+24(FP), R8
 	VBROADCASTSS constantsAVX512<>+4(SB), Z15
-	VMOVUPS      constantsAVX512<>+8(SB), Z14
-	VMOVUPS      constantsAVX512<>+72(SB), Z13
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z12
-	VBROADCASTSS constantsAVX512<>+140(SB), Z11
-	VMOVUPS      constantsAVX512<>+144(SB), Z10
-	VMOVUPS      constantsAVX512<>+208(SB), Z9
-	MOVQ         n+32(FP), DI
+	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 	CMPQ         DI, $+256
 	JLT          laneloop
-	CMPL         R8, $+2
-	JNE          half1
-	VPERMW.Z     (DX), Z14, K6, Z0
-	VPERMW.Z     (DX), Z13, K6, Z1
-	VPERMW.Z     64(DX), Z14, K6, Z2
-	VPERMW.Z     64(DX), Z13, K6, Z3
-
-halfdone2:
-	KMOVW     (BX), K1
-	VMOVAPS.Z Z15, K1, Z4
-	VMULPS    Z4, Z0, Z8
-	KMOVW     2(BX), K1
-	VMOVAPS.Z Z15, K1, Z0
-	VMULPS    Z0, Z1, Z7
-	KMOVW     4(BX), K1
-	VMOVAPS.Z Z15, K1, Z0
-	VMULPS    Z0, Z2, Z6
-	KMOVW     6(BX), K1
-	VMOVAPS.Z Z15, K1, Z0
-	VMULPS    Z0, Z3, Z5
+	VCVTPH2PS    (DX), Z0
+	KMOVW        (BX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z14
+	VCVTPH2PS    32(DX), Z0
+	KMOVW        2(BX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z13
+	VCVTPH2PS    64(DX), Z0
+	KMOVW        4(BX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z12
+	VCVTPH2PS    96(DX), Z0
+	KMOVW        6(BX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z11
 
 laneahead:
-	CMPL     R8, $+2
-	JNE      half3
-	VPERMW.Z 128(DX), Z14, K6, Z0
-	VPERMW.Z 128(DX), Z13, K6, Z1
-	VPERMW.Z 192(DX), Z14, K6, Z2
-	VPERMW.Z 192(DX), Z13, K6, Z3
-
-halfdone4:
-	KMOVW      8(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z0, Z0
-	KMOVW      10(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z1, Z1
-	KMOVW      12(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z2, Z2
-	KMOVW      14(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z7, Z8, K1
-	VCMPPS     $0x03, Z5, Z6, K2
-	KORTESTQ   K1, K2
-	JNE        laneloop
-	CMPL       R8, $+2
-	JNE        half5
-	VMOVDQA64  Z8, Z4
-	VMOVDQA64  Z8, Z16
-	VPERMT2W   Z7, Z9, Z4
-	VPERMT2W   Z7, Z10, Z16
-	VPTERNLOGD $0xf8, Z12, Z4, Z16
-	VPCMPUW    $0x06, Z11, Z16, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, (SI)
-	VMOVDQA64  Z6, Z4
-	VMOVDQA64  Z6, Z16
-	VPERMT2W   Z5, Z9, Z4
-	VPERMT2W   Z5, Z10, Z16
-	VPTERNLOGD $0xf8, Z12, Z4, Z16
-	VPCMPUW    $0x06, Z11, Z16, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, 64(SI)
-
-halfdone6:
-	VMOVAPS Z0, Z8
-	VMOVAPS Z1, Z7
-	VMOVAPS Z2, Z6
-	VMOVAPS Z3, Z5
-	SUBQ    $-128, SI
-	SUBQ    $-128, DX
-	ADDQ    $+8, BX
-	SUBQ    $+64, DI
-	CMPQ    DI, $+128
-	JGE     laneahead
+	VCVTPH2PS 128(DX), Z0
+	KMOVW     8(BX), K1
+	VMOVAPS.Z Z15, K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 160(DX), Z1
+	KMOVW     10(BX), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 192(DX), Z2
+	KMOVW     12(BX), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 224(DX), Z3
+	KMOVW     14(BX), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z13, Z14, K1
+	VCMPPS    $0x03, Z11, Z12, K2
+	KORTESTQ  K1, K2
+	JNE       laneloop
+	VCVTPS2PH $0x00, Z14, Y4
+	VMOVUPS   Y4, (SI)
+	VCVTPS2PH $0x00, Z13, Y4
+	VMOVUPS   Y4, 32(SI)
+	VCVTPS2PH $0x00, Z12, Y4
+	VMOVUPS   Y4, 64(SI)
+	VCVTPS2PH $0x00, Z11, Y4
+	VMOVUPS   Y4, 96(SI)
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z2, Z12
+	VMOVAPS   Z3, Z11
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	ADDQ      $+8, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+128
+	JGE       laneahead
 
 laneloop:
-	CMPL     R8, $+2
-	JNE      half7
-	VPERMW.Z (DX), Z14, K6, Z0
-	VPERMW.Z (DX), Z13, K6, Z1
-	VPERMW.Z 64(DX), Z14, K6, Z2
-	VPERMW.Z 64(DX), Z13, K6, Z3
+	VCVTPH2PS (DX), Z0
+	KMOVW     (BX), K1
+	VMOVAPS.Z Z15, K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 32(DX), Z1
+	KMOVW     2(BX), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 64(DX), Z2
+	KMOVW     4(BX), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 96(DX), Z3
+	KMOVW     6(BX), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (SI)
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVUPS   Y1, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVUPS   Y2, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y3
+	VMOVUPS   Y3, 96(SI)
 
-halfdone8:
-	KMOVW      (BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z0, Z0
-	KMOVW      2(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z1, Z1
-	KMOVW      4(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z2, Z2
-	KMOVW      6(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z1, Z0, K1
-	VCMPPS     $0x03, Z3, Z2, K2
-	KORTESTQ   K1, K2
-	JNE        lanerare
-	CMPL       R8, $+2
-	JNE        half9
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z9, Z4
-	VPERMT2W   Z3, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVUPS    Z4, 64(SI)
-
-halfdone10:
 laneback:
 	SUBQ $-128, SI
 	SUBQ $-128, DX
@@ -1181,66 +938,56 @@ lanerest:
 	MOVQ        $-1, AX
 	BZHIQ       DI, AX, AX
 	KMOVQ       AX, K0
-	CMPL        R8, $+2
-	JNE         half11
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
+	VCVTPH2PS   Y0, Z0
+	KMOVW       256(SP), K1
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(DX), K7, Y1
-	VPMOVZXWD   Y1, Z1
-	VPSLLD      $0x10, Z1, Z1
+	VCVTPH2PS   Y1, Z1
+	KMOVW       258(SP), K1
+	VMOVAPS.Z   Z15, K1, Z2
+	VMULPS      Z2, Z1, Z1
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(DX), K7, Y2
-	VPMOVZXWD   Y2, Z2
-	VPSLLD      $0x10, Z2, Z2
+	VCVTPH2PS   Y2, Z2
+	KMOVW       260(SP), K1
+	VMOVAPS.Z   Z15, K1, Z3
+	VMULPS      Z3, Z2, Z2
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(DX), K7, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
+	VCVTPH2PS   Y3, Z3
+	KMOVW       262(SP), K1
+	VMOVAPS.Z   Z15, K1, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanestage
+	VCVTPS2PH   $0x00, Z0, Y0
+	KMOVQ       K0, K7
+	VMOVDQU16   Y0, K7, (SI)
+	CMPQ        DI, $+17
+	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y1, K7, 32(SI)
+	CMPQ        DI, $+33
+	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z2, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y2, K7, 64(SI)
+	CMPQ        DI, $+49
+	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z3, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y3, K7, 96(SI)
 
-halfdone12:
-	KMOVW      256(SP), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z0, Z0
-	KMOVW      258(SP), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z1, Z1
-	KMOVW      260(SP), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z2, Z2
-	KMOVW      262(SP), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z1, Z0, K1
-	VCMPPS     $0x03, Z3, Z2, K2
-	KORTESTQ   K1, K2
-	JNE        lanestage
-	CMPL       R8, $+2
-	JNE        half13
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z9, Z4
-	VPERMT2W   Z3, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z4, K7, 64(SI)
-
-halfdone14:
+lanetailnarrow:
 laneend:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1251,137 +998,48 @@ fence:
 	RET
 
 lanestream:
-	LEAQ     (DX)(CX*1), AX
-	CALL     ·fetch128AVX512(SB)
-	LEAQ     (BX)(CX*1), AX
-	CALL     ·fetch64AVX512(SB)
-	CMPL     R8, $+2
-	JNE      half15
-	VPERMW.Z (DX), Z14, K6, Z0
-	VPERMW.Z (DX), Z13, K6, Z1
-	VPERMW.Z 64(DX), Z14, K6, Z2
-	VPERMW.Z 64(DX), Z13, K6, Z3
-
-halfdone16:
-	KMOVW      (BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z0, Z0
-	KMOVW      2(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z1, Z1
-	KMOVW      4(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z2, Z2
-	KMOVW      6(BX), K1
-	VMOVAPS.Z  Z15, K1, Z4
-	VMULPS     Z4, Z3, Z3
-	VCMPPS     $0x03, Z1, Z0, K1
-	VCMPPS     $0x03, Z3, Z2, K2
-	KORTESTQ   K1, K2
-	JNE        lanerare
-	CMPL       R8, $+2
-	JNE        half17
-	VMOVDQA64  Z0, Z4
-	VMOVDQA64  Z0, Z5
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVNTPS   Z4, (SI)
-	VMOVDQA64  Z2, Z4
-	VMOVDQA64  Z2, Z5
-	VPERMT2W   Z3, Z9, Z4
-	VPERMT2W   Z3, Z10, Z5
-	VPTERNLOGD $0xf8, Z12, Z4, Z5
-	VPCMPUW    $0x06, Z11, Z5, K1
-	VPADDW     Z12, Z4, K1, Z4
-	VMOVNTPS   Z4, 64(SI)
-
-halfdone18:
-	SUBQ $-128, SI
-	SUBQ $-128, DX
-	ADDQ $+8, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  lanestream
-	JMP  lanetail
-
-half1:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VCVTPH2PS (DX), Z0
+	KMOVW     (BX), K1
+	VMOVAPS.Z Z15, K1, Z1
+	VMULPS    Z1, Z0, Z0
 	VCVTPH2PS 32(DX), Z1
+	KMOVW     2(BX), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
 	VCVTPH2PS 64(DX), Z2
+	KMOVW     4(BX), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
 	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone2
-
-half3:
-	VCVTPH2PS 128(DX), Z0
-	VCVTPH2PS 160(DX), Z1
-	VCVTPH2PS 192(DX), Z2
-	VCVTPH2PS 224(DX), Z3
-	JMP       halfdone4
-
-half5:
-	VCVTPS2PH $0x00, Z8, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z7, Y16
-	VMOVUPS   Y16, 32(SI)
-	VCVTPS2PH $0x00, Z6, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z5, Y16
-	VMOVUPS   Y16, 96(SI)
-	JMP       halfdone6
-
-half7:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone8
-
-half9:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone10
+	KMOVW     6(BX), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, (SI)
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVNTPS  Y1, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVNTPS  Y2, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y3
+	VMOVNTPS  Y3, 96(SI)
+	SUBQ      $-128, SI
+	SUBQ      $-128, DX
+	ADDQ      $+8, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
-
-half11:
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	JMP         halfdone12
-
-half13:
-	VCVTPS2PH $0x00, Z0, Y4
-	KMOVQ     K0, K7
-	VMOVDQU16 Y4, K7, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVDQU16 Y5, K7, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVDQU16 Y4, K7, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVDQU16 Y5, K7, 96(SI)
-	JMP       halfdone14
 
 lanestaged:
 	ADDQ $+64, DI
@@ -1390,24 +1048,6 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	JMP  laneend
-
-half15:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone16
-
-half17:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVNTPS  Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVNTPS  Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVNTPS  Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVNTPS  Y5, 96(SI)
-	JMP       halfdone18
 
 lanestage:
 	MOVQ SI, 272(SP)
@@ -1425,74 +1065,682 @@ lanestage:
 	JMP  laneloop
 
 rare:
-	CMPL     R8, $+2
-	JNE      half19
-	VPERMW.Z (DX), Z14, K6, Z0
-	VPERMW.Z (DX), Z13, K6, Z1
-	VPERMW.Z 64(DX), Z14, K6, Z2
-	VPERMW.Z 64(DX), Z13, K6, Z3
-
-halfdone20:
+	VCVTPH2PS    (DX), Z0
 	KMOVW        (BX), K1
-	VMOVAPS.Z    Z15, K1, Z4
-	VMULPS       Z4, Z0, Z0
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z4
-	VBLENDMPS    Z0, Z4, K1, Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (SI)
+	VCVTPH2PS    32(DX), Z0
 	KMOVW        2(BX), K1
-	VMOVAPS.Z    Z15, K1, Z5
-	VMULPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(SI)
+	VCVTPH2PS    64(DX), Z0
 	KMOVW        4(BX), K1
-	VMOVAPS.Z    Z15, K1, Z5
-	VMULPS       Z5, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z4, K1, Z2
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VCVTPH2PS    96(DX), Z0
 	KMOVW        6(BX), K1
-	VMOVAPS.Z    Z15, K1, Z5
-	VMULPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z4, K1, Z3
-	CMPL         R8, $+2
-	JNE          half21
-	VMOVDQA64    Z0, Z4
-	VMOVDQA64    Z0, Z5
-	VPERMT2W     Z1, Z9, Z4
-	VPERMT2W     Z1, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VMOVDQA64    Z2, Z4
-	VMOVDQA64    Z2, Z5
-	VPERMT2W     Z3, Z9, Z4
-	VPERMT2W     Z3, Z10, Z5
-	VPTERNLOGD   $0xf8, Z12, Z4, Z5
-	VPCMPUW      $0x06, Z11, Z5, K1
-	VPADDW       Z12, Z4, K1, Z4
-	VMOVUPS      Z4, 64(SI)
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(SI)
+	JMP          laneback
 
-halfdone22:
-	JMP laneback
+// func BackwardBytesBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·BackwardBytesBF16AVX512(SB), $368-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
+	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// vector registers in use at once: 16
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
+	VMOVUPS      constantsAVX512<>+8(SB), Z15
+	VMOVUPS      constantsAVX512<>+72(SB), Z14
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+136(SB), Z13
+	VBROADCASTSS constantsAVX512<>+140(SB), Z12
+	VMOVUPS      constantsAVX512<>+144(SB), Z11
+	VMOVUPS      constantsAVX512<>+208(SB), Z10
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+	CMPQ         DI, $+256
+	JLT          laneloop
+	VPERMW.Z     (DX), Z15, K6, Z0
+	VPMOVZXBD    (BX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z9
+	VPERMW.Z     (DX), Z14, K6, Z0
+	VPMOVZXBD    16(BX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z8
+	VPERMW.Z     64(DX), Z15, K6, Z0
+	VPMOVZXBD    32(BX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z7
+	VPERMW.Z     64(DX), Z14, K6, Z0
+	VPMOVZXBD    48(BX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z6
 
-half19:
-	VCVTPH2PS (DX), Z0
-	VCVTPH2PS 32(DX), Z1
-	VCVTPH2PS 64(DX), Z2
-	VCVTPH2PS 96(DX), Z3
-	JMP       halfdone20
+laneahead:
+	VPERMW.Z   128(DX), Z15, K6, Z0
+	VPMOVZXBD  64(BX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   128(DX), Z14, K6, Z1
+	VPMOVZXBD  80(BX), Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   192(DX), Z15, K6, Z2
+	VPMOVZXBD  96(BX), Z3
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   192(DX), Z14, K6, Z3
+	VPMOVZXBD  112(BX), Z4
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z8, Z9, K1
+	VCMPPS     $0x03, Z6, Z7, K2
+	KORTESTQ   K1, K2
+	JNE        laneloop
+	VMOVDQA64  Z9, Z4
+	VPERMT2W   Z8, Z10, Z4
+	VMOVDQA64  Z9, Z5
+	VPERMT2W   Z8, Z11, Z5
+	VPTERNLOGD $0xf8, Z13, Z4, Z5
+	VPCMPUW    $0x06, Z12, Z5, K1
+	VPADDW     Z13, Z4, K1, Z4
+	VMOVUPS    Z4, (SI)
+	VMOVDQA64  Z7, Z4
+	VPERMT2W   Z6, Z10, Z4
+	VMOVDQA64  Z7, Z5
+	VPERMT2W   Z6, Z11, Z5
+	VPTERNLOGD $0xf8, Z13, Z4, Z5
+	VPCMPUW    $0x06, Z12, Z5, K1
+	VPADDW     Z13, Z4, K1, Z4
+	VMOVUPS    Z4, 64(SI)
+	VMOVAPS    Z0, Z9
+	VMOVAPS    Z1, Z8
+	VMOVAPS    Z2, Z7
+	VMOVAPS    Z3, Z6
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
+	ADDQ       $+64, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+128
+	JGE        laneahead
 
-half21:
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (SI)
-	VCVTPS2PH $0x00, Z1, Y5
-	VMOVUPS   Y5, 32(SI)
-	VCVTPS2PH $0x00, Z2, Y4
-	VMOVUPS   Y4, 64(SI)
-	VCVTPS2PH $0x00, Z3, Y5
-	VMOVUPS   Y5, 96(SI)
-	JMP       halfdone22
+laneloop:
+	VPERMW.Z   (DX), Z15, K6, Z0
+	VPMOVZXBD  (BX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   (DX), Z14, K6, Z1
+	VPMOVZXBD  16(BX), Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   64(DX), Z15, K6, Z2
+	VPMOVZXBD  32(BX), Z3
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   64(DX), Z14, K6, Z3
+	VPMOVZXBD  48(BX), Z4
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z10, Z4
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z4, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z4, K1, Z4
+	VMOVUPS    Z4, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z10, Z0
+	VPERMT2W   Z3, Z11, Z2
+	VPTERNLOGD $0xf8, Z13, Z0, Z2
+	VPCMPUW    $0x06, Z12, Z2, K1
+	VPADDW     Z13, Z0, K1, Z0
+	VMOVUPS    Z0, 64(SI)
+
+laneback:
+	SUBQ $-128, SI
+	SUBQ $-128, DX
+	ADDQ $+64, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VPMOVZXBD.Z (BX), K7, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VPMOVZXBD.Z 16(BX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VPMOVZXBD.Z 32(BX), K7, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VPMOVZXBD.Z 48(BX), K7, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanestage
+	VMOVDQA64   Z0, Z4
+	VPERMT2W    Z1, Z10, Z4
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z4, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z4, K1, Z4
+	KMOVQ       K0, K7
+	VMOVDQU16   Z4, K7, (SI)
+	VMOVDQA64   Z2, Z0
+	VPERMT2W    Z3, Z10, Z0
+	VPERMT2W    Z3, Z11, Z2
+	VPTERNLOGD  $0xf8, Z13, Z0, Z2
+	VPCMPUW     $0x06, Z12, Z2, K1
+	VPADDW      Z13, Z0, K1, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Z0, K7, 64(SI)
+
+laneend:
+	TESTQ $0x00000001, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch128AVX512(SB)
+	LEAQ       (BX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
+	VPERMW.Z   (DX), Z15, K6, Z0
+	VPMOVZXBD  (BX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   (DX), Z14, K6, Z1
+	VPMOVZXBD  16(BX), Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   64(DX), Z15, K6, Z2
+	VPMOVZXBD  32(BX), Z3
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   64(DX), Z14, K6, Z3
+	VPMOVZXBD  48(BX), Z4
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z10, Z4
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z4, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z4, K1, Z4
+	VMOVNTPS   Z4, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z10, Z0
+	VPERMT2W   Z3, Z11, Z2
+	VPTERNLOGD $0xf8, Z13, Z0, Z2
+	VPCMPUW    $0x06, Z12, Z2, K1
+	VPADDW     Z13, Z0, K1, Z0
+	VMOVNTPS   Z0, 64(SI)
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
+	ADDQ       $+64, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	JMP rare
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 320(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 320(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 328(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ BX, 336(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z15, K6, Z0
+	VPMOVZXBD    (BX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     (DX), Z14, K6, Z2
+	VPMOVZXBD    16(BX), Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z2, Z10, Z3
+	VPERMT2W     Z2, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z3, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z3, K1, Z3
+	VMOVUPS      Z3, (SI)
+	VPERMW.Z     64(DX), Z15, K6, Z0
+	VPMOVZXBD    32(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     64(DX), Z14, K6, Z2
+	VPMOVZXBD    48(BX), Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z2, Z10, Z1
+	VPERMT2W     Z2, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z1, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z1, K1, Z1
+	VMOVUPS      Z1, 64(SI)
+	JMP          laneback
+
+// func BackwardBitsBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·BackwardBitsBF16AVX512(SB), $320-40
+	// pointers: SI dx, DX dy, BX mask, DI elements left
+	// per call: Z15 0x3f800000, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// vector registers in use at once: 17
+	MOVQ         dx+0(FP), SI
+	MOVQ         dy+8(FP), DX
+	MOVQ         mask+16(FP), BX
+	VBROADCASTSS constantsAVX512<>+4(SB), Z15
+	VMOVUPS      constantsAVX512<>+8(SB), Z14
+	VMOVUPS      constantsAVX512<>+72(SB), Z13
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+136(SB), Z12
+	VBROADCASTSS constantsAVX512<>+140(SB), Z11
+	VMOVUPS      constantsAVX512<>+144(SB), Z10
+	VMOVUPS      constantsAVX512<>+208(SB), Z9
+	MOVQ         n+24(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+	CMPQ         DI, $+256
+	JLT          laneloop
+	VPERMW.Z     (DX), Z14, K6, Z0
+	KMOVW        (BX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z8
+	VPERMW.Z     (DX), Z13, K6, Z0
+	KMOVW        2(BX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z7
+	VPERMW.Z     64(DX), Z14, K6, Z0
+	KMOVW        4(BX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z6
+	VPERMW.Z     64(DX), Z13, K6, Z0
+	KMOVW        6(BX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z5
+
+laneahead:
+	VPERMW.Z   128(DX), Z14, K6, Z0
+	KMOVW      8(BX), K1
+	VMOVAPS.Z  Z15, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   128(DX), Z13, K6, Z1
+	KMOVW      10(BX), K1
+	VMOVAPS.Z  Z15, K1, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   192(DX), Z14, K6, Z2
+	KMOVW      12(BX), K1
+	VMOVAPS.Z  Z15, K1, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   192(DX), Z13, K6, Z3
+	KMOVW      14(BX), K1
+	VMOVAPS.Z  Z15, K1, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z7, Z8, K1
+	VCMPPS     $0x03, Z5, Z6, K2
+	KORTESTQ   K1, K2
+	JNE        laneloop
+	VMOVDQA64  Z8, Z4
+	VPERMT2W   Z7, Z9, Z4
+	VMOVDQA64  Z8, Z16
+	VPERMT2W   Z7, Z10, Z16
+	VPTERNLOGD $0xf8, Z12, Z4, Z16
+	VPCMPUW    $0x06, Z11, Z16, K1
+	VPADDW     Z12, Z4, K1, Z4
+	VMOVUPS    Z4, (SI)
+	VMOVDQA64  Z6, Z4
+	VPERMT2W   Z5, Z9, Z4
+	VMOVDQA64  Z6, Z16
+	VPERMT2W   Z5, Z10, Z16
+	VPTERNLOGD $0xf8, Z12, Z4, Z16
+	VPCMPUW    $0x06, Z11, Z16, K1
+	VPADDW     Z12, Z4, K1, Z4
+	VMOVUPS    Z4, 64(SI)
+	VMOVAPS    Z0, Z8
+	VMOVAPS    Z1, Z7
+	VMOVAPS    Z2, Z6
+	VMOVAPS    Z3, Z5
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
+	ADDQ       $+8, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+128
+	JGE        laneahead
+
+laneloop:
+	VPERMW.Z   (DX), Z14, K6, Z0
+	KMOVW      (BX), K1
+	VMOVAPS.Z  Z15, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   (DX), Z13, K6, Z1
+	KMOVW      2(BX), K1
+	VMOVAPS.Z  Z15, K1, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   64(DX), Z14, K6, Z2
+	KMOVW      4(BX), K1
+	VMOVAPS.Z  Z15, K1, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   64(DX), Z13, K6, Z3
+	KMOVW      6(BX), K1
+	VMOVAPS.Z  Z15, K1, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
+	VMOVUPS    Z4, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
+	VMOVUPS    Z0, 64(SI)
+
+laneback:
+	SUBQ $-128, SI
+	SUBQ $-128, DX
+	ADDQ $+8, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JLT   lanestaged
+
+lanerest:
+	LEAQ        256(SP), AX
+	MOVQ        BX, CX
+	CALL        ·stageIn1AVX512(SB)
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	KMOVW       256(SP), K1
+	VMOVAPS.Z   Z15, K1, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	KMOVW       258(SP), K1
+	VMOVAPS.Z   Z15, K1, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	KMOVW       260(SP), K1
+	VMOVAPS.Z   Z15, K1, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	KMOVW       262(SP), K1
+	VMOVAPS.Z   Z15, K1, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanestage
+	VMOVDQA64   Z0, Z4
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z4, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z4, K1, Z4
+	KMOVQ       K0, K7
+	VMOVDQU16   Z4, K7, (SI)
+	VMOVDQA64   Z2, Z0
+	VPERMT2W    Z3, Z9, Z0
+	VPERMT2W    Z3, Z10, Z2
+	VPTERNLOGD  $0xf8, Z12, Z0, Z2
+	VPCMPUW     $0x06, Z11, Z2, K1
+	VPADDW      Z12, Z0, K1, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Z0, K7, 64(SI)
+
+laneend:
+	TESTQ $0x00000001, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch128AVX512(SB)
+	LEAQ       (BX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
+	VPERMW.Z   (DX), Z14, K6, Z0
+	KMOVW      (BX), K1
+	VMOVAPS.Z  Z15, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   (DX), Z13, K6, Z1
+	KMOVW      2(BX), K1
+	VMOVAPS.Z  Z15, K1, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   64(DX), Z14, K6, Z2
+	KMOVW      4(BX), K1
+	VMOVAPS.Z  Z15, K1, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   64(DX), Z13, K6, Z3
+	KMOVW      6(BX), K1
+	VMOVAPS.Z  Z15, K1, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
+	VMOVNTPS   Z4, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
+	VMOVNTPS   Z0, 64(SI)
+	SUBQ       $-128, SI
+	SUBQ       $-128, DX
+	ADDQ       $+8, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	JMP rare
+
+lanestaged:
+	ADDQ $+64, DI
+	MOVQ 272(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	JMP  laneend
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn16AVX512(SB)
+	MOVQ DX, 280(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn1AVX512(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+rare:
+	VPERMW.Z     (DX), Z14, K6, Z0
+	KMOVW        (BX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     (DX), Z13, K6, Z2
+	KMOVW        2(BX), K1
+	VMOVAPS.Z    Z15, K1, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z2, Z9, Z3
+	VPERMT2W     Z2, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z3, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z3, K1, Z3
+	VMOVUPS      Z3, (SI)
+	VPERMW.Z     64(DX), Z14, K6, Z0
+	KMOVW        4(BX), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     64(DX), Z13, K6, Z2
+	KMOVW        6(BX), K1
+	VMOVAPS.Z    Z15, K1, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z2, Z9, Z1
+	VPERMT2W     Z2, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z1, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z1, K1, Z1
+	VMOVUPS      Z1, 64(SI)
+	JMP          laneback
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+4(SB)/4, $0x3f800000

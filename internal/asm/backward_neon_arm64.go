@@ -16,14 +16,26 @@ func BackwardBytesNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 //go:noescape
 func BackwardBitsNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
-// BackwardBytesF16BF16NEON sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
+// BackwardBytesF16NEON sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBytesF16BF16NEON(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-// BackwardBitsF16BF16NEON sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.
+// BackwardBitsF16NEON sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBitsF16BF16NEON(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+func BackwardBitsF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+
+// BackwardBytesBF16NEON sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+
+// BackwardBitsBF16NEON sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func BackwardBitsBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)

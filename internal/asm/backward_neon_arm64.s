@@ -238,78 +238,56 @@ rare:
 	FMOVQ F1, 48(R1)
 	B laneback
 
-// func BackwardBytesF16BF16NEON(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+// func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBytesF16BF16NEON(SB), NOSPLIT, $136-48
+TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $136-40
 	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
-	// per call: V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
-	// vector registers in use at once: 13
+	// per call: V15 0x4b004b00, V14 0x4b000000
+	// vector registers in use at once: 8
 	MOVD dx+0(FP), R1
 	MOVD dy+8(FP), R2
 	MOVD mask+16(FP), R3
-	MOVWU elem+24(FP), R4
 	MOVD $1258310400, R16
 	VDUP R16, V15.S4
 	MOVD $1258291200, R16
 	VDUP R16, V14.S4
-	MOVD $65536, R16
-	VDUP R16, V13.S4
-	MOVD $32767, R16
-	VDUP R16, V12.S4
-	MOVD n+32(FP), R0
+	MOVD n+24(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	CMP $2, R4
-	BNE half1
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone2:
-	FMOVQ (R3), F4
-	VUXTL V4.B8, V5.H8
-	VZIP1 V15.H8, V5.H8, V6.H8
-	WORD $0x4eaed4c6 // fsub v6.4s, v6.4s, v14.4s
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	VZIP2 V15.H8, V5.H8, V5.H8
-	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	VUXTL2 V4.B16, V4.H8
-	VZIP1 V15.H8, V4.H8, V5.H8
-	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	VZIP2 V15.H8, V4.H8, V4.H8
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	VUXTL V2.B8, V3.H8
+	VZIP1 V15.H8, V3.H8, V4.H8
 	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VZIP2 V15.H8, V3.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	FMOVQ 16(R2), F3
+	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
+	VUXTL2 V2.B16, V2.H8
+	VZIP1 V15.H8, V2.H8, V5.H8
+	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e20f422 // fmax v2.4s, v1.4s, v0.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS lanerare
-	CMP $2, R4
-	BNE half3
-	VCMTST V13.S4, V0.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	VCMTST V13.S4, V1.S4, V6.S4
-	VSUB V6.S4, V12.S4, V6.S4
-	WORD $0x0e654004 // addhn v4.4h, v0.4s, v5.4s
-	WORD $0x4e664024 // addhn2 v4.8h, v1.4s, v6.4s
-	FMOVQ F4, (R1)
-halfdone4:
-	CMP $2, R4
-	BNE half5
-	VCMTST V13.S4, V2.S4, V1.S4
-	VSUB V1.S4, V12.S4, V1.S4
-	VCMTST V13.S4, V3.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e614040 // addhn v0.4h, v2.4s, v1.4s
-	WORD $0x4e644060 // addhn2 v0.8h, v3.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone6:
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R1)
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	FMOVQ F4, 16(R1)
 laneback:
 	ADD $32, R1, R1
 	ADD $32, R2, R2
@@ -328,24 +306,6 @@ lanetail:
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
-half1:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone2
-half3:
-	WORD $0x0e216804 // fcvtn v4.4h, v0.4s
-	WORD $0x4e216824 // fcvtn2 v4.8h, v1.4s
-	FMOVQ F4, (R1)
-	B halfdone4
-half5:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
-	FMOVQ F0, 16(R1)
-	B halfdone6
 lanerare:
 	B rare
 lanestage:
@@ -363,153 +323,96 @@ lanestage:
 	ADD $80, RSP, R3
 	B laneloop
 rare:
-	CMP $2, R4
-	BNE half7
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone8:
-	FMOVQ (R3), F4
-	VUXTL V4.B8, V5.H8
-	VZIP1 V15.H8, V5.H8, V6.H8
-	WORD $0x4eaed4c6 // fsub v6.4s, v6.4s, v14.4s
-	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
-	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V7.S4
-	VBSL V7.B16, V0.B16, V6.B16
-	VZIP2 V15.H8, V5.H8, V5.H8
-	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V7.B16, V1.B16, V0.B16
-	CMP $2, R4
-	BNE half9
-	VCMTST V13.S4, V6.S4, V5.S4
-	VSUB V5.S4, V12.S4, V5.S4
-	VCMTST V13.S4, V0.S4, V8.S4
-	VSUB V8.S4, V12.S4, V8.S4
-	WORD $0x0e6540c1 // addhn v1.4h, v6.4s, v5.4s
-	WORD $0x4e684001 // addhn2 v1.8h, v0.4s, v8.4s
-	FMOVQ F1, (R1)
-halfdone10:
-	VUXTL2 V4.B16, V4.H8
-	VZIP1 V15.H8, V4.H8, V0.H8
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	VBSL V7.B16, V2.B16, V0.B16
-	VZIP2 V15.H8, V4.H8, V4.H8
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	VUXTL V2.B8, V3.H8
+	VZIP1 V15.H8, V3.H8, V4.H8
 	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V7.B16, V3.B16, V1.B16
-	CMP $2, R4
-	BNE half11
-	VCMTST V13.S4, V0.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	VCMTST V13.S4, V1.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
-	WORD $0x0e634002 // addhn v2.4h, v0.4s, v3.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, 16(R1)
-halfdone12:
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V1.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VZIP2 V15.H8, V3.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V5.B16, V0.B16, V1.B16
+	WORD $0x4e216824 // fcvtn2 v4.8h, v1.4s
+	FMOVQ F4, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VUXTL2 V2.B16, V2.H8
+	VZIP1 V15.H8, V2.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V5.B16, V1.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V5.B16, V0.B16, V1.B16
+	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
+	FMOVQ F3, 16(R1)
 	B laneback
-half7:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone8
-half9:
-	WORD $0x0e2168c1 // fcvtn v1.4h, v6.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R1)
-	B halfdone10
-half11:
-	WORD $0x0e216802 // fcvtn v2.4h, v0.4s
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	B halfdone12
 
-// func BackwardBitsF16BF16NEON(dx *uint16, dy *uint16, mask *uint8, elem int32, n int, ahead int)
+// func BackwardBitsF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBitsF16BF16NEON(SB), NOSPLIT, $136-48
+TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $136-40
 	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
-	// per call: V15 0x3f800000, V14 table, V13 table, V12 0x10000, V11 0x7fff
-	// vector registers in use at once: 13
+	// per call: V15 0x3f800000, V14 table, V13 table
+	// vector registers in use at once: 9
 	MOVD dx+0(FP), R1
 	MOVD dy+8(FP), R2
 	MOVD mask+16(FP), R3
-	MOVWU elem+24(FP), R4
 	MOVD $1065353216, R16
 	VDUP R16, V15.S4
 	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
 	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD n+32(FP), R0
+	MOVD n+24(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	CMP $2, R4
-	BNE half1
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone2:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	MOVBU (R3), R16
-	VDUP R16, V4.S4
-	VCMTST V14.S4, V4.S4, V5.S4
-	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	VCMTST V13.S4, V4.S4, V4.S4
-	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	VDUP R16, V2.S4
+	VCMTST V14.S4, V2.S4, V3.S4
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VCMTST V13.S4, V2.S4, V2.S4
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R2), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	MOVBU 1(R3), R16
 	VDUP R16, V4.S4
 	VCMTST V14.S4, V4.S4, V5.S4
 	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	VCMTST V13.S4, V4.S4, V4.S4
 	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanerare
-	CMP $2, R4
-	BNE half3
-	VCMTST V12.S4, V0.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	VCMTST V12.S4, V1.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e654004 // addhn v4.4h, v0.4s, v5.4s
-	WORD $0x4e664024 // addhn2 v4.8h, v1.4s, v6.4s
-	FMOVQ F4, (R1)
-halfdone4:
-	CMP $2, R4
-	BNE half5
-	VCMTST V12.S4, V2.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e614040 // addhn v0.4h, v2.4s, v1.4s
-	WORD $0x4e644060 // addhn2 v0.8h, v3.4s, v4.4s
-	FMOVQ F0, 16(R1)
-halfdone6:
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R1)
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R1)
 laneback:
 	ADD $32, R1, R1
 	ADD $32, R2, R2
@@ -528,24 +431,6 @@ lanetail:
 	CALL ·stageOut16NEON(SB)
 laneend:
 	RET
-half1:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone2
-half3:
-	WORD $0x0e216804 // fcvtn v4.4h, v0.4s
-	WORD $0x4e216824 // fcvtn2 v4.8h, v1.4s
-	FMOVQ F4, (R1)
-	B halfdone4
-half5:
-	WORD $0x0e216840 // fcvtn v0.4h, v2.4s
-	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
-	FMOVQ F0, 16(R1)
-	B halfdone6
 lanerare:
 	B rare
 lanestage:
@@ -563,77 +448,332 @@ lanestage:
 	ADD $80, RSP, R3
 	B laneloop
 rare:
-	CMP $2, R4
-	BNE half7
-	FMOVQ (R2), F1
-	WORD $0x2e613820 // shll v0.4s, v1.4h, #16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 16(R2), F3
-	WORD $0x2e613862 // shll v2.4s, v3.4h, #16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-halfdone8:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	MOVBU (R3), R16
+	VDUP R16, V2.S4
+	VCMTST V14.S4, V2.S4, V3.S4
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V1.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VCMTST V13.S4, V2.S4, V2.S4
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
+	FMOVQ F3, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	MOVBU 1(R3), R16
+	VDUP R16, V2.S4
+	VCMTST V14.S4, V2.S4, V3.S4
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VCMTST V13.S4, V2.S4, V2.S4
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
+	FMOVQ F3, 16(R1)
+	B laneback
+
+// func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+
+TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
+	// per call: V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
+	// vector registers in use at once: 10
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
+	MOVD $1258310400, R16
+	VDUP R16, V15.S4
+	MOVD $1258291200, R16
+	VDUP R16, V14.S4
+	MOVD $65536, R16
+	VDUP R16, V13.S4
+	MOVD $32767, R16
+	VDUP R16, V12.S4
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	VUXTL V2.B8, V3.H8
+	VZIP1 V15.H8, V3.H8, V4.H8
+	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VZIP2 V15.H8, V3.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	VUXTL2 V2.B16, V2.H8
+	VZIP1 V15.H8, V2.H8, V5.H8
+	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e20f422 // fmax v2.4s, v1.4s, v0.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS lanerare
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	VCMTST V13.S4, V0.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
+	FMOVQ F1, (R1)
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 16(R1)
+laneback:
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $16, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+laneend:
+	RET
+lanerare:
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn8NEON(SB)
+	MOVD R3, 112(RSP)
+	ADD $80, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	VUXTL V2.B8, V3.H8
+	VZIP1 V15.H8, V3.H8, V4.H8
+	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V1.B16, V4.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VZIP2 V15.H8, V3.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V5.B16, V0.B16, V1.B16
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e634024 // addhn2 v4.8h, v1.4s, v3.4s
+	FMOVQ F4, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VUXTL2 V2.B16, V2.H8
+	VZIP1 V15.H8, V2.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V5.B16, V1.B16, V3.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V5.B16, V0.B16, V1.B16
+	VCMTST V13.S4, V3.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
+	FMOVQ F3, 16(R1)
+	B laneback
+
+// func BackwardBitsBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+
+TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $136-40
+	// pointers: R1 dx, R2 dy, R3 mask, R0 elements left
+	// per call: V15 0x3f800000, V14 table, V13 table, V12 0x10000, V11 0x7fff
+	// vector registers in use at once: 11
+	MOVD dx+0(FP), R1
+	MOVD dy+8(FP), R2
+	MOVD mask+16(FP), R3
+	MOVD $1065353216, R16
+	VDUP R16, V15.S4
+	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
+	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
+	MOVD $65536, R16
+	VDUP R16, V12.S4
+	MOVD $32767, R16
+	VDUP R16, V11.S4
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	MOVBU (R3), R16
+	VDUP R16, V2.S4
+	VCMTST V14.S4, V2.S4, V3.S4
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VCMTST V13.S4, V2.S4, V2.S4
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R2), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	MOVBU 1(R3), R16
 	VDUP R16, V4.S4
 	VCMTST V14.S4, V4.S4, V5.S4
 	VAND V15.B16, V5.B16, V5.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V6.S4
-	VBSL V6.B16, V0.B16, V5.B16
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	VCMTST V13.S4, V4.S4, V4.S4
 	VAND V15.B16, V4.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V6.B16, V1.B16, V0.B16
-	CMP $2, R4
-	BNE half9
-	VCMTST V12.S4, V5.S4, V4.S4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e20f424 // fmax v4.4s, v1.4s, v0.4s
+	WORD $0x4e22f465 // fmax v5.4s, v3.4s, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VCMTST V12.S4, V1.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V0.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6440a1 // addhn v1.4h, v5.4s, v4.4s
-	WORD $0x4e674001 // addhn2 v1.8h, v0.4s, v7.4s
+	VCMTST V12.S4, V0.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
 	FMOVQ F1, (R1)
-halfdone10:
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R1)
+laneback:
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	ADD $2, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 96(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut16NEON(SB)
+laneend:
+	RET
+lanerare:
+	B rare
+lanestage:
+	MOVD R1, 96(RSP)
+	ADD $16, RSP, R1
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn16NEON(SB)
+	MOVD R2, 104(RSP)
+	ADD $48, RSP, R2
+	ADD $80, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn1NEON(SB)
+	MOVD R3, 112(RSP)
+	ADD $80, RSP, R3
+	B laneloop
+rare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	MOVBU (R3), R16
+	VDUP R16, V2.S4
+	VCMTST V14.S4, V2.S4, V3.S4
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V1.B16, V3.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VCMTST V13.S4, V2.S4, V2.S4
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
+	FMOVQ F3, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	MOVBU 1(R3), R16
-	VDUP R16, V0.S4
-	VCMTST V14.S4, V0.S4, V1.S4
-	VAND V15.B16, V1.B16, V1.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	VCMTST V13.S4, V0.S4, V0.S4
-	VAND V15.B16, V0.B16, V0.B16
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V6.B16, V3.B16, V0.B16
-	CMP $2, R4
-	BNE half11
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V0.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634022 // addhn v2.4h, v1.4s, v3.4s
-	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
-	FMOVQ F2, 16(R1)
-halfdone12:
+	VDUP R16, V2.S4
+	VCMTST V14.S4, V2.S4, V3.S4
+	VAND V15.B16, V3.B16, V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V3.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VCMTST V13.S4, V2.S4, V2.S4
+	VAND V15.B16, V2.B16, V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
+	FMOVQ F3, 16(R1)
 	B laneback
-half7:
-	FMOVQ (R2), F1
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	B halfdone8
-half9:
-	WORD $0x0e2168a1 // fcvtn v1.4h, v5.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R1)
-	B halfdone10
-half11:
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
-	FMOVQ F2, 16(R1)
-	B halfdone12

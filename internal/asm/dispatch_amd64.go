@@ -332,42 +332,6 @@ func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Point
 	panic("asm: no such implementation of DequantizeFp")
 }
 
-// Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
-func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			BackwardBytesAVX2((*float32)(dx), (*float32)(dy), mask, n, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			BackwardBitsAVX2((*float32)(dx), (*float32)(dy), mask, n, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			BackwardBytesAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			BackwardBitsAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			BackwardBytesF16BF16AVX2((*uint16)(dx), (*uint16)(dy), mask, int32(elemKind), n, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			BackwardBitsF16BF16AVX2((*uint16)(dx), (*uint16)(dy), mask, int32(elemKind), n, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			BackwardBytesF16BF16AVX512((*uint16)(dx), (*uint16)(dy), mask, int32(elemKind), n, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			BackwardBitsF16BF16AVX512((*uint16)(dx), (*uint16)(dy), mask, int32(elemKind), n, ahead)
-			return
-		}
-	}
-	panic("asm: no such implementation of Backward")
-}
-
 // QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
 func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
@@ -396,6 +360,54 @@ func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, s
 //
 //go:noescape
 func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA)
+
+// Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
+func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			BackwardBytesAVX2((*float32)(dx), (*float32)(dy), mask, n, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			BackwardBitsAVX2((*float32)(dx), (*float32)(dy), mask, n, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
+			BackwardBytesAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
+			BackwardBitsAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
+			return
+		}
+	} else {
+		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			BackwardBytesF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			BackwardBitsF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			BackwardBytesBF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			BackwardBitsBF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
+			BackwardBytesF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
+			BackwardBitsF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
+			BackwardBytesBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
+			BackwardBitsBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
+			return
+		}
+	}
+	panic("asm: no such implementation of Backward")
+}
 
 // QuantizeE2M1 sets q to the E2M1 code of x/scale, clipped and rounded, with +0 for -0; a NaN counts as instead.
 // recip is Prepare's.

@@ -121,11 +121,6 @@ func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Point
 	panic("asm: no such implementation of DequantizeFp")
 }
 
-// Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
-func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
-	panic("asm: no such implementation of Backward")
-}
-
 // QuantizeWhole sets q = min(max(round(x/scale), -128), 127), or 0 for NaN.
 // recip is Prepare's.
 func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int) {
@@ -135,6 +130,11 @@ func QuantizeWhole[T Float](isa ISA, elemKind Elem, q *int8, x unsafe.Pointer, s
 // QuantizeWholeF32 is QuantizeWhole for float32.
 func QuantizeWholeF32(q *int8, x unsafe.Pointer, scale *float32, recip *float32, groups int, length int, ahead int, isa ISA) {
 	panic("asm: no such implementation of QuantizeWhole")
+}
+
+// Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
+func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
+	panic("asm: no such implementation of Backward")
 }
 
 // QuantizeE2M1 sets q to the E2M1 code of x/scale, clipped and rounded, with +0 for -0; a NaN counts as instead.
