@@ -108,7 +108,8 @@ func copyShape(dst, shape []int) []int {
 		dst = make([]int, len(shape))
 	}
 	dst = dst[:len(shape)]
-	for i, d := range shape { // of a few numbers: copy is a call, which takes longer
+	//lint:ignore S1001 copy is a call, which takes longer than a few numbers do
+	for i, d := range shape {
 		dst[i] = d
 	}
 	return dst
