@@ -71,7 +71,7 @@ func (m *Machine) byLayout(s *plan.Seg, n *ir.Node) plan.V {
 		if err != nil {
 			panic(err)
 		}
-		m.i("VPBROADCASTD", p.Addr, sign)
+		m.i("VBROADCASTSS", p.Addr, sign)
 		ofNibbles := m.aligned(15)
 		if m.wide {
 			ofNibbles = m.whole(m.eachLane(func(i int) int { return i }))

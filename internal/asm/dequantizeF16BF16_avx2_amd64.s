@@ -19,7 +19,7 @@ TEXT ·DequantizeF16BF16AVX2(SB), $1056-64
 	VXORPS       Y15, Y15, Y15
 	CMPL         R8, $+1
 	JGT          done2
-	VPBROADCASTD sign+28(FP), Y0
+	VBROADCASTSS sign+28(FP), Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX2<>+32(SB), Y14
@@ -1466,7 +1466,7 @@ TEXT ·DequantizeZeroPointF16BF16AVX2(SB), $1616-72
 	VXORPS       Y15, Y15, Y15
 	CMPL         R9, $+1
 	JGT          done2
-	VPBROADCASTD sign+36(FP), Y0
+	VBROADCASTSS sign+36(FP), Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX2<>+32(SB), Y14

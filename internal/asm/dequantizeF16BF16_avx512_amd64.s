@@ -19,7 +19,7 @@ TEXT ·DequantizeF16BF16AVX512(SB), $1984-64
 	VPXORD       Z15, Z15, Z15
 	CMPL         R8, $+1
 	JGT          done2
-	VPBROADCASTD sign+28(FP), Z0
+	VBROADCASTSS sign+28(FP), Z0
 	VMOVUPS      constantsAVX512<>+64(SB), Z14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX512<>+128(SB), Z14
@@ -1694,7 +1694,7 @@ TEXT ·DequantizeZeroPointF16BF16AVX512(SB), $3088-72
 	VPXORD       Z15, Z15, Z15
 	CMPL         R9, $+1
 	JGT          done2
-	VPBROADCASTD sign+36(FP), Z0
+	VBROADCASTSS sign+36(FP), Z0
 	VMOVUPS      constantsAVX512<>+64(SB), Z14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX512<>+128(SB), Z14

@@ -18,7 +18,7 @@ TEXT ·DequantizeAVX2(SB), $1120-56
 	VXORPS       Y15, Y15, Y15
 	CMPL         R8, $+1
 	JGT          done2
-	VPBROADCASTD sign+28(FP), Y0
+	VBROADCASTSS sign+28(FP), Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX2<>+32(SB), Y14
@@ -944,7 +944,7 @@ TEXT ·DequantizeZeroPointAVX2(SB), $1680-64
 	VXORPS       Y15, Y15, Y15
 	CMPL         R9, $+1
 	JGT          done2
-	VPBROADCASTD sign+36(FP), Y0
+	VBROADCASTSS sign+36(FP), Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX2<>+32(SB), Y14
@@ -1995,7 +1995,7 @@ TEXT ·DequantizeMinvalAVX2(SB), $1680-72
 	VCVTDQ2PS    Y0, Y15
 	CMPL         R9, $+1
 	JGT          done2
-	VPBROADCASTD sign+36(FP), Y0
+	VBROADCASTSS sign+36(FP), Y0
 	VMOVUPS      constantsAVX2<>+0(SB), Y14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX2<>+32(SB), Y14

@@ -18,7 +18,7 @@ TEXT ·DequantizeAVX512(SB), $2112-56
 	VPXORD       Z15, Z15, Z15
 	CMPL         R8, $+1
 	JGT          done2
-	VPBROADCASTD sign+28(FP), Z0
+	VBROADCASTSS sign+28(FP), Z0
 	VMOVUPS      constantsAVX512<>+64(SB), Z14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX512<>+128(SB), Z14
@@ -1220,7 +1220,7 @@ TEXT ·DequantizeZeroPointAVX512(SB), $3216-64
 	VPXORD       Z15, Z15, Z15
 	CMPL         R9, $+1
 	JGT          done2
-	VPBROADCASTD sign+36(FP), Z0
+	VBROADCASTSS sign+36(FP), Z0
 	VMOVUPS      constantsAVX512<>+64(SB), Z14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX512<>+128(SB), Z14
@@ -2616,7 +2616,7 @@ TEXT ·DequantizeMinvalAVX512(SB), $3216-72
 	VCVTDQ2PS    Z0, Z15
 	CMPL         R9, $+1
 	JGT          done2
-	VPBROADCASTD sign+36(FP), Z0
+	VBROADCASTSS sign+36(FP), Z0
 	VMOVUPS      constantsAVX512<>+64(SB), Z14
 	JNE          nibbles1
 	VMOVUPS      constantsAVX512<>+128(SB), Z14
