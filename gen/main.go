@@ -9,13 +9,13 @@
 //   - A kernel: record it in formula and list it in formula.All. Kernels of a
 //     family differ in variants alone (element type, mask, code); package asm
 //     gets one function per family that calls the variant asked for.
-//   - An operation: an Op, its method and its meaning in ir/ir.go, and a case in
+//   - An operation: an Op with its meaning in ir/op.go, its method in ir/node.go, and a case in
 //     Lower of each target; constants that a target wants for it go into Extras.
 //   - A formula that is right for ordinary tiles alone sounds an alarm (OrAlarm,
 //     ToInt16OrAlarm, AlarmCode) and says with Rarely what is done instead.
 //   - A formula that takes less per element, but more per group, says with Else
 //     what is done instead where groups are not long.
-//   - A memory type or a kind of mask: a Mem in ir/ir.go, and a case in load and
+//   - A memory type or a kind of mask: a Mem in ir/mem.go, and a case in load and
 //     store of each target. Tails are handled already.
 //   - A float format: a row of internal/codeformat, and nothing here. One that is to be read in a way of its own is a format in
 //     formula/float.go with a Mem.
