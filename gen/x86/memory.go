@@ -1,6 +1,7 @@
 package x86
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -45,14 +46,10 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 	case ir.MemSixes:
 		return sixFloatExtras(k)
 	case ir.MemE2M1:
-		words := make([]uint32, m.Width())
-		for i := range words {
-			words[i] = math.Float32bits(e2m1[i])
+		if !m.wide {
+			return e2m1Extras(k)
 		}
-		if m.wide {
-			return []*ir.Node{k.TableConst(words), k.Int(bothNibbles)}
-		}
-		return []*ir.Node{k.TableConst(words), k.Int(-1 << 31)}
+		return []*ir.Node{k.TableConst(m.eachLane(func(i int) int { return int(math.Float32bits(e2m1[i])) })), k.Int(bothNibbles)}
 	case ir.MemU4, ir.MemU2:
 		return []*ir.Node{k.Byte(1<<n.Mem.Bits() - 1)}
 	case ir.MemCodes:
@@ -240,7 +237,7 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemSixes:
 		return m.loadSixFloats(s, n, slot, args, at)
 	case ir.MemE2M1:
-		return m.loadE2M1(s, slot, args, at, masked)
+		return m.loadE2M1(s, n, slot, args, at, masked)
 	case ir.MemByte:
 		return s.Op(plan.Vec, func(d int, _ []int) {
 			if masked {
@@ -344,19 +341,71 @@ func (m *Machine) halfOf(s *plan.Seg, upper int, h plan.V) plan.V {
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", half(u[0]), m.vec(d)) }, h)
 }
 
-// loadE2M1 looks nibbles up, or in a table of eight their three low bits.
-func (m *Machine) loadE2M1(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
+// loadE2M1 looks nibbles up.
+func (m *Machine) loadE2M1(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
 	if m.wide {
 		return m.lookUp(s, m.nibbles(s, slot, args[1][0], at, masked), args[0][0])
 	}
-	b := s.Op(plan.Vec, func(d int, _ []int) { m.i("VPMOVZXBQ", m.mem(at, 0), m.vec(d)) })
-	index := s.OpApart(plan.Vec, func(d int, u []int) {
-		m.i("VPSLLQ", operand.Imm(28), m.vec(u[0]), m.vec(d))
-		m.i("VPOR", m.vec(u[0]), m.vec(d), m.vec(d))
-	}, b)
-	v := m.lookUp(s, index, args[0][0])
-	sign := s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(28), m.vec(u[0]), m.vec(d)) }, index)
-	return m.orAnd(s, v, sign, args[1][0])
+	pairs := m.loadE2M1Pairs(s, n, slot, args, at)
+	if slot%2 == 0 {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, pairs)
+	}
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, pairs, args[e2m1Uppers][0])
+}
+
+// What e2m1Extras are.
+const (
+	e2m1Order  = iota // of the bytes that hold a tile's codes, in each half four times
+	e2m1Kept          // of a byte
+	e2m1Lower         // the lower bytes of the values as bfloat16
+	e2m1Upper         // the upper ones
+	e2m1Uppers        // what is kept of a lane's upper word
+)
+
+// e2m1Extras are for a tile with AVX2, which has its numbers as bfloat16: those of two slots in the words of each lane. So a code becomes a byte, a byte two
+// of the number, and both are shifted but once. To look a lane's number up takes a shuffle across the register for each, and two shifts.
+func e2m1Extras(k *ir.Kernel) []*ir.Node {
+	var order, lower, upper [32]byte
+	for i := range order {
+		lane, slot := i/16*4+i/2%4, i%2+i%16/8*2
+		order[i] = byte(4*slot + lane/2)
+		b := math.Float32bits(e2m1[i%16])
+		lower[i], upper[i] = byte(b>>16), byte(b>>24)
+	}
+	bytes := func(b [32]byte) *ir.Node {
+		words := make([]uint32, 8)
+		for i := range words {
+			words[i] = binary.LittleEndian.Uint32(b[4*i:])
+		}
+		return k.TableConst(words)
+	}
+	return []*ir.Node{bytes(order), k.Byte(15), bytes(lower), bytes(upper), k.Int(-1 << 16)}
+}
+
+// loadE2M1Pairs reads a tile, and returns the register that has a slot's numbers and its neighbour's.
+func (m *Machine) loadE2M1Pairs(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
+	const codes, lower, upper, pairs = 0, 1, 2, 3
+	look := func(part, table int) plan.V {
+		return s.Once(n, part, func() plan.V {
+			return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSHUFB", m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, s.Once(n, codes, func() plan.V {
+				at.Disp -= 4 * slot
+				v := s.New(plan.Vec)
+				s.Add(plan.Inst{Defs: []plan.V{v, s.New(plan.Vec)}, Uses: []plan.V{args[e2m1Order][0], args[e2m1Kept][0]}, Apart: true, Emit: func(d, u []int) {
+					r, odd := m.vec(d[0]), m.vec(d[1])
+					m.i("VBROADCASTI128", m.mem(at, 0), r)
+					m.i("VPSHUFB", m.vec(u[0]), r, r)
+					m.i("VPSRLW", operand.Imm(4), r, odd)
+					m.i("VPBLENDW", operand.Imm(0xaa), odd, r, r)
+					m.i("VPAND", m.vec(u[1]), r, r)
+				}})
+				return v
+			}), args[table][0])
+		})
+	}
+	return s.Once(n, pairs+slot/2, func() plan.V {
+		name := []string{"VPUNPCKLBW", "VPUNPCKHBW"}[slot/2]
+		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, look(lower, e2m1Lower), look(upper, e2m1Upper))
+	})
 }
 
 // lookUp gives each lane the table's number that the lane's low bits say.

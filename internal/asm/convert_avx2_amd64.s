@@ -1188,12 +1188,15 @@ lanestage:
 // Requires: AVX, AVX2, MMX+
 TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
 	// pointers: SI y, DX x, DI elements left
-	// per call: Y15 table, Y14 0x80000000
-	// vector registers in use at once: 4
+	// per call: Y15 table, Y14 0xf0f0f0f, Y13 table, Y12 table, Y11 0xffff0000
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VMOVUPS      constantsAVX2<>+92(SB), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
+	VBROADCASTSS constantsAVX2<>+124(SB), Y14
+	VMOVUPS      constantsAVX2<>+128(SB), Y13
+	VMOVUPS      constantsAVX2<>+160(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1202,45 +1205,30 @@ TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	VPMOVZXBQ  (DX), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	VPMOVZXBQ  4(DX), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
-	VPMOVZXBQ  8(DX), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VPMOVZXBQ  12(DX), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVUPS    Y0, 96(SI)
-	SUBQ       $-128, SI
-	ADDQ       $+16, DX
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
-	JGE        laneloop
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y14, Y0, Y0
+	VPSHUFB        Y0, Y13, Y1
+	VPSHUFB        Y0, Y12, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMOVUPS        Y3, (SI)
+	VPAND          Y11, Y2, Y2
+	VMOVUPS        Y2, 32(SI)
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMOVUPS        Y0, 64(SI)
+	VPAND          Y11, Y1, Y1
+	VMOVUPS        Y1, 96(SI)
+	SUBQ           $-128, SI
+	ADDQ           $+16, DX
+	SUBQ           $+32, DI
+	CMPQ           DI, $+32
+	JGE            laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -1265,46 +1253,31 @@ fence:
 	RET
 
 lanestream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPMOVZXBQ (DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVNTPS  Y0, (SI)
-	VPMOVZXBQ 4(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVNTPS  Y0, 64(SI)
-	VPMOVZXBQ 12(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+16, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       lanestream
-	JMP       lanetail
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX2(SB)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y14, Y0, Y0
+	VPSHUFB        Y0, Y13, Y1
+	VPSHUFB        Y0, Y12, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMOVNTPS       Y3, (SI)
+	VPAND          Y11, Y2, Y2
+	VMOVNTPS       Y2, 32(SI)
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMOVNTPS       Y0, 64(SI)
+	VPAND          Y11, Y1, Y1
+	VMOVNTPS       Y1, 96(SI)
+	SUBQ           $-128, SI
+	ADDQ           $+16, DX
+	SUBQ           $+32, DI
+	CMPQ           DI, $+32
+	JGE            lanestream
+	JMP            lanetail
 
 lanestage:
 	MOVQ SI, 144(SP)
@@ -1324,10 +1297,10 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+124(SB), Y15
-	VBROADCASTSS constantsAVX2<>+128(SB), Y14
-	VBROADCASTSS constantsAVX2<>+132(SB), Y13
-	VBROADCASTSS constantsAVX2<>+136(SB), Y12
+	VBROADCASTSS constantsAVX2<>+192(SB), Y15
+	VBROADCASTSS constantsAVX2<>+196(SB), Y14
+	VBROADCASTSS constantsAVX2<>+200(SB), Y13
+	VBROADCASTSS constantsAVX2<>+204(SB), Y12
 	VMOVUPS      constantsAVX2<>+12(SB), Y11
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
@@ -1529,11 +1502,11 @@ TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $192-56
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+140(SB), Y11
+	VBROADCASTSS constantsAVX2<>+208(SB), Y11
 	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VBROADCASTSS constantsAVX2<>+144(SB), Y9
-	VBROADCASTSS constantsAVX2<>+124(SB), Y8
-	VMOVUPS      constantsAVX2<>+148(SB), Y7
+	VBROADCASTSS constantsAVX2<>+212(SB), Y9
+	VBROADCASTSS constantsAVX2<>+192(SB), Y8
+	VMOVUPS      constantsAVX2<>+216(SB), Y7
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1687,7 +1660,7 @@ lanestage:
 
 rare:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS constantsAVX2<>+140(SB), Y1
+	VBROADCASTSS constantsAVX2<>+208(SB), Y1
 	VPAND        Y1, Y0, Y1
 	VBROADCASTSS least+16(FP), Y2
 	VPMAXUD      Y2, Y1, Y1
@@ -1698,7 +1671,7 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(DX), Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y4
+	VBROADCASTSS constantsAVX2<>+208(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+16(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
@@ -1715,7 +1688,7 @@ rare:
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(DX), Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y5
+	VBROADCASTSS constantsAVX2<>+208(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+16(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -1726,7 +1699,7 @@ rare:
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(DX), Y7
-	VBROADCASTSS constantsAVX2<>+140(SB), Y8
+	VBROADCASTSS constantsAVX2<>+208(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+16(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
@@ -1746,21 +1719,21 @@ rare:
 	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS top+28(FP), Y3
 	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+144(SB), Y3
+	VBROADCASTSS constantsAVX2<>+212(SB), Y3
 	VPSUBB       Y3, Y2, Y3
 	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+148(SB), Y0
+	VMOVUPS      constantsAVX2<>+216(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+148(SB), Y0
+	VMOVUPS      constantsAVX2<>+216(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS constantsAVX2<>+248(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -1770,11 +1743,11 @@ rare:
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+140(SB), Y11
+	VBROADCASTSS constantsAVX2<>+208(SB), Y11
 	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VBROADCASTSS constantsAVX2<>+144(SB), Y9
-	VBROADCASTSS constantsAVX2<>+124(SB), Y8
-	VMOVUPS      constantsAVX2<>+148(SB), Y7
+	VBROADCASTSS constantsAVX2<>+212(SB), Y9
+	VBROADCASTSS constantsAVX2<>+192(SB), Y8
+	VMOVUPS      constantsAVX2<>+216(SB), Y7
 	JMP          laneback
 
 // func EncodeFpFloat8AVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
@@ -1789,10 +1762,10 @@ TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $192-56
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+140(SB), Y11
+	VBROADCASTSS constantsAVX2<>+208(SB), Y11
 	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
-	VMOVUPS      constantsAVX2<>+148(SB), Y8
+	VBROADCASTSS constantsAVX2<>+192(SB), Y9
+	VMOVUPS      constantsAVX2<>+216(SB), Y8
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1942,7 +1915,7 @@ lanestage:
 
 rare:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS constantsAVX2<>+140(SB), Y1
+	VBROADCASTSS constantsAVX2<>+208(SB), Y1
 	VPAND        Y1, Y0, Y1
 	VBROADCASTSS least+16(FP), Y2
 	VPMAXUD      Y2, Y1, Y1
@@ -1953,7 +1926,7 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(DX), Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y4
+	VBROADCASTSS constantsAVX2<>+208(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+16(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
@@ -1970,7 +1943,7 @@ rare:
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(DX), Y3
-	VBROADCASTSS constantsAVX2<>+140(SB), Y5
+	VBROADCASTSS constantsAVX2<>+208(SB), Y5
 	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+16(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
@@ -1981,7 +1954,7 @@ rare:
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(DX), Y7
-	VBROADCASTSS constantsAVX2<>+140(SB), Y8
+	VBROADCASTSS constantsAVX2<>+208(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+16(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
@@ -2001,18 +1974,18 @@ rare:
 	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS top+28(FP), Y3
 	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VBROADCASTSS constantsAVX2<>+192(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+148(SB), Y0
+	VMOVUPS      constantsAVX2<>+216(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+148(SB), Y0
+	VMOVUPS      constantsAVX2<>+216(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+180(SB), Y0
+	VBROADCASTSS constantsAVX2<>+248(SB), Y0
 	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
@@ -2022,10 +1995,10 @@ rare:
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
 	VBROADCASTSS top+28(FP), Y12
-	VBROADCASTSS constantsAVX2<>+140(SB), Y11
+	VBROADCASTSS constantsAVX2<>+208(SB), Y11
 	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
-	VMOVUPS      constantsAVX2<>+148(SB), Y8
+	VBROADCASTSS constantsAVX2<>+192(SB), Y9
+	VMOVUPS      constantsAVX2<>+216(SB), Y8
 	JMP          laneback
 
 // func EncodeFpE2M1AVX2(y *uint8, x *float32, n int, ahead int)
@@ -2036,13 +2009,13 @@ TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $192-32
 	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+184(SB), Y15
-	VBROADCASTSS constantsAVX2<>+188(SB), Y14
-	VBROADCASTSS constantsAVX2<>+140(SB), Y13
+	VBROADCASTSS constantsAVX2<>+252(SB), Y15
+	VBROADCASTSS constantsAVX2<>+256(SB), Y14
+	VBROADCASTSS constantsAVX2<>+208(SB), Y13
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+192(SB), Y11
-	VBROADCASTSS constantsAVX2<>+196(SB), Y10
-	VMOVUPS      constantsAVX2<>+148(SB), Y9
+	VBROADCASTSS constantsAVX2<>+260(SB), Y11
+	VBROADCASTSS constantsAVX2<>+264(SB), Y10
+	VMOVUPS      constantsAVX2<>+216(SB), Y9
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2250,14 +2223,14 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
 	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
-	VBROADCASTSS constantsAVX2<>+184(SB), Y15
-	VBROADCASTSS constantsAVX2<>+188(SB), Y14
-	VBROADCASTSS constantsAVX2<>+140(SB), Y13
+	VBROADCASTSS constantsAVX2<>+252(SB), Y15
+	VBROADCASTSS constantsAVX2<>+256(SB), Y14
+	VBROADCASTSS constantsAVX2<>+208(SB), Y13
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+192(SB), Y11
-	VBROADCASTSS constantsAVX2<>+196(SB), Y10
-	VMOVUPS      constantsAVX2<>+148(SB), Y9
-	VBROADCASTSS constantsAVX2<>+200(SB), Y8
+	VBROADCASTSS constantsAVX2<>+260(SB), Y11
+	VBROADCASTSS constantsAVX2<>+264(SB), Y10
+	VMOVUPS      constantsAVX2<>+216(SB), Y9
+	VBROADCASTSS constantsAVX2<>+268(SB), Y8
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2475,9 +2448,9 @@ TEXT ·EncodeE8M0AVX2(SB), NOSPLIT, $192-40
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+204(SB), Y14
+	VBROADCASTSS constantsAVX2<>+272(SB), Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+148(SB), Y12
+	VMOVUPS      constantsAVX2<>+216(SB), Y12
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2599,33 +2572,50 @@ DATA constantsAVX2<>+76(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+80(SB)/4, $0x00000007
 DATA constantsAVX2<>+84(SB)/4, $0x3f000000
 DATA constantsAVX2<>+88(SB)/4, $0xbf800000
-DATA constantsAVX2<>+92(SB)/4, $0x00000000
-DATA constantsAVX2<>+96(SB)/4, $0x3f000000
-DATA constantsAVX2<>+100(SB)/4, $0x3f800000
-DATA constantsAVX2<>+104(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+108(SB)/4, $0x40000000
-DATA constantsAVX2<>+112(SB)/4, $0x40400000
-DATA constantsAVX2<>+116(SB)/4, $0x40800000
-DATA constantsAVX2<>+120(SB)/4, $0x40c00000
-DATA constantsAVX2<>+124(SB)/4, $0x80808080
-DATA constantsAVX2<>+128(SB)/4, $0x43800000
-DATA constantsAVX2<>+132(SB)/4, $0xffffffff
-DATA constantsAVX2<>+136(SB)/4, $0xbfffbfff
-DATA constantsAVX2<>+140(SB)/4, $0x7f800000
-DATA constantsAVX2<>+144(SB)/4, $0x81818181
-DATA constantsAVX2<>+148(SB)/4, $0x00000000
-DATA constantsAVX2<>+152(SB)/4, $0x00000004
-DATA constantsAVX2<>+156(SB)/4, $0x00000001
-DATA constantsAVX2<>+160(SB)/4, $0x00000005
-DATA constantsAVX2<>+164(SB)/4, $0x00000002
-DATA constantsAVX2<>+168(SB)/4, $0x00000006
-DATA constantsAVX2<>+172(SB)/4, $0x00000003
-DATA constantsAVX2<>+176(SB)/4, $0x00000007
-DATA constantsAVX2<>+180(SB)/4, $0x01010101
-DATA constantsAVX2<>+184(SB)/4, $0x3f800000
-DATA constantsAVX2<>+188(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+192(SB)/4, $0x08080808
-DATA constantsAVX2<>+196(SB)/4, $0x00401000
-DATA constantsAVX2<>+200(SB)/4, $0x10011001
-DATA constantsAVX2<>+204(SB)/4, $0x3faaaaab
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $208
+DATA constantsAVX2<>+92(SB)/4, $0x04000400
+DATA constantsAVX2<>+96(SB)/4, $0x05010501
+DATA constantsAVX2<>+100(SB)/4, $0x0c080c08
+DATA constantsAVX2<>+104(SB)/4, $0x0d090d09
+DATA constantsAVX2<>+108(SB)/4, $0x06020602
+DATA constantsAVX2<>+112(SB)/4, $0x07030703
+DATA constantsAVX2<>+116(SB)/4, $0x0e0a0e0a
+DATA constantsAVX2<>+120(SB)/4, $0x0f0b0f0b
+DATA constantsAVX2<>+124(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+128(SB)/4, $0xc0800000
+DATA constantsAVX2<>+132(SB)/4, $0xc0804000
+DATA constantsAVX2<>+136(SB)/4, $0xc0800000
+DATA constantsAVX2<>+140(SB)/4, $0xc0804000
+DATA constantsAVX2<>+144(SB)/4, $0xc0800000
+DATA constantsAVX2<>+148(SB)/4, $0xc0804000
+DATA constantsAVX2<>+152(SB)/4, $0xc0800000
+DATA constantsAVX2<>+156(SB)/4, $0xc0804000
+DATA constantsAVX2<>+160(SB)/4, $0x3f3f3f00
+DATA constantsAVX2<>+164(SB)/4, $0x40404040
+DATA constantsAVX2<>+168(SB)/4, $0xbfbfbf80
+DATA constantsAVX2<>+172(SB)/4, $0xc0c0c0c0
+DATA constantsAVX2<>+176(SB)/4, $0x3f3f3f00
+DATA constantsAVX2<>+180(SB)/4, $0x40404040
+DATA constantsAVX2<>+184(SB)/4, $0xbfbfbf80
+DATA constantsAVX2<>+188(SB)/4, $0xc0c0c0c0
+DATA constantsAVX2<>+192(SB)/4, $0x80808080
+DATA constantsAVX2<>+196(SB)/4, $0x43800000
+DATA constantsAVX2<>+200(SB)/4, $0xffffffff
+DATA constantsAVX2<>+204(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+208(SB)/4, $0x7f800000
+DATA constantsAVX2<>+212(SB)/4, $0x81818181
+DATA constantsAVX2<>+216(SB)/4, $0x00000000
+DATA constantsAVX2<>+220(SB)/4, $0x00000004
+DATA constantsAVX2<>+224(SB)/4, $0x00000001
+DATA constantsAVX2<>+228(SB)/4, $0x00000005
+DATA constantsAVX2<>+232(SB)/4, $0x00000002
+DATA constantsAVX2<>+236(SB)/4, $0x00000006
+DATA constantsAVX2<>+240(SB)/4, $0x00000003
+DATA constantsAVX2<>+244(SB)/4, $0x00000007
+DATA constantsAVX2<>+248(SB)/4, $0x01010101
+DATA constantsAVX2<>+252(SB)/4, $0x3f800000
+DATA constantsAVX2<>+256(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+260(SB)/4, $0x08080808
+DATA constantsAVX2<>+264(SB)/4, $0x00401000
+DATA constantsAVX2<>+268(SB)/4, $0x10011001
+DATA constantsAVX2<>+272(SB)/4, $0x3faaaaab
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $276

@@ -1728,9 +1728,9 @@ half27:
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $1040-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 times, Y14 table, Y13 0x80000000
-	// per group: Y0 scale, Y12 Mul
-	// vector registers in use at once: 9
+	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
+	// per group: Y0 scale, Y9 Mul
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1738,6 +1738,9 @@ TEXT ·DequantizeFpE2M1F16BF16AVX2(SB), $1040-56
 	VBROADCASTSS times+24(FP), Y15
 	VMOVUPS      constantsAVX2<>+108(SB), Y14
 	VBROADCASTSS constantsAVX2<>+140(SB), Y13
+	VMOVUPS      constantsAVX2<>+144(SB), Y12
+	VMOVUPS      constantsAVX2<>+176(SB), Y11
+	VBROADCASTSS constantsAVX2<>+208(SB), Y10
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1768,31 +1771,49 @@ groupbegin:
 
 groupnext:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y9
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0 (SI)
-	VPMOVZXBQ  (DX), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y14, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y13, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VPMOVZXBQ  4(DX), Y1
-	VPSLLQ     $0x1c, Y1, Y2
-	VPOR       Y1, Y2, Y2
-	VPERMPS    Y14, Y2, Y1
-	VPSLLD     $0x1c, Y2, Y2
-	VPAND      Y13, Y2, Y2
-	VPOR       Y2, Y1, Y1
-	VMULPS     Y12, Y1, Y1
+	PREFETCHT0     (SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMULPS         Y9, Y3, Y3
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y9, Y2, Y2
+	CMPL           R8, $+2
+	JNE            half1
+	VPSLLD         $0x0f, Y3, Y4
+	VPSRLD         $0x1f, Y4, Y4
+	VPADDD         Y4, Y3, Y4
+	VPADDD         constantsAVX2<>+64(SB), Y4, Y4
+	VPSRLD         $0x10, Y4, Y4
+	VPSLLD         $0x0f, Y2, Y5
+	VPSRLD         $0x1f, Y5, Y5
+	VPADDD         Y5, Y2, Y5
+	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPSRLD         $0x10, Y5, Y5
+	VPACKUSDW      Y5, Y4, Y4
+	VPERMQ         $0xd8, Y4, Y4
+	VMOVUPS        Y4, (SI)
+
+halfdone2:
+	VPUNPCKHBW Y0, Y1, Y1
+	VPSLLD     $0x10, Y1, Y0
+	VMULPS     Y9, Y0, Y0
+	VPAND      Y10, Y1, Y1
+	VMULPS     Y9, Y1, Y1
 	CMPL       R8, $+2
-	JNE        half1
+	JNE        half3
 	VPSLLD     $0x0f, Y0, Y2
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
@@ -1805,40 +1826,7 @@ grouploop:
 	VPSRLD     $0x10, Y3, Y3
 	VPACKUSDW  Y3, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
-	VMOVUPS    Y2, (SI)
-
-halfdone2:
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VPMOVZXBQ 12(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half3
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
+	VMOVUPS    Y2, 32(SI)
 
 halfdone4:
 	ADDQ $+64, SI
@@ -1870,83 +1858,68 @@ groupchosen:
 	LEAQ 380(SP)(R11*4), R15
 
 groupmeet:
-	VMOVUPS   (R15), Y0
-	VMOVUPS   (BX), Y1
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ (DX), Y2
-	VPSLLQ    $0x1c, Y2, Y3
-	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   32(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 4(DX), Y3
-	VPSLLQ    $0x1c, Y3, Y4
-	VPOR      Y3, Y4, Y4
-	VPERMPS   Y14, Y4, Y3
-	VPSLLD    $0x1c, Y4, Y4
-	VPAND     Y13, Y4, Y4
-	VPOR      Y4, Y3, Y3
-	VMULPS    Y0, Y3, Y3
-	CMPL      R8, $+2
-	JNE       half5
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y3, Y4
-	VPADDD    constantsAVX2<>+64(SB), Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPACKUSDW Y4, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SI)
+	VMOVUPS        (R15), Y0
+	VMOVUPS        (BX), Y1
+	VPERMPS        Y1, Y0, Y0
+	VMULPS         Y0, Y15, Y0
+	VBROADCASTI128 (DX), Y2
+	VPSHUFB        Y14, Y2, Y2
+	VPSRLW         $0x04, Y2, Y3
+	VPBLENDW       $0xaa, Y3, Y2, Y2
+	VPAND          Y13, Y2, Y2
+	VPSHUFB        Y2, Y12, Y3
+	VPSHUFB        Y2, Y11, Y2
+	VPUNPCKLBW     Y2, Y3, Y4
+	VPSLLD         $0x10, Y4, Y5
+	VMULPS         Y0, Y5, Y5
+	VMOVUPS        32(R15), Y0
+	VPERMPS        Y1, Y0, Y0
+	VMULPS         Y0, Y15, Y0
+	VPAND          Y10, Y4, Y4
+	VMULPS         Y0, Y4, Y4
+	CMPL           R8, $+2
+	JNE            half5
+	VPSLLD         $0x0f, Y5, Y0
+	VPSRLD         $0x1f, Y0, Y0
+	VPADDD         Y0, Y5, Y0
+	VPADDD         constantsAVX2<>+64(SB), Y0, Y0
+	VPSRLD         $0x10, Y0, Y0
+	VPSLLD         $0x0f, Y4, Y6
+	VPSRLD         $0x1f, Y6, Y6
+	VPADDD         Y6, Y4, Y6
+	VPADDD         constantsAVX2<>+64(SB), Y6, Y6
+	VPSRLD         $0x10, Y6, Y6
+	VPACKUSDW      Y6, Y0, Y0
+	VPERMQ         $0xd8, Y0, Y0
+	VMOVUPS        Y0, (SI)
 
 halfdone6:
-	VMOVUPS   64(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 8(DX), Y2
-	VPSLLQ    $0x1c, Y2, Y3
-	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   96(R15), Y0
-	VPERMPS   Y1, Y0, Y1
-	VMULPS    Y1, Y15, Y1
-	VPMOVZXBQ 12(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y3
-	VPOR      Y0, Y3, Y3
-	VPERMPS   Y14, Y3, Y0
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	CMPL      R8, $+2
-	JNE       half7
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    constantsAVX2<>+64(SB), Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y0, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
+	VMOVUPS    64(R15), Y0
+	VPERMPS    Y1, Y0, Y0
+	VMULPS     Y0, Y15, Y0
+	VPUNPCKHBW Y2, Y3, Y3
+	VPSLLD     $0x10, Y3, Y2
+	VMULPS     Y0, Y2, Y2
+	VMOVUPS    96(R15), Y0
+	VPERMPS    Y1, Y0, Y1
+	VMULPS     Y1, Y15, Y1
+	VPAND      Y10, Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	CMPL       R8, $+2
+	JNE        half7
+	VPSLLD     $0x0f, Y2, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y2, Y0
+	VPADDD     constantsAVX2<>+64(SB), Y0, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPSLLD     $0x0f, Y3, Y1
+	VPSRLD     $0x1f, Y1, Y1
+	VPADDD     Y1, Y3, Y1
+	VPADDD     constantsAVX2<>+64(SB), Y1, Y1
+	VPSRLD     $0x10, Y1, Y1
+	VPACKUSDW  Y1, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
 
 halfdone8:
 	ADDQ    $+64, SI
@@ -1977,7 +1950,7 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y9
 	MOVQ         SI, 208(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -2003,75 +1976,60 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
-	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y11
-	PREFETCHT0   (SI)
-	VPMOVZXBQ    (DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VPMOVZXBQ    4(DX), Y1
-	VPSLLQ       $0x1c, Y1, Y2
-	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
-	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	CMPL         R8, $+2
-	JNE          half9
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+64(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VBROADCASTSS   (BX), Y0
+	VMULPS         Y0, Y15, Y9
+	VBROADCASTSS   4(BX), Y0
+	VMULPS         Y0, Y15, Y8
+	PREFETCHT0     (SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMULPS         Y9, Y3, Y3
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y9, Y2, Y2
+	CMPL           R8, $+2
+	JNE            half9
+	VPSLLD         $0x0f, Y3, Y4
+	VPSRLD         $0x1f, Y4, Y4
+	VPADDD         Y4, Y3, Y4
+	VPADDD         constantsAVX2<>+64(SB), Y4, Y4
+	VPSRLD         $0x10, Y4, Y4
+	VPSLLD         $0x0f, Y2, Y5
+	VPSRLD         $0x1f, Y5, Y5
+	VPADDD         Y5, Y2, Y5
+	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPSRLD         $0x10, Y5, Y5
+	VPACKUSDW      Y5, Y4, Y4
+	VPERMQ         $0xd8, Y4, Y4
+	VMOVUPS        Y4, (SI)
 
 halfdone10:
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VPMOVZXBQ 12(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half11
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
+	VPUNPCKHBW Y0, Y1, Y1
+	VPSLLD     $0x10, Y1, Y0
+	VMULPS     Y8, Y0, Y0
+	VPAND      Y10, Y1, Y1
+	VMULPS     Y8, Y1, Y1
+	CMPL       R8, $+2
+	JNE        half11
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     constantsAVX2<>+64(SB), Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y3
+	VPSRLD     $0x1f, Y3, Y3
+	VPADDD     Y3, Y1, Y3
+	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
+	VPSRLD     $0x10, Y3, Y3
+	VPACKUSDW  Y3, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVUPS    Y2, 32(SI)
 
 halfdone12:
 	ADDQ $+8, BX
@@ -2091,78 +2049,63 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS   (BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ (DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   32(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 4(DX), Y2
-	VPSLLQ    $0x1c, Y2, Y3
-	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	CMPL      R8, $+2
-	JNE       half13
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SI)
+	VMOVUPS        (BX), Y0
+	VMULPS         Y0, Y15, Y0
+	VBROADCASTI128 (DX), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VPSRLW         $0x04, Y1, Y2
+	VPBLENDW       $0xaa, Y2, Y1, Y1
+	VPAND          Y13, Y1, Y1
+	VPSHUFB        Y1, Y12, Y2
+	VPSHUFB        Y1, Y11, Y1
+	VPUNPCKLBW     Y1, Y2, Y3
+	VPSLLD         $0x10, Y3, Y4
+	VMULPS         Y0, Y4, Y4
+	VMOVUPS        32(BX), Y0
+	VMULPS         Y0, Y15, Y0
+	VPAND          Y10, Y3, Y3
+	VMULPS         Y0, Y3, Y3
+	CMPL           R8, $+2
+	JNE            half13
+	VPSLLD         $0x0f, Y4, Y0
+	VPSRLD         $0x1f, Y0, Y0
+	VPADDD         Y0, Y4, Y0
+	VPADDD         constantsAVX2<>+64(SB), Y0, Y0
+	VPSRLD         $0x10, Y0, Y0
+	VPSLLD         $0x0f, Y3, Y5
+	VPSRLD         $0x1f, Y5, Y5
+	VPADDD         Y5, Y3, Y5
+	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPSRLD         $0x10, Y5, Y5
+	VPACKUSDW      Y5, Y0, Y0
+	VPERMQ         $0xd8, Y0, Y0
+	VMOVUPS        Y0, (SI)
 
 halfdone14:
-	VMOVUPS   64(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 8(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   96(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 12(DX), Y2
-	VPSLLQ    $0x1c, Y2, Y3
-	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	CMPL      R8, $+2
-	JNE       half15
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    constantsAVX2<>+64(SB), Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y2, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	VMOVUPS    64(BX), Y0
+	VMULPS     Y0, Y15, Y0
+	VPUNPCKHBW Y1, Y2, Y2
+	VPSLLD     $0x10, Y2, Y1
+	VMULPS     Y0, Y1, Y1
+	VMOVUPS    96(BX), Y0
+	VMULPS     Y0, Y15, Y0
+	VPAND      Y10, Y2, Y2
+	VMULPS     Y0, Y2, Y2
+	CMPL       R8, $+2
+	JNE        half15
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     constantsAVX2<>+64(SB), Y0, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPSLLD     $0x0f, Y2, Y3
+	VPSRLD     $0x1f, Y3, Y3
+	VPADDD     Y3, Y2, Y3
+	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
+	VPSRLD     $0x10, Y3, Y3
+	VPACKUSDW  Y3, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
 
 halfdone16:
 	ADDQ  $+64, SI
@@ -2202,72 +2145,57 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPMOVZXBQ (DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VPMOVZXBQ 4(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half17
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVNTPS  Y2, (SI)
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX2(SB)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMULPS         Y9, Y3, Y3
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y9, Y2, Y2
+	CMPL           R8, $+2
+	JNE            half17
+	VPSLLD         $0x0f, Y3, Y4
+	VPSRLD         $0x1f, Y4, Y4
+	VPADDD         Y4, Y3, Y4
+	VPADDD         constantsAVX2<>+64(SB), Y4, Y4
+	VPSRLD         $0x10, Y4, Y4
+	VPSLLD         $0x0f, Y2, Y5
+	VPSRLD         $0x1f, Y5, Y5
+	VPADDD         Y5, Y2, Y5
+	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPSRLD         $0x10, Y5, Y5
+	VPACKUSDW      Y5, Y4, Y4
+	VPERMQ         $0xd8, Y4, Y4
+	VMOVNTPS       Y4, (SI)
 
 halfdone18:
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VPMOVZXBQ 12(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half19
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVNTPS  Y2, 32(SI)
+	VPUNPCKHBW Y0, Y1, Y1
+	VPSLLD     $0x10, Y1, Y0
+	VMULPS     Y9, Y0, Y0
+	VPAND      Y10, Y1, Y1
+	VMULPS     Y9, Y1, Y1
+	CMPL       R8, $+2
+	JNE        half19
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     constantsAVX2<>+64(SB), Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y3
+	VPSRLD     $0x1f, Y3, Y3
+	VPADDD     Y3, Y1, Y3
+	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
+	VPSRLD     $0x10, Y3, Y3
+	VPACKUSDW  Y3, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, 32(SI)
 
 halfdone20:
 	ADDQ $+64, SI
@@ -2278,10 +2206,10 @@ halfdone20:
 	JMP  groupwhole
 
 half1:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y3, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y2, X5
+	VMOVUPS   X5, 16(SI)
 	JMP       halfdone2
 
 half3:
@@ -2292,17 +2220,17 @@ half3:
 	JMP       halfdone4
 
 half5:
-	VCVTPS2PH $0x00, Y2, X0
+	VCVTPS2PH $0x00, Y5, X0
 	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y3, X4
-	VMOVUPS   X4, 16(SI)
+	VCVTPS2PH $0x00, Y4, X6
+	VMOVUPS   X6, 16(SI)
 	JMP       halfdone6
 
 half7:
-	VCVTPS2PH $0x00, Y2, X1
-	VMOVUPS   X1, 32(SI)
-	VCVTPS2PH $0x00, Y0, X3
-	VMOVUPS   X3, 48(SI)
+	VCVTPS2PH $0x00, Y2, X0
+	VMOVUPS   X0, 32(SI)
+	VCVTPS2PH $0x00, Y3, X1
+	VMOVUPS   X1, 48(SI)
 	JMP       halfdone8
 
 groupending:
@@ -2343,76 +2271,61 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
-	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y11
-	VPMOVZXBQ    (DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VPMOVZXBQ    4(DX), Y1
-	VPSLLQ       $0x1c, Y1, Y2
-	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
-	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	CMPL         R8, $+2
-	JNE          half21
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       constantsAVX2<>+64(SB), Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX2(SB)
+	VBROADCASTSS   (BX), Y0
+	VMULPS         Y0, Y15, Y9
+	VBROADCASTSS   4(BX), Y0
+	VMULPS         Y0, Y15, Y8
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMULPS         Y9, Y3, Y3
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y9, Y2, Y2
+	CMPL           R8, $+2
+	JNE            half21
+	VPSLLD         $0x0f, Y3, Y4
+	VPSRLD         $0x1f, Y4, Y4
+	VPADDD         Y4, Y3, Y4
+	VPADDD         constantsAVX2<>+64(SB), Y4, Y4
+	VPSRLD         $0x10, Y4, Y4
+	VPSLLD         $0x0f, Y2, Y5
+	VPSRLD         $0x1f, Y5, Y5
+	VPADDD         Y5, Y2, Y5
+	VPADDD         constantsAVX2<>+64(SB), Y5, Y5
+	VPSRLD         $0x10, Y5, Y5
+	VPACKUSDW      Y5, Y4, Y4
+	VPERMQ         $0xd8, Y4, Y4
+	VMOVNTPS       Y4, (SI)
 
 halfdone22:
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VPMOVZXBQ 12(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	CMPL      R8, $+2
-	JNE       half23
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    constantsAVX2<>+64(SB), Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VPADDD    constantsAVX2<>+64(SB), Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVNTPS  Y2, 32(SI)
+	VPUNPCKHBW Y0, Y1, Y1
+	VPSLLD     $0x10, Y1, Y0
+	VMULPS     Y8, Y0, Y0
+	VPAND      Y10, Y1, Y1
+	VMULPS     Y8, Y1, Y1
+	CMPL       R8, $+2
+	JNE        half23
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     constantsAVX2<>+64(SB), Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y3
+	VPSRLD     $0x1f, Y3, Y3
+	VPADDD     Y3, Y1, Y3
+	VPADDD     constantsAVX2<>+64(SB), Y3, Y3
+	VPSRLD     $0x10, Y3, Y3
+	VPACKUSDW  Y3, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, 32(SI)
 
 halfdone24:
 	ADDQ $+8, BX
@@ -2424,10 +2337,10 @@ halfdone24:
 	JMP  few
 
 half9:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVUPS   X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y3, X4
+	VMOVUPS   X4, (SI)
+	VCVTPS2PH $0x00, Y2, X5
+	VMOVUPS   X5, 16(SI)
 	JMP       halfdone10
 
 half11:
@@ -2438,10 +2351,10 @@ half11:
 	JMP       halfdone12
 
 half13:
-	VCVTPS2PH $0x00, Y1, X0
+	VCVTPS2PH $0x00, Y4, X0
 	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y2, X3
-	VMOVUPS   X3, 16(SI)
+	VCVTPS2PH $0x00, Y3, X5
+	VMOVUPS   X5, 16(SI)
 	JMP       halfdone14
 
 half15:
@@ -2467,10 +2380,10 @@ lanestage:
 	JMP  laneloop
 
 half17:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
+	VCVTPS2PH $0x00, Y3, X4
+	VMOVNTPS  X4, (SI)
+	VCVTPS2PH $0x00, Y2, X5
+	VMOVNTPS  X5, 16(SI)
 	JMP       halfdone18
 
 half19:
@@ -2481,10 +2394,10 @@ half19:
 	JMP       halfdone20
 
 half21:
-	VCVTPS2PH $0x00, Y0, X2
-	VMOVNTPS  X2, (SI)
-	VCVTPS2PH $0x00, Y1, X3
-	VMOVNTPS  X3, 16(SI)
+	VCVTPS2PH $0x00, Y3, X4
+	VMOVNTPS  X4, (SI)
+	VCVTPS2PH $0x00, Y2, X5
+	VMOVNTPS  X5, 16(SI)
 	JMP       halfdone22
 
 half23:
@@ -2521,13 +2434,30 @@ DATA constantsAVX2<>+92(SB)/4, $0x00007fff
 DATA constantsAVX2<>+96(SB)/4, $0x0000007f
 DATA constantsAVX2<>+100(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+104(SB)/4, $0x83838383
-DATA constantsAVX2<>+108(SB)/4, $0x00000000
-DATA constantsAVX2<>+112(SB)/4, $0x3f000000
-DATA constantsAVX2<>+116(SB)/4, $0x3f800000
-DATA constantsAVX2<>+120(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+124(SB)/4, $0x40000000
-DATA constantsAVX2<>+128(SB)/4, $0x40400000
-DATA constantsAVX2<>+132(SB)/4, $0x40800000
-DATA constantsAVX2<>+136(SB)/4, $0x40c00000
-DATA constantsAVX2<>+140(SB)/4, $0x80000000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144
+DATA constantsAVX2<>+108(SB)/4, $0x04000400
+DATA constantsAVX2<>+112(SB)/4, $0x05010501
+DATA constantsAVX2<>+116(SB)/4, $0x0c080c08
+DATA constantsAVX2<>+120(SB)/4, $0x0d090d09
+DATA constantsAVX2<>+124(SB)/4, $0x06020602
+DATA constantsAVX2<>+128(SB)/4, $0x07030703
+DATA constantsAVX2<>+132(SB)/4, $0x0e0a0e0a
+DATA constantsAVX2<>+136(SB)/4, $0x0f0b0f0b
+DATA constantsAVX2<>+140(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+144(SB)/4, $0xc0800000
+DATA constantsAVX2<>+148(SB)/4, $0xc0804000
+DATA constantsAVX2<>+152(SB)/4, $0xc0800000
+DATA constantsAVX2<>+156(SB)/4, $0xc0804000
+DATA constantsAVX2<>+160(SB)/4, $0xc0800000
+DATA constantsAVX2<>+164(SB)/4, $0xc0804000
+DATA constantsAVX2<>+168(SB)/4, $0xc0800000
+DATA constantsAVX2<>+172(SB)/4, $0xc0804000
+DATA constantsAVX2<>+176(SB)/4, $0x3f3f3f00
+DATA constantsAVX2<>+180(SB)/4, $0x40404040
+DATA constantsAVX2<>+184(SB)/4, $0xbfbfbf80
+DATA constantsAVX2<>+188(SB)/4, $0xc0c0c0c0
+DATA constantsAVX2<>+192(SB)/4, $0x3f3f3f00
+DATA constantsAVX2<>+196(SB)/4, $0x40404040
+DATA constantsAVX2<>+200(SB)/4, $0xbfbfbf80
+DATA constantsAVX2<>+204(SB)/4, $0xc0c0c0c0
+DATA constantsAVX2<>+208(SB)/4, $0xffff0000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $212

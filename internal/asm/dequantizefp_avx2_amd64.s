@@ -1120,15 +1120,18 @@ rare:
 // Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·DequantizeFpE2M1AVX2(SB), $1104-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R11 groups left, R12 length
-	// per call: Y15 times, Y14 table, Y13 0x80000000
-	// per group: Y0 scale, Y12 Mul
-	// vector registers in use at once: 7
+	// per call: Y15 times, Y14 table, Y13 0xf0f0f0f, Y12 table, Y11 table, Y10 0xffff0000
+	// per group: Y0 scale, Y9 Mul
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS times+24(FP), Y15
 	VMOVUPS      constantsAVX2<>+56(SB), Y14
 	VBROADCASTSS constantsAVX2<>+88(SB), Y13
+	VMOVUPS      constantsAVX2<>+92(SB), Y12
+	VMOVUPS      constantsAVX2<>+124(SB), Y11
+	VBROADCASTSS constantsAVX2<>+156(SB), Y10
 	MOVQ         groups+32(FP), R11
 	MOVQ         length+40(FP), R12
 	CMPQ         R12, $+1
@@ -1159,55 +1162,40 @@ groupbegin:
 
 groupnext:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y9
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0 (SI)
-	PREFETCHT0 64(SI)
-	VPMOVZXBQ  (DX), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y14, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y13, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VMOVUPS    Y0, (SI)
-	VPMOVZXBQ  4(DX), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y14, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y13, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VMOVUPS    Y0, 32(SI)
-	VPMOVZXBQ  8(DX), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y14, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y13, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VMOVUPS    Y0, 64(SI)
-	VPMOVZXBQ  12(DX), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y14, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y13, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y12, Y0, Y0
-	VMOVUPS    Y0, 96(SI)
-	SUBQ       $-128, SI
-	ADDQ       $+16, DX
-	SUBQ       $+32, R11
-	CMPQ       R11, $+32
-	JGE        grouploop
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMULPS         Y9, Y3, Y3
+	VMOVUPS        Y3, (SI)
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y9, Y2, Y2
+	VMOVUPS        Y2, 32(SI)
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMULPS         Y9, Y0, Y0
+	VMOVUPS        Y0, 64(SI)
+	VPAND          Y10, Y1, Y1
+	VMULPS         Y9, Y1, Y1
+	VMOVUPS        Y1, 96(SI)
+	SUBQ           $-128, SI
+	ADDQ           $+16, DX
+	SUBQ           $+32, R11
+	CMPQ           R11, $+32
+	JGE            grouploop
 
 groupwhole:
 	CMPQ  R11, $+0
@@ -1232,70 +1220,55 @@ groupchosen:
 	LEAQ 444(SP)(R11*4), R15
 
 groupmeet:
-	VMOVUPS   (R15), Y0
-	VMOVUPS   (BX), Y1
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ (DX), Y2
-	VPSLLQ    $0x1c, Y2, Y3
-	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, (SI)
-	VMOVUPS   32(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 4(DX), Y2
-	VPSLLQ    $0x1c, Y2, Y3
-	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-	VMOVUPS   64(R15), Y0
-	VPERMPS   Y1, Y0, Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 8(DX), Y2
-	VPSLLQ    $0x1c, Y2, Y3
-	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMULPS    Y0, Y2, Y2
-	VMOVUPS   Y2, 64(SI)
-	VMOVUPS   96(R15), Y0
-	VPERMPS   Y1, Y0, Y1
-	VMULPS    Y1, Y15, Y1
-	VPMOVZXBQ 12(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y2
-	VPOR      Y0, Y2, Y2
-	VPERMPS   Y14, Y2, Y0
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y0, Y0
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+16, DX
-	ADDQ      616(SP), R15
-	MOVQ      R15, R13
-	SUBQ      624(SP), R13
-	XORL      AX, AX
-	CMPQ      632(SP), R15
-	CMOVQCS   R13, R15
-	ADCQ      608(SP), AX
-	LEAQ      (BX)(AX*4), BX
-	SUBQ      $+32, DI
-	CMPQ      DI, 648(SP)
-	JLT       groupmet
-	CMPQ      R15, 640(SP)
-	JGT       groupmeet
+	VMOVUPS        (R15), Y0
+	VMOVUPS        (BX), Y1
+	VPERMPS        Y1, Y0, Y0
+	VMULPS         Y0, Y15, Y0
+	VBROADCASTI128 (DX), Y2
+	VPSHUFB        Y14, Y2, Y2
+	VPSRLW         $0x04, Y2, Y3
+	VPBLENDW       $0xaa, Y3, Y2, Y2
+	VPAND          Y13, Y2, Y2
+	VPSHUFB        Y2, Y12, Y3
+	VPSHUFB        Y2, Y11, Y2
+	VPUNPCKLBW     Y2, Y3, Y4
+	VPSLLD         $0x10, Y4, Y5
+	VMULPS         Y0, Y5, Y5
+	VMOVUPS        Y5, (SI)
+	VMOVUPS        32(R15), Y0
+	VPERMPS        Y1, Y0, Y0
+	VMULPS         Y0, Y15, Y0
+	VPAND          Y10, Y4, Y4
+	VMULPS         Y0, Y4, Y4
+	VMOVUPS        Y4, 32(SI)
+	VMOVUPS        64(R15), Y0
+	VPERMPS        Y1, Y0, Y0
+	VMULPS         Y0, Y15, Y0
+	VPUNPCKHBW     Y2, Y3, Y3
+	VPSLLD         $0x10, Y3, Y2
+	VMULPS         Y0, Y2, Y2
+	VMOVUPS        Y2, 64(SI)
+	VMOVUPS        96(R15), Y0
+	VPERMPS        Y1, Y0, Y1
+	VMULPS         Y1, Y15, Y1
+	VPAND          Y10, Y3, Y3
+	VMULPS         Y1, Y3, Y3
+	VMOVUPS        Y3, 96(SI)
+	SUBQ           $-128, SI
+	ADDQ           $+16, DX
+	ADDQ           616(SP), R15
+	MOVQ           R15, R13
+	SUBQ           624(SP), R13
+	XORL           AX, AX
+	CMPQ           632(SP), R15
+	CMOVQCS        R13, R15
+	ADCQ           608(SP), AX
+	LEAQ           (BX)(AX*4), BX
+	SUBQ           $+32, DI
+	CMPQ           DI, 648(SP)
+	JLT            groupmet
+	CMPQ           R15, 640(SP)
+	JGT            groupmeet
 
 groupmet:
 	LEAQ 444(SP), R11
@@ -1309,7 +1282,7 @@ grouptail:
 	CMPQ         R11, DI
 	JLT          groupodd
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
+	VMULPS       Y0, Y15, Y9
 	MOVQ         SI, 272(SP)
 	LEAQ         (SP), SI
 	LEAQ         128(SP), AX
@@ -1335,55 +1308,40 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
-	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y11
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	VPMOVZXBQ    (DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPMOVZXBQ    4(DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPMOVZXBQ    8(DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPMOVZXBQ    12(DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+8, BX
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2loop
-	JMP          few
+	VBROADCASTSS   (BX), Y0
+	VMULPS         Y0, Y15, Y9
+	VBROADCASTSS   4(BX), Y0
+	VMULPS         Y0, Y15, Y8
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMULPS         Y9, Y3, Y3
+	VMOVUPS        Y3, (SI)
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y9, Y2, Y2
+	VMOVUPS        Y2, 32(SI)
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMULPS         Y8, Y0, Y0
+	VMOVUPS        Y0, 64(SI)
+	VPAND          Y10, Y1, Y1
+	VMULPS         Y8, Y1, Y1
+	VMOVUPS        Y1, 96(SI)
+	ADDQ           $+8, BX
+	SUBQ           $-128, SI
+	ADDQ           $+16, DX
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
+	JGE            short2loop
+	JMP            few
 
 lanes:
 	MOVQ R11, DI
@@ -1394,65 +1352,50 @@ lanerow:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS   (BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ (DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   32(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 4(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VMOVUPS   64(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 8(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMOVUPS   96(BX), Y0
-	VMULPS    Y0, Y15, Y0
-	VPMOVZXBQ 12(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+16, DX
-	SUBQ      $-128, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+32, DI
-	MOVQ      272(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut32AVX2(SB)
+	VMOVUPS        (BX), Y0
+	VMULPS         Y0, Y15, Y0
+	VBROADCASTI128 (DX), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VPSRLW         $0x04, Y1, Y2
+	VPBLENDW       $0xaa, Y2, Y1, Y1
+	VPAND          Y13, Y1, Y1
+	VPSHUFB        Y1, Y12, Y2
+	VPSHUFB        Y1, Y11, Y1
+	VPUNPCKLBW     Y1, Y2, Y3
+	VPSLLD         $0x10, Y3, Y4
+	VMULPS         Y0, Y4, Y4
+	VMOVUPS        Y4, (SI)
+	VMOVUPS        32(BX), Y0
+	VMULPS         Y0, Y15, Y0
+	VPAND          Y10, Y3, Y3
+	VMULPS         Y0, Y3, Y3
+	VMOVUPS        Y3, 32(SI)
+	VMOVUPS        64(BX), Y0
+	VMULPS         Y0, Y15, Y0
+	VPUNPCKHBW     Y1, Y2, Y2
+	VPSLLD         $0x10, Y2, Y1
+	VMULPS         Y0, Y1, Y1
+	VMOVUPS        Y1, 64(SI)
+	VMOVUPS        96(BX), Y0
+	VMULPS         Y0, Y15, Y0
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y0, Y2, Y2
+	VMOVUPS        Y2, 96(SI)
+	SUBQ           $-128, SI
+	ADDQ           $+16, DX
+	SUBQ           $-128, BX
+	SUBQ           $+32, DI
+	CMPQ           DI, $+32
+	JGE            laneloop
+	TESTQ          DI, DI
+	JEQ            laneend
+	CMPQ           DI, $+0
+	JGE            lanestage
+	ADDQ           $+32, DI
+	MOVQ           272(SP), SI
+	LEAQ           (SP), AX
+	MOVQ           SI, CX
+	CALL           ·stageOut32AVX2(SB)
 
 laneend:
 	CMPQ 672(SP), $+1
@@ -1475,50 +1418,35 @@ fence:
 	RET
 
 groupstream:
-	LEAQ      (DX)(CX*1), AX
-	CALL      ·fetch64AVX2(SB)
-	VPMOVZXBQ (DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, (SI)
-	VPMOVZXBQ 4(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, 32(SI)
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, 64(SI)
-	VPMOVZXBQ 12(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, 96(SI)
-	SUBQ      $-128, SI
-	ADDQ      $+16, DX
-	SUBQ      $+32, R11
-	CMPQ      R11, $+32
-	JGE       groupstream
-	JMP       groupwhole
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX2(SB)
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMULPS         Y9, Y3, Y3
+	VMOVNTPS       Y3, (SI)
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y9, Y2, Y2
+	VMOVNTPS       Y2, 32(SI)
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMULPS         Y9, Y0, Y0
+	VMOVNTPS       Y0, 64(SI)
+	VPAND          Y10, Y1, Y1
+	VMULPS         Y9, Y1, Y1
+	VMOVNTPS       Y1, 96(SI)
+	SUBQ           $-128, SI
+	ADDQ           $+16, DX
+	SUBQ           $+32, R11
+	CMPQ           R11, $+32
+	JGE            groupstream
+	JMP            groupwhole
 
 groupending:
 	MOVQ DI, 664(SP)
@@ -1558,55 +1486,40 @@ groupodddone:
 	JMP  groupbegin
 
 short2stream:
-	LEAQ         (DX)(CX*1), AX
-	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y0
-	VMULPS       Y0, Y15, Y12
-	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y0, Y15, Y11
-	VPMOVZXBQ    (DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPMOVZXBQ    4(DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPMOVZXBQ    8(DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPMOVZXBQ    12(DX), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	SUBQ         $-128, SI
-	ADDQ         $+16, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          few
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX2(SB)
+	VBROADCASTSS   (BX), Y0
+	VMULPS         Y0, Y15, Y9
+	VBROADCASTSS   4(BX), Y0
+	VMULPS         Y0, Y15, Y8
+	VBROADCASTI128 (DX), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VPSRLW         $0x04, Y0, Y1
+	VPBLENDW       $0xaa, Y1, Y0, Y0
+	VPAND          Y13, Y0, Y0
+	VPSHUFB        Y0, Y12, Y1
+	VPSHUFB        Y0, Y11, Y0
+	VPUNPCKLBW     Y0, Y1, Y2
+	VPSLLD         $0x10, Y2, Y3
+	VMULPS         Y9, Y3, Y3
+	VMOVNTPS       Y3, (SI)
+	VPAND          Y10, Y2, Y2
+	VMULPS         Y9, Y2, Y2
+	VMOVNTPS       Y2, 32(SI)
+	VPUNPCKHBW     Y0, Y1, Y1
+	VPSLLD         $0x10, Y1, Y0
+	VMULPS         Y8, Y0, Y0
+	VMOVNTPS       Y0, 64(SI)
+	VPAND          Y10, Y1, Y1
+	VMULPS         Y8, Y1, Y1
+	VMOVNTPS       Y1, 96(SI)
+	ADDQ           $+8, BX
+	SUBQ           $-128, SI
+	ADDQ           $+16, DX
+	SUBQ           $+2, R11
+	CMPQ           R11, $+2
+	JGE            short2stream
+	JMP            few
 
 lanestage:
 	MOVQ SI, 272(SP)
@@ -1637,13 +1550,30 @@ DATA constantsAVX2<>+40(SB)/4, $0xffffffff
 DATA constantsAVX2<>+44(SB)/4, $0x0000007f
 DATA constantsAVX2<>+48(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+52(SB)/4, $0x83838383
-DATA constantsAVX2<>+56(SB)/4, $0x00000000
-DATA constantsAVX2<>+60(SB)/4, $0x3f000000
-DATA constantsAVX2<>+64(SB)/4, $0x3f800000
-DATA constantsAVX2<>+68(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+72(SB)/4, $0x40000000
-DATA constantsAVX2<>+76(SB)/4, $0x40400000
-DATA constantsAVX2<>+80(SB)/4, $0x40800000
-DATA constantsAVX2<>+84(SB)/4, $0x40c00000
-DATA constantsAVX2<>+88(SB)/4, $0x80000000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $92
+DATA constantsAVX2<>+56(SB)/4, $0x04000400
+DATA constantsAVX2<>+60(SB)/4, $0x05010501
+DATA constantsAVX2<>+64(SB)/4, $0x0c080c08
+DATA constantsAVX2<>+68(SB)/4, $0x0d090d09
+DATA constantsAVX2<>+72(SB)/4, $0x06020602
+DATA constantsAVX2<>+76(SB)/4, $0x07030703
+DATA constantsAVX2<>+80(SB)/4, $0x0e0a0e0a
+DATA constantsAVX2<>+84(SB)/4, $0x0f0b0f0b
+DATA constantsAVX2<>+88(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+92(SB)/4, $0xc0800000
+DATA constantsAVX2<>+96(SB)/4, $0xc0804000
+DATA constantsAVX2<>+100(SB)/4, $0xc0800000
+DATA constantsAVX2<>+104(SB)/4, $0xc0804000
+DATA constantsAVX2<>+108(SB)/4, $0xc0800000
+DATA constantsAVX2<>+112(SB)/4, $0xc0804000
+DATA constantsAVX2<>+116(SB)/4, $0xc0800000
+DATA constantsAVX2<>+120(SB)/4, $0xc0804000
+DATA constantsAVX2<>+124(SB)/4, $0x3f3f3f00
+DATA constantsAVX2<>+128(SB)/4, $0x40404040
+DATA constantsAVX2<>+132(SB)/4, $0xbfbfbf80
+DATA constantsAVX2<>+136(SB)/4, $0xc0c0c0c0
+DATA constantsAVX2<>+140(SB)/4, $0x3f3f3f00
+DATA constantsAVX2<>+144(SB)/4, $0x40404040
+DATA constantsAVX2<>+148(SB)/4, $0xbfbfbf80
+DATA constantsAVX2<>+152(SB)/4, $0xc0c0c0c0
+DATA constantsAVX2<>+156(SB)/4, $0xffff0000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $160
